@@ -1,0 +1,1 @@
+"""The backbones that are compared, all behind one contract (`baselines.contract`)."""

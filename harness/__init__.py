@@ -1,0 +1,1 @@
+"""Evaluate pretrained backbones on GEO-Bench by the same protocols and keep every result."""
