@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+
+from leaderboards.schema import RunRecord
 
 Split = Literal["train", "valid", "test"]
 
@@ -16,6 +19,15 @@ class LabelKind(StrEnum):
     SINGLE_LABEL = "single_label"
     MULTI_LABEL = "multi_label"
     SEGMENTATION = "segmentation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRef:
+    """A dataset found on disk, not opened."""
+
+    name: str
+    suite: str
+    directory: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,3 +97,38 @@ class Outcome:
     """Labelled samples used to fit the reported predictor."""
     n_labels_select: int
     """Further labelled samples used to choose it; 0 if nothing was chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where work happens. None of it can change a result, so none of it is in a run's identity."""
+
+    cache_dir: Path
+    device: str
+    """A torch device, for example `cpu` or `cuda:0`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A run together with what finds its input on this machine. Picklable, so that any executor can ship it."""
+
+    run: Run
+    run_id: str
+    dataset: DatasetRef
+    weights: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A run that did not finish, and why."""
+
+    message: str
+    traceback: str | None
+    """None if the cause is the user's to fix."""
+
+
+class Result(NamedTuple):
+    """What became of a job."""
+
+    job: Job
+    outcome: RunRecord | Failure

@@ -1,0 +1,1 @@
+"""GEO-Bench datasets: found, read without their own package, and converted once into memory-mapped arrays."""

@@ -1,0 +1,142 @@
+"""Which of a dataset's bands feeds which band a backbone asks for. By name, never by position."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from harness.data.specs import Band
+from harness.errors import UserError
+
+
+class MissingBands(StrEnum):
+    """What feeds a band that the dataset does not have. The value is what users type."""
+
+    NEAREST = "nearest"
+    """The optical band with the closest wavelength."""
+    ZERO = "zero"
+    """Zeros after normalisation: the band's mean."""
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class BandPlan:
+    """For each band a backbone asks for, the dataset's band that feeds it."""
+
+    requested: tuple[str, ...]
+    sources: tuple[str | None, ...]
+    """Name of the dataset's band; None: filled with zeros."""
+    filled: Mapping[str, str | None] = field(default_factory=dict)
+    """Only the requested bands that the dataset does not have, with what feeds them."""
+
+
+SENTINEL2_UM = {
+    "B1": 0.443,
+    "B2": 0.490,
+    "B3": 0.560,
+    "B4": 0.665,
+    "B5": 0.705,
+    "B6": 0.740,
+    "B7": 0.783,
+    "B8": 0.842,
+    "B8A": 0.865,
+    "B9": 0.945,
+    "B10": 1.375,
+    "B11": 1.610,
+    "B12": 2.190,
+}
+"""Canonical name -> central wavelength in micrometres. Source: ESA, Sentinel-2 User Handbook, spectral bands."""
+
+_OPTICAL = ("Sentinel2", "Landsat8", "SpectralBand")
+"""Classes of band whose wavelength is one of light; radar, elevation and masks never stand in for such a band."""
+
+
+def canonical_name(band: Band) -> str | None:
+    """B1 to B12 of a Sentinel-2 band, from its leading number or an alternative name; None for any other band."""
+    if band.kind != "Sentinel2":
+        return None
+    names = (band.name, band.name.partition(" - ")[0], *band.alt_names)
+    return next((canonical for name in names if (canonical := _parse_number(name))), None)
+
+
+def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: MissingBands, where: str) -> BandPlan:
+    """Match the bands a backbone wants with those a dataset has.
+
+    A name is, in this order: the dataset's own name of a band; a canonical Sentinel-2 name (B1 to B12, B8A), which only
+    a Sentinel-2 band answers to; a name or alternative name in any case (red, NIR, vv), if just one band has it.
+    `nearest` takes the optical band closest in wavelength; of two as close the shorter wavelength, then the first.
+
+    Args:
+        requested: bands in the backbone's order.
+        available: bands of the dataset, `TaskSpec.bands`.
+        policy: what feeds a band that is not there.
+        where: begins each message, for example "m-so2sat: mp_mae".
+    Raises:
+        UserError: a name fits several bands; or a band is not there and `policy` is `error`, or `nearest` finds none.
+    """
+    sources: list[str | None] = []
+    filled: dict[str, str | None] = {}
+    for name in requested:
+        band = _find(name, available, where)
+        if band is None:
+            band = _fill(name, available, policy, where)
+            filled[name] = band.name if band else None
+        sources.append(band.name if band else None)
+    return BandPlan(tuple(requested), tuple(sources), filled)
+
+
+def _parse_number(name: str) -> str | None:
+    """B2 for any of B2, b02, 2 and 02; None for anything else."""
+    number = name.upper().removeprefix("B").lstrip("0")
+    return f"B{number}" if f"B{number}" in SENTINEL2_UM else None
+
+
+def _requested_canonical(name: str) -> str | None:
+    """Only names that begin with B are canonical: a bare 2 is somebody's alternative name."""
+    return _parse_number(name) if name.upper().startswith("B") else None
+
+
+def _find(name: str, available: Sequence[Band], where: str) -> Band | None:
+    for band in available:
+        if band.name == name:
+            return band
+    canonical = _requested_canonical(name)
+    if canonical is not None:
+        candidates = [band for band in available if canonical_name(band) == canonical]
+    else:
+        wanted = name.casefold()
+        candidates = [band for band in available if wanted in (alt.casefold() for alt in (band.name, *band.alt_names))]
+    if len(candidates) > 1:
+        names = ", ".join(f'"{band.name}" ({band.kind})' for band in candidates)
+        raise UserError(f"{where} wants band {name}, which fits {names}; ask for it by one of these names")
+    return candidates[0] if candidates else None
+
+
+def _fill(name: str, available: Sequence[Band], policy: MissingBands, where: str) -> Band | None:
+    """The band that stands in for one that is not there; None for zeros."""
+    if policy is MissingBands.ZERO:
+        return None
+    nearest = _nearest(name, available)
+    if policy is MissingBands.NEAREST and nearest is not None:
+        return nearest
+    stored = " ".join(canonical_name(band) or f'"{band.name}"' for band in available)
+    wants = f"{where} wants band {name}; this dataset stores {stored}"
+    if policy is MissingBands.ERROR and nearest is not None:
+        shown = canonical_name(nearest) or nearest.name
+        raise UserError(f"{wants}; pass --missing-bands nearest (closest wavelength: {name} from {shown}) or zero")
+    raise UserError(
+        f"{wants}, and no wavelength tells which is nearest; ask for one of these, or pass --missing-bands zero"
+    )
+
+
+def _nearest(name: str, available: Sequence[Band]) -> Band | None:
+    canonical = _requested_canonical(name)
+    if canonical is None:
+        return None
+    wanted = SENTINEL2_UM[canonical]
+    # Rounded to picometres, so that bands as far above as below compare equal in spite of binary fractions.
+    ranked = [
+        (round(abs(band.wavelength_um - wanted), 6), band.wavelength_um, index)
+        for index, band in enumerate(available)
+        if band.wavelength_um is not None and band.kind in _OPTICAL
+    ]
+    return available[min(ranked)[2]] if ranked else None

@@ -1,0 +1,159 @@
+"""What a dataset says of itself in task_specs.pkl: its bands, its label and its size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.data.pickled import Record
+from harness.data.unpickle import safe_unpickle
+from harness.errors import UserError
+from harness.records import LabelKind
+
+_LABEL_KINDS = {
+    "Classification": LabelKind.SINGLE_LABEL,
+    "MultiLabelClassification": LabelKind.MULTI_LABEL,
+    "SemanticSegmentation": LabelKind.SEGMENTATION,
+    "SegmentationClasses": LabelKind.SEGMENTATION,
+}
+_CUBES = ("MultiBand", "HyperSpectralBands")
+"""Classes of band that hold a whole cube of channels under one name."""
+
+_MAX_WAVELENGTH_UM = 100.0
+"""Thermal bands end near 14 micrometres; a file in nanometres begins near 400."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One channel of a dataset."""
+
+    name: str
+    kind: str
+    """GEO-Bench's class: Sentinel2, Landsat8, Sentinel1, SpectralBand, ElevationBand, CloudProbability, ..."""
+    alt_names: tuple[str, ...] = ()
+    wavelength_um: float | None = None
+    """Central wavelength in micrometres, the unit GEO-Bench stores; None where it has no meaning or is not given."""
+    gsd_m: float | None = None
+    """The sensor's ground sampling distance in metres, before any resampling."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """A dataset's own description."""
+
+    dataset: str
+    suite: str
+    label_kind: LabelKind
+    n_classes: int
+    class_names: tuple[str, ...]
+    """In label order; the class's number where the file has no names."""
+    size_px: tuple[int, int] | None
+    """(height, width) of the largest band."""
+    bands: tuple[Band, ...]
+    """In the order of every array we hand out."""
+    left_out: tuple[str, ...]
+    """Bands that are whole cubes (hyperspectral), which no array here holds."""
+    n_time_steps: int
+
+
+def read_task_spec(directory: Path, suite: str) -> TaskSpec:
+    """Read `directory`/task_specs.pkl without running it. The directory's name is the dataset's, as in GEO-Bench.
+
+    Raises:
+        UserError: the file is missing, damaged, names a foreign class, or describes a label we cannot evaluate.
+    """
+    where = f"{directory.name}/task_specs.pkl"
+    try:
+        data = (directory / "task_specs.pkl").read_bytes()
+    except OSError as error:
+        raise UserError(f"{where}: cannot be read ({error.strerror}). Download the dataset again") from None
+    task = safe_unpickle(data, where)
+    if not isinstance(task, Record) or task.class_name != "TaskSpecifications":
+        raise UserError(f"{where}: a TaskSpecifications is wanted, {_kind_of(task)} found. Download the file again")
+    label = _get(task, "label_type", Record, where)
+    kind = _LABEL_KINDS.get(label.class_name)
+    if kind is None:
+        known = ", ".join(_LABEL_KINDS)
+        raise UserError(f"{where}: labels of type {label.class_name} cannot be evaluated, only {known}")
+    n_classes = _get(label, "n_classes", int, where)
+    if n_classes < (1 if kind is LabelKind.MULTI_LABEL else 2):
+        raise UserError(f"{where}: a label of {n_classes} classes leaves nothing to predict")
+    # A time series may list a band once per date.
+    bands = list(dict.fromkeys(_read_band(band, where) for band in _get(task, "bands_info", list, where)))
+    spec = TaskSpec(
+        dataset=directory.name,
+        suite=suite,
+        label_kind=kind,
+        n_classes=n_classes,
+        class_names=_read_class_names(label, n_classes, where),
+        size_px=_read_size(task, where),
+        bands=tuple(band for band in bands if band.kind not in _CUBES),
+        left_out=tuple(band.name for band in bands if band.kind in _CUBES),
+        n_time_steps=1 if task.fields.get("n_time_steps") is None else _get(task, "n_time_steps", int, where),
+    )
+    names = [band.name for band in spec.bands]
+    if not names or len(set(names)) != len(names):
+        raise UserError(f"{where}: bands with different names are wanted, found: {', '.join(names) or 'none'}")
+    return spec
+
+
+def _read_band(band: Any, where: str) -> Band:
+    if not isinstance(band, Record):
+        raise UserError(f"{where}: bands_info holds {_kind_of(band)} where a band is wanted")
+    name = _get(band, "name", str, where)
+    wavelength = band.fields.get("wavelength")
+    if wavelength is not None and not (isinstance(wavelength, (int, float)) and 0 < wavelength <= _MAX_WAVELENGTH_UM):
+        raise UserError(
+            f"{where}: band {name} has wavelength {_shown(wavelength)}; micrometres are wanted, 0.49 for blue"
+        )
+    gsd = band.fields.get("spatial_resolution")
+    alt_names = band.fields.get("alt_names") or ()
+    if not isinstance(alt_names, (tuple, list)) or not all(isinstance(alt, str) for alt in alt_names):
+        raise UserError(f"{where}: the alternative names of band {name} are not a list of names")
+    return Band(
+        name=name,
+        kind=band.class_name,
+        alt_names=tuple(alt_names),
+        wavelength_um=None if wavelength is None else float(wavelength),
+        gsd_m=float(gsd) if isinstance(gsd, (int, float)) else None,
+    )
+
+
+def _read_class_names(label: Record, n_classes: int, where: str) -> tuple[str, ...]:
+    """GEO-Bench keeps them in `class_name` on multi-label types and in `_class_names` on the others."""
+    names = label.fields.get("class_name") or label.fields.get("_class_names")
+    if names is None:
+        return tuple(str(index) for index in range(n_classes))
+    known = isinstance(names, (tuple, list)) and all(isinstance(name, (str, int)) for name in names)
+    if not known or len(names) != n_classes:
+        raise UserError(f"{where}: {n_classes} class names are wanted, {_shown(names)} found")
+    return tuple(str(name) for name in names)
+
+
+def _read_size(task: Record, where: str) -> tuple[int, int] | None:
+    """Cubes have a third side, which is no side of the image."""
+    size = task.fields.get("patch_size")
+    if size is None:
+        return None
+    if not isinstance(size, (tuple, list)) or len(size) < 2 or not all(isinstance(side, int) for side in size):
+        raise UserError(f"{where}: patch_size is {_shown(size)}; two sides in pixels are wanted")
+    return size[0], size[1]
+
+
+def _get(record: Record, name: str, kind: type, where: str) -> Any:
+    value = record.fields.get(name)
+    if not isinstance(value, kind):
+        raise UserError(
+            f"{where}: {record.class_name}.{name} is {_kind_of(value)}, {kind.__name__} wanted. Download the file again"
+        )
+    return value
+
+
+def _kind_of(value: Any) -> str:
+    return value.class_name if isinstance(value, Record) else type(value).__name__
+
+
+def _shown(value: Any) -> str:
+    """A value short enough for a message; containers may be nested without end, so only their length is told."""
+    if isinstance(value, (tuple, list, dict)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return repr(value)[:60] if isinstance(value, (str, int, float)) else _kind_of(value)

@@ -1,0 +1,112 @@
+"""Writes small datasets in GEO-Bench's layout without its package, right or wrong on purpose."""
+
+import json
+import pickle
+import sys
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import h5py
+import numpy as np
+
+from harness.data.dataset import GeoBenchDataset, open_dataset
+from harness.data.suites import discover
+
+SUITE = "classification_v1.0"
+STATISTICS = ("min", "max", "mean", "std", "median", *(f"percentile_{p}" for p in ("0_1", 1, 5, 95, 99, "99_9")))
+_CLASSES = {
+    "dataset": ("Sentinel1", "Sentinel2", "SpectralBand", "ElevationBand", "HyperSpectralBands", "SegmentationClasses"),
+    "label": ("Classification", "MultiLabelClassification", "Regression"),
+    "task": ("TaskSpecifications",),
+}
+_MODULES = {"geobench": ModuleType("geobench")}
+for _module, _names in _CLASSES.items():
+    _MODULES[f"geobench.{_module}"] = ModuleType(_module)
+    for _name in _names:
+        setattr(_MODULES[f"geobench.{_module}"], _name, type(_name, (), {"__module__": f"geobench.{_module}"}))
+
+
+def thing(class_name: str, /, **fields: Any) -> Any:
+    """An object that pickles as one of GEO-Bench's classes."""
+    module = next(module for module, names in _CLASSES.items() if class_name in names)
+    made = getattr(_MODULES[f"geobench.{module}"], class_name)()
+    made.__dict__.update(fields)
+    return made
+
+
+def dump(value: Any, protocol: int = 4) -> bytes:
+    with patch.dict(sys.modules, _MODULES):
+        return pickle.dumps(value, protocol)
+
+
+def band(name: str, kind: str = "Sentinel2", alt_names: tuple[str, ...] = (), wavelength: float | None = None) -> Any:
+    return thing(kind, name=name, alt_names=alt_names, spatial_resolution=10, wavelength=wavelength)
+
+
+BLUE = band("02 - Blue", alt_names=("2", "02", "blue"), wavelength=0.49)
+RED = band("04 - Red", alt_names=("4", "04", "red"), wavelength=0.665)
+
+
+def write_sample(
+    directory: Path,
+    name: str,
+    bands: list[tuple[Any, np.ndarray, date | None]],
+    label: Any = 0,
+    mask: np.ndarray | None = None,
+) -> None:
+    described: dict[str, Any] = {"bands_order": []}
+    if mask is None and label is not None:
+        described["label"] = label
+    if mask is not None:
+        bands = [*bands, (thing("SegmentationClasses", name="label"), mask, None)]
+    with h5py.File(directory / f"{name}.hdf5", "w") as file:
+        for info, pixels, when in bands:
+            key = info.name if when is None else f"{info.name}_{when}"
+            file.create_dataset(key, data=pixels)
+            described["bands_order"].append(key)
+            described[key] = {"date": when, "date_id": when, "band_info": info, "transform": None}
+        file.attrs["pickle"] = str(dump(described))
+
+
+def write_task(directory: Path, bands: list[Any], label_type: Any = None, **fields: Any) -> None:
+    task = thing(
+        "TaskSpecifications",
+        bands_info=bands,
+        label_type=label_type or thing("Classification", n_classes=3, _class_names=["a", "b", "c"]),
+        patch_size=(4, 4),
+        n_time_steps=1,
+        **fields,
+    )
+    (directory / "task_specs.pkl").write_bytes(dump(task))
+
+
+def write_partition(directory: Path, name: str, **splits: Any) -> None:
+    (directory / f"{name}_partition.json").write_text(json.dumps(splits))
+
+
+def write_statistics(directory: Path, bands: list[Any], **changed: float) -> None:
+    values = {**dict.fromkeys(STATISTICS, 1.0), **changed}
+    (directory / "band_stats.json").write_text(json.dumps({info.name: values for info in bands}))
+
+
+def write_dataset(root: Path, name: str = "toy", n_samples: int = 6, dtype: str = "uint16") -> Path:
+    """Blue and red, 4 x 4 pixels, three classes; half of the samples train. Returns the dataset's directory."""
+    directory = root / SUITE / name
+    directory.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    names = [f"id_{index}" for index in range(n_samples)]
+    for index, sample in enumerate(names):
+        pixels = generator.integers(0, 10_000, (2, 4, 4)).astype(dtype)
+        write_sample(directory, sample, [(BLUE, pixels[0], None), (RED, pixels[1], None)], label=index % 3)
+    write_task(directory, [BLUE, RED])
+    write_statistics(directory, [BLUE, RED])
+    half = n_samples // 2
+    write_partition(directory, "default", train=names[half:], valid=names[:1], test=names[1:half])
+    return directory
+
+
+def read_dataset(root: Path, name: str = "toy") -> GeoBenchDataset:
+    return open_dataset(next(ref for ref in discover(root) if ref.name == name))
