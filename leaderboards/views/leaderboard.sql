@@ -1,0 +1,32 @@
+-- leaderboard: one row per run, with its headline metric on the test split.
+--
+-- Units     value, ci_low and ci_high as metrics stores them: fractions, not percentages, for every score in [0, 1].
+--           n_* count samples. finished_at is UTC.
+-- weights   the first 8 hex digits of the hash of the weights; runs.weights_sha256 has all 64.
+-- Excluded  nothing. Simulated runs are here with suite = 'demo' and published ones with source = 'published':
+--           this is the list of what there is. Add WHERE suite <> 'demo' before comparing or averaging.
+-- NULL      value: the metric is undefined on this test split. ci_low, ci_high: no value, or nobody computed the
+--           interval. weights, seed, n_train, n_labels_fit, n_labels_select, finished_at: unknown, published runs only.
+-- Order     none; write the ORDER BY you need.
+CREATE OR REPLACE VIEW leaderboard AS
+SELECT
+    runs.suite,
+    runs.dataset,
+    runs.backbone,
+    left(runs.weights_sha256, 8) AS weights,
+    runs.protocol,
+    runs.partition,
+    runs.seed,
+    runs.n_train,
+    runs.n_labels_fit,
+    runs.n_labels_select,
+    runs.metric,
+    headline.value,
+    headline.ci_low,
+    headline.ci_high,
+    runs.source,
+    runs.run_id,
+    runs.finished_at
+FROM runs
+LEFT JOIN metrics AS headline
+    ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';

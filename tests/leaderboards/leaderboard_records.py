@@ -1,0 +1,73 @@
+"""Records for the tests of the leaderboard: valid as they are, and easy to spoil."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from leaderboards.schema import ClassRow, MetricRow, PredictionRow, RunRecord, RunRow
+
+
+def make_run(name: object = "run", **changes: Any) -> RunRow:
+    values: dict[str, Any] = {
+        "run_id": run_id(name),
+        "suite": "geobench-classification-v1.0",
+        "dataset": "m-eurosat",
+        "backbone": "mp_mae",
+        "weights_sha256": "0123456789abcdef" * 4,
+        "dataset_fingerprint": "fingerprint",
+        "protocol": "knn",
+        "protocol_version": 1,
+        "partition": "0.10x_train",
+        "seed": 0,
+        "metric": "accuracy",
+        "n_train": 200,
+        "n_valid": 100,
+        "n_test": 3,
+        "n_labels_fit": 200,
+        "n_labels_select": 0,
+        "source": "measured",
+        "configuration": {"k": 5, "bands": ["B2", "B3"]},
+        "provenance": {"git_commit": None},
+        "device": "cpu",
+        "seconds": 0.5,
+        "finished_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
+    }
+    return RunRow(**(values | changes))
+
+
+def published_run(name: object = "published", **changes: Any) -> RunRow:
+    """Everything a paper's table does not say is unknown."""
+    unknown = (
+        "weights_sha256 dataset_fingerprint protocol_version seed n_train n_valid n_test n_labels_fit n_labels_select "
+        "device seconds finished_at"
+    )
+    return make_run(name, **({"source": "published"} | dict.fromkeys(unknown.split()) | changes))
+
+
+def run_id(name: object) -> str:
+    return hashlib.sha256(str(name).encode()).hexdigest()
+
+
+def metric(value: float | None = 0.5, ci: tuple[float, float] | None = (0.4, 0.6), **changes: Any) -> MetricRow:
+    low, high = ci or (None, None)
+    values: dict[str, Any] = {"split": "test", "metric": "accuracy", "value": value, "ci_low": low, "ci_high": high}
+    return MetricRow(**(values | changes))
+
+
+def class_metric(**changes: Any) -> ClassRow:
+    values: dict[str, Any] = {"split": "test", "metric": "f1", "class_name": "Forest", "value": 0.5}
+    return ClassRow(**(values | changes))
+
+
+def prediction(sample: str = "id_0000", **changes: Any) -> PredictionRow:
+    return PredictionRow(**({"split": "test", "sample": sample, "target": (1,), "predicted": (2,)} | changes))
+
+
+def make_record(name: object = "run", *, n_predictions: int = 3, **changes: Any) -> RunRecord:
+    """A complete measured run; `changes` replace fields of its RunRow."""
+    return RunRecord(
+        run=make_run(name, **changes),
+        metrics=[metric(), metric(split="valid"), metric(None, None, metric="f1_macro")],
+        classes=[class_metric(), class_metric(class_name="River", value=None)],
+        predictions=[prediction(f"id_{i:04d}") for i in range(n_predictions)],
+    )
