@@ -55,6 +55,7 @@ class Run:
     """Side in pixels the images were resized to; None: their own size."""
     metric: str
     """Headline metric: chooses hyper-parameters on valid and ranks on test."""
+    metrics_version: int
     protocol: str
     protocol_version: int
     protocol_settings: Mapping[str, Any]

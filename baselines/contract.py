@@ -1,0 +1,80 @@
+"""The one contract every backbone meets.
+
+The public call prepares the input (no data, normalisation, size) and the subclass only embeds, so no backbone can
+forget a step and no two backbones can differ in it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from baselines.inputs import Normalisation, pad_to_multiple, standardise
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What a backbone eats."""
+
+    bands: tuple[str, ...] | None
+    """Bands by name in channel order (canonical Sentinel-2 `B4`, or a common name such as `red`); None: every band of
+    the dataset, in the dataset's order."""
+    size_multiple: int = 1
+    """Images are padded at the bottom and right to a multiple of this side, in pixels, repeating the border."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the weights come from: all of it is recorded with each run."""
+
+    weights_sha256: str
+    """Content hash of the weights, independent of the file format they came in."""
+    description: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else decides the features (for example the padding), JSON-able; part of a run's identity."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a feature pyramid: a map of `channels` at `stride` pixels per cell."""
+
+    channels: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a backbone returns for a batch."""
+
+    vector: Tensor
+    """(B, D) float32: the pooled embedding."""
+    maps: tuple[Tensor, ...]
+    """One (B, D_i, H / s_i, W / s_i) float32 map per level of the pyramid, finest first; none if it has no pyramid."""
+
+
+class Backbone(nn.Module, ABC):
+    """A model that turns an image into features."""
+
+    version: int = 1
+    """Raised when the same weights would give other features; part of a run's identity."""
+
+    def __init__(self, *, inputs: InputSpec, origin: Origin, pyramid: tuple[Level, ...]) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.origin = origin
+        self.pyramid = pyramid
+
+    def forward(self, pixels: Tensor, normalisation: Normalisation) -> Features:
+        """Embed a batch.
+
+        Args:
+            pixels: (B, C, H, W) float32 in the dataset's own unit, bands as in `inputs.bands`; not finite = no data.
+            normalisation: per-band mean and standard deviation in that unit. No data becomes the mean.
+        """
+        return self.embed(pad_to_multiple(standardise(pixels, normalisation), self.inputs.size_multiple))
+
+    @abstractmethod
+    def embed(self, x: Tensor) -> Features:
+        """Features of (B, C, H, W) float32 standardised pixels without missing values."""

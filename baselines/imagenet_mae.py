@@ -1,0 +1,52 @@
+"""The MAE pretrained on ImageNet photographs: ConvNeXt V2's own FCMAE weights, as timm distributes them.
+
+Woo et al., ConvNeXt V2: Co-designing and Scaling ConvNets with Masked Autoencoders, CVPR 2023. The weights are licensed
+CC BY-NC 4.0 by their authors.
+"""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from timm.models import load_state_dict
+from timm.models.convnext import checkpoint_filter_fn, convnextv2_atto
+
+from baselines.contract import Backbone, InputSpec, Origin
+from baselines.convnext import ConvNeXtBackbone
+from baselines.weights import fetch_from_hub
+from mp_mae.checkpoint import hash_tensors
+from mp_mae.errors import UserError
+
+REPOSITORY = "timm/convnextv2_atto.fcmae"
+FRESH = {"head.norm.weight", "head.norm.bias"}
+"""The final LayerNorm is not part of FCMAE pretraining; it starts as the identity, as for MP-MAE."""
+
+
+def build(weights: Path | None, seed: int) -> Backbone:
+    """ConvNeXt V2 atto with FCMAE weights, fed red, green and blue.
+
+    Args:
+        weights: the file timm distributes (`.safetensors` or `.bin`); None: the hub's cache, then the hub.
+        seed: unused, the weights decide.
+    Raises:
+        UserError: weights neither cached nor reachable, or not complete; never a random start.
+    """
+    path = weights or fetch_from_hub(REPOSITORY, "model.safetensors")
+    model = convnextv2_atto(pretrained=False, num_classes=0)
+    try:
+        state = checkpoint_filter_fn(load_state_dict(str(path), device="cpu", weights_only=True), model)
+        result = model.load_state_dict(state, strict=False)
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+        raise UserError(
+            f"{path}: not a {REPOSITORY} weights file: {error}. Fetch it again and pass --weights"
+        ) from error
+    missing = set(result.missing_keys) - FRESH
+    if missing or result.unexpected_keys:
+        raise UserError(
+            f"{path}: not a complete {REPOSITORY} weights file: missing {sorted(missing)[:5]}, unexpected "
+            f"{sorted(result.unexpected_keys)[:5]}. Fetch it again and pass --weights"
+        )
+    return ConvNeXtBackbone(
+        model,
+        inputs=InputSpec(bands=("red", "green", "blue"), size_multiple=32),
+        origin=Origin(weights_sha256=hash_tensors(model.state_dict()), description=f"timm {REPOSITORY}"),
+    )

@@ -1,0 +1,70 @@
+"""BACKBONES: every backbone by name. Adding one is a file beside this one and an entry here.
+
+A backbone's module is imported when it is built, so listing the names needs neither torch nor weights.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+if TYPE_CHECKING:
+    from baselines.contract import Backbone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One backbone as users choose it."""
+
+    name: str
+    summary: str
+    module: str
+    """Module with `build(weights: Path | None, seed: int, **settings) -> Backbone`."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    weights: Literal["required", "optional", "none"]
+    """Whether `--weights` must, may or cannot be given."""
+    seeded: bool = False
+    """Whether each seed is another network."""
+
+    def build(self, weights: Path | None, seed: int) -> "Backbone":
+        """Import and build it. UserError (of `mp_mae.errors`) if its weights are absent, damaged or of another kind."""
+        return cast("Backbone", import_module(self.module).build(weights, seed, **self.settings))
+
+
+_ENTRIES = (
+    Entry(
+        name="mp_mae",
+        summary="MP-MAE checkpoint (MMEarth's official .pth or one of ours), 12 Sentinel-2 bands",
+        module="baselines.multi_pretext",
+        weights="required",
+    ),
+    Entry(
+        name="mp_mae_published",
+        summary="the same fed as in the published evaluation: its padding, B8 and B8A exchanged",
+        module="baselines.multi_pretext",
+        settings={"padding": "published"},
+        weights="required",
+    ),
+    Entry(
+        name="imagenet_mae",
+        summary="ConvNeXt V2 atto, FCMAE on ImageNet (timm; weights CC BY-NC 4.0), red-green-blue",
+        module="baselines.imagenet_mae",
+        weights="optional",
+    ),
+    Entry(
+        name="random_init",
+        summary="MP-MAE's atto architecture, untrained, drawn from the run's seed: the control",
+        module="baselines.random_init",
+        weights="none",
+        seeded=True,
+    ),
+    Entry(
+        name="image_statistics",
+        summary="per-band mean, standard deviation and percentiles of all bands: no network",
+        module="baselines.image_statistics",
+        weights="none",
+    ),
+)
+
+BACKBONES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -1,0 +1,65 @@
+"""A campaign: plan a request, do what is missing, commit each run as it finishes."""
+
+from dataclasses import dataclass, replace
+
+from harness.executors import EXECUTORS
+from harness.plan import Line, State, build_plan, mark_done
+from harness.progress import Progress
+from harness.records import Failure, Places
+from harness.settings import RunRequest
+from harness.workbench import Workbench
+from leaderboards.store import Leaderboard, open_leaderboard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a campaign did."""
+
+    lines: tuple[Line, ...]
+    """The plan as it ended: NEW lines finished and were committed just now, FAILED ones say why."""
+    tracebacks: tuple[str, ...]
+    """Of failures that are ours, not the user's."""
+
+
+def preview(request: RunRequest, progress: Progress) -> list[Line]:
+    """The plan alone: reads what is there, converts, runs and writes nothing."""
+    return _plan(request, Workbench(_places(request), progress), convert=False)
+
+
+def run_campaign(request: RunRequest, progress: Progress) -> Report:
+    """Run what the leaderboard lacks. One failing run leaves the others alone; each finished run is safe at once.
+
+    Raises:
+        UserError: the request as a whole cannot be met (of `harness.errors`, or of `leaderboards.errors` for the file).
+    """
+    leaderboard = open_leaderboard(request.db)
+    workbench = Workbench(_places(request), progress)
+    lines = _plan(request, workbench, convert=True)
+    jobs = [line.job for line in lines if line.state is State.NEW and line.job]
+    failed: dict[str, Failure] = {}
+    with progress.step("runs", len(jobs)) as step:
+        for result in EXECUTORS["local"](jobs, workbench):
+            if isinstance(result.outcome, Failure):
+                failed[result.job.run_id] = result.outcome
+            else:
+                leaderboard.commit(result.outcome)
+            step.advance()
+    return Report(
+        lines=tuple(_with_failure(line, failed) for line in lines),
+        tracebacks=tuple(failure.traceback for failure in failed.values() if failure.traceback),
+    )
+
+
+def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:
+    lines = build_plan(request, workbench, convert=convert)
+    return mark_done(lines, Leaderboard(request.db).known([line.job.run_id for line in lines if line.job]))
+
+
+def _places(request: RunRequest) -> Places:
+    return Places(cache_dir=request.cache_dir, device=request.device)
+
+
+def _with_failure(line: Line, failed: dict[str, Failure]) -> Line:
+    if line.job and line.job.run_id in failed:
+        return replace(line, state=State.FAILED, reason=failed[line.job.run_id].message)
+    return line

@@ -1,0 +1,14 @@
+"""EXECUTORS: who does the runs. An executor gets jobs and hands back records or failures, in any order.
+
+It never writes to the leaderboard: the driver alone does, so a thousand workers need no lock.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from harness.executors.local import run_in_turn
+from harness.records import Job, Result
+from harness.workbench import Workbench
+
+Executor = Callable[[Sequence[Job], Workbench], Iterator[Result]]
+
+EXECUTORS: dict[str, Executor] = {"local": run_in_turn}

@@ -1,0 +1,46 @@
+"""What software made a result. Nothing that names the machine or the person."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("mp-mae-bench", "torch", "timm", "numpy", "scipy", "scikit-learn", "h5py", "duckdb")
+
+
+@cache
+def collect_provenance() -> dict[str, Any]:
+    """Package versions, Python version, processor architecture, and the git commit if this runs from a checkout."""
+    return {
+        "packages": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        **_git_state(Path(__file__).resolve().parent.parent),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return None
+
+
+def _git_state(directory: Path) -> dict[str, Any]:
+    """The commit of the checkout this code lies in; both None when it was installed as a package."""
+    if not (directory / ".git").exists():
+        return {"git_commit": None, "git_dirty": None}
+    try:
+        commit = _git(directory, "rev-parse", "HEAD").strip()
+        return {"git_commit": commit, "git_dirty": bool(_git(directory, "status", "--porcelain").strip())}
+    except (OSError, subprocess.SubprocessError):  # no git on this machine, or no commit yet
+        return {"git_commit": None, "git_dirty": None}
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    finished = subprocess.run(
+        ["git", "-C", str(directory), *arguments], capture_output=True, text=True, check=True, timeout=20
+    )
+    return finished.stdout

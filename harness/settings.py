@@ -1,0 +1,134 @@
+"""What a user asked for, validated at the edge: below this, everything is explicit and known to exist."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from baselines.table import BACKBONES
+from harness.data.bands import MissingBands
+from harness.errors import UserError
+from harness.protocols import PROTOCOLS
+
+Item = TypeVar("Item")
+
+
+class RunRequest(BaseModel):
+    """One `harness run`: a grid of backbones, datasets, protocols, partitions and seeds, and where things lie."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbones: tuple[str, ...] = Field(min_length=1)
+    """Names of BACKBONES, in the order they will run."""
+    asked_for_all: bool
+    """Whether the backbones came from `all`; then one that lacks its weights is left out instead of refused."""
+    weights: dict[str, Path]
+    """Weights by backbone."""
+    geobench_dir: Path
+    datasets: tuple[str, ...]
+    """Names of datasets; empty: all below `geobench_dir`."""
+    protocols: tuple[str, ...] = Field(min_length=1)
+    partitions: tuple[str, ...] = Field(min_length=1)
+    """Names of partitions, or `all`."""
+    seeds: tuple[int, ...] = Field(min_length=1)
+    missing_bands: MissingBands
+    db: Path
+    cache_dir: Path
+    device: str
+
+
+def make_request(
+    *,
+    backbones: Iterable[str],
+    weights: Iterable[str],
+    protocols: Iterable[str],
+    seeds: Iterable[int],
+    device: str,
+    **rest: Any,
+) -> RunRequest:
+    """Validate a user's words and resolve `all`, `auto` and `--weights`.
+
+    Raises:
+        UserError: an unknown name (with the nearest known one), weights that belong to no chosen backbone, a negative
+            seed, a device this machine does not have.
+    """
+    asked = tuple(backbones)
+    names = tuple(BACKBONES) if asked == ("all",) else _distinct(known_name("backbone", n, BACKBONES) for n in asked)
+    assigned = assign_weights(weights, names)
+    for name in names if asked != ("all",) else ():
+        if BACKBONES[name].weights == "required" and name not in assigned:
+            raise UserError(
+                f"--backbone {name} evaluates a pretrained checkpoint: pass it by --weights FILE. For the same "
+                "architecture with untrained weights choose --backbone random_init"
+            )
+    try:
+        return RunRequest(
+            backbones=names,
+            asked_for_all=asked == ("all",),
+            weights=assigned,
+            protocols=_distinct(known_name("protocol", name, PROTOCOLS) for name in protocols),
+            seeds=_distinct(_natural(seed) for seed in seeds),
+            device=_known_device(device),
+            **rest,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]).replace("_", "-")
+        raise UserError(f"--{field}: {first['msg']}, found {first['input']!r}") from error
+
+
+def known_name(what: str, name: str, names: Iterable[str]) -> str:
+    """`name` if it is one of `names`; else a UserError that suggests the nearest and lists all."""
+    names = list(names)
+    if name in names:
+        return name
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {nearest[0]}? " if nearest else ""
+    raise UserError(f"unknown {what} {name!r}. {hint}There are: {', '.join(names)}")
+
+
+def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str, Path]:
+    """Weights by backbone from `PATH` (for the one chosen backbone that takes weights) or `BACKBONE=PATH`."""
+    takers = [name for name in backbones if BACKBONES[name].weights != "none"]
+    assigned: dict[str, Path] = {}
+    for text in given:
+        name, separator, path = text.partition("=")
+        if not separator or name not in BACKBONES:  # a path may hold an equals sign
+            if len(takers) != 1:
+                raise UserError(
+                    f"--weights {text}: which backbone is it for? Of those chosen {', '.join(takers) or 'none'} can "
+                    "take weights. Say --weights BACKBONE=PATH"
+                )
+            name, path = takers[0], text
+        if name not in takers:
+            raise UserError(f"--weights {text}: {name} is not chosen or takes no weights. Add --backbone {name}")
+        if name in assigned:
+            raise UserError(f"--weights {text}: {name} already has {assigned[name]}. Evaluate them one after the other")
+        assigned[name] = Path(path).expanduser()
+    return assigned
+
+
+def _distinct(items: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _natural(seed: int) -> int:
+    if seed < 0:
+        raise UserError(f"--seeds: expected numbers from 0, found {seed}")
+    return seed
+
+
+def _known_device(name: str) -> str:
+    """`auto` is the GPU if there is one; anything else must be here."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        raise UserError(
+            f"--device {name}: not on this machine ({str(error).splitlines()[0]}). Use auto or cpu"
+        ) from error
+    return name

@@ -1,0 +1,173 @@
+"""The contract, over every entry of BACKBONES: a new backbone is tested by being listed."""
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from baselines.inputs import Normalisation
+from baselines.table import BACKBONES
+from mp_mae.errors import UserError
+from official_checkpoint import write_official_checkpoint
+
+BANDS_IF_ALL = 4
+"""Channels given to a backbone that takes every band."""
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Weights for each entry that takes some: a seeded stand-in in the layout of the real file."""
+    folder = tmp_path_factory.mktemp("weights")
+    official = write_official_checkpoint(folder / "official.pth", "56_8")
+    torch.manual_seed(0)
+    state = timm.create_model("convnextv2_atto", num_classes=0).state_dict()
+    fcmae = folder / "fcmae.safetensors"
+    save_file({k: torch.randn_like(v) * 0.05 for k, v in state.items() if not k.startswith("head.norm")}, fcmae)
+    return {"mp_mae": official, "mp_mae_published": official, "imagenet_mae": fcmae}
+
+
+@pytest.fixture(params=list(BACKBONES))
+def backbone(request, weights):
+    return BACKBONES[request.param].build(weights.get(request.param), 0)
+
+
+def channels_of(backbone):
+    return BANDS_IF_ALL if backbone.inputs.bands is None else len(backbone.inputs.bands)
+
+
+def draw_pixels(n, channels, height=64, width=64):
+    return torch.rand(n, channels, height, width, generator=torch.Generator().manual_seed(7)) * 3000
+
+
+def statistics(channels):
+    return Normalisation(torch.linspace(1000, 1500, channels), torch.linspace(300, 900, channels))
+
+
+@torch.inference_mode()
+def embed(backbone, pixels):
+    return backbone(pixels, statistics(pixels.shape[1]))
+
+
+def test_key_is_name_and_build_needs_no_seed_unless_seeded(weights):
+    for key, entry in BACKBONES.items():
+        assert key == entry.name
+        given = weights.get(key)
+        same = entry.build(given, 0).origin.weights_sha256 == entry.build(given, 1).origin.weights_sha256
+        assert same != entry.seeded
+
+
+def test_vector_and_pyramid_have_the_promised_shapes(backbone):
+    features = embed(backbone, draw_pixels(2, channels_of(backbone)))
+    assert features.vector.shape[0] == 2
+    assert features.vector.ndim == 2
+    assert features.vector.dtype == torch.float32
+    assert len(features.maps) == len(backbone.pyramid)
+    if backbone.origin.settings.get("padding") != "published":
+        assert [tuple(m.shape) for m in features.maps] == [
+            (2, level.channels, 64 // level.stride, 64 // level.stride) for level in backbone.pyramid
+        ]
+
+
+def test_features_do_not_depend_on_batch_mates(backbone):
+    pixels = draw_pixels(3, channels_of(backbone))
+    together = embed(backbone, pixels).vector
+    alone = torch.cat([embed(backbone, image[None]).vector for image in pixels])
+    torch.testing.assert_close(together, alone, atol=2e-5, rtol=1e-5)
+
+
+def test_no_data_counts_as_the_band_mean(backbone):
+    pixels = draw_pixels(2, channels_of(backbone))
+    filled = pixels.clone()
+    pixels[0, 1, 3:9, 5:20] = float("nan")
+    pixels[1, 0, 0, 0] = float("-inf")
+    mean = statistics(pixels.shape[1]).mean
+    filled[0, 1, 3:9, 5:20] = mean[1]
+    filled[1, 0, 0, 0] = mean[0]
+    features = embed(backbone, pixels)
+    assert torch.isfinite(features.vector).all()
+    torch.testing.assert_close(features.vector, embed(backbone, filled).vector, atol=1e-5, rtol=1e-5)
+
+
+def test_input_is_not_modified(backbone):
+    pixels = draw_pixels(1, channels_of(backbone))
+    before = pixels.clone()
+    embed(backbone, pixels)
+    assert torch.equal(pixels, before)
+
+
+@pytest.mark.parametrize(("height", "width"), [(61, 67), (5, 9)])
+def test_any_image_size_embeds(backbone, height, width):
+    if backbone.origin.settings.get("padding") == "published" and min(height, width) < 8:
+        pytest.skip("the published geometry cannot embed an image smaller than a patch")
+    vector = embed(backbone, draw_pixels(1, channels_of(backbone), height, width)).vector
+    assert torch.isfinite(vector).all()
+
+
+def test_the_last_row_and_column_count(backbone):
+    """An encoder whose stride does not divide the image would ignore them."""
+    if backbone.origin.settings.get("padding") == "published":
+        pytest.skip("dropping border rows is part of the published geometry")
+    pixels = draw_pixels(1, channels_of(backbone), 61, 61)
+    changed = pixels.clone()
+    changed[..., -1, :] += 2000
+    assert not torch.allclose(embed(backbone, pixels).vector, embed(backbone, changed).vector, atol=1e-4)
+
+
+def test_channels_are_not_interchangeable(backbone):
+    pixels = draw_pixels(1, channels_of(backbone))
+    flipped = pixels.flip(1)
+    assert not torch.allclose(embed(backbone, pixels).vector, embed(backbone, flipped).vector, atol=1e-4)
+
+
+def test_mp_mae_published_exchanges_b8_and_b8a(weights):
+    ours, published = (BACKBONES[name].build(weights["mp_mae"], 0) for name in ("mp_mae", "mp_mae_published"))
+    assert ours.inputs.bands[7:9] == ("B8A", "B8")
+    assert published.inputs.bands[7:9] == ("B8", "B8A")
+    assert ours.origin.weights_sha256 == published.origin.weights_sha256
+    assert ours.origin.settings != published.origin.settings
+
+
+def test_mp_mae_without_weights_says_what_to_pass():
+    with pytest.raises(UserError, match="--weights"):
+        BACKBONES["mp_mae"].build(None, 0)
+
+
+def test_imagenet_mae_offline_names_the_command_that_fetches(monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"hf download timm/convnextv2_atto\.fcmae model\.safetensors"):
+        BACKBONES["imagenet_mae"].build(None, 0)
+
+
+@pytest.mark.parametrize("damage", ["text", "missing tensor", "wrong shape"])
+def test_imagenet_mae_refuses_incomplete_weights(weights, tmp_path, damage):
+    from safetensors.torch import load_file
+
+    state = load_file(weights["imagenet_mae"])
+    path = tmp_path / "damaged.safetensors"
+    if damage == "missing tensor":
+        del state["stages.1.blocks.0.mlp.fc1.weight"]
+    if damage == "wrong shape":
+        state["stem.0.weight"] = torch.zeros(40, 12, 4, 4)
+    save_file(state, path)
+    if damage == "text":
+        path.write_text("<html>404</html>")
+    with pytest.raises(UserError, match="weights file"):
+        BACKBONES["imagenet_mae"].build(path, 0)
+
+
+def test_random_init_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    BACKBONES["random_init"].build(None, 3)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_image_statistics_by_hand():
+    backbone = BACKBONES["image_statistics"].build(None, 0)
+    pixels = torch.arange(101, dtype=torch.float32).reshape(1, 1, 1, 101)
+    vector = backbone(pixels, Normalisation(torch.zeros(1), torch.ones(1))).vector[0]
+    expected = torch.tensor([50.0, 29.1548, 2.0, 10.0, 25.0, 50.0, 75.0, 90.0, 98.0])
+    torch.testing.assert_close(vector, expected, atol=1e-3, rtol=0)

@@ -1,0 +1,83 @@
+"""What users type is validated before anything runs."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.settings import assign_weights, known_name, make_request
+
+DEFAULTS = {
+    "backbones": ["random_init"],
+    "weights": [],
+    "geobench_dir": Path("data"),
+    "datasets": (),
+    "protocols": ("linear_probe",),
+    "partitions": ("default",),
+    "seeds": (0,),
+    "missing_bands": "error",
+    "db": Path("x.duckdb"),
+    "cache_dir": Path("cache"),
+    "device": "cpu",
+}
+
+
+def request(**changes):
+    return make_request(**{**DEFAULTS, **changes})
+
+
+def test_unknown_name_suggests_the_nearest_and_lists_all():
+    with pytest.raises(UserError, match=r"'mp_mea'. Did you mean mp_mae\? There are: mp_mae, random_init"):
+        known_name("backbone", "mp_mea", ["mp_mae", "random_init"])
+
+
+def test_unknown_backbone_and_protocol_are_refused():
+    with pytest.raises(UserError, match="unknown backbone"):
+        request(backbones=["resnet"])
+    with pytest.raises(UserError, match="unknown protocol"):
+        request(protocols=["linear_prob"])
+
+
+def test_all_means_every_backbone():
+    assert "imagenet_mae" in request(backbones=["all"]).backbones
+    assert request(backbones=["all"]).asked_for_all
+
+
+def test_repeated_names_count_once():
+    asked = request(backbones=["random_init", "random_init"], seeds=(1, 1, 0))
+    assert asked.backbones == ("random_init",)
+    assert asked.seeds == (1, 0)
+
+
+def test_weights_go_to_the_one_backbone_that_takes_them():
+    assert assign_weights(["a.pth"], ("mp_mae", "random_init")) == {"mp_mae": Path("a.pth")}
+    assert assign_weights(["run=1.pth"], ("mp_mae",)) == {"mp_mae": Path("run=1.pth")}
+    both = assign_weights(["mp_mae=a.pth", "imagenet_mae=b"], ("mp_mae", "imagenet_mae"))
+    assert both == {"mp_mae": Path("a.pth"), "imagenet_mae": Path("b")}
+
+
+@pytest.mark.parametrize(
+    ("given", "backbones", "message"),
+    [
+        (["a.pth"], ("mp_mae", "imagenet_mae"), "which backbone is it for"),
+        (["a.pth"], ("random_init",), "which backbone is it for"),
+        (["random_init=a.pth"], ("random_init",), "takes no weights"),
+        (["mp_mae=a.pth"], ("random_init",), "is not chosen"),
+        (["mp_mae=a.pth", "mp_mae=b.pth"], ("mp_mae",), "already has"),
+    ],
+)
+def test_weights_without_a_clear_owner_are_refused(given, backbones, message):
+    with pytest.raises(UserError, match=message):
+        assign_weights(given, backbones)
+
+
+def test_negative_seed_and_absent_device_are_refused():
+    with pytest.raises(UserError, match="--seeds: expected numbers from 0"):
+        request(seeds=(-1,))
+    with pytest.raises(UserError, match="--device gpu"):
+        request(device="gpu")
+
+
+def test_empty_list_names_the_option():
+    with pytest.raises(UserError, match="--partitions"):
+        request(partitions=())

@@ -1,0 +1,178 @@
+"""The whole command on real pixels: nine BigEarthNet patches, a checkpoint in the official layout, rows read by SQL."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import torch
+
+from command_line import GEOBENCH, harness
+from mp_mae.checkpoint import Checkpoint, TrainingSummary, load_checkpoint, save_checkpoint
+from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
+from mp_mae.encoder import build_encoder
+from official_checkpoint import write_official_checkpoint
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return write_official_checkpoint(tmp_path_factory.mktemp("weights") / "official.pth", "56_8")
+
+
+@pytest.fixture(scope="module")
+def finished(checkpoint, tmp_path_factory):
+    """One finished command: its folder, the arguments, and what it printed."""
+    folder = tmp_path_factory.mktemp("run")
+    arguments = (
+        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH,
+        "--partitions", "default,1.00x_train", "--cache-dir", folder / "cache", "--device", "cpu",
+    )  # fmt: skip
+    return folder, arguments, harness(*arguments, cwd=folder)
+
+
+def test_run_on_real_pixels_fills_the_leaderboard(finished, checkpoint):
+    folder, _, printed = finished
+    assert printed.returncode == 0, printed.stderr
+    with duckdb.connect(folder / "leaderboards" / "leaderboard.duckdb", read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT dataset, suite, backbone, protocol, partition, n_labels_fit, n_labels_select, n_test, metric "
+            "FROM runs ORDER BY protocol, partition"
+        ).fetchall()
+        suite = "geobench-classification-v1.0"
+        assert rows == [
+            ("benv2-mini", suite, "mp_mae", "knn", "1.00x_train", 5, 0, 2, "f1_micro"),
+            ("benv2-mini", suite, "mp_mae", "knn", "default", 5, 0, 2, "f1_micro"),
+            ("benv2-mini", suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "f1_micro"),
+            ("benv2-mini", suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "f1_micro"),
+        ]
+        value, low, high = connection.execute(
+            "SELECT value, ci_low, ci_high FROM leaderboard WHERE protocol = 'linear_probe' AND partition = 'default'"
+        ).fetchone()
+        assert 0 <= low <= value <= high <= 1
+        sha, configuration = connection.execute(
+            "SELECT DISTINCT weights_sha256, configuration FROM runs LIMIT 1"
+        ).fetchone()
+        assert sha == load_checkpoint(checkpoint).sha256
+        configuration = json.loads(configuration)
+        assert configuration["bands"] == ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8A", "B8", "B9", "B11", "B12"]
+        assert configuration["band_sources"][7:9] == ["08A - Vegetation Red Edge", "08 - NIR"]
+        predicted = connection.execute("SELECT count(DISTINCT sample) FROM predictions WHERE split = 'test'").fetchone()
+        assert predicted == (2,)
+
+
+def test_the_command_itself_runs_in_a_process_of_its_own(finished):
+    folder, arguments, _ = finished
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "harness", *map(str, arguments)]
+    again = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 0
+    assert "4 of 8 runs were in the leaderboard already" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_printed_table_and_skipped_segmentation(finished):
+    _, _, printed = finished
+    assert "linear_probe" in printed.stdout
+    assert "1.00x_train" in printed.stdout
+    assert "pastis-mini, mp_mae: linear_probe does not take segmentation labels" in printed.stderr
+
+
+def test_asking_again_is_free_and_says_so(finished):
+    folder, arguments, _ = finished
+    again = harness(*arguments, cwd=folder)
+    assert again.returncode == 0
+    assert "in the leaderboard already" in again.stderr
+    assert "1.00x_train" in again.stdout
+    count = harness("sql", "SELECT count(*) AS n FROM runs", "--format", "csv", cwd=folder)
+    assert count.stdout.split() == ["n", "4"]
+
+
+def test_dry_run_knows_what_is_there_and_what_is_new(finished):
+    folder, arguments, _ = finished
+    plan = harness(*arguments, "--seeds", "0,1", "--dry-run", cwd=folder)
+    assert plan.returncode == 0
+    states = [line.split("│")[-2].strip() for line in plan.stdout.splitlines() if "benv2-mini" in line]
+    assert sorted(states) == ["done"] * 4 + ["new"] * 4
+
+
+def test_dry_run_writes_nothing(checkpoint, tmp_path):
+    plan = harness(
+        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH, "--dry-run",
+        "--cache-dir", tmp_path / "cache", cwd=tmp_path,
+    )  # fmt: skip
+    assert plan.returncode == 0, plan.stderr
+    assert "to convert" in plan.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_failing_run_leaves_the_others_alone(checkpoint, tmp_path):
+    """Both train samples of this partition are open sea, so there is nothing for a linear probe to learn."""
+    finished = harness(
+        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH, "--datasets", "benv2-mini",
+        "--partitions", "0.50x_train", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    assert "failed: benv2-mini, mp_mae: 0.50x_train, linear_probe: no label varies in train" in finished.stderr
+    assert harness("sql", "SELECT protocol FROM runs", "--format", "csv", cwd=tmp_path).stdout.split()[1:] == ["knn"]
+
+
+def test_results_are_bit_identical_elsewhere(finished, tmp_path):
+    folder, arguments, _ = finished
+    moved = [tmp_path / "other_cache" if argument == folder / "cache" else argument for argument in arguments]
+    assert harness(*moved, cwd=tmp_path).returncode == 0
+    query = "SELECT run_id, split, metric, value, ci_low, ci_high FROM metrics ORDER BY ALL"
+    here, there = (harness("sql", query, "--format", "csv", cwd=place).stdout for place in (folder, tmp_path))
+    assert here == there
+    assert len(here.splitlines()) > 20
+
+
+@pytest.mark.parametrize("query", ["DELETE FROM runs", "SELECT * FROM read_text('/etc/hostname')", "SELEC 1"])
+def test_sql_is_read_only_and_errors_are_one_line(finished, query):
+    folder, _, _ = finished
+    refused = harness("sql", query, cwd=folder)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert refused.stderr.startswith("error: ")
+    assert "Traceback" not in refused.stderr
+
+
+def test_leaderboard_prints_json(finished):
+    folder, _, _ = finished
+    rows = json.loads(harness("leaderboard", "--format", "json", cwd=folder).stdout)
+    assert {row["protocol"] for row in rows} == {"knn", "linear_probe"}
+    assert {row["suite"] for row in rows} == {"geobench-classification-v1.0"}
+
+
+@pytest.fixture(scope="module")
+def thirteen_bands(tmp_path_factory):
+    """A checkpoint of our own format that also reads B10, which these patches do not have."""
+    bands = (*MMEARTH_S2_BANDS[:10], "B10", *MMEARTH_S2_BANDS[10:])
+    config = EncoderConfig(size="atto", bands=bands, patch=16)
+    torch.manual_seed(0)
+    state = build_encoder(config).state_dict()
+    folder = tmp_path_factory.mktemp("own") / "thirteen"
+    save_checkpoint(Checkpoint(encoder=config, state=state, summary=TrainingSummary(source_layout="mp_mae")), folder)
+    return folder
+
+
+def test_a_missing_band_stops_unless_a_way_to_fill_it_is_chosen(thirteen_bands, tmp_path):
+    arguments = (
+        "run", "--backbone", "mp_mae", "--weights", thirteen_bands, "--geobench-dir", GEOBENCH,
+        "--datasets", "benv2-mini", "--protocols", "knn", "--cache-dir", tmp_path / "cache",
+    )  # fmt: skip
+    refused = harness(*arguments, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "wants band B10; this dataset stores B1 B2" in refused.stderr
+    assert "--missing-bands nearest (closest wavelength: B10 from B11)" in refused.stderr
+    for policy, source in (("nearest", "11 - SWIR"), ("zero", None)):
+        filled = harness(*arguments, "--missing-bands", policy, cwd=tmp_path)
+        assert filled.returncode == 0, filled.stderr
+        query = "SELECT configuration FROM runs ORDER BY finished_at DESC LIMIT 1"
+        (row,) = json.loads(harness("sql", query, "--format", "json", cwd=tmp_path).stdout)
+        configuration = json.loads(row["configuration"])
+        assert dict(zip(configuration["bands"], configuration["band_sources"], strict=True))["B10"] == source
