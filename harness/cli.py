@@ -27,14 +27,9 @@ if TYPE_CHECKING:
 DEFAULT_DB = Path("leaderboards/leaderboard.duckdb")
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mp-mae-bench"
 
-LEADERBOARD_QUERY = """
-SELECT
-    suite, dataset, protocol, partition, n_labels_fit, backbone, weights, seed, metric, value, ci_low, ci_high, source
-FROM leaderboard
-ORDER BY suite, dataset, protocol, n_labels_fit, partition, value DESC NULLS LAST, backbone, seed
-"""
+BEST_FIRST = "suite, dataset, protocol, n_labels_fit, partition, value DESC NULLS LAST, backbone, seed"
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 200)  # piped output has no width to fit
 err = Console(stderr=True)
 
 app = typer.Typer(
@@ -170,7 +165,7 @@ def _run(request: "RunRequest", debug: bool) -> int:
     there = [line.job.run_id for line in lines if line.job and line.state in (State.NEW, State.DONE)]
     if there:
         columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in there)
-        query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {columns}"
+        query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
         out.print(results_table(run_query(request.db, query)))
     done = sum(line.state is State.DONE for line in lines)
     if done:
@@ -204,9 +199,14 @@ def leaderboard(
 ) -> None:
     """Show the leaderboard: the headline metric of every run on the test split, the best of each dataset first."""
     with user_errors(debug):
+        from harness.display import RESULT_COLUMNS, results_table
         from leaderboards.query import run_query
 
-        _show(run_query(db, LEADERBOARD_QUERY), form)
+        results = run_query(db, f"SELECT {', '.join(RESULT_COLUMNS)} FROM leaderboard ORDER BY {BEST_FIRST}")
+        if form is Format.table:
+            out.print(results_table(results))
+        else:
+            _show(results, form)
 
 
 @app.command(

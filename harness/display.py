@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -21,9 +22,13 @@ from harness.plan import Line, State
 from leaderboards.query import Table as LeaderboardTable
 
 RESULT_COLUMNS = (
-    "dataset", "backbone", "protocol", "partition", "seed", "n_labels_fit", "metric", "value", "ci_low", "ci_high",
+    "suite", "dataset", "protocol", "partition", "n_labels_fit", "backbone", "weights", "seed", "metric", "source",
+    "value", "ci_low", "ci_high",
 )  # fmt: skip
+COMMON = ("suite", "dataset", "partition", "seed", "metric", "source")
+"""Columns of results that need not be repeated in every row if they say the same."""
 HEADINGS = {"n_labels_fit": "labels"}
+
 STATE_STYLE = {
     State.NEW: "green",
     State.DONE: "dim",
@@ -80,14 +85,16 @@ class RichProgress:
 
 
 def plan_table(lines: Sequence[Line]) -> Table:
-    """One row per cell of the grid and its state."""
-    table = Table(title="plan")
+    """One row per run and its state; `reasons` tells of those that were skipped."""
+    counts = Counter(line.state for line in lines)
+    table = _table(caption=", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
     for column in ("dataset", "backbone", "protocol", "partition", "seed", "state"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for line in lines:
-        cell = line.cell
-        state = f"[{STATE_STYLE[line.state]}]{line.state}[/]"
-        table.add_row(cell.dataset.name, cell.backbone, cell.protocol, cell.partition, str(cell.seed), state)
+        if line.state is not State.SKIPPED:
+            cell = line.cell
+            described = (cell.dataset.name, cell.backbone, cell.protocol, cell.partition, str(cell.seed))
+            table.add_row(*map(escape, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
     return table
 
 
@@ -100,29 +107,53 @@ def reasons(lines: Sequence[Line], state: State) -> list[str]:
     ]
 
 
-def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> Table:
-    """Any rows; numbers to the right, fractions to four digits, NULL empty."""
-    table = Table(title=title)
+def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Any rows; numbers to the right, NULL empty."""
+    table = _table()
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*map(_cell, row))
     return table
 
 
-def results_table(leaderboard: LeaderboardTable) -> Table:
-    """Headline results with their 95 % intervals; `leaderboard` has the columns of RESULT_COLUMNS."""
-    table = Table(title="results on the test split, with 95 % interval")
-    for column in (*RESULT_COLUMNS[:-3], "value"):
-        table.add_column(
-            HEADINGS.get(column, column), justify="right" if column in ("seed", "n_labels_fit", "value") else "left"
-        )
-    for *described, value, low, high in leaderboard.rows:
-        interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
-        score = "undefined" if value is None else f"{value:.3f}{interval}"
-        table.add_row(*map(_cell, described), escape(score))
+def results_table(results: LeaderboardTable) -> Table:
+    """Headline scores with their 95 % intervals in one column; what is the same in all rows moves to the caption.
+
+    Args:
+        results: the columns RESULT_COLUMNS of the view `leaderboard`.
+    """
+    rows = [dict(zip(results.columns, row, strict=True)) for row in results.rows]
+    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS[:-3]}
+    several_weights = len({(r["backbone"], r["seed"], r["weights"]) for r in rows}) > len(
+        {(r["backbone"], r["seed"]) for r in rows}
+    )
+    shown = [
+        column
+        for column in values
+        if (column not in COMMON or len(values[column]) > 1) and (column != "weights" or several_weights)
+    ]
+    common = [f"{column} {values[column].pop()}" for column in COMMON if len(values[column]) == 1]
+    table = _table(caption="test split, 95 % intervals; " + ", ".join(common))
+    for column in shown:
+        numeric = column in ("n_labels_fit", "seed")
+        table.add_column(HEADINGS.get(column, column), justify="right" if numeric else "left", overflow="fold")
+    table.add_column("value", no_wrap=True)
+    for row in rows:
+        score = escape(_score(row["value"], row["ci_low"], row["ci_high"]))
+        table.add_row(*(_cell(row[column]) for column in shown), score)
     return table
+
+
+def _table(caption: str | None = None) -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left", caption_style="dim")
+
+
+def _score(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _cell(value: object) -> str:

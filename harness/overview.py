@@ -8,7 +8,7 @@ from harness.errors import UserError
 from harness.records import DatasetRef
 from leaderboards.query import Table
 
-COLUMNS = ("dataset", "suite", "label", "classes", "size_px", "bands", "train", "valid", "test", "metric")
+COLUMNS = ("dataset", "label", "classes", "size_px", "bands", "train", "valid", "test", "metric")
 
 
 def describe_datasets(root: Path) -> tuple[Table, list[str]]:
@@ -27,7 +27,6 @@ def _row(ref: DatasetRef) -> tuple[object, ...]:
     spec, default = dataset.spec, dataset.partition("default")
     return (
         ref.name,
-        ref.suite,
         str(spec.label_kind),
         spec.n_classes,
         "x".join(map(str, spec.size_px)) if spec.size_px else None,

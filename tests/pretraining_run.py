@@ -1,0 +1,45 @@
+"""A training that takes seconds, for tests: generated tiles of 16 px, a narrow decoder, one thread's worth of work."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mp_mae.progress import Silent
+from mp_mae.settings import Settings
+from mp_mae.train import Finished, pretrain
+
+TINY = {
+    "crop": 16,
+    "patch": 8,
+    "mask_ratio": 0.5,
+    "decoder_width": 8,
+    "batch": 4,
+    "epochs": 2,
+    "base_rate": 0.05,
+    "device": "cpu",
+    "precision": "float32",
+    "workers": 1,
+}
+"""Settings of such a training; of a dataset of 12 tiles it takes 6 steps."""
+
+
+def tiny_settings(data: Path, **changes: Any) -> Settings:
+    return Settings(**{"data": str(data), **TINY, **changes})
+
+
+def train(settings: Settings, out: Path, *, resume: bool = False, stop: Callable[[], bool] = lambda: False) -> Finished:
+    return pretrain(settings, out, resume=resume, reporter=Silent(), stop=stop)
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """Asks to stop once `steps` steps have been done: the loop asks once a step."""
+    asked = iter(range(1, steps + 1))
+    return lambda: next(asked) == steps
+
+
+def weights(out: Path, step: int) -> dict[str, Tensor]:
+    """The model's tensors in the checkpoint of a step."""
+    return load_file(out / "checkpoints" / f"step-{step:08d}" / "model.safetensors")
