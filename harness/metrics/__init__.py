@@ -1,0 +1,134 @@
+"""Metrics over whole splits, never averages of mini-batches. To add one: a function and a line in `METRICS`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.metrics.average_precision import ap_macro, ap_micro, ap_per_class
+from harness.metrics.bootstrap import draw_resamples, percentile_interval
+from harness.metrics.counts import accuracy, decide, f1_macro, f1_micro, f1_per_class, recall_per_class
+from harness.records import LabelKind
+
+METRICS_VERSION = 1
+"""Raised when a definition here changes a value."""
+
+Weighted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(targets, scores, weights (B, n)) -> (B,) values of B resamples, or (B, K) if per class; NaN: undefined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A score of a whole split, for targets (n,) class indices or (n, K) zeros and ones, and scores (n, K)."""
+
+    name: str
+    label_kinds: frozenset[LabelKind]
+    resampled: Weighted
+    cheap: bool
+    """Resampling costs one matrix product, so it always gets an interval; others only as the headline."""
+    higher_is_better: bool = True
+    lower: float = 0.0
+    upper: float = 1.0
+
+    def value(self, targets: np.ndarray, scores: np.ndarray) -> float | None:
+        """None: undefined on this split."""
+        value = self.resampled(targets, scores, np.ones((1, len(targets))))[0]
+        return None if np.isnan(value) else float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A metric's value on a split with its 95 % bootstrap interval over samples."""
+
+    metric: str
+    value: float | None
+    """None: undefined on this split."""
+    ci_low: float | None
+    """None: undefined, or nobody computed it."""
+    ci_high: float | None
+
+
+class ClassScore(NamedTuple):
+    """A metric of one class on a split."""
+
+    metric: str
+    class_index: int
+    value: float | None
+
+
+_SINGLE = frozenset({LabelKind.SINGLE_LABEL})
+_BOTH = frozenset({LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL})
+
+METRICS: dict[str, Metric] = {
+    # Not for multi-label: the fraction of samples with every label right says more about K than about the features.
+    "accuracy": Metric(name="accuracy", label_kinds=_SINGLE, resampled=accuracy, cheap=True),
+    "f1_macro": Metric(name="f1_macro", label_kinds=_BOTH, resampled=f1_macro, cheap=True),
+    "f1_micro": Metric(name="f1_micro", label_kinds=_BOTH, resampled=f1_micro, cheap=True),
+    "ap_macro": Metric(name="ap_macro", label_kinds=_BOTH, resampled=ap_macro, cheap=False),
+    "ap_micro": Metric(name="ap_micro", label_kinds=_BOTH, resampled=ap_micro, cheap=False),
+}
+
+CLASS_METRICS: dict[str, Weighted] = {
+    "f1": f1_per_class,
+    "average_precision": ap_per_class,
+    "recall": recall_per_class,
+}
+
+
+def predict(kind: LabelKind, scores: np.ndarray) -> np.ndarray:
+    """(n, K) probabilities -> (n,) int64 likeliest classes, the first of equals; multi-label: (n, K) uint8, >= 0.5."""
+    return decide(scores, multi_label=kind is LabelKind.MULTI_LABEL)
+
+
+def headline_value(metric: str, targets: np.ndarray, scores: np.ndarray) -> float | None:
+    """One metric over a whole split; None: undefined."""
+    return METRICS[metric].value(targets, scores)
+
+
+def evaluate(label_kind: LabelKind, headline: str, targets: np.ndarray, scores: np.ndarray, seed: int) -> list[Scored]:
+    """All metrics of a label kind in the order of `METRICS`, with intervals for the headline and the cheap ones.
+
+    All intervals come from the same resamples, drawn from `seed`. One sample has no interval.
+
+    Raises:
+        UserError: the headline is not a metric of this kind.
+        ValueError: scores that are NaN, or shapes that do not fit the label kind.
+    """
+    metrics = [metric for metric in METRICS.values() if label_kind in metric.label_kinds]
+    names = [metric.name for metric in metrics]
+    if headline not in names:
+        raise UserError(
+            f"{headline!r} is not a metric of {label_kind} labels; there are: {', '.join(names) or 'none'}."
+        )
+    _check(label_kind, targets, scores)
+    resamples = draw_resamples(len(targets), seed) if len(targets) > 1 else None
+    result = []
+    for metric in metrics:
+        value = metric.value(targets, scores)
+        interval = None
+        if value is not None and resamples is not None and (metric.cheap or metric.name == headline):
+            interval = percentile_interval(metric.resampled(targets, scores, resamples))
+        low, high = interval or (None, None)
+        result.append(Scored(metric=metric.name, value=value, ci_low=low, ci_high=high))
+    return result
+
+
+def per_class(label_kind: LabelKind, targets: np.ndarray, scores: np.ndarray) -> list[ClassScore]:
+    """F1, average precision and recall (for single labels the accuracy within a class) of every class."""
+    _check(label_kind, targets, scores)
+    once = np.ones((1, len(targets)))
+    return [
+        ClassScore(name, index, None if np.isnan(value) else float(value))
+        for name, function in CLASS_METRICS.items()
+        for index, value in enumerate(function(targets, scores, once)[0])
+    ]
+
+
+def _check(label_kind: LabelKind, targets: np.ndarray, scores: np.ndarray) -> None:
+    expected = scores.shape if label_kind is LabelKind.MULTI_LABEL else scores.shape[:1]
+    if scores.ndim != 2 or targets.shape != expected:
+        raise ValueError(f"{label_kind}: targets {targets.shape} do not fit scores {scores.shape}")
+    if np.isnan(scores).any():
+        raise ValueError("scores contain NaN")
