@@ -12,7 +12,6 @@ import numpy as np
 
 from mp_mae.modalities import MODALITIES, Kind, Modality
 
-
 CLUSTERS = (-1.2, -0.6, 0.0, 0.6)
 """Lower ends of the classes that occur, on the scale of the first hidden number."""
 

@@ -1,0 +1,166 @@
+"""Batches for the model: threads read ahead, one copy takes a batch to the device, `prepare` does the rest there.
+
+Threads suffice: copying out of a memory map, inflating and the copy to the device all release Python's lock.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mp_mae.data.buffers import BatchLayout, on_page
+from mp_mae.data.files import METADATA, MMEarthFiles
+from mp_mae.data.h5 import RowReader
+from mp_mae.data.order import TrainingOrder, evaluation_batches
+from mp_mae.data.prepare import Batch, Recipe, prepare
+from mp_mae.data.statistics import processing_levels
+from mp_mae.data.views import Views, centre_views, random_views
+
+SPARE_SLOTS = 2
+"""Buffers beyond those being read, so that reading need not wait for copies to a GPU that are still queued there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Which tiles make a batch, and how each is looked at."""
+
+    rows: np.ndarray
+    """(B,) int64 rows of the file."""
+    views: Views
+
+
+def training_requests(
+    files: MMEarthFiles,
+    rows: np.ndarray,
+    order: TrainingOrder,
+    first_step: int,
+    end_step: int,
+    *,
+    crop: int,
+    turn: bool,
+) -> Iterator[Request]:
+    """This process's micro-batches of the steps first_step .. end_step - 1, with random crops (and turns).
+
+    Args:
+        rows: (n,) int64 rows of the training split; order.n is n.
+        crop: side in pixels.
+    """
+    epoch, views = -1, None
+    for batch in order.micro_batches(first_step, end_step):
+        if views is None or batch.epoch != epoch:
+            epoch = batch.epoch
+            views = random_views(files.n_tiles, files.side, crop, seed=order.seed, epoch=epoch, turn=turn)
+        chosen = rows[batch.positions]
+        yield Request(chosen, views[chosen])
+
+
+def evaluation_requests(
+    files: MMEarthFiles, rows: np.ndarray, batch: int, *, crop: int, processes: int = 1, rank: int = 0
+) -> Iterator[Request]:
+    """This process's part of a split, each tile once over all processes, centre crops; the last may be smaller."""
+    for positions in evaluation_batches(len(rows), batch, processes, rank):
+        yield Request(rows[positions], centre_views(len(positions), files.side, crop))
+
+
+@dataclass(frozen=True, eq=False)
+class RawBatch:
+    """Rows as stored, on the device. Valid until the next batch is asked for."""
+
+    request: Request
+    tensors: dict[str, Tensor]
+    """(B, *row) by HDF5 name, without the metadata."""
+    levels: Tensor
+    """(B,) int64 index into LEVELS."""
+
+
+class _Slot:
+    """A reusable buffer for one batch; pinned when it feeds a GPU, so that the copy there does not wait."""
+
+    def __init__(self, layout: BatchLayout, pinned: bool) -> None:
+        memory = torch.empty(layout.bytes_to_allocate(), dtype=torch.uint8, pin_memory=pinned)
+        self._layout = layout
+        self._host = memory[on_page(memory.data_ptr()) :][: layout.n_bytes]
+        self._arrays = layout.arrays(self._host.numpy(), layout.capacity)
+        self._copied = torch.cuda.Event() if pinned else None
+
+    def read(self, reader: RowReader, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Fill the buffer; arrays (n, *row) in it, by column. Runs in a reading thread."""
+        if self._copied is not None:
+            self._copied.synchronize()  # with the copy of what was in the buffer before
+        arrays = {name: array[: len(rows)] for name, array in self._arrays.items()}
+        reader.read_into(arrays, rows)
+        return arrays
+
+    def on_device(self, arrays: dict[str, np.ndarray], device: torch.device) -> dict[str, Tensor]:
+        """The arrays that `read` returned, without the metadata, as tensors that share or copy the buffer."""
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name != METADATA}
+        if device.type == "cpu":
+            return tensors
+        there = self._host.to(device, non_blocking=True)  # one copy for all columns
+        if self._copied is not None:
+            self._copied.record(torch.cuda.current_stream(device))
+        starts = zip(self._layout.columns, self._layout.starts, strict=True)
+        return {
+            column.name: there[start : start + tensor.nbytes].view(tensor.dtype).view(tensor.shape)
+            for column, start in starts
+            if (tensor := tensors.get(column.name)) is not None
+        }
+
+
+class Loader:
+    """Turns requests into batches, reading ahead. One loader serves any number of passes."""
+
+    def __init__(
+        self, files: MMEarthFiles, *, capacity: int, crop: int, device: torch.device, workers: int = 2, ahead: int = 3
+    ) -> None:
+        """
+        Args:
+            capacity: tiles in the largest batch.
+            crop: side in pixels.
+            workers: reading threads.
+            ahead: batches that are read before they are asked for.
+        """
+        self._path = files.paths.h5
+        self._reader = files.reader()
+        self._layout = BatchLayout(files.columns, capacity)
+        self._recipe = Recipe.of(files, crop, device)
+        self._device = device
+        self._workers = workers
+        self._ahead = ahead
+
+    def batches(self, requests: Iterable[Request]) -> Iterator[Batch]:
+        """Prepared batches, one per request, in order.
+
+        Raises:
+            UserError: the file is damaged, or a tile's processing level is unknown.
+        """
+        for raw in self.raw_batches(requests):
+            pixels, targets = prepare(raw.tensors, raw.levels, raw.request.views, self._recipe)
+            yield Batch(pixels, targets, raw.request.rows)
+
+    def raw_batches(self, requests: Iterable[Request]) -> Iterator[RawBatch]:
+        """Rows as stored, one batch per request, in order: what `batches` prepares."""
+        coming = iter(requests)
+        reading: deque[tuple[Request, _Slot, Future[dict[str, np.ndarray]]]] = deque()
+        pinned = self._device.type == "cuda"
+        free = deque(_Slot(self._layout, pinned) for _ in range(self._ahead + SPARE_SLOTS))
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="mmearth") as pool:
+            try:
+                while True:
+                    for request in islice(coming, self._ahead - len(reading)):
+                        slot = free.popleft()
+                        reading.append((request, slot, pool.submit(slot.read, self._reader, request.rows)))
+                    if not reading:
+                        return
+                    request, slot, future = reading.popleft()
+                    arrays = future.result()
+                    levels = torch.from_numpy(processing_levels(self._path, arrays[METADATA])).to(self._device)
+                    yield RawBatch(request, slot.on_device(arrays, self._device), levels)
+                    free.append(slot)
+            finally:  # also when the caller stops early
+                pool.shutdown(cancel_futures=True)

@@ -1,0 +1,60 @@
+"""Which part of each tile is looked at, and turned how: one draw per tile, shared by all its pixel modalities."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mp_mae.data.order import VIEW_STREAM, random_bits
+from mp_mae.errors import UserError
+
+DEFAULT_CROPS = {64: 56, 128: 112}
+"""Side of the crop by side of the tile, both in pixels (MMEarth's geometry: 8 and 16 px patches)."""
+
+ORIENTATIONS = 8
+"""Of the square. The bits of an orientation: 1 flips the rows, 2 flips the columns, 4 then transposes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """For each of B tiles the crop's first row and column, and its orientation: (B,) int64."""
+
+    top: np.ndarray
+    left: np.ndarray
+    orientation: np.ndarray
+
+    def __getitem__(self, tiles: np.ndarray) -> "Views":
+        return Views(self.top[tiles], self.left[tiles], self.orientation[tiles])
+
+
+def crop_side(side: int, crop: int | None) -> int:
+    """The crop's side in pixels: as asked for, or what belongs to the tile's side.
+
+    Raises:
+        UserError: the crop does not fit, or none was asked for and the tiles have an unusual side.
+    """
+    if crop is None:
+        if side not in DEFAULT_CROPS:
+            usual = ", ".join(f"{whole} -> {part}" for whole, part in DEFAULT_CROPS.items())
+            raise UserError(f"The tiles are {side} px; crops are known for {usual}. Pass the crop's side in pixels.")
+        return DEFAULT_CROPS[side]
+    if not 1 <= crop <= side:
+        raise UserError(f"A crop of {crop} px does not fit tiles of {side} px. Choose 1 to {side}.")
+    return crop
+
+
+def centre_views(n: int, side: int, crop: int) -> Views:
+    """Views of the middle, upright: for evaluation."""
+    start = np.full(n, (side - crop) // 2)
+    return Views(start, start, np.zeros(n, np.int64))
+
+
+def random_views(n_tiles: int, side: int, crop: int, *, seed: int, epoch: int, turn: bool) -> Views:
+    """A view for each row 0 .. n_tiles - 1 of the file. A row's view depends on seed, epoch and row alone.
+
+    Crops are uniform over all places; with `turn`, orientations are uniform over all eight, else upright.
+    """
+    bits = random_bits(n_tiles, seed, epoch, VIEW_STREAM)
+    places = np.uint64(side - crop + 1)
+    top, left = ((bits >> np.uint64(shift) & np.uint64(0xFFFF)) * places >> np.uint64(16) for shift in (0, 16))
+    orientation = bits >> np.uint64(32) & np.uint64(ORIENTATIONS - 1 if turn else 0)
+    return Views(top.astype(np.int64), left.astype(np.int64), orientation.astype(np.int64))
