@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from harness.plan import Line, State
 from leaderboards.query import Table as LeaderboardTable
@@ -84,10 +85,10 @@ class RichProgress:
         self._console.print(f"note: {message}", style="yellow", markup=False, highlight=False)
 
 
-def plan_table(lines: Sequence[Line]) -> Table:
+def plan_table(lines: Sequence[Line]) -> Group:
     """One row per run and its state; `reasons` tells of those that were skipped."""
     counts = Counter(line.state for line in lines)
-    table = _table(caption=", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
+    table = _table()
     for column in ("dataset", "backbone", "protocol", "partition", "seed", "state"):
         table.add_column(column, overflow="fold")
     for line in lines:
@@ -95,7 +96,7 @@ def plan_table(lines: Sequence[Line]) -> Table:
             cell = line.cell
             described = (cell.dataset.name, cell.backbone, cell.protocol, cell.partition, str(cell.seed))
             table.add_row(*map(escape, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
-    return table
+    return _captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
 
 
 def reasons(lines: Sequence[Line], state: State) -> list[str]:
@@ -118,7 +119,7 @@ def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Tabl
     return table
 
 
-def results_table(results: LeaderboardTable) -> Table:
+def results_table(results: LeaderboardTable) -> Group:
     """Headline scores with their 95 % intervals in one column; what is the same in all rows moves to the caption.
 
     Args:
@@ -135,7 +136,7 @@ def results_table(results: LeaderboardTable) -> Table:
         if (column not in COMMON or len(values[column]) > 1) and (column != "weights" or several_weights)
     ]
     common = [f"{column} {values[column].pop()}" for column in COMMON if len(values[column]) == 1]
-    table = _table(caption="test split, 95 % intervals; " + ", ".join(common))
+    table = _table()
     for column in shown:
         numeric = column in ("n_labels_fit", "seed")
         table.add_column(HEADINGS.get(column, column), justify="right" if numeric else "left", overflow="fold")
@@ -143,11 +144,16 @@ def results_table(results: LeaderboardTable) -> Table:
     for row in rows:
         score = escape(_score(row["value"], row["ci_low"], row["ci_high"]))
         table.add_row(*(_cell(row[column]) for column in shown), score)
-    return table
+    return _captioned(table, "test split, 95 % intervals; " + ", ".join(common))
 
 
-def _table(caption: str | None = None) -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left", caption_style="dim")
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _captioned(table: Table, caption: str) -> Group:
+    """Below the table rather than rich's own caption, which folds at the table's width."""
+    return Group(table, Text(caption, style="dim"))
 
 
 def _score(value: float | None, low: float | None, high: float | None) -> str:

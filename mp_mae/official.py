@@ -67,7 +67,7 @@ def read_official(path: pathlib.Path) -> OfficialCheckpoint:
     Raises:
         UserError: not such a file, damaged, holds a class we do not allow, or its encoder is not exactly one we know.
     """
-    content = _load_weights_only(path)
+    content = load_weights_only(path)
     model = content.get("model") if isinstance(content, dict) else None
     tensors = model if isinstance(model, dict) else {}
     keys = [key for key in tensors if isinstance(key, str)]
@@ -91,7 +91,7 @@ def read_official(path: pathlib.Path) -> OfficialCheckpoint:
     )
 
 
-def _load_weights_only(path: pathlib.Path) -> Any:
+def load_weights_only(path: pathlib.Path) -> Any:
     """The file's content with every tensor on the CPU, mapped instead of read."""
     not_ours = f"{path}: wanted a checkpoint written by torch.save; the file is another kind or cut short"
     try:

@@ -47,8 +47,12 @@ class Link(Protocol):
         """What `multiply` needs at these probabilities."""
         ...
 
-    def multiply(self, curvature: Curvature, logits: np.ndarray) -> None:
-        """Replaces (m, k, n) float32 changes of the logits by the changes of the loss's gradient, in place."""
+    def multiply(self, curvature: Curvature, logits: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+        """From (m, k, n) float32 changes of the logits to changes of the loss's gradient by them, in place.
+
+        The intercepts respond so as to stay optimal. `inverse` (m, k, k) of the total curvature says how they do, and
+        the result is their (m, k) change.
+        """
         ...
 
 
@@ -71,10 +75,9 @@ class Softmax:
         return p, loss.sum(axis=1)
 
     def shift(self, p: np.ndarray, step: np.ndarray, totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        shifted = p * np.exp(step)[..., None]
-        total = shifted.sum(axis=1)
-        shifted /= total[:, None]
-        return shifted, np.log(total).sum(axis=1) - (step * totals).sum(axis=1)
+        growth = np.einsum("mkn,mk->mn", p, np.expm1(step))  # of the sum over classes, from 1
+        change = np.log1p(growth).sum(axis=1) - (step * totals).sum(axis=1)
+        return p * np.exp(step)[..., None] / (1.0 + growth[:, None]), change
 
     def total_curvature(self, p: np.ndarray) -> np.ndarray:
         curvature = -(p @ p.transpose(0, 2, 1))
@@ -86,7 +89,7 @@ class Softmax:
         likeliest = p.argmax(axis=1) * len(self.samples) + self.samples
         return Curvature(p.astype(np.float32), likeliest)
 
-    def multiply(self, curvature: Curvature, logits: np.ndarray) -> None:
+    def multiply(self, curvature: Curvature, logits: np.ndarray, inverse: np.ndarray) -> np.ndarray:
         """(diag p - p p^T) u = p (u - p.u), with u taken relative to the likeliest class.
 
         The product does not depend on that reference, but the cancellation u - p.u at p close to 1 does.
@@ -95,7 +98,11 @@ class Softmax:
         flat = logits.reshape(len(logits), -1)
         logits -= np.stack([values.take(at) for values, at in zip(flat, likeliest, strict=True)])[:, None]
         logits -= np.einsum("mkn,mkn->mn", p, logits)[:, None]
+        response = -(inverse @ np.einsum("mkn,mkn->mk", p, logits)[..., None])
+        logits += response
+        logits -= np.einsum("mkn,mk->mn", p, response[..., 0])[:, None]
         logits *= p
+        return response[..., 0]
 
 
 class Sigmoid:
@@ -111,10 +118,9 @@ class Sigmoid:
         return np.where(logits >= 0, 1.0, small) / (1.0 + small), loss.sum(axis=(1, 2))
 
     def shift(self, p: np.ndarray, step: np.ndarray, totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        shifted = p * np.exp(step)[..., None]
-        total = 1.0 - p + shifted
-        shifted /= total
-        return shifted, np.log(total).sum(axis=(1, 2)) - (step * totals).sum(axis=1)
+        growth = p * np.expm1(step)[..., None]
+        change = np.log1p(growth).sum(axis=(1, 2)) - (step * totals).sum(axis=1)
+        return p * np.exp(step)[..., None] / (1.0 + growth), change
 
     def total_curvature(self, p: np.ndarray) -> np.ndarray:
         return (p * (1.0 - p)).sum(axis=2)[:, :, None]
@@ -122,5 +128,8 @@ class Sigmoid:
     def curvature(self, p: np.ndarray) -> Curvature:
         return Curvature((p * (1.0 - p)).astype(np.float32), np.zeros((len(p), 0), dtype=np.int64))
 
-    def multiply(self, curvature: Curvature, logits: np.ndarray) -> None:
+    def multiply(self, curvature: Curvature, logits: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+        response = -inverse[..., 0] * np.einsum("mkn,mkn->mk", curvature.factors, logits)
+        logits += response[..., None]
         logits *= curvature.factors
+        return response

@@ -4,15 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.protocols.logistic_iterate import ROUNDING, Data, Iterate, dot, evaluate, slices
+from harness.protocols.logistic_iterate import ROUNDING, Data, Iterate, dot, evaluate, invert_curvature, slices
 from harness.protocols.logistic_links import Curvature
 
 RELATIVE_GAP = 1e-7
 """A problem is solved when its objective is proven to be within this fraction of the optimum."""
 FORCING = 0.01
 """Conjugate gradients end when the residual, in the preconditioner's norm, fell to this fraction."""
-LEAST_CURVATURE = 1e-12
-"""Smaller ones, of problems fitted to the last bit, would not be numbers in float32 once inverted."""
 MAX_NEWTON_STEPS = 100
 MAX_HALVINGS = 40
 MAX_PRODUCTS = 1_000
@@ -26,7 +24,8 @@ class NotConvergedError(ArithmeticError):
 class Optima(NamedTuple):
     """Of m problems; what it took to solve them, and the proof that they are."""
 
-    weights: np.ndarray  # (m, k, R + 1)
+    slopes: np.ndarray  # (m, k, R)
+    intercepts: np.ndarray  # (m, k)
     objective: np.ndarray  # (m,)
     gap: np.ndarray  # (m,), proven bound on objective - optimum
     newton_steps: np.ndarray  # (m,)
@@ -40,28 +39,36 @@ def solve(data: Data, start: Iterate) -> Optima:
         NotConvergedError: one is not.
     """
     now, active = start, np.arange(len(start.problems))
-    counts = np.zeros((2, len(active)), dtype=np.int64)
-    optima = Optima(now.weights.copy(), now.objective.copy(), now.gap.copy(), counts[0], counts[1])
+    optima = Optima(
+        now.slopes.copy(), now.intercepts.copy(), now.objective.copy(), now.gap.copy(), 0 * active, 0 * active
+    )
     for _ in range(MAX_NEWTON_STEPS):
         solved = now.gap <= RELATIVE_GAP * now.objective
         if solved.all():
             return optima
         active, now = active[~solved], now.select(~solved)
-        direction, products = _newton_direction(data, now)
-        now = _line_search(data, now, direction)
-        optima.weights[active], optima.objective[active], optima.gap[active] = now.weights, now.objective, now.gap
+        direction, response, products = _newton_direction(data, now)
+        now = _line_search(data, now, direction, response)
+        for kept, value in zip(optima, (now.slopes, now.intercepts, now.objective, now.gap), strict=False):
+            kept[active] = value
         optima.newton_steps[active] += 1
         optima.products[active] += products
     raise _not_converged(now)
 
 
-def _line_search(data: Data, now: Iterate, direction: np.ndarray) -> Iterate:
+def _line_search(data: Data, now: Iterate, direction: np.ndarray, response: np.ndarray) -> Iterate:
     """The first of the steps 1, 1/2, 1/4, ... that lowers each objective enough (Armijo). Nearly always 1."""
-    slope = dot(now.gradient, direction)
-    length = np.ones(len(slope))
+    descent = dot(now.gradient, direction)
+    length = np.ones((len(descent), 1))
     for _ in range(MAX_HALVINGS):
-        new = evaluate(data, now.problems, now.penalties, now.weights + length[:, None, None] * direction)
-        lower = new.objective <= now.objective * (1 + ROUNDING) + 1e-4 * length * slope
+        new = evaluate(
+            data,
+            now.problems,
+            now.penalties,
+            now.slopes + length[..., None] * direction,
+            now.intercepts + length * response,
+        )
+        lower = new.objective <= now.objective * (1 + ROUNDING) + 1e-4 * length[:, 0] * descent
         if lower.all():
             return new
         length[~lower] *= 0.5
@@ -78,7 +85,7 @@ class _Preconditioner(NamedTuple):
     """Inverse of mean curvature x eigenvalues + penalty, a diagonal between rotations of the classes; float32."""
 
     rotation: np.ndarray  # (m, k, k)
-    inverse: np.ndarray  # (m, k, R + 1)
+    inverse: np.ndarray  # (m, k, R)
 
     def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
         if vectors.shape[1] == 1:
@@ -92,55 +99,68 @@ class _Preconditioner(NamedTuple):
 
 
 def _build_preconditioner(data: Data, now: Iterate) -> _Preconditioner:
-    curvature, rotation = np.linalg.eigh(now.mean_curvature)
-    diagonal = np.maximum(curvature, LEAST_CURVATURE)[..., None] * data.eigenvalues
-    diagonal[..., :-1] += now.penalties[:, None, None]
-    inverse = 1.0 / diagonal
-    if diagonal.shape[1] > 1:
-        inverse[:, 0, -1] = 0.0  # the smallest curvature, 0 in truth, is along equal intercepts
-    return _Preconditioner(rotation.astype(np.float32), inverse.astype(np.float32))
+    curvature, rotation = np.linalg.eigh(now.total_curvature / len(data.x))
+    diagonal = np.maximum(curvature, 0.0)[..., None] * data.eigenvalues + now.penalties[:, None, None]
+    return _Preconditioner(rotation.astype(np.float32), (1.0 / diagonal).astype(np.float32))
 
 
-def _newton_direction(data: Data, now: Iterate) -> tuple[np.ndarray, np.ndarray]:
-    """Preconditioned conjugate gradients in float32 on Hessian x direction = -gradient; and the products it took."""
+def _newton_direction(data: Data, now: Iterate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Preconditioned conjugate gradients in float32 on Hessian x direction = -gradient.
+
+    Returns the direction (m, k, R), the response (m, k) of the intercepts, and the (m,) products it took.
+    """
     active = np.arange(len(now.problems))
     precondition = _build_preconditioner(data, now)
-    curvature, penalties = now.curvature, now.penalties.astype(np.float32)
-    enough = np.sqrt(now.penalties / 2 * RELATIVE_GAP * now.objective)  # a residual for a quarter of the gap allowed
+    hessian = _Hessian(
+        now.curvature,
+        invert_curvature(now.total_curvature).astype(np.float32),
+        now.penalties.astype(np.float32),
+    )
+    enough = now.penalties / 2 * RELATIVE_GAP * now.objective  # squared residual, for a quarter of the gap allowed
     residual = -now.gradient.astype(np.float32)
     search = precondition @ residual
     size = dot(residual, search)
     small = FORCING**2 * size
-    step = np.zeros_like(residual)
-    result, products = np.zeros_like(now.gradient), np.zeros(len(active), dtype=np.int64)
+    step, shift = np.zeros_like(residual), np.zeros_like(residual[..., 0])
+    direction, response, products = np.zeros_like(step), np.zeros_like(shift), 0 * active
     for _ in range(MAX_PRODUCTS):
-        product = _hessian_product(data, curvature, penalties, search)
-        length = (size / dot(search, product))[:, None, None]
-        step = step + length * search
-        residual = residual - length * product
-        direction = precondition @ residual
-        last, size = size, dot(residual, direction)
-        done = (size <= small) | (np.linalg.norm(residual[..., :-1], axis=(1, 2)) <= enough)
-        result[active] = step
+        product, answer = hessian.multiply(data, search)
+        length = (size / dot(search, product))[:, None]
+        step, shift = step + length[..., None] * search, shift + length * answer
+        residual = residual - length[..., None] * product
+        downhill = precondition @ residual
+        last, size = size, dot(residual, downhill)
+        done = (size <= small) | (dot(residual, residual) <= enough)
+        direction[active], response[active] = step, shift
         products[active] += 1
         if done.all():
             break
-        search = direction + (size / last)[:, None, None] * search
+        search = downhill + (size / last)[:, None, None] * search
         if done.any():
             left = ~done
-            active, penalties, enough, small, size, step, residual, search = (
-                value[left] for value in (active, penalties, enough, small, size, step, residual, search)
+            active, enough, small, size, step, shift, residual, search = (
+                value[left] for value in (active, enough, small, size, step, shift, residual, search)
             )
-            curvature, precondition = curvature.select(left), precondition.select(left)
-    return result, products
+            hessian, precondition = hessian.select(left), precondition.select(left)
+    return direction.astype(np.float64), response.astype(np.float64), products
 
 
-def _hessian_product(data: Data, curvature: Curvature, penalties: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Hessian times (m, k, R + 1) float32 vectors, in float32."""
-    m, k, width = vectors.shape
-    logits = (vectors.reshape(m * k, width) @ data.x32_t).reshape(m, k, -1)
-    for part in slices(m, logits[0].size):
-        data.link.multiply(curvature.select(part), logits[part])
-    product = (logits.reshape(m * k, -1) @ data.x32).reshape(vectors.shape)
-    product[..., :-1] += penalties[:, None, None] * vectors[..., :-1]
-    return product
+class _Hessian(NamedTuple):
+    """Of objectives whose intercepts follow the slopes; float32."""
+
+    curvature: Curvature
+    inverse: np.ndarray  # (m, k, k), of the total curvature
+    penalties: np.ndarray  # (m,)
+
+    def multiply(self, data: Data, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Product with (m, k, R) changes of the slopes, and the (m, k) changes of the intercepts in response."""
+        m, k, _ = vectors.shape
+        logits = (vectors.reshape(m * k, -1) @ data.x32_t).reshape(m, k, -1)
+        response = np.empty((m, k), dtype=np.float32)
+        for part in slices(m, logits[0].size):
+            response[part] = data.link.multiply(self.curvature.select(part), logits[part], self.inverse[part])
+        product = (logits.reshape(m * k, -1) @ data.x32).reshape(vectors.shape)
+        return product + self.penalties[:, None, None] * vectors, response
+
+    def select(self, which: np.ndarray) -> "_Hessian":
+        return _Hessian(self.curvature.select(which), self.inverse[which], self.penalties[which])

@@ -29,13 +29,13 @@ from harness.protocols.logistic_iterate import Data, Iterate, dot, evaluate
 from harness.protocols.logistic_links import Link
 from harness.protocols.logistic_newton import Optima, solve
 
-HISTORY = 3
-"""Optima the predictor extrapolates from: a parabola over log C."""
+HISTORY = 4
+"""Optima the predictor extrapolates from: a cubic over log C."""
 WINDOW_COLUMNS = 24
 """Strengths are solved together until they make this many columns: matrix products of fewer are hardly cheaper."""
 LONGEST_WINDOW = 4
 REACH = 10.0
-"""Factor between the strengths of a window: the parabola does not reach further."""
+"""Factor between the strengths of a window: the polynomial does not reach further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def regularisation_path(features: np.ndarray, link: Link, strengths: Sequence[fl
     """
     basis = build_eigenbasis(features)
     data = Data(basis, link)
-    m, k, _ = data.prior.shape
+    m, k = data.prior.shape
     window = min(LONGEST_WINDOW, max(1, WINDOW_COLUMNS // (m * k)))
     solved: deque[tuple[float, Optima]] = deque(maxlen=HISTORY)
     done = 0
@@ -90,11 +90,11 @@ def regularisation_path(features: np.ndarray, link: Link, strengths: Sequence[fl
 
 
 def _fit(basis: Eigenbasis, strength: float, optimum: Optima) -> Fit:
-    coefficients = optimum.weights[..., :-1] @ basis.axes.T
+    coefficients = optimum.slopes @ basis.axes.T
     return Fit(
         strength=strength,
         coefficients=coefficients,
-        intercepts=optimum.weights[..., -1] - coefficients @ basis.centre,
+        intercepts=optimum.intercepts - coefficients @ basis.centre,
         objective=strength * optimum.objective,
         relative_gap=float((optimum.gap / optimum.objective).max()),
         newton_steps=int(optimum.newton_steps.max()),
@@ -107,29 +107,28 @@ def _start(data: Data, solved: Sequence[tuple[float, Optima]], strengths: Sequen
     problems = np.tile(np.arange(len(data.prior)), len(strengths))
     penalties = np.repeat(1.0 / np.array(strengths), len(data.prior))
     if not solved:
-        return evaluate(data, problems, penalties, np.concatenate([data.prior] * len(strengths)))
-    predicted = np.concatenate([_predict(data, solved, strength) for strength in strengths])
-    start = evaluate(data, problems, penalties, predicted)
+        nothing = np.zeros_like(data.targets_x[problems])
+        return evaluate(data, problems, penalties, nothing, data.prior[problems])
+    predictions = [_predict(data, solved, strength) for strength in strengths]
+    slopes, intercepts = (np.concatenate(parts) for parts in zip(*predictions, strict=True))
+    start = evaluate(data, problems, penalties, slopes, intercepts)
     strength, last = solved[-1]
-    slopes = last.weights[..., :-1]
-    there = last.objective[problems] + (penalties - 1.0 / strength) / 2 * dot(slopes, slopes)[problems]
+    there = last.objective[problems] + (penalties - 1.0 / strength) / 2 * dot(last.slopes, last.slopes)[problems]
     worse = start.objective > there
-    if not worse.any():
-        return start
-    return evaluate(data, problems, penalties, np.where(worse[:, None, None], last.weights[problems], predicted))
+    if worse.any():
+        slopes[worse], intercepts[worse] = last.slopes[problems[worse]], last.intercepts[problems[worse]]
+        start = evaluate(data, problems, penalties, slopes, intercepts)
+    return start
 
 
-def _predict(data: Data, solved: Sequence[tuple[float, Optima]], strength: float) -> np.ndarray:
-    """Weights at a new strength: the polynomial through the last optima, over log C and in units that flatten it."""
-
-    def units(c: float) -> np.ndarray:
-        flat = 1.0 / c + data.prior_curvature[..., None] * data.eigenvalues
-        flat[..., -1] = 1.0
-        return flat
-
+def _predict(data: Data, solved: Sequence[tuple[float, Optima]], strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes and intercepts at a new strength: polynomials through the last optima over log C, slopes in flat units."""
+    expected = data.prior_curvature[..., None] * data.eigenvalues
     at = np.log([c for c, _ in solved])
-    guess = np.zeros_like(data.prior)
+    slopes, intercepts = np.zeros_like(data.targets_x), np.zeros_like(data.prior)
     for i, (c, optimum) in enumerate(solved):
         others = np.delete(at, i)
-        guess += np.prod((np.log(strength) - others) / (at[i] - others)) * units(c) * optimum.weights
-    return guess / units(strength)
+        weight = np.prod((np.log(strength) - others) / (at[i] - others))
+        slopes += weight * (1.0 / c + expected) * optimum.slopes
+        intercepts += weight * optimum.intercepts
+    return slopes / (1.0 / strength + expected), intercepts

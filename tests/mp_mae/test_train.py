@@ -1,0 +1,234 @@
+"""Training: what a step depends on, what is written, and what stops it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from generated_mmearth import write_mmearth
+from mp_mae.checkpoint import build_from_checkpoint, load_checkpoint
+from mp_mae.errors import UserError
+from mp_mae.export import find_state
+from mp_mae.log import read_log
+from mp_mae.modalities import MODALITIES
+from mp_mae.model import MPMAE
+from mp_mae.training_plan import effective_batch, largest_divisor, make_plan, open_files
+from mp_mae.training_setup import build_model
+from mp_mae.training_step import NonFiniteLossError, step_masks
+from pretraining_run import after, tiny_settings, train, weights
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    """Twelve tiles, every modality missing in some of them."""
+    return write_mmearth(tmp_path_factory.mktemp("data") / "tiles", n=12, side=16, missing=0.3)
+
+
+@pytest.fixture(scope="module")
+def optical_run(tiles, tmp_path_factory):
+    """Six steps with Sentinel-2 alone, and where they were written."""
+    out = tmp_path_factory.mktemp("runs") / "optical"
+    settings = tiny_settings(tiles, preset=("s2",), save_every=2, keep=2)
+    return settings, out, train(settings, out)
+
+
+def plan_of(settings, *, processes=1, rank=0):
+    return make_plan(settings, open_files(settings), CPU, processes=processes, rank=rank)
+
+
+# --- what a step depends on ---
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+@pytest.mark.parametrize("micro_batch", [1, 2])
+def test_masks_of_a_step_do_not_depend_on_processes_and_micro_batches(tiles, processes, micro_batch):
+    settings = tiny_settings(tiles, batch=8, micro_batch=8)
+    (whole,) = step_masks(plan_of(settings), 3)
+    parts = [
+        mask
+        for rank in range(processes)
+        for mask in step_masks(plan_of(replace(settings, micro_batch=micro_batch), processes=processes, rank=rank), 3)
+    ]
+    assert torch.equal(torch.cat([mask.visible for mask in parts]), whole.visible)
+    assert torch.equal(torch.cat([mask.removed for mask in parts]), whole.removed)
+
+
+def test_masks_differ_between_steps_and_between_seeds(tiles):
+    settings = tiny_settings(tiles, batch=12)
+    plan = plan_of(settings)
+    others = [step_masks(plan, 1)[0], step_masks(plan_of(replace(settings, seed=1)), 0)[0]]
+    first = step_masks(plan, 0)[0]
+    assert torch.equal(first.visible, step_masks(plan, 0)[0].visible)
+    assert not any(torch.equal(first.visible, other.visible) for other in others)
+
+
+def test_accumulating_micro_batches_gives_the_gradient_of_the_whole_batch(tmp_path):
+    data = write_mmearth(tmp_path / "tiles", n=8, side=16)  # nothing missing: equal numbers of values everywhere
+    settings = tiny_settings(data, preset=("s2", "biome"), batch=8, epochs=2, warmup_epochs=0)
+    for micro_batch in (8, 2):
+        train(replace(settings, micro_batch=micro_batch), tmp_path / str(micro_batch))
+    whole, parts = (read_log(tmp_path / str(micro_batch) / "log.jsonl") for micro_batch in (8, 2))
+    for one, other in zip(whole, parts, strict=True):
+        assert other.losses == pytest.approx(one.losses, rel=1e-5)
+        assert other.gradient_norm == pytest.approx(one.gradient_norm, rel=1e-4)
+
+
+def test_initial_weights_depend_on_the_seed_and_leave_the_generator_alone(tiles):
+    config = plan_of(tiny_settings(tiles)).model
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    one, same, other = (build_model(config, seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["tokens.proj.weight"], other["tokens.proj.weight"])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# --- sizes ---
+
+
+@pytest.mark.parametrize(
+    ("n", "processes", "micro_batch", "wanted"),
+    [
+        (5000, 1, None, 4096),  # large enough
+        (50, 1, None, 50),  # all of it
+        (51, 2, None, 50),  # the same for both
+        (3001, 1, None, 3000),  # 50 x 60: 3001 is a prime
+        (100, 1, 32, 96),  # whole micro-batches
+    ],
+)
+def test_effective_batch_is_limited_to_what_the_split_allows(n, processes, micro_batch, wanted):
+    assert effective_batch(tiny_settings("DIR", batch=4096, micro_batch=micro_batch), n, processes) == wanted
+
+
+def test_micro_batch_is_the_largest_divisor_that_fits():
+    assert largest_divisor(4096, 1000) == 512
+    assert largest_divisor(3000, 64) == 60
+    assert largest_divisor(7, 64) == 7
+
+
+def test_the_user_is_told_when_the_batch_is_limited_and_tiles_are_left_out(tiles):
+    assert plan_of(tiny_settings(tiles, batch=4)).notices == ()
+    limited = plan_of(tiny_settings(tiles, batch=4096)).notices
+    assert "12 tiles: the effective batch is 12 instead of 4096" in limited[0]
+    assert "leaves out 2 of 12 tiles" in plan_of(tiny_settings(tiles, batch=5)).notices[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"mask_ratio": 0.9}, "keeps none of 4 patches"),
+        ({"mask_ratio": 1.0}, "The mask ratio is 1.0"),
+        ({"crop": 12}, "crop of 12 px is not a multiple of the 8 px patch. Pass --set crop=8"),
+        ({"crop": 24}, "A crop of 24 px does not fit tiles of 16 px"),
+        ({"crop": None}, "Pass the crop's side in pixels"),
+        ({"patch": None}, "Pass --set patch=8"),
+        ({"batch": 4, "micro_batch": 3}, "not a multiple of 3"),
+        ({"bands": ("B2", "B99")}, "unknown band B99"),
+    ],
+)
+def test_sizes_that_do_not_go_together_are_refused_before_anything_is_written(tiles, tmp_path, changes, says):
+    with pytest.raises(UserError, match=says):
+        train(tiny_settings(tiles, **changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# --- what is written ---
+
+
+def test_the_last_checkpoints_stay_and_the_log_has_every_step(optical_run):
+    settings, out, finished = optical_run
+    assert finished.complete
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["step-00000004", "step-00000006"]
+    records = read_log(out / "log.jsonl")
+    assert [record.step for record in records] == [1, 2, 3, 4, 5, 6]
+    plan = plan_of(settings)
+    assert [record.rate for record in records] == [plan.rate(step) for step in range(6)]
+    assert records[0].rate == 0 < records[1].rate
+
+
+def test_the_exported_encoder_is_the_trained_one_and_says_how_it_came_to_be(optical_run):
+    settings, out, _ = optical_run
+    checkpoint = load_checkpoint(out / "encoder")
+    trained = weights(out, 6)
+    built = build_from_checkpoint(checkpoint).state_dict()
+    assert all(torch.equal(built[name], trained[f"encoder.{name}"]) for name in built)
+    assert not torch.equal(built["stem.conv.weight"], build_model(plan_of(settings).model, 0).encoder.stem.conv.weight)
+    summary = checkpoint.summary
+    assert summary.modalities["outputs"] == {"sentinel2": list(checkpoint.encoder.bands)}
+    assert (summary.training["steps"], summary.training["effective_batch"]) == (6, 4)
+    stored = json.loads((out.parent.parent / settings.data / "tiles_band_stats.json").read_text())["sentinel2_l1c"]
+    written = summary.normalisation["sentinel2"]
+    positions = [MODALITIES["sentinel2"].stored.index(band) for band in written["bands"]]
+    np.testing.assert_allclose(written["l1c"]["mean"], np.array(stored["mean"])[positions], rtol=1e-6)
+    np.testing.assert_allclose(written["l2a"]["std"], np.array(stored["std"])[positions], rtol=1e-6)
+
+
+def test_a_task_without_one_target_is_logged_as_such(tmp_path):
+    data = write_mmearth(tmp_path / "tiles", n=4, side=16, missing=1.0 - 1e-9)
+    stats = json.loads((data / "tiles_band_stats.json").read_text())
+    fixed = {
+        key: {"mean": [0.0] * len(entry["mean"]), "std": [1.0] * len(entry["std"])} for key, entry in stats.items()
+    }
+    (data / "tiles_band_stats.json").write_text(json.dumps(fixed))
+    train(tiny_settings(data, preset=("biome", "s2")), tmp_path / "run")
+    last = read_log(tmp_path / "run" / "log.jsonl")[-1]
+    assert last.losses["biome"] is None
+    assert last.losses["sentinel2"] is not None
+
+
+# --- what stops it ---
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_modality_named_and_the_checkpoint_intact(tmp_path):
+    data = write_mmearth(tmp_path / "tiles", n=12, side=16)
+    settings = tiny_settings(data, preset=("s2", "aster"), save_every=1)
+    out = tmp_path / "run"
+    train(settings, out, stop=after(2))
+    kept = {path: path.read_bytes() for path in (out / "checkpoints").rglob("*") if path.is_file()}
+    statistics = json.loads((data / "tiles_band_stats.json").read_text())
+    statistics["aster"]["std"] = [1e-38, 1e-38]  # standardised elevations overflow
+    (data / "tiles_band_stats.json").write_text(json.dumps(statistics))
+    with pytest.raises(
+        NonFiniteLossError, match=r"step 3: the loss of aster is not finite.*step-00000002, is from before"
+    ):
+        train(settings, out, resume=True)
+    assert {path: path.read_bytes() for path in (out / "checkpoints").rglob("*") if path.is_file()} == kept
+
+
+def test_a_training_that_diverges_leaves_no_checkpoint_that_is_not_finite(tiles, tmp_path):
+    settings = tiny_settings(tiles, preset=("s2",), base_rate=1e30, epochs=9, warmup_epochs=0, save_every=1)
+    with pytest.raises(NonFiniteLossError, match="not finite"):
+        train(settings, tmp_path / "run")
+    saved = find_state(tmp_path / "run")
+    assert all(tensor.isfinite().all() for tensor in saved.model_tensors().values())
+
+
+def test_clipping_bounds_the_step_and_the_log_keeps_the_norm_before_it(tiles, tmp_path):
+    settings = tiny_settings(tiles, preset=("s2",), epochs=1, warmup_epochs=0)
+    train(settings, tmp_path / "free")
+    train(replace(settings, clip_norm=1e-9), tmp_path / "clipped")
+    free, clipped = (read_log(tmp_path / name / "log.jsonl") for name in ("free", "clipped"))
+    assert clipped[0].gradient_norm == free[0].gradient_norm > 1e-3
+    start = build_model(plan_of(settings).model, 0).state_dict()["tokens.proj.weight"]
+    moved = {name: (weights(tmp_path / name, 3)["tokens.proj.weight"] - start).norm() for name in ("free", "clipped")}
+    assert moved["clipped"] < 0.2 * moved["free"]
+
+
+def test_a_tracker_that_is_not_installed_is_refused_with_the_command_to_install_it(tiles, tmp_path, monkeypatch):
+    monkeypatch.setattr("mp_mae.training_setup.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install wandb"):
+        train(tiny_settings(tiles, tracker="wandb"), tmp_path / "run")
+
+
+def test_model_of_a_checkpoint_is_rebuilt_from_its_own_configuration(optical_run):
+    _, out, _ = optical_run
+    model = find_state(out, 4).build_model()
+    assert isinstance(model, MPMAE)
+    saved = weights(out, 4)
+    assert all(torch.equal(tensor, saved[name]) for name, tensor in model.state_dict().items())
+    with pytest.raises(UserError, match="wanted the checkpoint of step 3, there are steps 4, 6"):
+        find_state(out, 3)
