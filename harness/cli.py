@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 import leaderboards.errors
+from harness.data.bands import MissingBands
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,14 +41,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class MissingBandsOption(StrEnum):
-    """How `run` fills bands that a backbone wants and a dataset lacks (`harness.data.bands.MissingBands`)."""
-
-    error = "error"
-    nearest = "nearest"
-    zero = "zero"
 
 
 class Format(StrEnum):
@@ -106,9 +99,9 @@ def run(
     partitions: Annotated[str, typer.Option(metavar="NAME,...", help="Train partitions, or `all`.")] = "default",
     seeds: Annotated[str, typer.Option(metavar="N,...", help="Seeds.")] = "0",
     missing_bands: Annotated[
-        MissingBandsOption,
+        MissingBands,
         typer.Option(help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros."),
-    ] = MissingBandsOption.error,
+    ] = MissingBands.ERROR,
     db: Db = DEFAULT_DB,
     cache_dir: Annotated[Path, typer.Option(help="Where converted datasets and features are kept.")] = DEFAULT_CACHE,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
@@ -134,7 +127,7 @@ def run(
             protocols=_split(protocols),
             partitions=_split(partitions),
             seeds=_numbers(seeds),
-            missing_bands=missing_bands.value,
+            missing_bands=missing_bands,
             db=db,
             cache_dir=cache_dir,
             device=device,
@@ -264,7 +257,7 @@ def _show(table: "Table", form: Format) -> None:
     if form is Format.table:
         out.print(rows_table(table.columns, table.rows))
     else:
-        sys.stdout.write(to_csv(table) if form is Format.csv else to_json(table))
+        sys.stdout.write(to_csv(table) if form is Format.csv else to_json(table) + "\n")
 
 
 def _split(text: str) -> tuple[str, ...]:
