@@ -82,7 +82,7 @@ class RichProgress:
             self._progress.remove_task(task)
 
     def notice(self, message: str) -> None:
-        self._console.print(f"note: {message}", style="yellow", markup=False, highlight=False)
+        self._console.print(f"note: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def plan_table(lines: Sequence[Line]) -> Group:

@@ -98,11 +98,7 @@ def evaluate(
         values[part] = p  # from logits to probabilities
     p_x = (values.reshape(m * k, n) @ data.x).reshape(slopes.shape)
     gradient = p_x - data.targets_x[problems] + penalties[:, None, None] * slopes
-    # The duality gap at the dual point (1 - mix) p + mix q - targets. q, the same for all samples, makes it sum to zero
-    # over them as the intercepts demand, and is a distribution if `mix` is large enough: mix is 0 where rounding left
-    # the intercepts no excess. By concavity the entropy of the mixture is at least (1 - mix) times that of p.
-    totals = data.totals[problems]
-    mix = np.minimum(1.0, (np.abs(excess) / np.minimum(totals, n - totals)).max(axis=1))
+    mix = _least_mix(data.totals[problems], excess, n)
     residual = gradient - mix[:, None, None] * p_x
     infeasible = mix * (dot(slopes, data.targets_x[problems]) + loss) + (1 - mix) * (settled * excess).sum(axis=1)
     return Iterate(
@@ -116,6 +112,16 @@ def evaluate(
         total_curvature=total_curvature,
         curvature=Curvature(*(np.concatenate(parts) for parts in zip(*curvatures, strict=True))),
     )
+
+
+def _least_mix(totals: np.ndarray, excess: np.ndarray, n: int) -> np.ndarray:
+    """The share (m,) of q that makes (1 - mix) p + mix q - targets a dual point; 0 where no intercept has an excess.
+
+    q, the same for all samples, is chosen so that the point sums to zero over them, as the intercepts demand, and must
+    be a distribution. The gap there follows with the entropy of the mixture, which is at least (1 - mix) times that of
+    p because entropy is concave.
+    """
+    return np.minimum(1.0, (np.abs(excess) / np.minimum(totals, n - totals)).max(axis=1))
 
 
 def _settle_intercepts(
