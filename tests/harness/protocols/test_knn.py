@@ -71,6 +71,15 @@ def test_of_equally_similar_neighbours_the_first_vote():
     assert nearest(np.array([[0.0, 0.0]]), train, 3).tolist() == [[0, 1, 2]]  # similar to none: all tie
 
 
+def test_similarities_that_differ_by_rounding_tie():
+    rng = np.random.default_rng(0)
+    row = rng.standard_normal(64)
+    train = np.array([rng.permutation(row) for _ in range(200)]) / np.linalg.norm(row)
+    query = np.full((1, 64), 1 / 8)  # sums each row, in another order
+    assert len(np.unique(train @ query[0])) > 1
+    assert nearest(query, train, 5).tolist() == [[0, 1, 2, 3, 4]]
+
+
 def test_duplicates_tie_whatever_the_block_of_queries(monkeypatch):
     rng = np.random.default_rng(0)
     train = np.tile(rng.standard_normal((40, 33)), (7, 1))  # every row seven times

@@ -89,6 +89,28 @@ def test_the_reported_gap_bounds_the_distance_to_the_optimum(monkeypatch):
             assert optimum * (1 - 1e-11) <= fit.objective[0] <= optimum / (1 - fit.relative_gap) * (1 + 1e-11)
 
 
+@pytest.mark.parametrize("signal", [0.0, 1.0, 8.0])
+def test_neighbouring_strengths_are_a_few_steps_apart(signal):
+    """Of a path as the linear probe asks for, with classes of unequal size: nothing stalls or starts afresh."""
+    features, labels = clouds(300, 12, 6, signal)
+    labels = np.array([0, 0, 0, 1, 1, 2])[labels]
+    fits = list(regularisation_path(features, Softmax(labels, 3), np.geomspace(1e-6, 1e4, 40).tolist()))
+    assert max(fit.newton_steps for fit in fits) <= 6
+    assert sum(fit.newton_steps for fit in fits) <= 100
+
+
+def test_curvature_keeps_its_precision_where_samples_are_fitted_almost_surely():
+    logits = np.array([[[20.0], [0.0], [-3.0]]])  # probabilities 1 - 2e-9, 2e-9, 1e-10
+    link = Softmax(np.array([0]), 3)
+    p, _ = link.probabilities(logits, np.array([0]))
+    change = np.array([[[5.0], [-2.0], [1.0]]])
+    exact = p * (change - (p * change).sum(axis=1))
+    exact[0, 0] = -exact[0, 1:].sum()
+    product = change.astype(np.float32)
+    link.multiply(link.curvature(p), product, np.zeros((1, 3, 3), dtype=np.float32))
+    assert product == pytest.approx(exact, rel=1e-5)
+
+
 def test_what_is_not_proven_solved_is_an_error(monkeypatch):
     features, labels = clouds(200, 12, 4, 1.0)
     monkeypatch.setattr(logistic_newton, "MAX_NEWTON_STEPS", 1)
@@ -146,15 +168,18 @@ def test_without_any_feature_the_classes_frequencies_remain():
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4])
-def test_features_need_not_be_of_unit_size(scale):
+def test_features_need_not_be_of_unit_size_or_centred(scale):
     features, labels = clouds(120, 8, 3, 1.0)
+    moved = scale * (features + 3)
     strengths = (np.geomspace(1e-3, 1e2, 6) / scale**2).tolist()  # the same problems in other units
     for fit, same in zip(
-        regularisation_path(features * scale, Softmax(labels, 3), strengths),
+        regularisation_path(moved, Softmax(labels, 3), strengths),
         regularisation_path(features, Softmax(labels, 3), [c * scale**2 for c in strengths]),
         strict=True,
     ):
         assert fit.objective[0] * scale**2 == pytest.approx(same.objective[0], rel=2e-7)
+        p = softmax(fit.logits(moved)[0], axis=0)
+        assert np.abs(p - softmax(same.logits(features)[0], axis=0)).max() < 1e-3
 
 
 def test_an_eigenbasis_keeps_distances_and_drops_null_directions():
