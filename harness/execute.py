@@ -27,7 +27,7 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
         UserError: input that the user has to mend.
     """
     started = perf_counter()
-    partition = workbench.dataset(job.dataset).partition(job.run.partition)
+    partition = workbench.partition(job.dataset, job.run.partition)
     material = ProbeMaterial(job, partition, workbench)
     protocol = PROTOCOLS[job.run.protocol]
     outcome = protocol.function(material, protocol.settings, job.run.seed)

@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from baselines.table import BACKBONES
 from harness.data.bands import plan_bands
-from harness.data.cache import is_converted
 from harness.data.dataset import normalisation
 from harness.data.suites import discover, headline_metric
 from harness.errors import UserError
@@ -111,7 +110,7 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
     if dataset.spec.label_kind not in protocol.label_kinds:
         reason = f"{cell.protocol} does not take {dataset.spec.label_kind} labels"
         return Line(cell=cell, state=State.SKIPPED, reason=reason)
-    partition = dataset.partition(cell.partition)
+    partition = workbench.partition(cell.dataset, cell.partition)
     backbone = workbench.backbone(cell.backbone, weights, cell.seed)
     bands = plan_bands(
         backbone.inputs.bands or tuple(band.name for band in dataset.bands),
@@ -120,7 +119,7 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
         f"{dataset.name}, {cell.backbone}",
     )
     normalisation(dataset, bands.sources)  # refuse statistics that cannot normalise before anything is converted
-    if not convert and not is_converted(dataset, request.cache_dir):
+    if not convert and not workbench.is_converted(cell.dataset):
         return Line(cell=cell, state=State.UNKNOWN)
     run = Run(
         suite=dataset.suite,

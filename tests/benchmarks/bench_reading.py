@@ -28,15 +28,6 @@ WITHOUT_CIRRUS = (*range(10), 11, 12)
 
 
 @pytest.fixture(scope="module")
-def geobench(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("HOME", str(home))
-        patched.setenv("GEO_BENCH_DIR", str(home / "geobench"))
-        return pytest.importorskip("geobench", reason="the official package is not installed", exc_type=ImportError)
-
-
-@pytest.fixture(scope="module")
 def root(geobench, tmp_path_factory) -> Path:
     """The dataset, written by the official package's own classes."""
     root = tmp_path_factory.mktemp("geobench")

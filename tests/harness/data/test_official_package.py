@@ -17,16 +17,6 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "geobench"
 SIZE = 21
 
 
-@pytest.fixture(scope="module")
-def geobench(tmp_path_factory):
-    """The package, imported where the folder it makes in the home directory does no harm."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("HOME", str(home))
-        patched.setenv("GEO_BENCH_DIR", str(home / "geobench"))
-        return pytest.importorskip("geobench", reason="the official package is not installed", exc_type=ImportError)
-
-
 class Writer:
     """Writes one dataset through the official classes."""
 
