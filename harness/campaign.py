@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+import leaderboards.errors
 from harness.executors import EXECUTORS
 from harness.plan import Line, State, build_plan, mark_done
 from harness.progress import Progress
 from harness.records import Failure, Places
 from harness.settings import RunRequest
 from harness.workbench import Workbench
+from leaderboards.schema import RunRecord
 from leaderboards.store import Leaderboard, open_leaderboard
 
 
@@ -39,15 +41,25 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     failed: dict[str, Failure] = {}
     with progress.step("runs", len(jobs)) as step:
         for result in EXECUTORS["local"](jobs, workbench):
-            if isinstance(result.outcome, Failure):
-                failed[result.job.run_id] = result.outcome
-            else:
-                leaderboard.commit(result.outcome)
+            outcome = _commit(leaderboard, result.outcome)
+            if outcome is not None:
+                failed[result.job.run_id] = outcome
             step.advance()
     return Report(
         lines=tuple(_with_failure(line, failed) for line in lines),
         tracebacks=tuple(failure.traceback for failure in failed.values() if failure.traceback),
     )
+
+
+def _commit(leaderboard: Leaderboard, outcome: RunRecord | Failure) -> Failure | None:
+    """Store a finished run. If the leaderboard is locked or full now, this run fails and the next one may not."""
+    if isinstance(outcome, Failure):
+        return outcome
+    try:
+        leaderboard.commit(outcome)
+    except leaderboards.errors.UserError as error:
+        return Failure(message=str(error), traceback=None)
+    return None
 
 
 def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:

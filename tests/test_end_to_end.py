@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from command_line import GEOBENCH, harness
+from leaderboards.errors import UserError
+from leaderboards.store import Leaderboard
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, load_checkpoint, save_checkpoint
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.encoder import build_encoder
@@ -119,6 +121,29 @@ def test_one_failing_run_leaves_the_others_alone(checkpoint, tmp_path):
     assert finished.returncode == 1
     assert "failed: benv2-mini, mp_mae: 0.50x_train, linear_probe: no label varies in train" in finished.stderr
     assert harness("sql", "SELECT protocol FROM runs", "--format", "csv", cwd=tmp_path).stdout.split()[1:] == ["knn"]
+
+
+def test_a_run_that_cannot_be_stored_leaves_the_others_alone(tmp_path, monkeypatch):
+    committed = []
+    original = Leaderboard.commit
+
+    def locked_at_first(self, record):
+        committed.append(record.run.protocol)
+        if len(committed) == 1:
+            raise UserError(f"{self.path}: another program has the leaderboard open")
+        original(self, record)
+
+    monkeypatch.setattr(Leaderboard, "commit", locked_at_first)
+    finished = harness(
+        "run", "--backbone", "image_statistics", "--geobench-dir", GEOBENCH, "--datasets", "benv2-mini",
+        "--cache-dir", tmp_path / "cache", cwd=tmp_path,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    assert "failed: benv2-mini, image_statistics: " in finished.stderr
+    assert "another program has the leaderboard open" in finished.stderr
+    stored = harness("sql", "SELECT protocol FROM runs", "--format", "csv", cwd=tmp_path).stdout.split()[1:]
+    assert stored == committed[1:]
+    assert len(stored) == 1
 
 
 def test_results_are_bit_identical_elsewhere(finished, tmp_path):
