@@ -18,7 +18,7 @@ from mp_mae.errors import UserError
 from mp_mae.losses import LossSum, combine, normalise_patches
 from mp_mae.masking import Mask
 from mp_mae.modalities import PRESETS, Modality, choose_modalities
-from mp_mae.packed import GrnPool, forward_packed
+from mp_mae.packed import GrnPool, Holes, forward_packed
 from mp_mae.patches import gather_patches, patches_to_images
 from mp_mae.published_losses import LOSS_RULES
 
@@ -49,6 +49,8 @@ class ModelConfig:
     """Share of patches that are removed; the masks themselves are drawn by the caller."""
     grn: GrnPool = "sample"
     """Sites over which the encoder's global response normalisation pools; published: "batch"."""
+    holes: Holes = "sites"
+    """Visible pixels that are zero in all bands are ordinary "sites"; published: "absent", as if they were removed."""
     losses: str = "valid_pixels"
     """Key of LOSS_RULES."""
 
@@ -57,6 +59,7 @@ class ModelConfig:
             ("decoder", get_args(DecoderSharing)),
             ("weighting", get_args(Weighting)),
             ("grn", get_args(GrnPool)),
+            ("holes", get_args(Holes)),
             ("losses", tuple(LOSS_RULES)),
         )
         for name, allowed in choices:
@@ -159,7 +162,7 @@ class MPMAE(nn.Module):
 
     def _predict(self, x: Tensor, mask: Mask, wanted: Tensor | None) -> dict[str, Tensor]:
         patch = self.config.encoder.patch
-        visible = forward_packed(self.encoder, x, mask, grn=self.config.grn)  # (B, V, D)
+        visible = forward_packed(self.encoder, x, mask, grn=self.config.grn, holes=self.config.holes)  # (B, V, D)
         tokens = self.tokens(visible, mask)
         windows = token_windows(len(x), x.shape[-2] // patch, x.shape[-1] // patch, x.device)
         predictions: dict[str, Tensor] = {}

@@ -58,6 +58,7 @@ def read_official_model(path: str | Path) -> OfficialModel:
         normalise_optical=bool(encoder.training.get("norm_pix_loss", ModelConfig.normalise_optical)),
         mask_ratio=float(encoder.training.get("mask_ratio", ModelConfig.mask_ratio)),
         grn="batch",
+        holes="absent",
         losses="published",
     )
     return OfficialModel(

@@ -13,7 +13,7 @@ from mp_mae.config import check_size
 from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES, PRESET_BANDS, PRESETS
 from mp_mae.model import DecoderSharing, Weighting
-from mp_mae.packed import GrnPool
+from mp_mae.packed import GrnPool, Holes
 from mp_mae.published_losses import LOSS_RULES
 
 AUTO = "auto"
@@ -41,6 +41,7 @@ class Settings:
     weighting: Annotated[Weighting, "of the tasks: uncertainty (learnt) or sum"] = "uncertainty"
     normalise_optical: Annotated[bool, "standardise optical targets patch by patch"] = True
     grn: Annotated[GrnPool, "response normalisation pools over: sample, or batch as published code did"] = "sample"
+    holes: Annotated[Holes, "visible all-zero pixels are sites, or absent as in published code"] = "sites"
     losses: Annotated[str, "rules for missing data: valid_pixels, valid_patches, published"] = "valid_pixels"
     # optimisation
     epochs: Annotated[int, "passes over the data"] = 200
@@ -123,8 +124,8 @@ def paper(data: str) -> Settings:
 
 
 def published(data: str) -> Settings:
-    """What the published checkpoints were trained with, its rules for missing data and its GRN included."""
-    return Settings(data=data, grn="batch", losses="published")
+    """What the published checkpoints were trained with, its rules for missing data, its GRN and its holes included."""
+    return Settings(data=data, grn="batch", holes="absent", losses="published")
 
 
 def quick(data: str) -> Settings:

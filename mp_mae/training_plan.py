@@ -116,6 +116,7 @@ def model_config(settings: Settings, files: MMEarthFiles, patch: int) -> ModelCo
         normalise_optical=settings.normalise_optical,
         mask_ratio=settings.mask_ratio,
         grn=settings.grn,
+        holes=settings.holes,
         losses=settings.losses,
     )
 

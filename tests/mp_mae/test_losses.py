@@ -1,11 +1,13 @@
 """Losses: golden values in all documented variants; missing values take no part, exactly."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mp_mae.losses import VALID_PIXELS, combine, cross_entropy, normalise_patches, squared_error
@@ -79,6 +81,22 @@ def test_losses_equal_the_golden_values(rules, missing, case, version):
     targets = {name: golden_target(task, missing=missing) for name, task in MODALITIES.items()}
     means, uncertainty, plain = all_losses(LOSS_RULES[rules], targets)
     wanted = CASES[case][version]
+    assert means == pytest.approx(wanted["per_modality"], rel=0, abs=1e-6)
+    assert uncertainty == pytest.approx(wanted["total_uncertainty"], rel=0, abs=1e-6)
+    assert plain == pytest.approx(wanted["total_unweighted"], rel=0, abs=1e-6)
+
+
+def test_published_losses_that_meet_missing_values_drop_optical_patches_with_any():
+    """The published loss without the filling before it: `nodata_nan_reaches_reference_loss`."""
+
+    def fill(kind: Kind, target: Tensor) -> Tensor:
+        return target if kind is Kind.PIXEL_REGRESSION else LOSS_RULES["published"].fill(kind, target)
+
+    targets = {name: golden_target(task, missing=True) for name, task in MODALITIES.items()}
+    incomplete = F.max_pool2d(targets["sentinel2"].isnan().any(1, keepdim=True).double(), PATCH)
+    targets["sentinel2"][F.interpolate(incomplete, scale_factor=PATCH).bool().expand_as(targets["sentinel2"])] = NAN
+    means, uncertainty, plain = all_losses(replace(LOSS_RULES["published"], fill=fill), targets)
+    wanted = CASES["nodata_nan_reaches_reference_loss"]["reference_float64"]
     assert means == pytest.approx(wanted["per_modality"], rel=0, abs=1e-6)
     assert uncertainty == pytest.approx(wanted["total_uncertainty"], rel=0, abs=1e-6)
     assert plain == pytest.approx(wanted["total_unweighted"], rel=0, abs=1e-6)

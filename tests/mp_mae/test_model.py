@@ -51,6 +51,16 @@ def gradients(model: MPMAE, loss: torch.Tensor) -> dict[str, torch.Tensor]:
     return dict(zip(named, torch.autograd.grad(loss, named.values()), strict=True))
 
 
+def test_holes_count_as_removed_only_if_absent_is_asked_for():
+    absent = replace(SMALL, holes="absent")
+    sites, batch = small_model(), small_batch()
+    other = small_model(absent)
+    assert torch.equal(sites(*batch).total, other(*batch).total)
+    hole = batch.mask.visible[0, 0].item()
+    batch.x[0, :, hole // 3 * 8 : hole // 3 * 8 + 4, hole % 3 * 8 : hole % 3 * 8 + 4] = 0
+    assert not torch.isclose(sites(*batch).total, other(*batch).total, rtol=1e-10, atol=0)
+
+
 # --- golden values ---
 
 
@@ -320,7 +330,8 @@ def test_an_official_model_keeps_its_settings(official_files):
     config = read_official_model(official_files["56_8"]).config
     assert config.encoder == EncoderConfig("atto", tuple(BANDS), 8)
     assert (config.decoder_width, config.decoder_depth) == (512, 1)
-    assert (config.grn, config.losses, config.weighting) == ("batch", "published", "uncertainty")
+    assert (config.grn, config.holes, config.losses) == ("batch", "absent", "published")
+    assert config.weighting == "uncertainty"
     assert (config.mask_ratio, config.normalise_optical) == (0.6, True)
 
 
