@@ -220,3 +220,9 @@ def mp_mae_convnextv2_large(pretrained: bool = False, **kwargs: Any) -> Any:
 def mp_mae_convnextv2_huge(pretrained: bool = False, **kwargs: Any) -> Any:
     """Widths 352-704-1408-2816."""
     return _create("huge", pretrained, **kwargs)
+
+
+@register_model
+def mp_mae_convnextv2_demo(pretrained: bool = False, **kwargs: Any) -> Any:
+    """Widths 16-32-64-128: for the simulated world, not of the paper."""
+    return _create("demo", pretrained, **kwargs)

@@ -32,7 +32,7 @@ class Settings:
     crop: Annotated[int | None, "side of the crop in pixels; auto: 56 of 64, 112 of 128"] = None
     turn: Annotated[bool, "turn and mirror crops at random"] = False
     # the model
-    size: Annotated[str, "of the encoder: atto, femto, pico, nano, tiny, base, large, huge"] = "atto"
+    size: Annotated[str, "of the encoder: atto, femto, pico, nano, tiny, base, large, huge, demo"] = "atto"
     patch: Annotated[int | None, "side of a patch, 8 or 16 pixels; auto: 8 for 64 px tiles, 16 for 128 px"] = None
     mask_ratio: Annotated[float, "share of patches that are removed"] = 0.6
     decoder: Annotated[DecoderSharing, "shared: one decoder; per_task: one for each modality"] = "shared"
@@ -133,7 +133,19 @@ def quick(data: str) -> Settings:
     return Settings(data=data, epochs=50, batch=64, decoder_width=128, base_rate=1e-3)
 
 
-RECIPES: dict[str, Callable[[str], Settings]] = {"paper": paper, "published": published, "quick": quick}
+def demo(data: str) -> Settings:
+    """What the shipped demo weights were trained with, on tiles of the simulated world (`python -m mp_mae demo`)."""
+    return Settings(
+        data=data, size="demo", turn=True, epochs=12, batch=128, decoder_width=128, base_rate=1e-3, log_every=10
+    )
+
+
+RECIPES: dict[str, Callable[[str], Settings]] = {
+    "paper": paper,
+    "published": published,
+    "quick": quick,
+    "demo": demo,
+}
 
 
 def vary(settings: Settings, changes: Mapping[str, Any], where: str) -> Settings:

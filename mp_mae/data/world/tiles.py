@@ -1,0 +1,66 @@
+"""What a simulation gives: the modalities as MMEarth stores them, and the truth behind them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mp_mae.data.world.places import Places
+
+COVERS = (
+    "water",
+    "evergreen broadleaf forest",
+    "deciduous broadleaf forest",
+    "needleleaf forest",
+    "shrubland",
+    "grassland",
+    "cropland",
+    "built-up",
+    "bare ground",
+    "snow and ice",
+    "wetland",
+    "mangrove",
+    "moss and lichen",
+)
+
+CROPS = (
+    "winter cereal",
+    "spring cereal",
+    "rapeseed",
+    "maize",
+    "soybean",
+    "rice",
+    "sugarcane",
+    "orchard",
+)
+"""Crop type c of a tile is CROPS[c - 1]; 0 is no cropland."""
+
+CLIMATE_ZONES = (
+    "tropical rainforest",
+    "tropical savanna",
+    "desert",
+    "steppe",
+    "mediterranean",
+    "humid subtropical",
+    "oceanic",
+    "humid continental",
+    "subarctic",
+    "tundra",
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tiles:
+    """n simulated tiles of H = W pixels of 10 m."""
+
+    places: Places
+    modalities: dict[str, np.ndarray]
+    """Every HDF5 dataset of MMEarth v001 but `metadata` by name, (n, ...) in the stored type, band order, unit
+    and no-data code."""
+    s2_level: np.ndarray
+    """(n,) str: 'l1c' or 'l2a'."""
+    cover: np.ndarray
+    """(n, H, W) uint8: the true cover, index into COVERS."""
+    crop: np.ndarray
+    """(n, H, W) uint8: the true crop of cropland pixels, 1 + index into CROPS; 0 elsewhere."""
+    climate_zone: np.ndarray
+    """(n,) uint8: index into CLIMATE_ZONES."""

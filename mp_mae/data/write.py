@@ -1,0 +1,242 @@
+"""The simulated world as a dataset in MMEarth v001's layout: one HDF5 file and the JSON files beside it."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mp_mae.data.files import METADATA, Paths
+from mp_mae.data.world.band_sums import Sums, combine, sum_bands
+from mp_mae.data.world.places import draw_places
+from mp_mae.data.world.simulate import WORLD_VERSION, simulate
+from mp_mae.data.world.tile_info import describe_tiles, tile_id
+from mp_mae.errors import UserError
+
+DESCRIPTION = "world.json"
+"""Says which world a directory holds; written last."""
+
+BLOCK = 64
+"""Tiles simulated and written at a time. Sums of statistics are rounded block by block, so it is part of the bytes."""
+
+SPLIT_PERIOD = 20
+"""Of every so many rows the last but one is for validation and the last for testing."""
+
+METADATA_TYPE = np.dtype([("tile_id", "S100"), ("S2_type", "S10")])
+
+Report = Callable[[int, int], None]
+"""Called with the tiles written so far and all tiles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything that decides the files' bytes."""
+
+    version: int
+    seed: int
+    n_tiles: int
+    size_px: int
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Where one dataset's rows are in the file."""
+
+    name: str
+    offset: int
+    row_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Rows to simulate and write: all that a process needs to know."""
+
+    world: World
+    path: Path
+    columns: tuple[_Column, ...]
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class _Written:
+    sums: dict[str, Sums]
+    tile_info: list[dict[str, Any]]
+
+
+def write_mmearth(
+    directory: Path, seed: int, n_tiles: int, *, size_px: int = 64, processes: int = 1, report: Report | None = None
+) -> Paths:
+    """Simulate n_tiles places of the purpose 'pretrain' and write them as `<directory name>.h5` and its JSON files.
+
+    The bytes follow from seed, number and size alone and not from the number of processes. The directory appears when
+    it is complete; one that already holds the same world is taken as it is.
+
+    Raises:
+        UserError: nothing to write, a directory with something else, no permission, or a full disk.
+    """
+    directory = Path(directory)
+    if n_tiles < 1 or processes < 1:
+        raise UserError(
+            f"{directory}: wanted at least one tile and one process; found {n_tiles} and {processes}. Ask for more."
+        )
+    world = World(version=WORLD_VERSION, seed=seed, n_tiles=n_tiles, size_px=size_px)
+    paths = Paths(directory / f"{directory.name}.h5")
+    if _holds(directory, world):
+        return paths
+    partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
+    with _explained(directory, world):
+        try:
+            partial.mkdir(parents=True)
+            _write_all(world, partial, directory.name, processes, report or _say_nothing)
+            os.replace(partial, directory)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return paths
+
+
+def _holds(directory: Path, world: World) -> bool:
+    """Whether the directory is this world, complete. It may also be absent or empty; all else is an error."""
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+        return False
+    description = directory / DESCRIPTION
+    wanted = asdict(world)
+    try:
+        found = json.loads(description.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(
+            f"{directory} is in the way: wanted a new directory or a simulated world; found no readable {DESCRIPTION} "
+            "in it. Choose another directory."
+        ) from None
+    if found != wanted:
+        differing = ", ".join(
+            f"{name} {found.get(name) if isinstance(found, dict) else found!r} instead of {value}"
+            for name, value in wanted.items()
+            if not isinstance(found, dict) or found.get(name) != value
+        )
+        raise UserError(
+            f"{directory} holds another simulated world ({differing}). Choose another directory, or remove this one."
+        )
+    return True
+
+
+@contextmanager
+def _explained(directory: Path, world: World) -> Iterator[None]:
+    """Failures of the file system in the user's words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UserError(
+                f"{directory}: the disk is full. {world.n_tiles} tiles need about {_gigabytes(world):.2g} GB; nothing "
+                "was kept. Make room, ask for fewer tiles or choose another disk."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(
+                f"{directory}: no permission to write there ({error.strerror}). Choose another directory."
+            ) from error
+        raise UserError(f"{directory} cannot be written ({error}). Choose another directory.") from error
+
+
+def _gigabytes(world: World) -> float:
+    return world.n_tiles * (68 * world.size_px**2 + 2000) / 1e9
+
+
+def _write_all(world: World, folder: Path, name: str, processes: int, report: Report) -> None:
+    """All files of the dataset; DESCRIPTION last."""
+    paths = Paths(folder / f"{name}.h5")
+    columns = _create(paths.h5, world)
+    blocks = [
+        _Block(world=world, path=paths.h5, columns=columns, start=start, stop=min(start + BLOCK, world.n_tiles))
+        for start in range(0, world.n_tiles, BLOCK)
+    ]
+    written = []
+    for done in _run(blocks, processes):
+        written.append(done)
+        report(blocks[len(written) - 1].stop, world.n_tiles)
+    rows = [info for block in written for info in block.tile_info]
+    _write_json(paths.band_stats, combine(block.sums for block in written))
+    _write_json(paths.splits, {name: _rows_of(name, world.n_tiles) for name in ("train", "val", "test")})
+    _write_json(paths.tile_info, {tile_id(world.seed, row): info for row, info in enumerate(rows)})
+    _write_json(folder / DESCRIPTION, asdict(world))
+
+
+def _create(path: Path, world: World) -> tuple[_Column, ...]:
+    """The HDF5 file with room for every row, and where the rows are. It has no time stamps and nothing is filled."""
+    example = simulate(world.seed, draw_places(world.seed, "pretrain", np.arange(1)), world.size_px)
+    kinds = {name: (rows.shape[1:], rows.dtype) for name, rows in example.modalities.items()}
+    kinds[METADATA] = ((), METADATA_TYPE)
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_layout(h5py.h5d.CONTIGUOUS)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    layout.set_obj_track_times(False)
+    columns = []
+    with h5py.File(path, "w") as file:
+        for name, (shape, dtype) in kinds.items():
+            space = h5py.h5s.create_simple((world.n_tiles, *shape))
+            dataset = h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(dtype), space, layout)
+            columns.append(_Column(name, dataset.get_offset(), dtype.itemsize * int(np.prod(shape))))
+    return tuple(columns)
+
+
+def _run(blocks: list[_Block], processes: int) -> Iterator[_Written]:
+    """Blocks' results in order."""
+    if processes == 1 or len(blocks) == 1:
+        yield from map(_write_block, blocks)
+        return
+    with ProcessPoolExecutor(min(processes, len(blocks)), mp_context=_start_method()) as pool:
+        yield from pool.map(_write_block, blocks)
+
+
+def _start_method() -> BaseContext:
+    """Clean processes, as forking this one could copy the locks of its threads. A server that has imported this
+    module, and with it torch, saves every process the seconds that this takes."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _write_block(block: _Block) -> _Written:
+    """Simulate rows and put each dataset's at their place in the file."""
+    world = block.world
+    indices = np.arange(block.start, block.stop)
+    tiles = simulate(world.seed, draw_places(world.seed, "pretrain", indices), world.size_px)
+    records = [
+        (tile_id(world.seed, index), level) for index, level in zip(indices.tolist(), tiles.s2_level, strict=True)
+    ]
+    rows = {**tiles.modalities, METADATA: np.array(records, METADATA_TYPE)}
+    with block.path.open("r+b") as file:
+        for column in block.columns:
+            file.seek(column.offset + block.start * column.row_bytes)
+            file.write(np.ascontiguousarray(rows[column.name]).data)
+    in_train = np.flatnonzero(indices % SPLIT_PERIOD < SPLIT_PERIOD - 2)
+    return _Written(sum_bands(tiles, in_train), describe_tiles(tiles))
+
+
+def _rows_of(split: str, n_tiles: int) -> list[int]:
+    """Rows of `train`, `val` or `test`. Rows are independent draws, so taking them in turn is as good as at random."""
+    held_out = {"val": SPLIT_PERIOD - 2, "test": SPLIT_PERIOD - 1}
+    if split in held_out:
+        return list(range(held_out[split], n_tiles, SPLIT_PERIOD))
+    return [row for row in range(n_tiles) if row % SPLIT_PERIOD < SPLIT_PERIOD - 2]
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def _say_nothing(done: int, total: int) -> None:
+    """For callers that show no progress."""
