@@ -4,7 +4,16 @@ from importlib import resources
 
 import duckdb
 
-VIEWS = ("leaderboard",)
+VIEWS = (
+    "leaderboard",
+    "scores",
+    "label_efficiency",
+    "label_savings",
+    "ranking",
+    "parameter_efficiency",
+    "published_gap",
+    "coverage",
+)
 """In creation order: a view may use those before it."""
 
 

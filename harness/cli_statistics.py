@@ -1,0 +1,95 @@
+"""The verbs that reason about results: `check`, `compare` and `published`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.terminal import DEFAULT_DB, Db, Debug, err, out, user_errors
+
+_CHECK_EXAMPLES = """Examples:
+
+`python -m harness check --baseline baseline.json --update`
+
+`python -m harness check --baseline baseline.json --junit check.xml --markdown "$GITHUB_STEP_SUMMARY"`
+"""
+_COMPARE_EXAMPLES = """Examples:
+
+`python -m harness compare mp_mae imagenet_mae`
+
+`python -m harness compare mp_mae@0123abcd mp_mae@89ef4567`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command(epilog=_CHECK_EXAMPLES)(check)
+    app.command(epilog=_COMPARE_EXAMPLES)(compare)
+    app.command()(published)
+
+
+def check(
+    baseline: Annotated[Path, typer.Option(help="The baseline to compare with: a JSON file, kept in git.")],
+    db: Db = DEFAULT_DB,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown report, as a job summary.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write a JSON report.")] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Show the difference, then write the present state as the new baseline.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Compare label-efficiency curves with a baseline; seeds say what is noise (at least 3 of them).
+
+    Exit code: 0 nothing regressed, 1 something did or is missing, 2 unusable input. With --update, 0 or 2.
+    """
+    with user_errors(debug):
+        from leaderboards.checks import FAILING, Verdict, failed
+        from leaderboards.checks import check as run_check
+        from leaderboards.checks_baseline import Baseline, measure, read_baseline, write_baseline
+        from leaderboards.checks_report import describe, summarise, to_json, to_junit, to_markdown, write_report
+
+        current = measure(db)
+        kept = Baseline({}) if update and not baseline.exists() else read_baseline(baseline)
+        findings = run_check(current, kept)
+        for finding in findings:
+            if finding.verdict is not Verdict.OK:
+                style = "red" if finding.verdict in FAILING else "yellow"
+                out.print(describe(finding), style=style, markup=False, highlight=False, soft_wrap=True)
+        out.print(summarise(findings), markup=False, highlight=False, soft_wrap=True)
+        for path, write in ((junit, to_junit), (markdown, to_markdown), (json, to_json)):
+            if path is not None:
+                write_report(write(findings), path)
+        if update:
+            write_baseline(current, baseline)
+            err.print(f"Wrote {baseline}. Commit it.", markup=False, highlight=False, soft_wrap=True)
+        code = 1 if failed(findings) and not update else 0
+    raise typer.Exit(code)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A backbone, or name@HEX for one of several weights.")],
+    b: Annotated[str, typer.Argument(help="The backbone it is compared with.")],
+    db: Db = DEFAULT_DB,
+    debug: Debug = False,
+) -> None:
+    """Compare two backbones on every dataset they share: scores, difference, labels saved.
+
+    95 % intervals; p-values adjusted by Holm's method over all rows. Both are scored on the same test samples, which
+    makes the difference surer than either score.
+    """
+    with user_errors(debug):
+        from harness.comparison_table import comparison_table
+        from leaderboards.statistics.comparison import compare as compare_backbones
+
+        out.print(comparison_table(a, b, compare_backbones(db, a, b)))
+
+
+def published(db: Db = DEFAULT_DB, debug: Debug = False) -> None:
+    """Add the published results that come with this package, as `source = 'published'`. Again is free."""
+    with user_errors(debug):
+        from leaderboards.published import import_published
+        from leaderboards.store import open_leaderboard
+
+        added = import_published(open_leaderboard(db))
+        err.print(f"{added} published results added to {db}.", markup=False, highlight=False, soft_wrap=True)

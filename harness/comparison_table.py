@@ -1,0 +1,75 @@
+"""How a comparison of two backbones is shown: a table that fits 80 columns."""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from leaderboards.statistics.comparison import Comparison
+from leaderboards.statistics.replicates import Estimate
+
+WIDTH = 80
+SURE = 0.05
+
+
+def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group:
+    """One row per dataset and protocol; what the columns mean stands below."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, width=WIDTH)
+    table.add_column("dataset", overflow="fold", ratio=1)
+    for heading in ("A", "B"):
+        table.add_column(heading, justify="left", no_wrap=True)
+    table.add_column("A - B", justify="left", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("saving", justify="left", no_wrap=True)
+    for row in comparisons:
+        sure = row.p_adjusted is not None and row.p_adjusted < SURE
+        table.add_row(
+            escape(f"{row.dataset}\n{row.protocol}\n{row.partition}"),
+            _two_lines(row.a, ""),
+            _two_lines(row.b, ""),
+            _two_lines(row.difference, "+"),
+            _p(row.p_adjusted),
+            _saving(row),
+            style="bold" if sure else None,
+        )
+    noise = " or ".join(dict.fromkeys(row.noise for row in comparisons))
+    caption = (
+        f"A {a}, B {b}. Below each score its 95 % interval (noise of {noise}). p: of no difference, adjusted for "
+        f"{len(comparisons)} rows by Holm; bold below {SURE}. saving: share of B's labels that A does without when it "
+        "reaches B's score with all of them; -inf: it may never reach it."
+    )
+    return Group(table, Text(textwrap.fill(caption, WIDTH), style="dim"))
+
+
+def _two_lines(estimate: Estimate, sign: str) -> str:
+    if estimate.value is None:
+        return "undefined"
+    value = _short(estimate.value, sign)
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return value
+    return escape(f"{value}\n[{_short(estimate.ci_low, sign)}, {_short(estimate.ci_high, sign)}]")
+
+
+def _short(value: float, sign: str) -> str:
+    """0.123 as .123, for three intervals must fit a line."""
+    return format(value, f"{sign}.3f").replace("0.", ".", 1)
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return ""
+    return "<.001" if p < 0.001 else _short(p, "")
+
+
+def _saving(row: Comparison) -> str:
+    if row.saving is None:
+        return ""
+    value, low, high = row.saving.saving
+    first = "never" if value is None else f"{'>' if row.saving.at_most else ''}{value:.0%}"
+    if high is None:
+        return first
+    return escape(f"{first}\n[{'-inf' if low is None else format(low, '.0%')}, {high:.0%}]")

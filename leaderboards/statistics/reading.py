@@ -1,0 +1,199 @@
+"""From the leaderboard's rows to arrays: curves with their seeds, and counts of stored predictions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from leaderboards.connection import WAIT_SECONDS, connect_to_read
+from leaderboards.errors import UserError
+from leaderboards.statistics.curves import SeededCurve
+from leaderboards.statistics.paired import BOTH, FROM_COUNTS, PREDICTED, TARGET
+
+
+@dataclass(frozen=True, order=True)
+class CurveKey:
+    """What all points of one label-efficiency curve share; the columns of the view `scores`."""
+
+    suite: str
+    dataset: str
+    backbone: str
+    weights: str
+    """Empty: the name of the backbone says it all."""
+    protocol: str
+    selection: str
+    train_draw: str
+    axis: str
+    setup: str
+    metric: str
+
+    def describe(self) -> str:
+        """For messages."""
+        weights = f"@{self.weights}" if self.weights else ""
+        return f"{self.backbone}{weights}, {self.dataset}, {self.protocol}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """All seeds of one point of a curve."""
+
+    partition: str
+    n_labels: int
+    n_test: int
+    scores: Mapping[int, float]
+    """By seed, a fraction."""
+    run_ids: Mapping[int, str]
+    """By seed."""
+
+
+_POINTS = """
+    SELECT
+        suite, dataset, backbone, coalesce(weights, ''), protocol, coalesce(selection, ''), coalesce(train_draw, ''),
+        axis, setup, scores.metric, scores.partition, round(avg(scores.n_labels))::BIGINT, max(runs.n_test),
+        list(scores.seed ORDER BY scores.seed, run_id), list(value ORDER BY scores.seed, run_id),
+        list(run_id ORDER BY scores.seed, run_id)
+    FROM scores JOIN (SELECT run_id, n_test FROM runs) AS runs USING (run_id)
+    WHERE source = 'measured' AND value IS NOT NULL AND ($backbones IS NULL OR list_contains($backbones, backbone))
+    GROUP BY ALL
+    ORDER BY ALL
+"""
+
+
+def read_points(path: Path, backbones: Collection[str] | None = None) -> dict[CurveKey, list[Point]]:
+    """Every measured score of the leaderboard, by curve and point, points in the order of their labels.
+
+    Args:
+        backbones: only these; None: all.
+    Raises:
+        UserError: no leaderboard there, locked, or without the views of this version.
+    """
+    curves: dict[CurveKey, list[Point]] = {}
+    for row in fetch(path, _POINTS, {"backbones": None if backbones is None else list(backbones)}):
+        *key, partition, n_labels, n_test, seeds, values, run_ids = row
+        point = Point(
+            partition,
+            n_labels,
+            n_test,
+            dict(zip(seeds, values, strict=True)),
+            dict(zip(seeds, run_ids, strict=True)),
+        )
+        curves.setdefault(CurveKey(*key), []).append(point)
+    return {key: sorted(points, key=lambda p: (p.n_labels, p.partition)) for key, points in curves.items()}
+
+
+def distinct_points(points: Sequence[Point]) -> list[Point]:
+    """One point per number of labels, in their order: of equals (default and 1.00x_train) the one with more seeds."""
+    best: dict[int, Point] = {}
+    for point in points:
+        rival = best.get(point.n_labels)
+        if point.n_labels >= 1 and (rival is None or len(point.scores) > len(rival.scores)):
+            best[point.n_labels] = point
+    return [best[n] for n in sorted(best)]
+
+
+def seeded_curve(name: str, points: Sequence[Point], seeds: Sequence[int]) -> SeededCurve:
+    """A curve with one column for each of `seeds`, NaN where a point lacks it."""
+    values = [[point.scores.get(seed, np.nan) for seed in seeds] for point in points]
+    return SeededCurve(
+        n_labels=np.array([point.n_labels for point in points], dtype=np.int64),
+        seeds=tuple(seeds),
+        values=np.array(values, dtype=np.float64).reshape(len(points), len(seeds)),
+        name=name,
+        partitions=tuple(point.partition for point in points),
+    )
+
+
+_TEST_SETS = """
+    SELECT run_id, md5(string_agg(sample, chr(31) ORDER BY sample)), count(*)
+    FROM {table} WHERE split = 'test' AND run_id IN (SELECT unnest($runs)) GROUP BY run_id
+"""
+_COUNTS = """
+    WITH chosen AS (
+        SELECT list_position($runs, run_id) - 1 AS run, dense_rank() OVER (ORDER BY sample) - 1 AS sample,
+            target, predicted, {pixels} AS n_pixels
+        FROM {table} WHERE split = 'test' AND run_id IN (SELECT unnest($runs))
+    )
+    SELECT run, sample, class, kind, sum(n)::BIGINT AS n FROM (
+        SELECT run, sample, unnest(target) AS class, $target AS kind, unnest(n_pixels) AS n FROM chosen
+        UNION ALL
+        SELECT run, sample, unnest(predicted), $predicted, unnest({predicted_pixels}) FROM chosen
+        UNION ALL
+        {both}
+    ) GROUP BY ALL
+"""
+_ONES = "list_transform({}, lambda _: 1)"
+_OF_LABELS = {
+    "table": "predictions",
+    "pixels": _ONES.format("target"),
+    "predicted_pixels": _ONES.format("predicted"),
+    "both": "SELECT run, sample, unnest(list_intersect(target, predicted)), $both, 1 FROM chosen",
+}
+_OF_MASKS = {
+    "table": "mask_counts",
+    "pixels": "n_pixels",
+    "predicted_pixels": "n_pixels",
+    "both": """SELECT run, sample, class, $both, n FROM (
+            SELECT run, sample, unnest(target) AS class, unnest(predicted) AS other, unnest(n_pixels) AS n FROM chosen
+        ) WHERE class = other""",
+}
+
+
+def read_counts(path: Path, run_ids: Sequence[str], metric: str) -> dict[str, np.ndarray]:
+    """Counts (n, C, 3) of the stored test predictions (`paired`), all runs in the same order of samples.
+
+    Args:
+        metric: what they are for; C is 1 if it looks at sums over classes alone.
+    Returns:
+        By run; empty unless all runs have stored predictions and the metric follows from them.
+    Raises:
+        UserError: the runs were scored on different test samples.
+    """
+    if metric not in FROM_COUNTS or not run_ids:
+        return {}
+    runs = list(dict.fromkeys(run_ids))
+    for kind in (_OF_LABELS, _OF_MASKS):
+        sets = fetch(path, _TEST_SETS.format(**kind), {"runs": runs})
+        if len(sets) == len(runs):
+            if len({digest for _, digest, _ in sets}) > 1:
+                raise UserError(f"{path}: the runs to compare were scored on different test samples. Run them again.")
+            return _counts(path, runs, kind, int(sets[0][2]), pooled=FROM_COUNTS[metric].pooled)
+    return {}
+
+
+def _counts(
+    path: Path, runs: list[str], kind: Mapping[str, str], n_samples: int, *, pooled: bool
+) -> dict[str, np.ndarray]:
+    parameters = {"runs": runs, "target": TARGET, "predicted": PREDICTED, "both": BOTH}
+    rows = np.array(fetch(path, _COUNTS.format(**kind), parameters), dtype=np.int64).reshape(-1, 5)
+    run, sample, label, role, n = rows.T
+    label = np.zeros_like(label) if pooled else label
+    counts = np.zeros((len(runs), n_samples, label.max(initial=0) + 1, 3), dtype=np.int64)
+    np.add.at(counts, (run, sample, label, role), n)
+    return dict(zip(runs, counts, strict=True))
+
+
+def fetch(path: Path, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Rows of one of our own queries.
+
+    Raises:
+        UserError: no such file, locked, or it lacks the tables and views of this version.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no leaderboard here. Fill one with: python -m harness run --backbone mp_mae")
+    with connect_to_read(path, WAIT_SECONDS) as connection:
+        try:
+            return connection.execute(sql, dict(parameters)).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise UserError(
+                f"{path}: lacks a table or view of this version. If an older version wrote it, any run upgrades it: "
+                "python -m harness run --help"
+            ) from error
+
+
+def key_without_setup(key: CurveKey) -> tuple[str, ...]:
+    """The curve without what a new version of the code may change: weights and setup."""
+    suite, dataset, backbone, _, protocol, selection, train_draw, axis, _, metric = astuple(key)
+    return suite, dataset, backbone, protocol, selection, train_draw, axis, metric

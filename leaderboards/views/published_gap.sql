@@ -1,0 +1,38 @@
+-- published_gap: one row per measured point and published number of the same backbone, dataset, protocol and metric on
+-- an equal share of the training set: ours minus theirs.
+--
+-- Units     gap = value - published_value, fractions. ci_low, ci_high: 95 % interval of the gap from our own interval
+--           alone, as theirs is rarely known.
+-- backbone  ours; published_backbone is the name in the published table. A published row lists the names of ours that
+--           it may be compared with under configuration.comparable_backbones; without a list the names must be equal.
+-- partition ours; default and 1.00x_train are the same samples and count as equal.
+-- Excluded  measured points without a value; published rows without a counterpart; pairs from different suites, so
+--           nothing of suite = 'demo' is ever here.
+-- NULL      ci_low, ci_high: our point has no interval. published_uncertainty: exact as printed, or unknown.
+CREATE OR REPLACE VIEW published_gap AS
+WITH published AS (
+    SELECT
+        runs.suite, runs.dataset, runs.backbone, runs.protocol, runs.partition, runs.metric, metrics.value,
+        coalesce(
+            (runs.configuration -> '$.comparable_backbones')::VARCHAR[], [runs.backbone]
+        ) AS comparable,
+        (runs.provenance ->> '$.uncertainty')::DOUBLE AS uncertainty,
+        runs.provenance ->> '$.source' AS published_in
+    FROM runs
+    JOIN metrics ON metrics.run_id = runs.run_id AND metrics.metric = runs.metric AND metrics.split = 'test'
+    WHERE runs.source = 'published' AND metrics.value IS NOT NULL
+)
+SELECT
+    ours.suite, ours.dataset, ours.protocol, ours.partition, ours.backbone, ours.weights, ours.n_labels, ours.n_seeds,
+    ours.metric, ours.value, published.value AS published_value, ours.value - published.value AS gap,
+    ours.ci_low - published.value AS ci_low, ours.ci_high - published.value AS ci_high,
+    published.backbone AS published_backbone, published.uncertainty AS published_uncertainty, published.published_in,
+    ours.selection, ours.train_draw, ours.setup
+FROM label_efficiency AS ours
+JOIN published
+    ON published.suite = ours.suite AND published.dataset = ours.dataset AND published.protocol = ours.protocol
+    AND published.metric = ours.metric
+    AND list_contains(published.comparable, ours.backbone)
+    AND CASE published.partition WHEN 'default' THEN '1.00x_train' ELSE published.partition END
+        = CASE ours.partition WHEN 'default' THEN '1.00x_train' ELSE ours.partition END
+WHERE ours.source = 'measured' AND ours.value IS NOT NULL;

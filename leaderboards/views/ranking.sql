@@ -1,0 +1,60 @@
+-- ranking: one row per backbone and weights in one suite, by one protocol, on one partition: how it does over all
+-- datasets of that grid.
+--
+-- Units     mean_rank: 1 is best, ties share their mean rank. win_rate: share of comparisons won against the other
+--           ranked backbones on the same dataset, a tie counting half. Both are means over datasets of the headline
+--           metric, which is better when higher. leaderboards.statistics.ranking gives them with intervals.
+-- n_ranked  how many backbones are compared: those without a missing dataset.
+-- missing   datasets of the grid (any that some backbone has) on which this one has no score, or has several setups.
+-- Excluded  nothing. Simulated runs are ranked apart (suite = 'demo'), and so are published ones (source), suite by suite.
+-- NULL      mean_rank, win_rate: something is missing; an incomplete row is never ranked. win_rate: nobody to beat.
+--           weights: see scores. selection, train_draw: unknown, published only.
+CREATE OR REPLACE VIEW ranking AS
+WITH cells AS (
+    SELECT
+        suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset,
+        CASE WHEN count(*) = 1 THEN any_value(value) END AS value
+    FROM label_efficiency
+    GROUP BY suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset
+),
+grids AS (
+    SELECT
+        *,
+        list(DISTINCT dataset) OVER (PARTITION BY suite, protocol, selection, train_draw, partition, source) AS wanted,
+        list(dataset) FILTER (value IS NOT NULL) OVER (
+            PARTITION BY suite, protocol, selection, train_draw, partition, source, backbone, weights
+        ) AS present
+    FROM cells
+),
+entries AS (
+    SELECT *, list_sort(list_filter(wanted, lambda name: NOT list_contains(coalesce(present, []), name))) AS missing
+    FROM grids
+),
+ranks AS (
+    SELECT
+        *,
+        rank() OVER by_score + (count(*) OVER equals - 1) / 2 AS place,
+        count(*) OVER on_dataset AS n_ranked
+    FROM entries
+    WHERE len(missing) = 0
+    WINDOW
+        on_dataset AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset),
+        by_score AS (
+            PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset ORDER BY value DESC
+        ),
+        equals AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset, value)
+)
+SELECT
+    suite, protocol, partition, backbone, weights,
+    avg(place) AS mean_rank,
+    avg((n_ranked - place) / nullif(n_ranked - 1, 0)) AS win_rate,
+    any_value(n_ranked) AS n_ranked,
+    count(value) AS n_datasets,
+    any_value(missing) AS missing,
+    selection, train_draw, source
+FROM (
+    FROM ranks
+    UNION ALL BY NAME
+    FROM entries WHERE len(missing) > 0
+)
+GROUP BY suite, protocol, partition, backbone, weights, selection, train_draw, source;

@@ -1,0 +1,54 @@
+-- scores: one row per run, with its headline metric on the test split and the curve it is a point of.
+--
+-- Units     value, ci_low, ci_high and se_test: fractions, as metrics stores them. n_* count samples.
+-- n_labels  every label the result used: n_labels_fit to fit the predictor and n_labels_select to choose it.
+-- weights   the first 8 hex digits of the hash of the weights file the user named. NULL if the backbone's name alone
+--           says which weights (built in, or drawn from the seed, when every seed is another network), and for
+--           published rows.
+-- setup     8 hex digits over everything else that decides the result and is no column: bands and how missing ones
+--           were filled, normalisation, input size, settings and versions, fingerprint of the dataset. Runs that
+--           differ in it are never averaged.
+-- axis      what the points of the curve differ in: 'partition' (share of the train split), 'shots' (k=5: labels per class)
+--           or 'images' (n=100: labelled images drawn at random).
+-- se_test   standard error by the test sample: a quarter of the width of the stored 95 % interval, nearly (/ 3.92).
+-- Excluded  nothing: simulated runs have suite = 'demo', published ones source = 'published'.
+-- NULL      value: undefined on this split. ci_low, ci_high, se_test: no interval was computed. seed, n_labels*,
+--           selection, train_draw: unknown, published runs only. parameters, flops_per_image: nobody counted.
+CREATE OR REPLACE VIEW scores AS
+SELECT
+    runs.suite,
+    runs.dataset,
+    runs.backbone,
+    -- JSON null: no file was named. An absent key says nothing, so there the hash decides.
+    CASE json_type(runs.provenance, '$.weights_file') WHEN 'NULL' THEN NULL
+        ELSE left(runs.weights_sha256, 8) END AS weights,
+    runs.protocol,
+    runs.selection,
+    runs.train_draw,
+    left(md5(concat_ws(
+        '|', runs.dataset_fingerprint, runs.protocol_version,
+        json_extract(runs.configuration, [
+            '$.backbone_settings', '$.bands', '$.band_sources', '$.normalisation', '$.input_size', '$.metrics_version',
+            '$.protocol_settings'
+        ])::VARCHAR
+    )), 8) AS setup,
+    CASE WHEN regexp_matches(runs.partition, '^k=\d+$') THEN 'shots'
+        WHEN regexp_matches(runs.partition, '^n=\d+$') THEN 'images'
+        ELSE 'partition' END AS axis,
+    runs.partition,
+    runs.seed,
+    runs.n_labels_fit + runs.n_labels_select AS n_labels,
+    runs.n_labels_fit,
+    runs.n_labels_select,
+    runs.metric,
+    headline.value,
+    headline.ci_low,
+    headline.ci_high,
+    (headline.ci_high - headline.ci_low) / 3.92 AS se_test,
+    runs.parameters,
+    runs.flops_per_image,
+    runs.source,
+    runs.run_id
+FROM runs
+LEFT JOIN metrics AS headline
+    ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';

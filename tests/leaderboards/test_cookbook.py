@@ -1,0 +1,84 @@
+"""Every query of the cookbook runs and finds something on a small leaderboard; some answers are known."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from leaderboard_records import class_metric
+from scored_runs import predicted_record
+
+from leaderboards.published import import_published
+from leaderboards.query import Table, run_query
+from leaderboards.store import Leaderboard, open_leaderboard
+
+COOKBOOK = Path(__file__).parents[2] / "docs" / "sql_cookbook.md"
+QUERIES = dict(
+    re.findall(r"^## (\d+)\..*?```sql\n(.*?)```", COOKBOOK.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+)
+SHARES = {"0.01x_train": 0.0, "0.10x_train": 0.2, "1.00x_train": 0.4}
+BACKBONES = {"mp_mae": 0.5, "random_init": 0.2}
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
+    """Two backbones on two datasets by three partitions and two seeds, one cell missing, and the published numbers."""
+    board = open_leaderboard(tmp_path_factory.mktemp("cookbook") / "board.duckdb")
+    target = np.arange(20) % 5
+    with board.session() as session:
+        for backbone, base in BACKBONES.items():
+            for dataset in ("m-eurosat", "m-so2sat"):
+                for partition, more in SHARES.items():
+                    for seed in range(2 if backbone == "mp_mae" else 1):
+                        right = np.arange(20) < round(20 * (base + more)) + seed
+                        record = predicted_record(
+                            backbone, dataset, partition, seed, target, np.where(right, target, target + 1),
+                            protocol="linear_probe", suite="geobench-classification-v1.0", parameters=3_400_000,
+                        )  # fmt: skip
+                        session.commit(
+                            dataclasses.replace(record, classes=[class_metric(), class_metric(class_name="River")])
+                        )
+        sgd = predicted_record("mp_mae", "m-eurosat", "1.00x_train", 0, target, target, protocol="linear_probe_sgd")
+        session.commit(sgd)
+    import_published(board)
+    return board
+
+
+def ask(board: Leaderboard, number: str) -> Table:
+    return run_query(board.path, QUERIES[number])
+
+
+def test_there_are_fifteen() -> None:
+    assert list(QUERIES) == [str(number) for number in range(1, 16)]
+
+
+@pytest.mark.parametrize("number", QUERIES)
+def test_query_runs_and_finds_something(board: Leaderboard, number: str) -> None:
+    assert ask(board, number).rows
+
+
+def test_labels_needed_for_a_score(board: Leaderboard) -> None:
+    """mp_mae: 0.725 with 200 labels and 0.925 with 2,000, so 0.8 at three eighths of the decade."""
+    assert ask(board, "1").rows == [("mp_mae", pytest.approx(200 * 10**0.375, abs=0.5))]
+
+
+def test_label_savings_of_the_cookbook(board: Leaderboard) -> None:
+    table = ask(board, "3")
+    for row in (dict(zip(table.columns, values, strict=True)) for values in table.rows):
+        assert row["rival_value"] == pytest.approx(0.6)  # between 0.525 with 20 labels and 0.725 with 200
+        assert row["labels_needed"] == pytest.approx(20 * 10**0.375)
+
+
+def test_areas_of_the_cookbook_equal_the_python_function(board: Leaderboard) -> None:
+    from leaderboards.statistics.curves import Curve, aulc
+
+    expected = aulc(Curve(np.array([20, 200, 2000]), np.array([0.525, 0.725, 0.925])))
+    areas = {(dataset, backbone): area for dataset, backbone, area in ask(board, "7").rows}
+    assert areas["m-eurosat", "mp_mae"] == pytest.approx(expected)
+
+
+def test_missing_cells_of_the_cookbook(board: Leaderboard) -> None:
+    cells = {(row[0], row[1], row[2], row[3]) for row in ask(board, "5").rows}
+    assert ("m-so2sat", "linear_probe_sgd", "1.00x_train", "mp_mae") in cells
+    assert ("m-eurosat", "linear_probe", "1.00x_train", "mp_mae") not in cells

@@ -1,0 +1,199 @@
+"""The views of curves: label_efficiency and label_savings, by hand and by simulation."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas
+import pytest
+from leaderboard_records import make_run, metric, published_run
+from scipy import stats
+from scored_runs import board_with, run_of
+
+from leaderboards.migrate import create_tables
+from leaderboards.query import run_query
+from leaderboards.schema import RunRecord
+from leaderboards.statistics.curves import Curve, label_saving
+from leaderboards.store import Leaderboard, open_leaderboard
+from leaderboards.views import create_views
+
+
+def one(board: Leaderboard, sql: str) -> dict[str, Any]:
+    table = run_query(board.path, sql)
+    assert len(table.rows) == 1
+    return dict(zip(table.columns, table.rows[0], strict=True))
+
+
+def commit(board: Leaderboard, run: Any, value: float | None, ci: tuple[float, float] | None = None) -> None:
+    board.commit(RunRecord(run=run, metrics=[metric(value, ci)]))
+
+
+def test_a_point_is_the_mean_over_seeds_with_students_interval(tmp_path: Path) -> None:
+    board = board_with(tmp_path / "b.duckdb", {("a", "d", "default"): [0.5, 0.6, 0.7]})
+    row = one(board, "FROM label_efficiency")
+    half = stats.t.ppf(0.975, 2) * 0.1 / 3**0.5
+    assert (row["n_seeds"], row["n_labels"], row["seed_std"]) == (3, 2000, pytest.approx(0.1))
+    assert (row["ci_low"], row["ci_high"]) == (pytest.approx(0.6 - half), pytest.approx(0.6 + half))
+
+
+def test_the_error_of_the_shared_test_set_does_not_average_away(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for seed in range(10):
+        commit(board, run_of("a", "d", "default", seed), 0.5, (0.5 - 0.0392, 0.5 + 0.0392))
+    row = one(board, "FROM label_efficiency")
+    assert row["se_test"] == pytest.approx(0.02)
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * 1.96 * 0.02, rel=1e-3)
+
+
+def test_both_errors_add_up_with_welch_and_satterthwaites_degrees_of_freedom(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for seed, value in enumerate((0.5, 0.6, 0.7)):
+        commit(board, run_of("a", "d", "default", seed), value, (value - 0.0784, value + 0.0784))
+    row = one(board, "FROM label_efficiency")
+    of_seeds, of_test = 0.01 / 3, 0.04**2
+    df = (of_seeds + of_test) ** 2 / (of_seeds**2 / 2)
+    half = stats.t.ppf(0.975, df) * (of_seeds + of_test) ** 0.5
+    assert row["ci_high"] - row["value"] == pytest.approx(half, rel=0.02)
+    assert row["ci_high"] - row["value"] >= half
+
+
+def test_one_seed_keeps_its_own_interval_and_none_stays_null(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    commit(board, run_of("a", "d", "default", 0), 0.5, (0.4, 0.65))
+    commit(board, run_of("b", "d", "default", 0), 0.5)
+    commit(board, run_of("c", "d", "default", 0), None)
+    rows = run_query(
+        board.path, "SELECT value, ci_low, ci_high, seed_std, n_seeds FROM label_efficiency ORDER BY backbone"
+    ).rows
+    assert rows == [(0.5, 0.4, 0.65, None, 1), (0.5, None, None, None, 1), (None, None, None, None, 0)]
+
+
+def test_labels_of_choosing_count_as_labels(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    commit(board, run_of("a", "d", "default", 0, n_labels_select=100, n_valid=100), 0.5)
+    row = one(board, "FROM label_efficiency")
+    assert (row["n_labels"], row["n_labels_fit"], row["n_labels_select"]) == (2100, 2000, 100)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights_sha256": "f" * 64, "provenance": {"weights_file": "other.pth"}},
+        {"dataset_fingerprint": "another"},
+        {"configuration": {"bands": ["B4"], "band_sources": [None]}},
+        {"selection": "valid"},
+        {"train_draw": "partition"},
+        {"protocol_version": 2},
+        {"suite": "demo"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_runs_of_other_settings_are_never_averaged(tmp_path: Path, change: dict[str, Any]) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    commit(board, run_of("a", "d", "default", 0), 0.5)
+    commit(board, run_of("a", "d", "default", 1, **change), 0.7)
+    assert len(run_query(board.path, "FROM label_efficiency").rows) == 2
+
+
+def test_every_seed_of_a_backbone_that_is_drawn_from_it_is_one_curve(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for seed in range(3):
+        commit(board, run_of("random_init", "d", "default", seed, weights_sha256=str(seed) * 64), 0.3)
+    row = one(board, "FROM label_efficiency")
+    assert (row["n_seeds"], row["weights"]) == (3, None)
+
+
+def test_published_points_stand_apart_with_what_they_do_not_tell_as_null(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    commit(board, make_run(), 0.5)
+    commit(board, published_run(), 0.7)
+    rows = run_query(board.path, "SELECT source, value, n_labels FROM label_efficiency ORDER BY source").rows
+    assert rows == [("measured", 0.5, 200), ("published", 0.7, None)]
+
+
+def test_the_interval_covers_the_truth() -> None:
+    """1,000 simulated points with 3 seeds and 1,000 with 10, whose test error is shared, through the view's own SQL."""
+    generator = np.random.default_rng(0)
+    studies = [(n, study, 0.5 + 0.02 * generator.standard_normal()) for n in (3, 10) for study in range(1_000)]
+    runs = [
+        {"suite": str(n), "dataset": str(study), "seed": seed, "value": expected + 0.03 * generator.standard_normal()}
+        for n, study, expected in studies
+        for seed in range(n)
+    ]
+    with duckdb.connect() as connection:
+        create_tables(connection)
+        connection.register("simulated", pandas.DataFrame(runs))
+        connection.execute("""
+            CREATE TEMP TABLE numbered AS SELECT *, sha256(rowid::VARCHAR) AS run_id FROM (
+                SELECT *, row_number() OVER () AS rowid FROM simulated
+            );
+            INSERT INTO runs BY NAME SELECT
+                run_id, suite, dataset, seed, 'b' AS backbone, 'p' AS protocol, '{}' AS configuration,
+                '{}' AS provenance,
+                'default' AS partition, 'accuracy' AS metric, 'published' AS source
+            FROM numbered;
+            INSERT INTO metrics BY NAME SELECT
+                run_id, 'test' AS split, 'accuracy' AS metric, value, value - 0.0392 AS ci_low,
+                value + 0.0392 AS ci_high
+            FROM numbered;
+        """)
+        create_views(connection)
+        rows = connection.execute("""
+            SELECT suite, avg((ci_low <= 0.5 AND 0.5 <= ci_high)::INTEGER), count(*)
+            FROM label_efficiency GROUP BY suite
+        """).fetchall()
+    assert len(rows) == 2
+    for _, coverage, n in rows:
+        assert n == 1_000
+        assert 0.93 <= coverage <= 0.97
+
+
+def savings(board: Leaderboard) -> dict[tuple[str, str], Any]:
+    rows = run_query(board.path, "SELECT backbone, rival, labels_needed, label_saving, at_most FROM label_savings").rows
+    return {(a, b): rest for a, b, *rest in rows}
+
+
+def test_label_savings_by_hand(tmp_path: Path) -> None:
+    scores = {
+        ("a", "d", "0.01x_train"): [0.4], ("a", "d", "0.10x_train"): [0.6], ("a", "d", "1.00x_train"): [0.8],
+        ("b", "d", "0.01x_train"): [0.3], ("b", "d", "1.00x_train"): [0.7],
+        ("c", "d", "1.00x_train"): [0.9],
+    }  # fmt: skip
+    found = savings(board_with(tmp_path / "b.duckdb", scores))
+    needed = (200 * 2000) ** 0.5  # half way between 0.6 and 0.8 in log(labels)
+    assert found == {
+        ("a", "b"): [pytest.approx(needed), pytest.approx(1 - needed / 2000), False],
+        ("b", "a"): [None, None, False],
+    }  # c has one point: no curve
+
+
+def test_label_savings_equal_the_python_function_on_curves_that_dip(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = {}
+    partitions = ("0.01x_train", "0.10x_train", "1.00x_train")
+    for dataset in "defghij":
+        for backbone in "ab":
+            labels[backbone, dataset] = generator.random(3).round(3).tolist()
+    scores = {
+        (backbone, dataset, partition): [value]
+        for (backbone, dataset), values in labels.items()
+        for partition, value in zip(partitions, values, strict=True)
+    }
+    board = board_with(tmp_path / "b.duckdb", scores)
+    rows = run_query(board.path, "SELECT dataset, backbone, rival, label_saving FROM label_savings").rows
+    assert len(rows) == 14
+    for dataset, a, b, saving in rows:
+        n = np.array([20, 200, 2000])
+        expected = label_saving(Curve(n, np.array(labels[a, dataset])), Curve(n, np.array(labels[b, dataset])))
+        assert saving == (None if expected is None else pytest.approx(expected))
+
+
+def test_equal_numbers_of_labels_count_once_and_few_shots_are_another_curve(tmp_path: Path) -> None:
+    scores = {
+        ("a", "d", "0.01x_train"): [0.4], ("a", "d", "default"): [0.8, 0.8], ("a", "d", "1.00x_train"): [0.1],
+        ("b", "d", "0.01x_train"): [0.4], ("b", "d", "default"): [0.8], ("b", "d", "k=5"): [0.99],
+    }  # fmt: skip
+    found = savings(board_with(tmp_path / "b.duckdb", scores))
+    assert found["a", "b"] == [pytest.approx(2000), pytest.approx(0), False]
+    assert found["b", "a"] == [pytest.approx(2000), pytest.approx(0), False]

@@ -1,0 +1,111 @@
+"""The views over grids: ranking, coverage and parameter_efficiency, by hand, with a NULL and a demo row."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from leaderboard_records import metric
+from scored_runs import board_with, run_of
+
+from leaderboards.query import run_query
+from leaderboards.schema import RunRecord
+from leaderboards.store import Leaderboard, open_leaderboard
+
+GRID = {
+    ("a", "d", "default"): [0.9],
+    ("b", "d", "default"): [0.5],
+    ("c", "d", "default"): [0.5],
+    ("a", "e", "default"): [0.2],
+    ("b", "e", "default"): [0.3],
+    ("c", "e", "default"): [0.1],
+}
+
+
+def ranking(board: Leaderboard) -> dict[str, list[Any]]:
+    sql = "SELECT backbone, mean_rank, win_rate, n_ranked, missing FROM ranking WHERE suite <> 'demo'"
+    return {backbone: rest for backbone, *rest in run_query(board.path, sql).rows}
+
+
+def test_ranks_and_win_rates_by_hand(tmp_path: Path) -> None:
+    assert ranking(board_with(tmp_path / "b.duckdb", GRID)) == {
+        "a": [1.5, 0.75, 3, []],
+        "b": [1.75, 0.625, 3, []],
+        "c": [2.75, 0.125, 3, []],
+    }
+
+
+def test_who_lacks_a_dataset_is_not_ranked_and_changes_no_other_rank(tmp_path: Path) -> None:
+    scores = GRID | {
+        ("late", "d", "default"): [0.99],
+        ("null", "d", "default"): [0.99],
+        ("null", "e", "default"): [None],
+    }
+    found = ranking(board_with(tmp_path / "b.duckdb", scores))
+    assert found["late"] == [None, None, None, ["e"]]
+    assert found["null"] == [None, None, None, ["e"]]
+    assert found["a"] == [1.5, 0.75, 3, []]
+
+
+def test_two_setups_of_one_cell_are_not_chosen_between(tmp_path: Path) -> None:
+    board = board_with(tmp_path / "b.duckdb", GRID)
+    other = run_of("a", "d", "default", 0, dataset_fingerprint="another")
+    board.commit(RunRecord(run=other, metrics=[metric(0.1, None)]))
+    assert ranking(board)["a"] == [None, None, None, ["d"]]
+
+
+def test_the_demo_is_ranked_apart(tmp_path: Path) -> None:
+    board = board_with(tmp_path / "b.duckdb", GRID)
+    board.commit(RunRecord(run=run_of("a", "w", "default", 0, suite="demo"), metrics=[metric(0.9)]))
+    assert ranking(board)["a"] == [1.5, 0.75, 3, []]
+    sql = "SELECT n_ranked, win_rate FROM ranking WHERE suite = 'demo'"
+    assert run_query(board.path, sql).rows == [(1, None)]
+
+
+def test_coverage_lists_every_cell_of_the_full_grid(tmp_path: Path) -> None:
+    scores = {
+        ("a", "d", "default"): [0.5, 0.6],
+        ("a", "e", "0.10x_train"): [0.5],
+        ("b", "d", "default"): [None],
+    }
+    board = board_with(tmp_path / "b.duckdb", scores)
+    sql = "SELECT backbone, dataset, partition, n_seeds, most_seeds, missing, seeds FROM coverage ORDER BY ALL"
+    rows = run_query(board.path, sql).rows
+    assert len(rows) == 2 * 2 * 2
+    assert rows[0] == ("a", "d", "0.10x_train", 0, 2, True, [])
+    assert rows[1] == ("a", "d", "default", 2, 2, False, [0, 1])
+    assert sum(row[5] for row in rows) == 6
+
+
+def test_the_frontier_is_who_nobody_smaller_reaches(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    scores = {"tiny": (1, 0.5), "worse": (2, 0.4), "better": (3, 0.7), "equal": (4, 0.7), "big": (4, 0.8)}
+    for backbone, (parameters, value) in (scores | {"unknown": (None, 0.9)}).items():
+        run = run_of(backbone, "d", "default", 0, parameters=parameters, flops_per_image=10)
+        board.commit(RunRecord(run=run, metrics=[metric(value, None)]))
+    rows = run_query(board.path, "SELECT backbone, frontier FROM parameter_efficiency ORDER BY parameters, value").rows
+    assert rows == [("tiny", True), ("worse", False), ("better", True), ("equal", False), ("big", True)]
+
+
+def test_every_field_that_decides_a_result_is_a_column_or_in_the_setup() -> None:
+    """A new field of Run has to join `setup`, or runs that differ in it would be averaged."""
+    from dataclasses import fields
+    from importlib import resources
+
+    from harness.records import Run
+
+    columns = {"suite", "dataset", "backbone", "protocol", "metric", "selection", "train_draw", "dataset_fingerprint",
+               "protocol_version"}  # fmt: skip
+    along_a_curve = {"partition", "partition_sha256", "seed", "weights_sha256"}
+    sql = resources.files("leaderboards").joinpath("views/scores.sql").read_text()
+    for field in fields(Run):
+        known = field.name in columns | along_a_curve or f"'$.{field.name}'" in sql
+        assert known, f"{field.name} is neither a column of the view scores nor in its setup"
+
+
+@pytest.mark.parametrize("view", ["label_efficiency", "label_savings", "ranking", "coverage"])
+def test_names_with_quotes_markup_and_unicode_come_back_as_they_are(tmp_path: Path, view: str) -> None:
+    name = "'; DROP TABLE runs; -- \" <b>ü</b> ../x"
+    scores = {(name, name, p): [0.5] for p in ("0.01x_train", "default")} | {("b", name, "default"): [0.5]}
+    scores |= {("b", name, "0.01x_train"): [0.4]}
+    board = board_with(tmp_path / "b.duckdb", scores)
+    assert name in {row[0] for row in run_query(board.path, f"SELECT backbone FROM {view}").rows}
