@@ -40,7 +40,8 @@ class Origin:
 class Level:
     """One level of a feature pyramid: a map of `channels` at `stride` pixels per cell."""
 
-    channels: int
+    channels: int | None
+    """None: as many as follow from the number of bands, of a backbone that takes every band."""
     stride: int
 
 

@@ -1,0 +1,164 @@
+"""What protocols get of a run: features of images or of pixels, or the backbone itself; labels of train and valid."""
+
+import copy
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from baselines.contract import Backbone
+from baselines.inputs import Normalisation
+from harness.data.dataset import normalisation
+from harness.data.partitions import Partition
+from harness.metrics import headline_mask_value, headline_value
+from harness.metrics.segmentation import confusion_matrices
+from harness.progress import Progress
+from harness.records import Job, LabelKind, Selection, Split
+from harness.workbench import Workbench
+
+
+def build_material(
+    job: Job, partition: Partition, workbench: Workbench, *, trains_backbone: bool
+) -> "ProbeMaterial | MaskMaterial | TrainingMaterial":
+    """What fits the dataset's labels and what the protocol does."""
+    if trains_backbone:
+        return TrainingMaterial(job, partition, workbench)
+    masks = workbench.dataset(job.dataset).spec.label_kind is LabelKind.SEGMENTATION
+    return (MaskMaterial if masks else ProbeMaterial)(job, partition, workbench)
+
+
+class ProbeMaterial:
+    """Features and labels of one run (`records.Material`). It does not hold the labels of the test split."""
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
+        spec = workbench.dataset(job.dataset).spec
+        self.label_kind: LabelKind = spec.label_kind
+        self.n_classes: int = spec.n_classes
+        self.selection: Selection = job.run.selection
+        self._metric = job.run.metric
+        arrays, features = workbench.arrays(job.dataset), workbench.features(job)
+        self._features = {
+            "train": features[arrays.rows(partition.train)],
+            "valid": features[arrays.rows(partition.valid)],
+            "test": features[arrays.rows(partition.test)],
+        }
+        self._labels = {
+            "train": read_labels(job, partition.train, workbench),
+            "valid": read_labels(job, partition.valid, workbench),
+        }
+
+    def features(self, split: Split) -> np.ndarray:
+        return self._features[split]
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        return self._labels[split]
+
+    def valid_score(self, scores: np.ndarray) -> float:
+        return self.score(self._labels["valid"], scores)
+
+    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        value = headline_value(self._metric, labels, scores)
+        return -np.inf if value is None else value
+
+
+class MaskMaterial:
+    """Features of pixels and masks of one run (`records.PixelMaterial`). It does not hold the masks of the test split.
+
+    Maps are read from disk image by image: those of a whole split may be larger than memory.
+    """
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
+        spec = workbench.dataset(job.dataset).spec
+        self.label_kind: LabelKind = spec.label_kind
+        self.n_classes: int = spec.n_classes
+        self.selection: Selection = job.run.selection
+        self._metric = job.run.metric
+        self._features = workbench.pixel_features(job)
+        self.strides: tuple[int, ...] = self._features.strides
+        arrays = workbench.arrays(job.dataset)
+        height, width = arrays.labels.shape[1:]
+        self.size_px: tuple[int, int] = (height, width)
+        self._rows = {
+            "train": arrays.rows(partition.train),
+            "valid": arrays.rows(partition.valid),
+            "test": arrays.rows(partition.test),
+        }
+        self._labels = {
+            "train": read_labels(job, partition.train, workbench),
+            "valid": read_labels(job, partition.valid, workbench),
+        }
+
+    def n_images(self, split: Split) -> int:
+        return len(self._rows[split])
+
+    def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
+        return [level[self._rows[split][image]] for level in self._features.maps]
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        return self._labels[split]
+
+    def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
+        confusions = confusion_matrices(targets[None, None], predicted[None, None], self.n_classes)
+        value = headline_mask_value(self._metric, confusions)
+        return -np.inf if value is None else value
+
+
+class TrainingMaterial:
+    """Pixels, labels and the backbone of one run (`records.ImageMaterial`). It does not hold the labels of test."""
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
+        spec = workbench.dataset(job.dataset).spec
+        self.label_kind: LabelKind = spec.label_kind
+        self.n_classes: int = spec.n_classes
+        self.selection: Selection = job.run.selection
+        self.device: str = workbench.places.device
+        self.progress: Progress = workbench.progress
+        self._metric = job.run.metric
+        self._arrays = workbench.arrays(job.dataset)
+        height, width = self._arrays.pixels.shape[2:]
+        self.size_px: tuple[int, int] = (height, width)
+        self._backbone = workbench.backbone(job.run.backbone, job.weights, job.run.seed)
+        sources = job.run.band_sources
+        mean, std = normalisation(workbench.dataset(job.dataset), sources)
+        self.normalisation = Normalisation(torch.from_numpy(mean), torch.from_numpy(std))
+        self._n_bands = len(sources)
+        self._supplied = [i for i, source in enumerate(sources) if source is not None]
+        self._channels = [self._arrays.bands.index(source) for source in sources if source is not None]
+        self._rows = {
+            "train": self._arrays.rows(partition.train),
+            "valid": self._arrays.rows(partition.valid),
+            "test": self._arrays.rows(partition.test),
+        }
+        self._labels = {
+            "train": read_labels(job, partition.train, workbench),
+            "valid": read_labels(job, partition.valid, workbench),
+        }
+
+    def backbone(self) -> Backbone:
+        return copy.deepcopy(self._backbone).cpu()
+
+    def n_images(self, split: Split) -> int:
+        return len(self._rows[split])
+
+    def pixels(self, split: Split, images: slice | np.ndarray) -> np.ndarray:
+        rows = self._rows[split][images]
+        pixels = np.zeros((len(rows), self._n_bands, *self.size_px), np.float32)
+        pixels[:, self._supplied] = self._arrays.read(rows, self._channels)
+        return pixels
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        return self._labels[split]
+
+    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        if self.label_kind is LabelKind.SEGMENTATION:
+            value = headline_mask_value(self._metric, confusion_matrices(labels, scores, self.n_classes))
+        else:
+            value = headline_value(self._metric, labels, scores)
+        return -np.inf if value is None else value
+
+
+def read_labels(job: Job, samples: tuple[str, ...], workbench: Workbench) -> np.ndarray:
+    """Labels of samples by name, in their order."""
+    arrays = workbench.arrays(job.dataset)
+    return arrays.labels[arrays.rows(samples)]

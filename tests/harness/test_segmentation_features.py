@@ -1,0 +1,163 @@
+"""Features of pixels on disk: stored once, in half precision that changes nothing, and never half a folder."""
+
+from collections import namedtuple
+
+import numpy as np
+import pytest
+import torch
+
+from baselines.contract import Features, Level
+from harness import pixel_features as module
+from harness.errors import UserError
+from harness.pixel_features import cached_pixel_features
+from harness.protocols.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
+from harness.records import Selection
+
+PYRAMID = (Level(3, 1), Level(5, 4))
+N = 5
+Usage = namedtuple("Usage", "total used free")
+
+
+def draw_batches(seed=0, side=8, loc=0.0, scale=1.0, n=N):
+    """Two batches of maps, the second smaller."""
+    generator = torch.Generator().manual_seed(seed)
+    for count in (n - 2, 2):
+        maps = tuple(
+            loc
+            + scale
+            * torch.randn(count, level.channels, side // level.stride, side // level.stride, generator=generator)
+            for level in PYRAMID
+        )
+        yield Features(vector=torch.zeros(count, 1), maps=maps)
+
+
+def extract():
+    return PYRAMID, draw_batches()
+
+
+def never():
+    raise AssertionError("extracted again")
+
+
+def test_maps_come_back_in_order_up_to_the_unit_of_each_channel(tmp_path):
+    stored = cached_pixel_features(tmp_path, "key", N, extract)
+    assert stored.strides == (1, 4)
+    for i, level in enumerate(stored.maps):
+        maps = torch.cat([batch.maps[i] for batch in draw_batches()]).permute(0, 2, 3, 1).numpy()
+        first = maps[: N - 2]  # its statistics are the unit
+        expected = (maps - first.mean(axis=(0, 1, 2))) / first.std(axis=(0, 1, 2))
+        assert level.dtype == np.float16
+        np.testing.assert_allclose(level, expected, atol=2e-3)
+        assert not level.flags.writeable
+
+
+def test_stored_maps_need_no_backbone(tmp_path):
+    first = cached_pixel_features(tmp_path, "key", N, extract)
+    again = cached_pixel_features(tmp_path, "key", N, never)
+    assert all(np.array_equal(a, b) for a, b in zip(first.maps, again.maps, strict=True))
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing", "strides", "text"])
+def test_damaged_maps_are_extracted_again(tmp_path, damage):
+    first = [level.copy() for level in cached_pixel_features(tmp_path, "key", N, extract).maps]
+    path = tmp_path / "pixel_features" / "key" / "stride_4.npy"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "missing":
+        path.unlink()
+    elif damage == "strides":
+        (path.parent / "strides.json").write_text("7")
+    else:
+        path.write_text("<html>")
+    again = cached_pixel_features(tmp_path, "key", N, extract).maps
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert [p.name for p in path.parent.parent.iterdir()] == ["key"]
+
+
+def test_too_little_room_is_told_before_the_work_with_the_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: Usage(10, 9, 1))
+    seen = []
+
+    def counted():
+        for batch in draw_batches():
+            seen.append(batch)
+            yield batch
+
+    with pytest.raises(UserError, match=r"features of pixels take 0\.0 GB \(0\.0 MB an image\).*--cache-dir"):
+        cached_pixel_features(tmp_path, "key", N, lambda: (PYRAMID, counted()))
+    assert len(seen) == 1
+    assert list((tmp_path / "pixel_features").iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def refuse(file, shape):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "_write_header", refuse)
+    with pytest.raises(UserError, match=r"No space left on device.*--cache-dir"):
+        cached_pixel_features(tmp_path, "key", N, extract)
+    assert list((tmp_path / "pixel_features").iterdir()) == []
+
+
+def test_a_place_that_is_no_folder_is_the_users_to_mend(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot store features of pixels"):
+        cached_pixel_features(tmp_path / "file", "key", N, extract)
+
+
+def test_maps_that_are_not_finite_are_refused(tmp_path):
+    def broken():
+        for batch in draw_batches():
+            batch.maps[1][0, 2] = float("nan")
+            yield batch
+
+    with pytest.raises(UserError, match="feature map at stride 4"):
+        cached_pixel_features(tmp_path, "key", N, lambda: (PYRAMID, broken()))
+
+
+class Stored:
+    """`records.PixelMaterial` with all images in every split; labels depend on both levels."""
+
+    n_classes = 3
+    strides = (1, 4)
+    size_px = (16, 16)
+    selection = Selection.VALID
+
+    def __init__(self, maps, labels):
+        self._maps, self._labels = maps, labels
+
+    def n_images(self, split):
+        return len(self._labels)
+
+    def maps(self, split, image):
+        return [level[image] for level in self._maps]
+
+    def labels(self, split):
+        return self._labels
+
+    def pixel_score(self, targets, predicted):
+        return float(np.mean(targets == predicted))
+
+
+@pytest.mark.parametrize(("loc", "scale"), [(0.0, 1.0), (50.0, 0.01), (0.0, 1e-7), (0.0, 1e6)])
+def test_half_precision_changes_hardly_a_prediction(tmp_path, loc, scale):
+    """Channels far from zero, tiny or huge, which plain half precision would flatten: fewer than 1 pixel in 200."""
+    batches = list(draw_batches(side=16, loc=loc, scale=scale, n=8))
+    single = [
+        torch.cat([batch.maps[i] for batch in batches]).permute(0, 2, 3, 1).double().numpy()
+        for i in range(len(PYRAMID))
+    ]
+    coarse = single[1].repeat(4, axis=1).repeat(4, axis=2)[..., :3]
+    noise = np.random.default_rng(0).gumbel(size=single[0].shape)
+    labels = ((single[0] + coarse - 2 * loc) / scale + noise).argmax(axis=-1).astype(np.uint8)
+    half = cached_pixel_features(tmp_path, "key", 8, lambda: (PYRAMID, iter(batches))).maps
+    settings = LinearProbeMasksSettings(n_strengths=4)
+    one, two = (linear_probe_masks(Stored(maps, labels), settings, 0).test_scores for maps in (single, half))
+    assert np.mean(one == labels) > 0.5
+    assert np.mean(one != two) < 0.005
+
+
+def test_other_rows_are_another_dataset(tmp_path):
+    cached_pixel_features(tmp_path, "key", N, extract)
+    with pytest.raises(AssertionError, match="extracted again"):
+        cached_pixel_features(tmp_path, "key", N + 1, never)
