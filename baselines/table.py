@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from baselines.contract import Backbone
 
 
+DEMO_WEIGHTS = Path(__file__).parent / "demo_weights"
+"""Written by `python -m mp_mae demo`, one folder a backbone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One backbone as users choose it."""
@@ -26,6 +30,13 @@ class Entry:
     """Whether `--weights` must, may or cannot be given."""
     seeded: bool = False
     """Whether each seed is another network."""
+    has_demo_weights: bool = False
+    """Whether weights learnt from the simulated world are shipped. They are for the suite `demo` alone."""
+
+    @property
+    def demo_weights(self) -> Path | None:
+        """Folder of the shipped weights, if there are any."""
+        return DEMO_WEIGHTS / self.name if self.has_demo_weights else None
 
     def build(self, weights: Path | None, seed: int) -> "Backbone":
         """Import and build it. UserError (of `mp_mae.errors`) if its weights are absent, damaged or of another kind."""
@@ -38,6 +49,23 @@ _ENTRIES = (
         summary="MP-MAE checkpoint (MMEarth's official .pth or one of ours), 12 Sentinel-2 bands",
         module="baselines.multi_pretext",
         weights="required",
+        has_demo_weights=True,
+    ),
+    Entry(
+        name="optical_mae",
+        summary="the same architecture and training, predicting its 12 Sentinel-2 bands alone",
+        module="baselines.multi_pretext",
+        settings={"pretext": "s2"},
+        weights="required",
+        has_demo_weights=True,
+    ),
+    Entry(
+        name="rgb_mae",
+        summary="the same, reading and predicting red, green and blue alone",
+        module="baselines.multi_pretext",
+        settings={"pretext": "rgb"},
+        weights="required",
+        has_demo_weights=True,
     ),
     Entry(
         name="mp_mae_published",

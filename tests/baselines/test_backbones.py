@@ -23,7 +23,8 @@ def weights(tmp_path_factory):
     state = timm.create_model("convnextv2_atto", num_classes=0).state_dict()
     fcmae = folder / "fcmae.safetensors"
     save_file({k: torch.randn_like(v) * 0.05 for k, v in state.items() if not k.startswith("head.norm")}, fcmae)
-    return {"mp_mae": official, "mp_mae_published": official, "imagenet_mae": fcmae}
+    shipped = {name: entry.demo_weights for name, entry in BACKBONES.items() if entry.demo_weights}
+    return {**shipped, "mp_mae": official, "mp_mae_published": official, "imagenet_mae": fcmae}
 
 
 @pytest.fixture(params=list(BACKBONES))
@@ -64,7 +65,8 @@ def test_vector_and_pyramid_have_the_promised_shapes(backbone):
     assert len(features.maps) == len(backbone.pyramid)
     if backbone.origin.settings.get("padding") != "published":
         assert [tuple(m.shape) for m in features.maps] == [
-            (2, level.channels, 64 // level.stride, 64 // level.stride) for level in backbone.pyramid
+            (2, level.channels or m.shape[1], 64 // level.stride, 64 // level.stride)
+            for m, level in zip(features.maps, backbone.pyramid, strict=True)
         ]
 
 
@@ -171,3 +173,14 @@ def test_image_statistics_by_hand():
     vector = backbone(pixels, Normalisation(torch.zeros(1), torch.ones(1))).vector[0]
     expected = torch.tensor([50.0, 29.1548, 2.0, 10.0, 25.0, 50.0, 75.0, 90.0, 98.0])
     torch.testing.assert_close(vector, expected, atol=1e-3, rtol=0)
+
+
+def test_image_statistics_of_blocks_by_hand():
+    backbone = BACKBONES["image_statistics"].build(None, 0)
+    pixels = torch.zeros(1, 1, 4, 5)
+    pixels[..., 4] = torch.tensor([1.0, 1.0, 3.0, 3.0])  # padded to a block by repeating it
+    pixel, small, large = backbone(pixels, Normalisation(torch.zeros(1), torch.ones(1))).maps
+    assert torch.equal(pixel, pixels)
+    torch.testing.assert_close(small, torch.tensor([[[[0.0, 2.0]], [[0.0, 1.0]]]]))
+    assert large.shape == (1, 2, 1, 1)
+    assert large[0, 0, 0, 0] == pytest.approx((2 * 12 * 1 + 14 * 12 * 3) / 256)

@@ -1,0 +1,232 @@
+"""The verb that evaluates: `run`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.cli_plots import show_panels
+from harness.cli_run_options import (
+    Backbones,
+    Budgets,
+    CacheDir,
+    Datasets,
+    Device,
+    Draw,
+    DryRun,
+    Missing,
+    Partitions,
+    Protocols,
+    Seeds,
+    Select,
+    Shots,
+    Trials,
+    Weights,
+)
+from harness.data.bands import MissingBands
+from harness.errors import UserError
+from harness.records import Selection, TrainDraw
+from harness.terminal import (
+    BEST_FIRST,
+    DEFAULT_CACHE,
+    DEFAULT_DB,
+    Db,
+    Debug,
+    GeobenchDir,
+    err,
+    out,
+    split_names,
+    split_numbers,
+    user_errors,
+)
+
+if TYPE_CHECKING:
+    from harness.plan import Line
+    from harness.settings import RunRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridDefaults:
+    """What runs unless the command line says otherwise."""
+
+    protocols: str
+    partitions: str
+    seeds: str
+    train_draw: TrainDraw
+    select: Selection
+
+
+REAL = GridDefaults(
+    protocols="linear_probe,knn",
+    partitions="default",
+    seeds="0",
+    train_draw=TrainDraw.PARTITION,
+    select=Selection.VALID,
+)
+"""As GEO-Bench's published numbers are made."""
+DEMO = GridDefaults(
+    protocols="linear_probe,knn,few_shot",
+    partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
+    seeds="0-2",
+    train_draw=TrainDraw.SEED,
+    select=Selection.CV,
+)
+"""Whole label-efficiency curves, with all labels counted and the luck of their draw in the intervals."""
+
+_EXAMPLES = """Examples:
+
+`python -m harness run --backbone mp_mae` (without data: on simulated ones)
+
+`python -m harness run --backbone mp_mae --weights checkpoint.pth --geobench-dir ~/dataset/geobench`
+
+`python -m harness run --backbone random_init --backbone image_statistics --datasets m-eurosat --partitions all`
+
+`python -m harness run --backbone all --weights mp_mae=checkpoint.pth --missing-bands nearest --dry-run`
+
+`python -m harness run --backbone random_init --partitions all --train-draw seed --seeds 0-4 --select cv`
+
+`python -m harness run --backbone random_init --protocols few_shot,few_shot_ridge --shots 1,5 --seeds 0-9`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command(epilog=_EXAMPLES)(run)
+
+
+def run(
+    backbone: Backbones,
+    weights: Weights = None,
+    geobench_dir: GeobenchDir = None,
+    datasets: Datasets = "",
+    protocols: Protocols = None,
+    partitions: Partitions = None,
+    seeds: Seeds = None,
+    train_draw: Draw = None,
+    select: Select = None,
+    trials: Trials = 0,
+    shots: Shots = "1,2,5,10,20,50",
+    budgets: Budgets = "50,100,200,500",
+    missing_bands: Missing = MissingBands.ERROR,
+    db: Db = DEFAULT_DB,
+    cache_dir: CacheDir = DEFAULT_CACHE,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluate backbones on GEO-Bench and store the results.
+
+    Without GEO-Bench data it runs on the built-in demo suite: four tasks in a simulated world, with small weights that
+    learnt from other places of that world. These results carry `suite = 'demo'` and say nothing about real images.
+
+    Features are extracted once per backbone and dataset; a run that the leaderboard holds already is not repeated.
+    Exit code: 0 all runs are in the leaderboard, 1 some failed, 2 wrong usage.
+    """
+    with user_errors(debug):
+        from harness.data.suites import find_root, has_no_data
+        from harness.settings import make_request
+
+        demo = has_no_data(geobench_dir)
+        default = DEMO if demo else REAL
+        request = make_request(
+            backbones=backbone,
+            weights=weights or (),
+            geobench_dir=_build_demo(cache_dir) if demo else find_root(geobench_dir),
+            datasets=split_names(datasets),
+            protocols=split_names(default.protocols if protocols is None else protocols),
+            partitions=split_names(default.partitions if partitions is None else partitions),
+            seeds=split_numbers("--seeds", default.seeds if seeds is None else seeds),
+            train_draw=train_draw or default.train_draw,
+            selection=select or default.select,
+            trials=trials,
+            shots=split_numbers("--shots", shots),
+            budgets=split_numbers("--budgets", budgets),
+            missing_bands=missing_bands,
+            db=db,
+            cache_dir=cache_dir,
+            device=device,
+        )
+        code = _preview(request) if dry_run else _run(request, debug)
+    raise typer.Exit(code)
+
+
+def _build_demo(cache_dir: Path) -> Path:
+    """The demo suite in the cache, built if it is not there yet."""
+    from harness.data.demo.build import ensure_demo_suite
+    from harness.data.demo.tasks import VERSION
+    from harness.data.suites import HOW_TO_GET
+    from harness.display import RichProgress
+
+    err.print(
+        "No GEO-Bench data here: running the built-in demo suite, whose images are simulated. " + HOW_TO_GET,
+        style="yellow", markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    with RichProgress(err) as progress:
+        return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}", 0, progress)
+
+
+def _preview(request: "RunRequest") -> int:
+    from harness.campaign import preview
+    from harness.display import RichProgress, plan_table
+
+    with RichProgress(err) as progress:
+        lines = preview(request, progress)
+    out.print(plan_table(lines))
+    return _explain(lines)
+
+
+def _run(request: "RunRequest", debug: bool) -> int:
+    from harness.campaign import run_campaign
+    from harness.display import RichProgress
+    from harness.plan import State
+
+    with RichProgress(err) as progress:
+        report = run_campaign(request, progress)
+    lines = report.lines
+    there = [line.job.run_id for line in lines if line.job and line.state in (State.NEW, State.DONE)]
+    if there:
+        _show_results(request, there)
+    done = sum(line.state is State.DONE for line in lines)
+    if done:
+        err.print(f"{done} of {len(lines)} runs were in the leaderboard already and were not repeated.")
+    for traceback in report.tracebacks if debug else ():
+        err.print(traceback, markup=False, highlight=False)
+    code = _explain(lines)
+    if there:
+        err.print(f'Stored in {request.db}. Ask it: python -m harness sql "SELECT * FROM leaderboard"', soft_wrap=True)
+    return code
+
+
+def _show_results(request: "RunRequest", run_ids: list[str]) -> None:
+    """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
+    from harness.display import RESULT_COLUMNS, results_table
+    from harness.grid_table import grid_tables
+    from harness.plots.curves import read_panels
+    from leaderboards.query import run_query
+
+    if len({*request.seeds}) == len({*request.partitions}) == 1 and not request.draws_few_labels:
+        columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
+        query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
+        out.print(results_table(run_query(request.db, query)))
+        return
+    for table in grid_tables(request.db, run_ids):
+        out.print(table)
+    panels = [panel for panel in read_panels(request.db, run_ids=run_ids) if panel.is_curve]
+    if panels:
+        show_panels([panel for panel in panels if panel.protocol == panels[0].protocol], None)
+        show_panels(panels, request.db.with_name(f"{request.db.stem}-curves.png"))
+
+
+def _explain(lines: "Sequence[Line]") -> int:
+    """Say why lines did not run; the exit code that follows from it."""
+    from harness.display import reasons
+    from harness.plan import State
+
+    for state, style in ((State.SKIPPED, "yellow"), (State.FAILED, "red")):
+        for text in reasons(lines, state):
+            err.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    if all(line.state is State.SKIPPED for line in lines):
+        raise UserError("nothing to run: every combination was skipped, for the reasons above")
+    return 1 if any(line.state is State.FAILED for line in lines) else 0

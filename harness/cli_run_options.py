@@ -1,0 +1,49 @@
+"""The options of `run`. A default that depends on the data is None here and in `cli_run.GridDefaults`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from harness.data.bands import MissingBands
+from harness.records import Selection, TrainDraw
+
+Backbones = Annotated[list[str], Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")]
+Weights = Annotated[list[str] | None, Option(metavar="[BACKBONE=]PATH", help="Weights of a backbone; may be repeated.")]
+Datasets = Annotated[str, Option(metavar="NAME,...", help="Datasets, by name. Default: all there are.")]
+Protocols = Annotated[
+    str | None,
+    Option(
+        metavar="NAME,...",
+        help="Protocols: linear_probe, knn, linear_probe_sgd, few_shot, fine_tune ... Default: linear_probe,knn; on "
+        "the demo suite few_shot too.",
+    ),
+]
+Partitions = Annotated[
+    str | None,
+    Option(metavar="NAME,...", help="Train partitions, or `all`. Default: default; on the demo suite 0.01x to 1.00x."),
+]
+Seeds = Annotated[str | None, Option(metavar="N,...", help="Seeds; 0-9 are ten. Default: 0; on the demo suite 0-2.")]
+Draw = Annotated[
+    TrainDraw | None,
+    Option(
+        help="Train on the samples a partition lists, or on as many drawn from default's by the seed. Default: "
+        "partition; on the demo suite seed."
+    ),
+]
+Select = Annotated[
+    Selection | None,
+    Option(
+        help="Choose hyper-parameters on valid, by cross-validation inside train, or keep the defaults. Default: "
+        "valid; on the demo suite cv."
+    ),
+]
+Trials = Annotated[int, Option(help="Tune fine_tune by so many trials on valid (GEO-Bench: 16). 0: its defaults.")]
+Shots = Annotated[str, Option(metavar="K,...", help="Few-shot protocols: labels per class, drawn by the seed.")]
+Budgets = Annotated[str, Option(metavar="N,...", help="Few-shot protocols: labelled images in all, drawn by the seed.")]
+Missing = Annotated[
+    MissingBands, Option(help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros.")
+]
+CacheDir = Annotated[Path, Option(help="Where converted datasets and features are kept.")]
+Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]
+DryRun = Annotated[bool, Option("--dry-run", help="Only print what would run and what is already there.")]

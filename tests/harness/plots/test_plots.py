@@ -1,0 +1,101 @@
+"""Label-efficiency curves in characters and as a picture."""
+
+import hashlib
+from datetime import UTC, datetime
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from harness.plots.curves import Curve, Panel, Point, read_panels
+from harness.plots.figure import draw_figure
+from harness.plots.terminal import draw_text
+from leaderboards.schema import MetricRow, RunRecord, RunRow
+from leaderboards.store import open_leaderboard
+
+
+def make_panel(*values: tuple[str, tuple[float, ...]]) -> Panel:
+    return Panel(
+        title="m-eurosat, knn",
+        protocol="knn",
+        metric="accuracy",
+        curves=tuple(
+            Curve(name, tuple(Point(10 * 10**i, v, v - 0.05, v + 0.05) for i, v in enumerate(scores)))
+            for name, scores in values
+        ),
+    )
+
+
+def test_each_point_is_a_letter_at_its_place():
+    lines = list(draw_text(make_panel(("low", (0.2, 0.3, 0.4)), ("high", (0.5, 0.6, 0.7)))))
+    columns = [line[9:] for line in lines[1:15]]
+    assert columns[0].rstrip().endswith("b")  # 0.7 at the top right
+    assert columns[-1].startswith("a")  # 0.2 at the bottom left
+    assert lines[1].startswith("   0.70 |")
+    assert lines[14].startswith("   0.20 |")
+    middle = [row for row, cells in enumerate(columns) if cells[30:32].strip(". ")]
+    assert [columns[row][30:32].strip(". ") for row in middle] == ["b", "a"]
+
+
+def test_points_on_the_same_spot_are_a_star():
+    text = "\n".join(draw_text(make_panel(("one", (0.2, 0.5)), ("two", (0.2, 0.9)))))
+    assert text.count("*") == 1
+
+
+def test_a_picture_in_characters_fits_80_columns_whatever_the_names():
+    lines = list(draw_text(make_panel(("x" * 300, (0.1234567, 0.2)), ("é<b>", (0.3, 0.35)))))
+    assert max(map(len, lines)) <= 80
+
+
+def test_one_point_alone_can_be_drawn():
+    lines = list(draw_text(make_panel(("only", (0.5,)))))
+    assert sum("a" in line[9:10] for line in lines[1:15]) == 1
+
+
+def test_the_picture_has_ink_where_the_curve_is_and_only_if_there_is_one(tmp_path):
+    draw_figure([make_panel(("rises", (0.2, 0.5, 0.8)))], tmp_path / "curve.png")
+    picture = matplotlib.image.imread(tmp_path / "curve.png")[..., :3]
+    blue = np.array([0, 0x72, 0xB2]) / 255
+    row, column = np.nonzero(np.abs(picture - blue).max(-1) < 0.05)
+    left, right = column < np.percentile(column, 20), column > np.percentile(column, 60)
+    assert row[left].min() > row[right & (row < picture.shape[0] * 0.75)].min()  # it rises
+
+
+def test_a_picture_that_cannot_be_written_says_what_to_do(tmp_path):
+    with pytest.raises(UserError, match=r"curve\.xyz: cannot write the picture .*\.png, \.svg or \.pdf"):
+        draw_figure([make_panel(("one", (0.5,)))], tmp_path / "curve.xyz")
+
+
+def test_curves_of_a_leaderboard_are_grouped_by_what_can_be_compared(tmp_path, make_record):
+    db = tmp_path / "leaderboard.duckdb"
+    store = open_leaderboard(db)
+    for backbone, seed, n, value in (("a", 0, 10, 0.4), ("a", 1, 10, 0.6), ("a", 0, 20, 0.7), ("b", 0, 10, 0.1)):
+        store.commit(make_record(backbone, seed, n, value, protocol="knn"))
+    store.commit(make_record("a", 0, 10, 0.9, protocol="linear_probe"))
+    knn, probe = read_panels(db)
+    assert (knn.title, probe.title) == ("demo-toy, knn (simulated)", "demo-toy, linear_probe (simulated)")
+    assert [(curve.name, [(p.n_labels, p.value) for p in curve.points]) for curve in knn.curves] == [
+        ("a", [(10, 0.5), (20, 0.7)]),
+        ("b", [(10, 0.1)]),
+    ]
+    assert [curve.name for curve in read_panels(db, backbones=["b"])[0].curves] == ["b"]
+    with pytest.raises(UserError, match="no curve to draw for backbones nobody"):
+        read_panels(db, backbones=["nobody"])
+
+
+@pytest.fixture
+def make_record():
+    def make(backbone: str, seed: int, n_labels: int, value: float, protocol: str) -> RunRecord:
+        run = RunRow(
+            run_id=hashlib.sha256(f"{backbone} {seed} {n_labels} {protocol}".encode()).hexdigest(),
+            suite="demo", dataset="demo-toy", backbone=backbone, weights_sha256="0" * 64, dataset_fingerprint="f",
+            protocol=protocol, protocol_version=1, partition=f"{n_labels}", seed=seed, metric="accuracy",
+            n_train=n_labels, n_valid=0, n_test=5, n_labels_fit=n_labels, n_labels_select=0, source="measured",
+            configuration={}, provenance={"weights_file": None}, device="cpu", seconds=0.0,
+            finished_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )  # fmt: skip
+        row = MetricRow(split="test", metric="accuracy", value=value, ci_low=value - 0.1, ci_high=value + 0.1)
+        return RunRecord(run=run, metrics=(row,))
+
+    return make
