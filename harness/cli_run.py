@@ -158,13 +158,14 @@ def _build_demo(cache_dir: Path) -> Path:
     from harness.data.demo.tasks import VERSION
     from harness.data.suites import HOW_TO_GET
     from harness.display import RichProgress
+    from mp_mae.data.world.simulate import WORLD_VERSION
 
     err.print(
         "No GEO-Bench data here: running the built-in demo suite, whose images are simulated. " + HOW_TO_GET,
         style="yellow", markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     with RichProgress(err) as progress:
-        return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}", 0, progress)
+        return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
 
 
 def _preview(request: "RunRequest") -> int:

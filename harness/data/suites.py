@@ -9,16 +9,22 @@ from types import MappingProxyType
 from harness.errors import UserError
 from harness.records import DatasetRef, LabelKind
 
+DEMO_SUITE = "demo"
+"""Simulated, and therefore kept out of every comparison with real data."""
+
 SUITES: dict[str, str] = {
     "classification_v1.0": "geobench-classification-v1.0",
     "segmentation_v1.0": "geobench-segmentation-v1.0",
+    "demo": DEMO_SUITE,
 }
 """Directory below the root -> name of the suite."""
+
+_DOWNLOADED = [directory for directory, suite in SUITES.items() if suite != DEMO_SUITE]
 
 _ROOT_VARIABLE = "GEO_BENCH_DIR"
 _DEFAULT_ROOT = Path("~/dataset/geobench")
 _TASK_FILE = "task_specs.pkl"
-_HOW_TO_GET = (
+HOW_TO_GET = (
     "To get the data: hf download recursix/geo-bench-1.0 --repo-type dataset --local-dir DIR, then unzip each zip file "
     "in the folder it lies in, and pass DIR as --geobench-dir"
 )
@@ -63,6 +69,11 @@ def headline_metric(name: str, label_kind: LabelKind) -> str:
     return entry.metric if entry else _METRIC_OF_KIND[label_kind]
 
 
+def has_no_data(option: Path | None) -> bool:
+    """Whether nobody said where GEO-Bench is and it is not in the default place: then the demo suite serves."""
+    return option is None and not os.environ.get(_ROOT_VARIABLE) and not _DEFAULT_ROOT.expanduser().is_dir()
+
+
 def find_root(option: Path | None) -> Path:
     """The directory that holds the suites: the option, else $GEO_BENCH_DIR, else ~/dataset/geobench.
 
@@ -78,7 +89,7 @@ def find_root(option: Path | None) -> Path:
         root, origin = _DEFAULT_ROOT, f"the default, as neither --geobench-dir nor ${_ROOT_VARIABLE} is set"
     root = root.expanduser()
     if not root.is_dir():
-        raise UserError(f"no GEO-Bench data: {root} ({origin}) is not a directory. {_HOW_TO_GET}")
+        raise UserError(f"no GEO-Bench data: {root} ({origin}) is not a directory. {HOW_TO_GET}")
     return root
 
 
@@ -107,9 +118,9 @@ def _datasets_in(directory: Path) -> list[Path]:
 
 def _why_none(root: Path) -> str:
     if (root / _TASK_FILE).is_file():
-        return f"{root} is one dataset; pass the directory that holds {' and '.join(SUITES)}: {root.parent.parent}"
+        return f"{root} is one dataset; pass the directory that holds {' and '.join(_DOWNLOADED)}: {root.parent.parent}"
     if root.name in SUITES:
         return f"{root} is one suite; pass the directory above it: {root.parent}"
     if any((root / suite).is_dir() for suite in SUITES):
-        return f"{root}: no dataset in {' or '.join(SUITES)}; zip files may still be to unzip. {_HOW_TO_GET}"
-    return f"{root} holds no dataset: {' or '.join(SUITES)} is wanted in it. {_HOW_TO_GET}"
+        return f"{root}: no dataset in {' or '.join(_DOWNLOADED)}; zip files may still be to unzip. {HOW_TO_GET}"
+    return f"{root} holds no dataset: {' or '.join(_DOWNLOADED)} is wanted in it. {HOW_TO_GET}"

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import h5py
 import numpy as np
 
 from mp_mae.data.files import METADATA, Paths
+from mp_mae.data.processes import clean_processes
 from mp_mae.data.world.band_sums import Sums, combine, sum_bands
 from mp_mae.data.world.places import draw_places
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
@@ -195,18 +194,8 @@ def _run(blocks: list[_Block], processes: int) -> Iterator[_Written]:
     if processes == 1 or len(blocks) == 1:
         yield from map(_write_block, blocks)
         return
-    with ProcessPoolExecutor(min(processes, len(blocks)), mp_context=_start_method()) as pool:
+    with ProcessPoolExecutor(min(processes, len(blocks)), mp_context=clean_processes(__name__)) as pool:
         yield from pool.map(_write_block, blocks)
-
-
-def _start_method() -> BaseContext:
-    """Clean processes, as forking this one could copy the locks of its threads. A server that has imported this
-    module, and with it torch, saves every process the seconds that this takes."""
-    if "forkserver" not in get_all_start_methods():
-        return get_context("spawn")
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
 
 
 def _write_block(block: _Block) -> _Written:

@@ -71,11 +71,11 @@ def _simulate_block(seed: int, places: Places, size_px: int) -> Tiles:
     shares = surface.shares
     ground = (spectra @ shares.reshape(*shares.shape[:2], -1)).reshape(len(places), -1, size_px, size_px)
     sky = draw_sky(sun, noise, size_px)
-    is_l1c = uniform(mix(places.key, word("level"))) < L1C_SHARE
+    top_of_atmosphere = is_l1c(places)
     light = illumination(terrain, sun)
     modalities = {
-        "sentinel2": to_product(ground, light, sky, sun, climate, weather, is_l1c, noise),
-        **labels.cloud_masks(cover, surface, sky, is_l1c),
+        "sentinel2": to_product(ground, light, sky, sun, climate, weather, top_of_atmosphere, noise),
+        **labels.cloud_masks(cover, surface, sky, top_of_atmosphere),
         "sentinel1": sentinel1(cover, surface, weather, terrain, places, noise),
         "aster": labels.aster(terrain, noise),
         "era5": era5(climate, weather, places.day, noise),
@@ -89,11 +89,16 @@ def _simulate_block(seed: int, places: Places, size_px: int) -> Tiles:
     return Tiles(
         places=places,
         modalities=modalities,
-        s2_level=np.where(is_l1c, "l1c", "l2a"),
+        s2_level=np.where(top_of_atmosphere, "l1c", "l2a"),
         cover=cover,
         crop=np.where(cover == CROPLAND, crop, 0).astype(np.uint8),
         climate_zone=climate_zones(climate, places.latitude),
     )
+
+
+def is_l1c(places: Places) -> np.ndarray:
+    """(n,) bool: whose Sentinel-2 product is L1C; the others' is L2A."""
+    return uniform(mix(places.key, word("level"))) < L1C_SHARE
 
 
 def _where_and_when(places: Places) -> dict[str, np.ndarray]:
