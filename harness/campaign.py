@@ -10,7 +10,7 @@ from harness.records import Failure, Places
 from harness.settings import RunRequest
 from harness.workbench import Workbench
 from leaderboards.schema import RunRecord
-from leaderboards.store import Leaderboard, open_leaderboard
+from leaderboards.store import Leaderboard, Session, open_leaderboard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,27 +39,29 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     lines = _plan(request, workbench, convert=True)
     jobs = [line.job for line in lines if line.state is State.NEW and line.job]
     failed: dict[str, Failure] = {}
-    with progress.step("runs", len(jobs)) as step:
+    with progress.step("runs", len(jobs)) as step, leaderboard.session() as session:
         for result in EXECUTORS["local"](jobs, workbench):
-            outcome = _commit(leaderboard, result.outcome)
-            if outcome is not None:
-                failed[result.job.run_id] = outcome
+            failure = _commit(session, result.outcome)
+            if failure is not None:
+                failed[result.job.run_id] = failure
             step.advance()
+    for run_id in leaderboard.known(failed):  # waited in the spool until a later commit took it along
+        del failed[run_id]
     return Report(
         lines=tuple(_with_failure(line, failed) for line in lines),
         tracebacks=tuple(failure.traceback for failure in failed.values() if failure.traceback),
     )
 
 
-def _commit(leaderboard: Leaderboard, outcome: RunRecord | Failure) -> Failure | None:
-    """Store a finished run. If the leaderboard is locked or full now, this run fails and the next one may not."""
+def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:
+    """Store a finished run, in the spool if the leaderboard is locked or full now; the next one may go in."""
     if isinstance(outcome, Failure):
         return outcome
     try:
-        leaderboard.commit(outcome)
+        reason = session.commit_or_keep(outcome)
     except leaderboards.errors.UserError as error:
-        return Failure(message=str(error), traceback=None)
-    return None
+        reason = str(error)
+    return Failure(message=reason, traceback=None) if reason else None
 
 
 def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:

@@ -12,8 +12,10 @@ from typing import Any
 
 import duckdb
 
-from leaderboards.connection import WAIT_SECONDS, connect
+from leaderboards.connection import WAIT_SECONDS, connect_to_read
 from leaderboards.errors import UserError
+from leaderboards.migrate import is_older
+from leaderboards.writer import Writer
 
 # By type as DuckDB parses it: SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are SELECT, and PIVOT is MULTI.
 _ALLOWED = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
@@ -32,19 +34,21 @@ def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS) -> Table
     """Run one query on a leaderboard.
 
     Not even a mistake can do harm: what is not a single query is refused before it runs, the file is opened read-only,
-    and the connection has no access to other files, to extensions or to its own settings.
+    and the connection has no access to other files, to extensions or to its own settings. Only a file of an older
+    version is upgraded first, with a backup beside it.
 
     Raises:
         UserError: no such file, or locked; not one query; or what DuckDB has against it.
     """
     if not path.is_file():
         raise UserError(f"{path}: no leaderboard here. Fill one with: python -m harness run --backbone mp_mae")
-    with connect(path, read_only=True, wait_seconds=wait_seconds) as connection:
-        try:
-            result = connection.execute(_single_query(connection, sql))
-            return Table(tuple(column[0] for column in result.description), result.fetchall())
-        except duckdb.Error as error:
-            raise UserError(_explain(error)) from error
+    with connect_to_read(path, wait_seconds) as connection:
+        if not is_older(connection):
+            return _run(connection, sql)
+    with Writer(path, wait_seconds, 0) as writer, writer.transaction():  # brings the file to this version
+        pass
+    with connect_to_read(path, wait_seconds) as connection:
+        return _run(connection, sql)
 
 
 def to_csv(table: Table) -> str:
@@ -64,6 +68,14 @@ def to_json(table: Table) -> str:
     names = _unique(table.columns)
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in table.rows]
     return json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=2)
+
+
+def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
+    try:
+        result = connection.execute(_single_query(connection, sql))
+        return Table(tuple(column[0] for column in result.description), result.fetchall())
+    except duckdb.Error as error:
+        raise UserError(_explain(error)) from error
 
 
 def _single_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
-"""Raised with every change to the tables; a file with another version is refused."""
+SCHEMA_VERSION = 2
+"""Raised with every change to the tables. An older file is upgraded when it is opened, a newer one refused."""
 
 Source = Literal["measured", "published"]
 Split = Literal["valid", "test"]
+TrainDraw = Literal["partition", "seed"]
+Selection = Literal["valid", "cv", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,14 @@ class RunRow:
     seconds: float | None
     finished_at: datetime | None
     """With a time zone; stored in UTC."""
+    train_draw: TrainDraw | None = "partition"
+    """Train samples: the partition as filed, or as many drawn from the whole train split by the seed."""
+    selection: Selection | None = "valid"
+    """Hyper-parameters are chosen on the valid split, by cross-validation inside the train samples, or not at all."""
+    parameters: int | None = None
+    """Of the backbone. None also in a measured run: nobody counted."""
+    flops_per_image: int | None = None
+    """Of the backbone, for one image as it was fed: a multiplication and an addition are two. None as `parameters`."""
 
     def __post_init__(self) -> None:
         if self.finished_at is not None and self.finished_at.tzinfo is None:
@@ -86,11 +96,26 @@ class PredictionRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaskRow:
+    """The confusion counts of one image of a segmentation dataset, for paired tests.
+
+    `n_pixels[i]` pixels of class `target[i]` were predicted as `predicted[i]`. Only pairs that occur; pixels without a
+    label are not counted.
+    """
+
+    split: Split
+    sample: str
+    target: tuple[int, ...]
+    predicted: tuple[int, ...]
+    n_pixels: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """A run with all its rows: what is committed as a whole.
 
     Raises:
-        ValueError: the headline metric on test is not among `metrics`, or a sample is predicted twice.
+        ValueError: the headline metric on test is not among `metrics`, or a sample is there twice in one split.
     """
 
     run: RunRow
@@ -98,9 +123,33 @@ class RunRecord:
     classes: Sequence[ClassRow] = ()
     predictions: Sequence[PredictionRow] = ()
     """In the order of the partition, split by split."""
+    mask_counts: Sequence[MaskRow] = ()
+    """Likewise."""
 
     def __post_init__(self) -> None:
         if not any(row.split == "test" and row.metric == self.run.metric for row in self.metrics):
             raise ValueError(f"run {self.run.run_id}: no row for the headline metric {self.run.metric!r} on test")
-        if len({(row.split, row.sample) for row in self.predictions}) < len(self.predictions):
-            raise ValueError(f"run {self.run.run_id}: a sample is predicted twice in one split")
+        for rows in (self.predictions, self.mask_counts):
+            if len({(row.split, row.sample) for row in rows}) < len(rows):
+                raise ValueError(f"run {self.run.run_id}: a sample is predicted twice in one split")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOf:
+    """Where the rows of a record go."""
+
+    table: str
+    attribute: str
+    """Of RunRecord."""
+    row_class: type
+    numbered: bool
+    """Whether rows are keyed by their position within their split."""
+
+
+TABLES = (
+    TableOf(table="metrics", attribute="metrics", row_class=MetricRow, numbered=False),
+    TableOf(table="class_metrics", attribute="classes", row_class=ClassRow, numbered=False),
+    TableOf(table="predictions", attribute="predictions", row_class=PredictionRow, numbered=True),
+    TableOf(table="mask_counts", attribute="mask_counts", row_class=MaskRow, numbered=True),
+)
+"""All tables but `runs`, which each of them refers to."""

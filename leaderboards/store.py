@@ -1,49 +1,151 @@
 """Writing a leaderboard: one short transaction per run, so that a run is there with all its rows or not at all."""
 
-import json
 import os
 import tempfile
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
-from datetime import UTC
-from importlib import resources
-from itertools import count
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from leaderboards.connection import WAIT_SECONDS, connect, require_usable_name, transaction
-from leaderboards.errors import UserError
-from leaderboards.schema import SCHEMA_VERSION, ClassRow, MetricRow, PredictionRow, RunRecord, RunRow
+from leaderboards.connection import WAIT_SECONDS, attach, connect_to_read, start_engine, transaction, usable_path
+from leaderboards.errors import UnavailableError, UserError
+from leaderboards.migrate import create_tables, read_version
+from leaderboards.rows import insert_record
+from leaderboards.schema import RunRecord
+from leaderboards.spool import Spool, read_pending
 from leaderboards.views import create_views
+from leaderboards.writer import Writer
+
+LINGER_SECONDS = 0.05
+"""How long a session keeps the file after a commit, in case the next one comes soon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What became of the records that had to wait in the spool."""
+
+    stored: int
+    """Records that are in the leaderboard now and no longer in the spool, some of them because they were before."""
+    problems: tuple[str, ...]
+    """One line per record that stays in the spool: it contradicts the leaderboard, or cannot be read."""
+
+
+class Session:
+    """Commits of one campaign, see `Leaderboard.session`."""
+
+    def __init__(self, path: Path, writer: Writer) -> None:
+        self._path = path
+        self._writer = writer
+        self._spool = Spool(path)
+
+    def commit(self, record: RunRecord) -> None:
+        """Add a run with all its rows, or, whatever happens, nothing. When this returns, it is on disk.
+
+        Raises:
+            UserError: the run is there already, or the file is not a leaderboard.
+            UnavailableError: the file is gone, locked, read-only, or the disk is full.
+            duckdb.ConstraintException: a row breaks a rule of `schema.sql`.
+        """
+        with self._writer.transaction() as connection:
+            run = record.run
+            if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", [run.run_id]).fetchone() is not None:
+                raise UserError(
+                    f"{self._path}: run {run.run_id} ({run.backbone}, {run.dataset}, {run.protocol}) is there already; "
+                    "nothing was written. Its first result stands."
+                )
+            insert_record(connection, record)
+
+    def commit_or_keep(self, record: RunRecord) -> str | None:
+        """Commit; if the file cannot be written now, keep the run in the spool. Runs that wait there go in as well.
+
+        Returns:
+            None if the run is in the leaderboard; else one line that says why not, where it is kept and what to do.
+        """
+        try:
+            self.commit(record)
+        except UnavailableError as error:
+            kept = self._spool.keep(record, str(error))
+            return f"finished, but not in the leaderboard yet: {error} Its record is kept as {kept}; {HOW_TO_REPLAY}"
+        if self._spool.pending():
+            self.replay()
+        return None
+
+    def replay(self) -> Replayed:
+        """Commit what waits in the spool. What is in now, or was already with the same values, leaves the spool.
+
+        Raises:
+            UnavailableError: the file still cannot be written; the spool is as it was but for what went in.
+        """
+        stored, problems = 0, []
+        for path in self._spool.pending():
+            try:
+                record = read_pending(path)
+                self._store_once(record)
+            except duckdb.ConstraintException as error:
+                problems.append(f"{path}: breaks a rule of the leaderboard ({error}). Delete it and run it again.")
+            except UnavailableError:
+                raise
+            except UserError as error:
+                problems.append(str(error))
+            else:
+                path.unlink(missing_ok=True)
+                stored += 1
+        self._spool.remove_if_empty()
+        return Replayed(stored=stored, problems=tuple(problems))
+
+    def _store_once(self, record: RunRecord) -> None:
+        with self._writer.transaction() as connection:
+            rows = connection.execute(
+                "SELECT split, metric, value FROM metrics WHERE run_id = ?", [record.run.run_id]
+            ).fetchall()
+            if not rows:
+                insert_record(connection, record)
+        theirs = {(row.split, row.metric): row.value for row in record.metrics}
+        ours = {(split, metric): value for split, metric, value in rows}
+        if rows and any(ours.get(key, value) != value for key, value in theirs.items()):
+            raise UserError(
+                f"{self._path}: has run {record.run.run_id} with other values than the spool; the first result stands. "
+                f"Compare them: python -m harness show {record.run.run_id[:12]}, then delete the record in the spool."
+            )
+
+
+HOW_TO_REPLAY = "it goes in with the next run, or by: python -m harness replay"
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A leaderboard file. Holds no connection: each call opens one and closes it, so that processes take turns."""
+    """A leaderboard file. Holds nothing open between calls, so that processes take turns."""
 
     path: Path
     wait_seconds: float = WAIT_SECONDS
     """How long each call waits while another process holds the file."""
 
-    def commit(self, record: RunRecord) -> None:
-        """Add a run with all its rows, or, whatever happens, nothing.
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """For many commits: quick ones in a row keep the file open, and it is given back in the pauses between.
 
-        Raises:
-            UserError: the run is there already, or the file is missing, locked, full or not a leaderboard.
-            duckdb.ConstraintException: a row breaks a rule of `schema.sql`.
+        Within the session, no other connection of this process to the file: DuckDB would refuse it at times.
         """
-        if not self.path.exists():
-            raise UserError(f"{self.path}: the leaderboard is gone; nothing was written. Run the same command again.")
-        with connect(self.path, read_only=False, wait_seconds=self.wait_seconds) as connection, transaction(connection):
-            _require_schema(connection, self.path)
-            _require_new(connection, record.run, self.path)
-            _insert_run(connection, record.run)
-            run_id = record.run.run_id
-            _insert_rows(connection, "metrics", run_id, _columns(MetricRow, record.metrics))
-            _insert_rows(connection, "class_metrics", run_id, _columns(ClassRow, record.classes))
-            _insert_rows(connection, "predictions", run_id, _prediction_columns(record.predictions))
+        with Writer(self.path, self.wait_seconds, LINGER_SECONDS) as writer:
+            yield Session(self.path, writer)
+
+    def commit(self, record: RunRecord) -> None:
+        """`Session.commit`, and the file is free again when this returns."""
+        with Writer(self.path, self.wait_seconds, 0) as writer:
+            Session(self.path, writer).commit(record)
+
+    def replay(self) -> Replayed:
+        """`Session.replay`, and the file is free again when this returns."""
+        with Writer(self.path, self.wait_seconds, 0) as writer:
+            return Session(self.path, writer).replay()
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All or nothing of whatever SQL; the file is free again when it ends. Raises as `Session.commit`."""
+        with Writer(self.path, self.wait_seconds, 0) as writer, writer.transaction() as connection:
+            yield connection
 
     def known(self, run_ids: Collection[str]) -> set[str]:
         """Which of these runs are there already; none if there is no file yet.
@@ -53,8 +155,8 @@ class Leaderboard:
         """
         if not run_ids or not self.path.exists():
             return set()
-        with connect(self.path, read_only=True, wait_seconds=self.wait_seconds) as connection:
-            _require_schema(connection, self.path)
+        with connect_to_read(self.path, self.wait_seconds) as connection:
+            read_version(connection, self.path)
             found = connection.execute(
                 "SELECT run_id FROM runs WHERE run_id IN (SELECT unnest($run_ids))", {"run_ids": list(run_ids)}
             )
@@ -62,21 +164,25 @@ class Leaderboard:
 
 
 def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderboard:
-    """The leaderboard at `path`, created with its folder if there is none, and with this package's views.
+    """The leaderboard at `path`, created with its folder if there is none, with this package's tables and views.
+
+    A file of an older version is upgraded, with a backup beside it; runs that wait in its spool go in.
 
     Raises:
-        UserError: the place is not writable, or the file is locked, not a leaderboard or of another schema version.
+        UserError: the place is not writable, or the file is locked, not a leaderboard or of a newer version.
     """
-    require_usable_name(path)
+    usable_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _create(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be created ({error.strerror}). Name a place you can write to.") from error
-    with connect(path, read_only=False, wait_seconds=wait_seconds) as connection, transaction(connection):
-        _require_schema(connection, path)
-        create_views(connection)
+    with Writer(path, wait_seconds, 0) as writer:
+        with writer.transaction() as connection:
+            create_views(connection)
+        if Spool(path).pending():
+            Session(path, writer).replay()
     return Leaderboard(path, wait_seconds)
 
 
@@ -84,62 +190,19 @@ def _create(path: Path) -> None:
     """Build the file elsewhere and give it its name when it is whole, as another process may look at any moment."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         draft = Path(folder) / path.name
-        with connect(draft, read_only=False, wait_seconds=0) as connection, transaction(connection):
-            connection.execute(resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
-            connection.execute("INSERT INTO schema_version (version) VALUES (?)", [SCHEMA_VERSION])
+        engine = start_engine()
+        try:
+            attach(engine, draft, "draft", 0)
+            engine.execute("USE draft")
+            with transaction(engine):
+                create_tables(engine)
+            engine.execute("USE memory")
+            engine.execute("DETACH draft")
+        finally:
+            engine.close()
         try:
             os.link(draft, path)  # unlike a rename, it never replaces a file that another process just made
         except FileExistsError:
             return
         except OSError:  # a file system without hard links
             draft.rename(path)
-
-
-def _require_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    try:
-        row = connection.execute("SELECT version FROM schema_version").fetchone()
-    except (duckdb.CatalogException, duckdb.BinderException) as error:  # no such table, or no such column
-        raise UserError(f"{path}: a DuckDB database, but not a leaderboard. Name another file.") from error
-    if row is None or row[0] != SCHEMA_VERSION:
-        found = "no schema version" if row is None else f"schema version {row[0]}"
-        raise UserError(
-            f"{path}: has {found}; this version of mp-mae-bench reads {SCHEMA_VERSION}. If a newer version made the "
-            "file, upgrade: pip install --upgrade mp-mae-bench. Otherwise name another file."
-        )
-
-
-def _require_new(connection: duckdb.DuckDBPyConnection, run: RunRow, path: Path) -> None:
-    if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", [run.run_id]).fetchone() is not None:
-        raise UserError(
-            f"{path}: run {run.run_id} ({run.backbone}, {run.dataset}, {run.protocol}) is there already; "
-            "nothing was written. Its first result stands."
-        )
-
-
-_RUN_COLUMNS = [field.name for field in fields(RunRow)]
-_INSERT_RUN = f"INSERT INTO runs ({', '.join(_RUN_COLUMNS)}) VALUES ({', '.join(f'${name}' for name in _RUN_COLUMNS)})"
-
-
-def _insert_run(connection: duckdb.DuckDBPyConnection, run: RunRow) -> None:
-    values = {name: getattr(run, name) for name in _RUN_COLUMNS}
-    for name in ("configuration", "provenance"):
-        values[name] = json.dumps(dict(values[name]), ensure_ascii=False, allow_nan=False)
-    if run.finished_at is not None:
-        values["finished_at"] = run.finished_at.astimezone(UTC).replace(tzinfo=None)
-    connection.execute(_INSERT_RUN, values)
-
-
-def _insert_rows(connection: duckdb.DuckDBPyConnection, table: str, run_id: str, columns: dict[str, list[Any]]) -> None:
-    """Whole columns in one statement: row by row, a thousand predictions take seconds."""
-    names = ", ".join(columns)
-    values = ", ".join(f"unnest(${name})" for name in columns)
-    connection.execute(f"INSERT INTO {table} (run_id, {names}) SELECT $run_id, {values}", {"run_id": run_id, **columns})
-
-
-def _columns(row_class: type, rows: Sequence[Any]) -> dict[str, list[Any]]:
-    return {field.name: [getattr(row, field.name) for row in rows] for field in fields(row_class)}
-
-
-def _prediction_columns(rows: Sequence[PredictionRow]) -> dict[str, list[Any]]:
-    positions = {split: count() for split in ("valid", "test")}
-    return {"position": [next(positions[row.split]) for row in rows], **_columns(PredictionRow, rows)}

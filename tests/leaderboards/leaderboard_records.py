@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from leaderboards.schema import ClassRow, MetricRow, PredictionRow, RunRecord, RunRow
+from leaderboards.schema import ClassRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow
 
 
 def make_run(name: object = "run", **changes: Any) -> RunRow:
@@ -38,8 +38,8 @@ def make_run(name: object = "run", **changes: Any) -> RunRow:
 def published_run(name: object = "published", **changes: Any) -> RunRow:
     """Everything a paper's table does not say is unknown."""
     unknown = (
-        "weights_sha256 dataset_fingerprint protocol_version seed n_train n_valid n_test n_labels_fit n_labels_select "
-        "device seconds finished_at"
+        "weights_sha256 dataset_fingerprint protocol_version train_draw selection seed n_train n_valid n_test "
+        "n_labels_fit n_labels_select device seconds finished_at"
     )
     return make_run(name, **({"source": "published"} | dict.fromkeys(unknown.split()) | changes))
 
@@ -61,6 +61,11 @@ def class_metric(**changes: Any) -> ClassRow:
 
 def prediction(sample: str = "id_0000", **changes: Any) -> PredictionRow:
     return PredictionRow(**({"split": "test", "sample": sample, "target": (1,), "predicted": (2,)} | changes))
+
+
+def make_mask(sample: str = "id_0000", **changes: Any) -> MaskRow:
+    values = {"split": "test", "sample": sample, "target": (0, 0, 1), "predicted": (0, 1, 1), "n_pixels": (5, 1, 3)}
+    return MaskRow(**(values | changes))
 
 
 def make_record(name: object = "run", *, n_predictions: int = 3, **changes: Any) -> RunRecord:

@@ -7,10 +7,19 @@ from typing import Any
 
 import duckdb
 import pytest
-from leaderboard_records import class_metric, make_record, make_run, metric, prediction, published_run, run_id
+from leaderboard_records import (
+    class_metric,
+    make_mask,
+    make_record,
+    make_run,
+    metric,
+    prediction,
+    published_run,
+    run_id,
+)
 
 from leaderboards.query import run_query
-from leaderboards.schema import ClassRow, MetricRow, PredictionRow, RunRecord, RunRow
+from leaderboards.schema import TABLES, ClassRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow
 from leaderboards.store import Leaderboard, open_leaderboard
 
 
@@ -24,6 +33,8 @@ UNKNOWN_TO_PAPERS = [
     "weights_sha256",
     "dataset_fingerprint",
     "protocol_version",
+    "train_draw",
+    "selection",
     "seed",
     "n_train",
     "n_valid",
@@ -47,6 +58,10 @@ BAD_RUNS: list[dict[str, Any]] = [
     {"protocol_version": 0},
     {"partition": ""},
     {"seed": -1},
+    {"train_draw": "random"},
+    {"selection": "test"},
+    {"parameters": -1},
+    {"flops_per_image": -1},
     {"n_train": 0},
     {"n_valid": -1},
     {"n_test": 0},
@@ -122,6 +137,34 @@ def test_a_bad_prediction_is_refused(board: Leaderboard, row: PredictionRow) -> 
 
 
 @pytest.mark.parametrize(
+    "row",
+    [
+        make_mask("s", target=(-1, 0, 1)),
+        make_mask("s", predicted=(0, None, 1)),
+        make_mask("s", n_pixels=(5, 0, 3)),
+        make_mask("s", n_pixels=(5, 1)),
+        make_mask("s", target=(0,)),
+        make_mask(""),
+    ],
+    ids=repr,
+)
+def test_a_bad_mask_count_is_refused(board: Leaderboard, row: MaskRow) -> None:
+    with pytest.raises(duckdb.ConstraintException):
+        board.commit(RunRecord(run=make_run(), metrics=[metric()], mask_counts=[make_mask(), row]))
+
+
+def test_mask_counts_keep_their_order_within_each_split(board: Leaderboard) -> None:
+    counts = [make_mask("z"), make_mask("y", split="valid"), make_mask("a", target=(), predicted=(), n_pixels=())]
+    board.commit(RunRecord(run=make_run("masks"), metrics=[metric()], mask_counts=counts))
+    sql = f"FROM mask_counts SELECT * EXCLUDE (run_id) WHERE run_id = '{run_id('masks')}' ORDER BY split, position"
+    assert run_query(board.path, sql).rows == [
+        ("test", 0, "z", [0, 0, 1], [0, 1, 1], [5, 1, 3]),
+        ("test", 1, "a", [], [], []),
+        ("valid", 0, "y", [0, 0, 1], [0, 1, 1], [5, 1, 3]),
+    ]
+
+
+@pytest.mark.parametrize(
     "insert",
     [
         f"INSERT INTO metrics VALUES ('{run_id('nobody')}', 'test', 'accuracy', 0.5, NULL, NULL)",
@@ -163,8 +206,9 @@ def test_rows_and_tables_have_the_same_columns(board: Leaderboard) -> None:
         MetricRow: ["run_id"],
         ClassRow: ["run_id"],
         PredictionRow: ["run_id", "position"],
+        MaskRow: ["run_id", "position"],
     }
-    tables = {RunRow: "runs", MetricRow: "metrics", ClassRow: "class_metrics", PredictionRow: "predictions"}
+    tables = {RunRow: "runs", **{table.row_class: table.table for table in TABLES}}
     for row_class, table in tables.items():
         columns = [name for (name, *_) in run_query(board.path, f"DESCRIBE {table}").rows]
         assert sorted(columns) == sorted([field.name for field in fields(row_class)] + added_by_the_store[row_class])

@@ -1,0 +1,144 @@
+"""Bodies of the verbs that look after a leaderboard file: `show`, `export`, `import`, `replay`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.text import Text
+
+from harness.display import rows_table
+from harness.errors import UserError
+from harness.reproduce import reproducing_command, software
+from leaderboards.merge import merge
+from leaderboards.query import Table, run_query, to_json
+from leaderboards.spool import Spool
+from leaderboards.store import Leaderboard, open_leaderboard
+from leaderboards.transfer import ExportFormat, export
+
+_MOST_CONFLICTS = 20
+"""Printed; the count is of all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """Everything the leaderboard holds of a run, but for its predictions."""
+
+    run: dict[str, Any]
+    """The row of `runs`, with configuration and provenance taken apart."""
+    metrics: Table
+    classes: Table
+    command: str | None
+    """What makes the run again; None for a published number."""
+
+
+def find_run(db: Path, prefix: str) -> Details:
+    """The one run whose run_id begins with `prefix`.
+
+    Raises:
+        UserError: none does, or several do.
+    """
+    run_id = _find_id(db, prefix)
+    table = run_query(db, f"SELECT * FROM runs WHERE run_id = '{run_id}'")
+    run = dict(zip(table.columns, table.rows[0], strict=True))
+    run |= {name: json.loads(run[name]) for name in ("configuration", "provenance")}
+    measured = run["source"] == "measured"
+    return Details(
+        run=run,
+        metrics=run_query(db, f"SELECT * EXCLUDE (run_id) FROM metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
+        classes=run_query(db, f"SELECT * EXCLUDE (run_id) FROM class_metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
+        command=reproducing_command(run["configuration"], run["provenance"]) if measured else None,
+    )
+
+
+def print_run(details: Details, out: Console) -> None:
+    """For people."""
+    run = dict(details.run)
+    for title, facts in (("configuration", run.pop("configuration")), ("provenance", run.pop("provenance"))):
+        out.print(_facts(title, facts))
+    out.print(_facts("run", run))
+    for title, table in (("metrics", details.metrics), ("classes", details.classes)):
+        if table.rows:
+            out.print(Text(title, style="bold"), rows_table(table.columns, table.rows))
+    if details.command is not None:
+        out.print(Text("run it again", style="bold"))
+        for line, style in ((details.command, ""), (f"made by {software(details.run['provenance'])}", "dim")):
+            out.print(line, style=style, markup=False, highlight=False, soft_wrap=True)  # a folded one cannot be pasted
+
+
+def run_as_json(details: Details) -> str:
+    """For programs: one object."""
+    tables = {"metrics": details.metrics, "class_metrics": details.classes}
+    whole = details.run | {"command": details.command}
+    whole |= {name: json.loads(to_json(table)) for name, table in tables.items()}
+    return json.dumps(whole, ensure_ascii=False, indent=2, default=str)
+
+
+def export_leaderboard(db: Path, target: Path, err: Console) -> None:
+    """Write the leaderboard elsewhere, in the format that the target's ending says, and tell what went."""
+    run_query(db, "SELECT 1")  # says it best if there is no leaderboard, and upgrades an old one
+    forms = {".csv": ExportFormat.CSV, ".json": ExportFormat.JSON, "": ExportFormat.PARQUET}
+    if target.suffix not in forms:
+        raise UserError(f"{target}: expected a name ending in .csv or .json, or one without an ending for Parquet")
+    n_runs = export(Leaderboard(db), target, forms[target.suffix])
+    _say(err, f"{n_runs} runs written to {target}.")
+
+
+def import_leaderboards(db: Path, sources: list[Path], err: Console) -> int:
+    """Merge other leaderboards in; the exit code is 1 if any run contradicts ours."""
+    leaderboard, contradicted = open_leaderboard(db), False
+    for source in sources:
+        merged = merge(leaderboard, source)
+        _say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
+        for conflict in merged.conflicts[:_MOST_CONFLICTS]:
+            told = (
+                f"conflict: run {conflict.run_id[:12]}, {conflict.what}: {conflict.ours} here, {conflict.theirs} there"
+            )
+            _say(err, told, style="red")
+        if merged.conflicts:
+            n_runs = len({conflict.run_id for conflict in merged.conflicts})
+            _say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
+            contradicted = True
+    return 1 if contradicted else 0
+
+
+def replay_spool(db: Path, err: Console) -> int:
+    """Commit what waits in the spool; the exit code is 1 if something stays there."""
+    n_waiting = len(Spool(db).pending())
+    problems = open_leaderboard(db).replay().problems  # opening has stored what it could
+    _say(err, f"{n_waiting - len(problems)} runs that were waiting are in {db} now.")
+    for problem in problems:
+        _say(err, f"still waiting: {problem}", style="red")
+    return 1 if problems else 0
+
+
+def _find_id(db: Path, prefix: str) -> str:
+    if not prefix or set(prefix) - set("0123456789abcdef"):
+        raise UserError(f"{prefix!r}: expected the beginning of a run_id, hexadecimal digits as `leaderboard` has them")
+    found = run_query(
+        db,
+        f"SELECT run_id, backbone, dataset, protocol, partition, seed FROM runs WHERE starts_with(run_id, '{prefix}') "
+        "ORDER BY run_id LIMIT 5",
+    ).rows
+    if not found:
+        raise UserError(
+            f'{db}: no run begins with {prefix}. List them: python -m harness sql "SELECT run_id FROM runs"'
+        )
+    if len(found) > 1:
+        runs = "; ".join(f"{run_id[: len(prefix) + 6]} ({', '.join(map(str, rest))})" for run_id, *rest in found)
+        raise UserError(f"{db}: several runs begin with {prefix}: {runs}. Add digits")
+    return str(found[0][0])
+
+
+def _facts(title: str, facts: dict[str, Any]) -> Group:
+    lines = [Text(title, style="bold")]
+    for name, value in facts.items():
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        lines.append(Text.assemble((f"  {name}: ", "dim"), "" if shown is None else str(shown)))
+    return Group(*lines)
+
+
+def _say(err: Console, message: str, style: str = "") -> None:
+    err.print(escape(message), style=style, highlight=False, soft_wrap=True)

@@ -1,0 +1,41 @@
+"""The command that makes a stored run again, from what the leaderboard holds of it."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from harness.data.draws import is_few
+
+
+def reproducing_command(configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    """`python -m harness run ...` that asks for exactly this run, so for the same identity.
+
+    Weights are named as their file was called. The GEO-Bench folder is the machine's own, so it is left out.
+    """
+    backbone, partition = str(configuration["backbone"]), str(configuration["partition"])
+    arguments = ["--backbone", backbone]
+    if provenance.get("weights_file"):
+        arguments += ["--weights", f"{backbone}={provenance['weights_file']}"]
+    arguments += ["--datasets", configuration["dataset"], "--protocols", configuration["protocol"]]
+    arguments += _draw(partition, configuration.get("train_draw", "partition"))
+    arguments += ["--seeds", str(configuration["seed"])]
+    if configuration.get("selection", "none") != "none":  # else the protocol leaves no choice
+        arguments += ["--select", configuration["selection"]]
+    # Where no band was missing both fill nothing, and asking for `nearest` gives the same run.
+    arguments += ["--missing-bands", "zero" if None in configuration["band_sources"] else "nearest"]
+    return shlex.join(["python", "-m", "harness", "run", *map(str, arguments)])
+
+
+def software(provenance: Mapping[str, Any]) -> str:
+    """What must be installed to get the same digits: the commit, if known, and the packages."""
+    packages = " ".join(f"{name}=={version}" for name, version in (provenance.get("packages") or {}).items() if version)
+    commit = provenance.get("git_commit")
+    dirty = " with uncommitted changes, which are not stored" if provenance.get("git_dirty") else ""
+    return f"{f'commit {commit}{dirty}; ' if commit else ''}Python {provenance.get('python')}; {packages}"
+
+
+def _draw(partition: str, train_draw: str) -> list[str]:
+    if is_few(partition):
+        kind, _, size = partition.partition("=")
+        return ["--shots", size, "--budgets", ""] if kind == "k" else ["--shots", "", "--budgets", size]
+    return ["--partitions", partition, "--train-draw", train_draw]

@@ -1,0 +1,12 @@
+-- Version 1 knew neither draws by seed nor cross-validation: its runs used the partition as filed and chose on valid,
+-- if they chose anything.
+-- It did not count parameters and operations, and stored nothing about single masks.
+INSERT INTO new.runs BY NAME
+SELECT
+    *,
+    if(source = 'measured', 'partition', NULL) AS train_draw,
+    CASE WHEN source = 'measured' THEN if(n_labels_select = 0, 'none', 'valid') END AS selection
+FROM old.runs;
+INSERT INTO new.metrics BY NAME FROM old.metrics;
+INSERT INTO new.class_metrics BY NAME FROM old.class_metrics;
+INSERT INTO new.predictions BY NAME FROM old.predictions;

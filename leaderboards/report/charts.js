@@ -1,0 +1,133 @@
+// Headline, ranking, label-efficiency curves and parameter efficiency.
+
+function drawHeadline(place, ranked, state, savings) {
+  const [first, second] = ranked;
+  if (!first) {
+    place.replaceChildren(card("No ranking here", "–", "No backbone has a score on every dataset. The ranking below says what is missing."));
+    return;
+  }
+  place.replaceChildren(
+    card("What wins", named(state.style(first.model), first.model),
+      `${second?.mean_rank === first.mean_rank ? `shares the best mean rank with ${second.model}: ` : "best mean rank "}of ${first.n_ranked} backbones on ${first.n_datasets} dataset${first.n_datasets === 1 ? "" : "s"}, partition ${state.partition}`),
+    card("By how much", second ? `wins ${format.percent(first.win_rate)}` : "nobody to beat", second
+      ? `of its comparisons with the others. Mean rank ${format.rank(first.mean_rank)}, normalised score ${format.score(first.score)}; ${second.model} follows with ${format.rank(second.mean_rank)} and ${format.score(second.score)}.`
+      : "A ranking takes two backbones."),
+    card("How sure", first.rank_low === null ? "unknown" : `${format.rank(first.rank_low)} – ${format.rank(first.rank_high)}`, howSure(first, second)),
+    fewLabels(ranked, savings));
+}
+
+const card = (title, value, text) => html("div", { class: "card" }, html("h3", {}, title), html("p", { class: "value" }, value), html("p", {}, text));
+
+function howSure(first, second) {
+  if (first.rank_low === null) return "An interval takes two seeds or more in every cell; here some cell has one.";
+  const covers = "is where its mean rank lies with 95 % confidence, from the noise of seeds";
+  if (!second || second.rank_low === null) return `${covers}.`;
+  const apart = first.rank_high < second.rank_low ? "apart from" : "overlapping with";
+  return `${covers}; ${apart} ${second.model}'s, ${format.rank(second.rank_low)} – ${format.rank(second.rank_high)}.`;
+}
+
+function fewLabels(ranked, savings) {
+  const [first, ...others] = ranked;
+  const rivals = distinct([others[0], others.at(-1)].filter(Boolean));
+  const found = rivals.map((rival) => savings.find((row) => row.model === first.model && row.rivalModel === rival.model)).filter(Boolean);
+  if (!found.length) return card("On how few labels", "unknown", "No curves of two or more points to read it from.");
+  const told = found.map((row) => row.label_saving === null
+    ? `it does not reach what ${row.rivalModel} scores with all labels`
+    : `it needs at most ${format.percent(1 - row.label_saving)} of the labels of ${row.rivalModel}`);
+  const [shown] = found.filter((row) => row.label_saving !== null);
+  const value = !shown ? "none saved" : `${format.percent(Math.abs(shown.label_saving))} ${shown.label_saving < 0 ? "more" : "fewer"}`;
+  return card("On how few labels", value, `On at least half of ${found[0].n_datasets} datasets ${told.join(", and ")}, for the same score.`);
+}
+
+function drawRanking(place, rows, state) {
+  const ranked = rows.filter((row) => row.mean_rank !== null);
+  const worst = Math.max(2, ...ranked.map((row) => row.n_ranked));
+  const estimate = (value, low, high, one) =>
+    html("td", { class: "number" }, one(value), " ", html("small", {}, format.interval(low, high, one)));
+  const body = ranked.map((row) => html("tr", {},
+    html("td", { class: "number" }, String(1 + ranked.filter((other) => other.mean_rank < row.mean_rank).length)),
+    html("th", { scope: "row" }, named(state.style(row.model), row.model, row.source === "published"), " ", sourceBadge(row.source)),
+    html("td", { class: "bar-cell" }, frame((width) => drawIntervalBar(row, worst, state.style(row.model), width))),
+    estimate(row.mean_rank, row.rank_low, row.rank_high, format.rank),
+    estimate(row.win_rate, row.win_low, row.win_high, format.percent),
+    estimate(row.score, row.score_low, row.score_high, format.score)));
+  const heads = ["", "backbone", `rank, 1 to ${worst}`, "mean rank", "win rate", "normalised score"];
+  place.replaceChildren(ranked.length ? html("div", { class: "scroll" }, html("table", { class: "ranking" },
+    html("thead", {}, html("tr", {}, heads.map((head, i) => html("th", { scope: "col", class: i > 2 ? "number" : null }, head)))),
+    html("tbody", {}, body))) : html("p", { class: "empty" }, "Nothing is ranked here."), ...listUnranked(rows));
+}
+
+// An incomplete backbone would be ranked by what was skipped.
+function listUnranked(rows) {
+  const unranked = rows.filter((row) => row.mean_rank === null);
+  if (!unranked.length) return [];
+  const one = unranked.length === 1;
+  return [html("details", { class: "unranked" },
+    html("summary", {}, `${unranked.length} ${one ? "backbone is" : "backbones are"} not ranked: no score, or several settings, on some dataset`),
+    html("table", {}, html("tbody", {}, unranked.map((row) => html("tr", {},
+      html("th", { scope: "row" }, row.model, " ", sourceBadge(row.source)), html("td", {}, row.missing.join(", ")))))))];
+}
+
+function drawIntervalBar(row, worst, style, width) {
+  const x = makeScale("linear", [1, worst], [7, width - 7]);
+  return svg("svg", { class: "interval", width, height: 20, viewBox: `0 0 ${width} 20`, role: "img", "aria-label": `mean rank ${format.rank(row.mean_rank)} of ${worst}` },
+    Array.from({ length: Math.min(worst, 40) }, (_, i) => svg("line", { class: "grid", x1: x(i + 1), x2: x(i + 1), y1: 0, y2: 20 })),
+    row.rank_low === null ? null : svg("path", { class: "whisker", "--c": style.colour, d: `M${x(row.rank_low)},10H${x(row.rank_high)}` }),
+    drawMarker(style, x(row.mean_rank), 10, 5.5, row.source === "published"));
+}
+
+function drawCurves(place, points, state) {
+  const axis = state.xKind === "share" ? { title: "share of the train split", of: (p) => shareOf(p.partition), format: (v) => `${+(100 * v).toPrecision(3)} %` }
+    : { title: "labels, to fit and to choose", of: (p) => p.n_labels, format: format.count };
+  const shown = points.filter((p) => axis.of(p) > 0);
+  const lost = points.length - shown.length;
+  const panels = [...groupBy(shown, (p) => JSON.stringify([p.dataset, p.metric])).values()];
+  place.replaceChildren(...panels.map((rows) => {
+    const series = [...groupBy(rows, (p) => JSON.stringify([p.model, p.setup, p.axis, p.source])).values()]
+      .map((curve) => curveSeries(curve, rows, axis, state));
+    return panel(rows[0].dataset, (width) => drawPlot({
+      width, height: 250, label: `Label-efficiency curves on ${rows[0].dataset}`, series,
+      x: { kind: state.xScale, title: axis.title, format: axis.format }, y: { title: rows[0].metric, format: (v) => String(v) },
+    }), numbersBelow([["backbone", (p) => p.model], ["partition", (p) => p.partition], ["labels", (p) => p.n_labels], ["score", (p) => p.value],
+      ["low", (p) => p.ci_low], ["high", (p) => p.ci_high], ["seeds", (p) => p.n_seeds], ["source", (p) => p.source], ["setup", (p) => p.setup]], rows));
+  }));
+  if (!panels.length) place.append(html("p", { class: "empty" }, "No curve with this choice. Tick a dataset and a backbone above."));
+  byId("curves-note").textContent = lost ? `${lost} points are not drawn, as nobody knows their ${axis.title.split(",")[0]}: see the other axis.` : "";
+}
+
+function curveSeries(curve, panelRows, axis, state) {
+  const { model, setup, source } = curve[0];
+  const several = distinct(panelRows.filter((p) => p.model === model && p.source === source).map((p) => p.setup)).length > 1;
+  const name = [model, several ? `setup ${setup}` : "", source === "published" ? "(published)" : ""].filter(Boolean).join(" ");
+  const best = [...groupBy(curve, axis.of).values()].map((same) => same.sort((a, b) => b.n_seeds - a.n_seeds || a.partition.localeCompare(b.partition))[0]);
+  return {
+    style: state.style(model), hollow: source === "published", line: true,
+    points: best.sort((a, b) => axis.of(a) - axis.of(b)).map((p) => ({
+      x: axis.of(p), y: p.value, low: p.ci_low, high: p.ci_high, tip: [name,
+        `${p.metric} ${format.score(p.value)} ${format.interval(p.ci_low, p.ci_high, format.score)}`,
+        p.n_labels === null ? p.partition : `${p.n_labels} labels (${p.n_labels_fit} to fit, ${p.n_labels_select} to choose), ${p.partition}`,
+        `${p.n_seeds} seed${p.n_seeds === 1 ? "" : "s"}, ${p.dataset}`],
+    })),
+  };
+}
+
+function drawEfficiency(place, rows, state) {
+  const panels = [...groupBy(rows, (row) => JSON.stringify([row.dataset, row.metric])).values()];
+  place.replaceChildren(...panels.map((models) => panel(models[0].dataset, (width) => drawPlot({
+    width, height: 230, label: `Score against parameters on ${models[0].dataset}`,
+    series: models.map((row) => ({
+      style: state.style(row.model), hollow: row.source === "published", line: false,
+      points: [{ x: Math.max(row.parameters, 1), y: row.value, low: row.ci_low, high: row.ci_high, tip: [row.model,
+        `${row.metric} ${format.score(row.value)} ${format.interval(row.ci_low, row.ci_high, format.score)}`,
+        `${format.count(row.parameters)} parameters, ${row.flops_per_image === null ? "FLOPs not counted" : `${format.count(row.flops_per_image)} FLOPs per image`}`,
+        row.frontier ? "on the frontier: no smaller one is as good" : "not on the frontier"] }],
+    })),
+    x: { kind: "log", title: "parameters", format: format.count }, y: { title: models[0].metric, format: (v) => String(v) },
+  }), numbersBelow([["backbone", (r) => r.model], ["parameters", (r) => r.parameters], ["FLOPs", (r) => r.flops_per_image], ["score", (r) => r.value],
+    ["low", (r) => r.ci_low], ["high", (r) => r.ci_high], ["frontier", (r) => r.frontier ? "yes" : "no"], ["source", (r) => r.source]], models))));
+  if (!panels.length) place.append(html("p", { class: "empty" }, "Nobody counted the parameters of these backbones."));
+}
+
+function panel(title, draw, below) {
+  return html("figure", { class: "panel" }, html("figcaption", {}, title), frame((width) => draw(Math.max(240, width))), below);
+}

@@ -1,0 +1,138 @@
+"""What the report shows, read from the leaderboard's views in one go, so that all its parts agree."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from leaderboards.connection import WAIT_SECONDS, connect_to_read
+from leaderboards.errors import UserError
+from leaderboards.query import run_query
+from leaderboards.report.columns import encode_table, merge_keys
+from leaderboards.report.savings import with_saving_intervals
+from leaderboards.report.standings import CELL_COLUMNS, with_intervals
+from leaderboards.statistics.reading import read_points
+
+SIMULATED_SUITE = "demo"
+
+_CURVE = "suite, dataset, protocol, selection, train_draw, axis, setup, metric, source"
+
+QUERIES: Mapping[str, str] = {
+    "points": f"""
+        SELECT {_CURVE}, backbone, weights, partition, n_labels, n_labels_fit, n_labels_select, value, ci_low, ci_high,
+            n_seeds, seed_std
+        FROM label_efficiency WHERE value IS NOT NULL ORDER BY ALL""",
+    "savings": """
+        SELECT suite, dataset, protocol, selection, train_draw, axis, setup, rival_setup, metric, source, backbone,
+            weights, rival, rival_weights, rival_value, rival_labels, labels_needed, label_saving, at_most
+        FROM label_savings WHERE source = 'measured' ORDER BY ALL""",
+    # The largest saving reached on at least half of the datasets; a score that is never reached saves nothing at all.
+    "typical_savings": """
+        WITH pairs AS (
+            FROM label_savings WHERE source = 'measured'
+            QUALIFY count(*) OVER (PARTITION BY suite, protocol, selection, train_draw, axis, backbone, weights, rival,
+                rival_weights, dataset) = 1
+        )
+        SELECT suite, protocol, selection, train_draw, axis, backbone, weights, rival, rival_weights,
+            count(*) AS n_datasets, count(label_saving) AS n_reached,
+            nullif(quantile_disc(coalesce(label_saving, '-infinity'::DOUBLE), 0.5), '-infinity') AS label_saving
+        FROM pairs GROUP BY ALL ORDER BY ALL""",
+    "efficiency": """
+        SELECT suite, dataset, protocol, selection, train_draw, setup, metric, source, backbone, weights, partition,
+            parameters, flops_per_image, value, ci_low, ci_high, frontier
+        FROM parameter_efficiency ORDER BY ALL""",
+    "gaps": """
+        SELECT suite, dataset, protocol, selection, train_draw, partition, backbone, weights, metric, value,
+            published_value, gap, ci_low, ci_high, published_backbone, published_uncertainty, published_in
+        FROM published_gap ORDER BY ALL""",
+    "runs": """
+        SELECT suite, dataset, backbone, weights, protocol, selection, train_draw, partition, seed, n_labels, metric,
+            value, ci_low, ci_high, source, run_id
+        FROM scores ORDER BY run_id""",
+}
+"""Tables of the report, by name."""
+
+_RANKING = """
+    SELECT suite, protocol, selection, train_draw, partition, source, backbone, weights, mean_rank, win_rate, n_ranked,
+        n_datasets, missing
+    FROM ranking
+    ORDER BY suite, protocol, selection, train_draw, partition, source, mean_rank NULLS LAST, backbone, weights"""
+_CELLS = f"""
+    SELECT {CELL_COLUMNS}, list(value ORDER BY seed, run_id)
+    FROM scores WHERE value IS NOT NULL GROUP BY {CELL_COLUMNS} ORDER BY {CELL_COLUMNS}"""
+_DOCUMENTS = """
+    SELECT configuration, provenance, weights_sha256, dataset_fingerprint, protocol_version, n_train, n_valid, n_test,
+        n_labels_fit, n_labels_select, parameters, flops_per_image, device, seconds, finished_at::VARCHAR AS finished_at
+    FROM runs ORDER BY run_id"""
+_METRICS = "SELECT run_id, split, metric, value, ci_low, ci_high FROM metrics ORDER BY run_id, split, metric"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The report's two blocks of data, JSON-able."""
+
+    page: dict[str, Any]
+    """Tables of `columns.encode_table` by name, and `simulated`: the name of the simulated suite."""
+    details: dict[str, Any]
+    """What is shown of a single run only, in the order of the table `runs`."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    names: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def read_contents(path: Path) -> Contents:
+    """Everything, from one state of the file.
+
+    But for intervals of label savings: those of curves that changed meanwhile would be of the new curves.
+
+    Raises:
+        UserError: no leaderboard there, locked, of another version, or without any run.
+    """
+    run_query(path, "SELECT 1")  # says it best if there is none, and upgrades an old one
+    with connect_to_read(path, WAIT_SECONDS) as connection:
+        try:
+            tables = {name: _read(connection, sql) for name, sql in QUERIES.items()}
+            ranking, cells = _read(connection, _RANKING), _read(connection, _CELLS)
+            documents, metrics = _read(connection, _DOCUMENTS), _read(connection, _METRICS)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise UserError(
+                f"{path}: lacks a view of this version. Any run brings it: python -m harness run --help"
+            ) from error
+    if not tables["runs"].rows:
+        raise UserError(f"{path}: has no runs to report. Fill it with: python -m harness run --backbone mp_mae")
+    page: dict[str, Any] = {name: encode_table(table.names, table.rows) for name, table in tables.items()}
+    savings = tables["savings"]
+    page["savings"] = encode_table(*with_saving_intervals(savings.names, savings.rows, read_points(path)))
+    page["ranking"] = encode_table(*with_intervals(ranking.names, ranking.rows, cells.rows))
+    page["simulated"] = SIMULATED_SUITE
+    return Contents(page, _details(documents, metrics, tables["runs"]))
+
+
+def _read(connection: duckdb.DuckDBPyConnection, sql: str) -> _Rows:
+    result = connection.execute(sql)
+    return _Rows(tuple(column[0] for column in result.description), result.fetchall())
+
+
+def _details(documents: _Rows, metrics: _Rows, runs: _Rows) -> dict[str, Any]:
+    """Configurations and provenance by their keys, as most values are the same in thousands of runs."""
+    parts = {}
+    for position, part in enumerate(("configuration", "provenance")):
+        objects = [json.loads(row[position]) for row in documents.rows]
+        keys = merge_keys(objects)
+        parts[part] = encode_table(keys, [[one.get(key) for key in keys] for one in objects])
+    parts["run"] = encode_table(documents.names[2:], [row[2:] for row in documents.rows])
+    parts["metrics"] = encode_table(metrics.names[1:], [row[1:] for row in metrics.rows])
+    return {**parts, "n_metrics": _count_by_run(metrics, runs)}
+
+
+def _count_by_run(metrics: _Rows, runs: _Rows) -> Sequence[int]:
+    counts = dict.fromkeys((row[-1] for row in runs.rows), 0)
+    for run_id, *_ in metrics.rows:
+        counts[run_id] += 1
+    return list(counts.values())

@@ -1,0 +1,84 @@
+// Tables whose cells are coloured by what they say: label savings, and scores by dataset and backbone.
+
+const NARROW = 9;
+
+function drawSavings(place, rows, models, state) {
+  const cells = new Map(rows.map((row) => [JSON.stringify([row.model, row.rivalModel]), row]));
+  const shown = models.filter((model) => rows.some((row) => row.model === model || row.rivalModel === model));
+  if (!shown.length) {
+    place.replaceChildren(html("p", { class: "empty" }, "No two curves of two or more points to compare here."));
+    return;
+  }
+  place.replaceChildren(matrix("backbone \\ rival", shown, shown.map((model) => ({
+    head: named(state.style(model), model),
+    cells: shown.map((rival) => savingCell(model, rival, cells.get(JSON.stringify([model, rival])))),
+  })), state), numbersBelow([["backbone", (r) => r.model], ["rival", (r) => r.rivalModel], ["saving", (r) => r.label_saving], ["low", (r) => r.saving_low],
+    ["high", (r) => r.saving_high], ["labels needed", (r) => r.labels_needed], ["rival's labels", (r) => r.rival_labels], ["datasets", (r) => r.n_datasets ?? 1]],
+  rows.filter((row) => models.includes(row.model) && models.includes(row.rivalModel))));
+}
+
+function savingCell(model, rival, row) {
+  if (model === rival) return html("td", { class: "self" });
+  if (!row) return html("td", { class: "missing" }, "–");
+  if (row.label_saving === null) {
+    return html("td", { class: "never", ...explained(`${model} and ${rival}`, `Does not reach ${rival}'s score with all its labels.`) }, "never");
+  }
+  const kind = row.label_saving >= 0 ? "gain" : "loss";
+  return html("td", { class: kind, "--t": Math.min(1, Math.abs(row.label_saving)), ...explained(`${model} and ${rival}`, ...savingLines(model, rival, row)) },
+    `${row.at_most ? "≥ " : ""}${format.percent(row.label_saving)}`);
+}
+
+function savingLines(model, rival, row) {
+  if ("n_datasets" in row) {
+    return [`Saves ${format.percent(row.label_saving)} of ${rival}'s labels, or more, on at least half of ${row.n_datasets} datasets; reaches its score on ${row.n_reached}.`,
+      "Choose a dataset for intervals."];
+  }
+  const interval = row.saving_high === null ? "no interval, as a point has a single seed"
+    : row.saving_low === null ? `95 % interval: up to ${format.percent(row.saving_high)}, and perhaps never`
+      : `95 % interval ${format.interval(row.saving_low, row.saving_high, format.percent)} over seeds`;
+  return [`${format.count(row.labels_needed)} labels for a score of ${format.score(row.rival_value)}; ${rival} used ${format.count(row.rival_labels)}.`, interval];
+}
+
+function drawHeat(place, points, datasets, models, state) {
+  const cells = groupBy(points, (p) => JSON.stringify([p.dataset, p.model]));
+  const shown = models.filter((model) => points.some((p) => p.model === model));
+  if (!shown.length) {
+    place.replaceChildren(html("p", { class: "empty" }, "No scores with this choice."));
+    return;
+  }
+  place.replaceChildren(matrix("dataset", shown, datasets.map((dataset) => {
+    const values = points.filter((p) => p.dataset === dataset).map((p) => p.value);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return { head: [dataset], cells: shown.map((model) => heatCell(cells.get(JSON.stringify([dataset, model])), low, high)) };
+  }), state));
+}
+
+function heatCell(points, low, high) {
+  if (!points) return html("td", { class: "missing", ...explained("No score", "Not run, or undefined.") }, "missing");
+  const [point] = points;
+  const t = high > low ? (point.value - low) / (high - low) : 0.5;
+  const interval = format.interval(point.ci_low, point.ci_high, format.score);
+  const more = points.length > 1 ? `; the first of ${points.length} settings` : "";
+  return html("td", { class: t > 0.62 ? "heat strong" : "heat", "--t": t, ...explained(`${point.model} on ${point.dataset}`, `${point.metric} ${format.score(point.value)} ${interval}`, `${point.n_seeds} seeds${more}`) },
+    format.score(point.value), point.source === "published" ? html("sup", { title: "published" }, "P") : null, points.length > 1 ? html("sup", {}, "*") : null);
+}
+
+function matrix(corner, columns, rows, state) {
+  return html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": corner }, html("table", { class: columns.length > NARROW ? "matrix dense" : "matrix" },
+    html("thead", {}, html("tr", {}, html("th", { scope: "col" }, corner),
+      columns.map((model) => html("th", { scope: "col" }, swatch(state.style(model)), html("span", {}, breakable(model)))))),
+    html("tbody", {}, rows.map(({ head, cells }) => html("tr", {}, html("th", { scope: "row" }, head), cells)))));
+}
+
+function drawGaps(place, rows) {
+  byId("gaps").hidden = !rows.length;
+  place.replaceChildren(html("table", {},
+    html("thead", {}, html("tr", {}, ["dataset", "protocol", "partition", "backbone", "ours", "published", "gap", "published by"]
+      .map((head, i) => html("th", { scope: "col", class: i > 3 && i < 7 ? "number" : null }, head)))),
+    html("tbody", {}, rows.map((row) => html("tr", {},
+      [row.dataset, row.protocol, row.partition, row.model].map((text) => html("td", {}, text)),
+      html("td", { class: "number" }, format.score(row.value)),
+      html("td", { class: "number" }, format.score(row.published_value)),
+      html("td", { class: "number" }, `${row.gap > 0 ? "+" : ""}${format.score(row.gap)} `, html("small", {}, format.interval(row.ci_low, row.ci_high, format.score))),
+      html("td", {}, row.published_in ?? "unknown"))))));
+}

@@ -1,0 +1,89 @@
+"""Leaderboards as files that other tools read. `merge` takes all of them back."""
+
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+
+import duckdb
+
+from leaderboards.connection import CANNOT_WRITE, attach, first_line, quote, start_engine
+from leaderboards.errors import UnavailableError, UserError
+from leaderboards.query import Table, run_query, to_csv, to_json
+from leaderboards.sources import SCORE_COLUMNS, TABLE_NAMES
+from leaderboards.store import Leaderboard
+
+
+class ExportFormat(StrEnum):
+    """How a leaderboard is written. The value is what users type."""
+
+    PARQUET = "parquet"
+    """A folder with one file per table: everything."""
+    CSV = "csv"
+    """One row per run with its headline metric on test; no other metric, class or prediction."""
+    JSON = "json"
+    """The same rows as a list of objects."""
+
+
+def export(leaderboard: Leaderboard, target: Path, form: ExportFormat) -> int:
+    """Write a whole leaderboard to a new file, or for Parquet a new folder; it appears when it is complete.
+
+    Returns:
+        The number of runs.
+    Raises:
+        UserError: no leaderboard, something is at `target` already, or it cannot be written.
+    """
+    if target.exists():
+        raise UserError(f"{target}: is there already. Name a new place, or move it away.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+            draft = Path(folder) / "draft"
+            n_runs = _WRITERS[form](leaderboard, draft)
+            draft.rename(target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror}). Name a place you can write to.") from error
+    except CANNOT_WRITE as error:
+        raise UnavailableError(f"{target}: cannot be written ({first_line(error)}). Check the disk.") from error
+    return n_runs
+
+
+def _write_parquet(leaderboard: Leaderboard, folder: Path) -> int:
+    folder.mkdir()
+    engine = start_engine()
+    try:
+        attach(engine, leaderboard.path, "board", leaderboard.wait_seconds, read_only=True)
+        for table in ("schema_version", *TABLE_NAMES):
+            file = quote(str(folder / f"{table}.parquet"))
+            engine.execute(f"COPY board.{table} TO {file} (FORMAT parquet, COMPRESSION zstd)")
+        return _count(engine)
+    finally:
+        engine.close()
+
+
+def _count(engine: duckdb.DuckDBPyConnection) -> int:
+    row = engine.execute("SELECT count(*) FROM board.runs").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _write_csv(leaderboard: Leaderboard, file: Path) -> int:
+    table = _rows(leaderboard)
+    file.write_text(to_csv(table), encoding="utf-8", newline="")
+    return len(table.rows)
+
+
+def _write_json(leaderboard: Leaderboard, file: Path) -> int:
+    table = _rows(leaderboard)
+    file.write_text(to_json(table), encoding="utf-8")
+    return len(table.rows)
+
+
+def _rows(leaderboard: Leaderboard) -> Table:
+    sql = (
+        f"SELECT r.*, {', '.join(f'm.{name}' for name in SCORE_COLUMNS)} FROM runs AS r JOIN metrics AS m "
+        "ON m.run_id = r.run_id AND m.metric = r.metric AND m.split = 'test' ORDER BY r.run_id"
+    )
+    return run_query(leaderboard.path, sql, leaderboard.wait_seconds)
+
+
+_WRITERS = {ExportFormat.PARQUET: _write_parquet, ExportFormat.CSV: _write_csv, ExportFormat.JSON: _write_json}

@@ -1,0 +1,261 @@
+"""The report as a file: one of it, harmless, with SQL's numbers, from any leaderboard."""
+
+import json
+import re
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from command_line import harness
+from leaderboards.errors import UserError
+from leaderboards.query import run_query
+from leaderboards.report.build import SCRIPTS, build_report
+from leaderboards.report.columns import encode, encode_table, script_safe_json
+from leaderboards.report.standings import place_replicates
+from leaderboards.statistics.aggregate import complete_grid
+from leaderboards.statistics.comparison import compare
+from leaderboards.statistics.ranking import rank
+from leaderboards.statistics.replicates import interval
+from leaderboards.store import open_leaderboard
+from report_boards import BACKBONES, campaign, published, write_board
+
+HARMFUL = "</script><script>alert(1)</script>\"'&<!--é中../../etc/passwd"
+
+
+class Elements(HTMLParser):
+    """What a browser would find: tags with their attributes, and what stands in each script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: dict[str, str] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            name = self.tags[-1][1].get("id") or "program"
+            self.scripts[name] = self.scripts.get(name, "") + data
+
+
+def report_of(db: Path) -> Elements:
+    build_report(db, db.with_suffix(".html"))
+    return Elements(db.with_suffix(".html").read_text(encoding="utf-8"))
+
+
+def rows(elements: Elements, name: str, block: str = "page-data") -> list[dict[str, Any]]:
+    """A table as `data.js` decodes it."""
+    table = json.loads(elements.scripts[block])[name]
+    found: list[dict[str, Any]] = [{} for _ in range(table["n"])]
+    for column, data in table["columns"].items():
+        for i, row in enumerate(found):
+            if isinstance(data, list):
+                row[column] = data[i]
+            else:
+                row[column] = data["values"][data["index"][i] if data["index"] else 0]
+    return found
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    incomplete = campaign(backbones=["newcomer"], datasets=["m-eurosat"], partitions=["1.00x_train"])
+    records = [
+        *campaign(
+            backbones=BACKBONES[:3], datasets=["m-eurosat", "m-so2sat"], partitions=["0.01x_train", "1.00x_train"]
+        ),
+        *campaign("demo", BACKBONES[:2], ["demo-climate"], partitions=["1.00x_train"]),
+        *incomplete,
+        published("mp_mae", "m-eurosat", 0.7),
+        published(HARMFUL, "m-eurosat", 0.71),
+    ]
+    return write_board(folder / "board.duckdb", records)
+
+
+@pytest.fixture(scope="module")
+def elements(db: Path) -> Elements:
+    return report_of(db)
+
+
+def test_the_file_needs_no_other(elements: Elements) -> None:
+    for tag, attributes in elements.tags:
+        for name in ("src", "href", "action", "data"):
+            assert (attributes.get(name) or "data:").startswith("data:"), (tag, attributes)
+    text = resources.files("leaderboards.report").joinpath("style.css").read_text()
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_only_our_script_may_run_and_nothing_may_be_fetched(elements: Elements) -> None:
+    (policy,) = [a["content"] for tag, a in elements.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2]
+
+
+def test_a_harmful_name_is_data_and_never_markup(elements: Elements, db: Path) -> None:
+    assert [a.get("id") for tag, a in elements.tags if tag == "script"] == ["page-data", "details-data", None]
+    assert HARMFUL in {row["backbone"] for row in rows(elements, "points")}
+    assert "<!--" not in db.with_suffix(".html").read_text().partition("page-data")[2]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_never_turn_text_into_markup(script: str) -> None:
+    text = resources.files("leaderboards.report").joinpath(script).read_text()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", text)
+    assert "</script" not in text
+
+
+@pytest.mark.parametrize(
+    ("table", "view"),
+    [("points", "label_efficiency"), ("savings", "label_savings"), ("efficiency", "parameter_efficiency"),
+     ("gaps", "published_gap"), ("runs", "scores"), ("ranking", "ranking")],
+)  # fmt: skip
+def test_every_number_is_that_of_the_view(elements: Elements, db: Path, table: str, view: str) -> None:
+    found = rows(elements, table)
+    columns = [name for name in found[0] if name in run_query(db, f"DESCRIBE {view}").rows.__str__()]
+    assert len(columns) > 5
+    listed = run_query(db, f"SELECT {', '.join(columns)} FROM {view}").rows
+
+    def plain(values: Any) -> list[str]:
+        return [str(round(v, 6) if isinstance(v, float) else v) for v in values]
+
+    assert sorted(plain(row[c] for c in columns) for row in found) == sorted(map(plain, listed))
+
+
+def test_the_typical_saving_is_reached_on_half_of_the_datasets(elements: Elements) -> None:
+    single = [
+        row for row in rows(elements, "savings") if row["backbone"] == "mp_mae" and row["rival"] == "imagenet_mae"
+    ]
+    (typical,) = [
+        row
+        for row in rows(elements, "typical_savings")
+        if row["backbone"] == "mp_mae" and row["rival"] == "imagenet_mae"
+    ]
+    assert len(single) == typical["n_datasets"] == 2
+    assert typical["label_saving"] == min(row["label_saving"] for row in single)
+
+
+def test_intervals_of_label_savings_are_those_of_compare(elements: Elements, db: Path) -> None:
+    found = [r for r in rows(elements, "savings") if (r["backbone"], r["rival"]) == ("mp_mae", "imagenet_mae")]
+    expected = {c.dataset: c.saving for c in compare(db, "mp_mae", "imagenet_mae") if c.saving is not None}
+    assert len(found) == len(expected) == 2
+    for row in found:
+        saving = expected[row["dataset"]].saving
+        assert row["label_saving"] == pytest.approx(saving.value, abs=1e-6)
+        assert (row["saving_low"], row["saving_high"]) == pytest.approx(saving[1:], abs=0.05)  # other draws
+
+
+def test_intervals_of_the_ranking_are_those_of_the_statistics(elements: Elements, db: Path) -> None:
+    found = [r for r in rows(elements, "ranking") if r["partition"] == "0.01x_train" and r["source"] == "measured"]
+    values = run_query(
+        db,
+        "SELECT backbone, dataset, list(value ORDER BY seed) FROM scores WHERE partition = '0.01x_train' GROUP BY ALL",
+    ).rows
+    order = [row["backbone"] for row in found]
+    cells = {(b, d): v for b, d, v in sorted(values, key=lambda row: (order.index(row[0]), row[1]))}
+    standings = {s.backbone: s for s in rank(complete_grid(cells), np.random.default_rng(0))}
+    for row in found:
+        standing = standings[row["backbone"]]
+        shown = row["mean_rank"], row["rank_low"], row["rank_high"], row["win_rate"], row["win_low"], row["win_high"]
+        assert shown == pytest.approx([*standing.mean_rank, *standing.win_rate], abs=1e-6)
+
+
+def test_replicated_places_are_those_of_the_ranking() -> None:
+    draws = np.random.default_rng(1)
+    cells = {
+        (b, d): (0.02 * i + 0.05 * draws.standard_normal(4)).tolist()
+        for i, b in enumerate("abcd")
+        for d in map(str, range(40))
+    }
+    grid = complete_grid(cells)
+    ranks, wins = place_replicates(grid)
+    standings = {s.backbone: s for s in rank(grid, np.random.default_rng(0))}
+    for i, backbone in enumerate(grid.backbones):
+        assert interval(ranks[:, i]) == pytest.approx(standings[backbone].mean_rank[1:])
+        assert interval(wins[:, i]) == pytest.approx(standings[backbone].win_rate[1:])
+
+
+def test_an_incomplete_backbone_is_not_ranked_and_says_what_is_missing(elements: Elements) -> None:
+    (newcomer,) = [row for row in rows(elements, "ranking") if row["backbone"] == "newcomer"]
+    assert newcomer["mean_rank"] is None
+    assert newcomer["missing"] == ["m-so2sat"]
+    assert newcomer["score"] is None
+
+
+def test_single_seeds_have_no_interval(tmp_path: Path) -> None:
+    elements = report_of(write_board(tmp_path / "b.duckdb", campaign(backbones=BACKBONES[:2], n_seeds=1)))
+    found = rows(elements, "ranking")
+    assert {(row["rank_low"], row["win_high"], row["score_low"], row["fewest_seeds"]) for row in found} == {
+        (None, None, None, 1)
+    }
+    assert all(row["mean_rank"] is not None for row in found)
+    assert {row["saving_high"] for row in rows(elements, "savings")} == {None}
+
+
+def test_simulated_and_published_are_ranked_apart(elements: Elements) -> None:
+    for row in rows(elements, "ranking"):
+        assert row["n_ranked"] in ({2} if row["source"] == "published" or row["suite"] == "demo" else {3, 1, None})
+    assert json.loads(elements.scripts["page-data"])["simulated"] == "demo"
+
+
+def test_details_hold_every_metric_and_the_configuration_of_each_run(elements: Elements, db: Path) -> None:
+    runs, configurations = rows(elements, "runs"), rows(elements, "configuration", "details-data")
+    counts = json.loads(elements.scripts["details-data"])["n_metrics"]
+    metrics = rows(elements, "metrics", "details-data")
+    at = next(i for i, row in enumerate(runs) if row["source"] == "measured" and row["seed"] == 2)
+    mine = metrics[sum(counts[:at]) : sum(counts[: at + 1])]
+    assert [(m["split"], m["value"]) for m in mine if m["split"] == "test"] == [("test", runs[at]["value"])]
+    assert configurations[at]["seed"] == 2
+    assert configurations[at]["backbone"] == runs[at]["backbone"]
+
+
+def test_equal_texts_are_written_once() -> None:
+    assert encode(["a", "b", "a", None]) == {"values": ["a", "b", None], "index": [0, 1, 0, 2]}
+    assert encode(["same"] * 1000) == {"values": ["same"], "index": []}
+    assert encode([{"k": 1}, {"k": 1}]) == {"values": [{"k": 1}], "index": []}
+    assert encode([None, None]) == {"values": [None], "index": []}
+    assert encode(["1", [1]]) == {"values": ["1", [1]], "index": [0, 1]}  # a text that looks like JSON stays a text
+    assert encode([0.12345678, 2, None]) == [0.123457, 2, None]
+    assert encode_table(["a"], []) == {"n": 0, "columns": {"a": {"values": [], "index": []}}}
+
+
+def test_json_in_a_script_has_no_markup_and_reads_back() -> None:
+    text = script_safe_json({HARMFUL: HARMFUL})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {HARMFUL: HARMFUL}
+
+
+def test_building_twice_gives_the_same_file(db: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "1.html", tmp_path / "2.html"
+    build_report(db, first)
+    build_report(db, second)
+    assert first.read_bytes() == second.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.html", "2.html"]
+
+
+def test_bad_input_is_one_line(tmp_path: Path, db: Path) -> None:
+    empty = tmp_path / "empty.duckdb"
+    open_leaderboard(empty)
+    with pytest.raises(UserError, match="has no runs to report"):
+        build_report(empty, tmp_path / "report.html")
+    with pytest.raises(UserError, match="no leaderboard here"):
+        build_report(tmp_path / "none.duckdb", tmp_path / "report.html")
+    with pytest.raises(UserError, match=r"ending in \.html"):
+        build_report(db, db)  # would overwrite the leaderboard
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        build_report(db, tmp_path / "file" / "report.html")
+
+
+def test_the_verb_writes_the_file_and_says_where(db: Path, tmp_path: Path) -> None:
+    result = harness("report", "--db", db, "--out", "sub/report.html", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Wrote sub/report.html" in result.stderr
+    assert (tmp_path / "sub/report.html").stat().st_size > 10_000

@@ -1,0 +1,204 @@
+"""Leaderboards merge by identity: what is new goes in whole, what contradicts is reported, nothing is overwritten."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from leaderboard_records import make_mask, make_record, metric, run_id
+
+from leaderboards.errors import UserError
+from leaderboards.merge import Conflict, merge
+from leaderboards.query import run_query
+from leaderboards.sources import TABLE_NAMES
+from leaderboards.store import Leaderboard, open_leaderboard
+from leaderboards.transfer import ExportFormat, export
+
+HERE = Path(__file__).parent
+ODD_FOLDER = "it's [x] *.duckdb"
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Leaderboard:
+    board = open_leaderboard(tmp_path / "ours.duckdb")
+    board.commit(make_record("shared"))
+    return board
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Leaderboard:
+    board = open_leaderboard(tmp_path / ODD_FOLDER / "theirs.duckdb")
+    board.commit(make_record("shared", device="another", seconds=9.0))
+    board.commit(replace(make_record("new", backbone="it's <b>"), mask_counts=[make_mask()]))
+    return board
+
+
+def rows(board: Leaderboard, name: str) -> list[list[tuple[object, ...]]]:
+    return [
+        run_query(board.path, f"FROM {table} WHERE run_id = '{run_id(name)}' ORDER BY ALL").rows
+        for table in TABLE_NAMES
+    ]
+
+
+def source_of(theirs: Leaderboard, kind: str) -> Path:
+    if kind == "duckdb":
+        return theirs.path
+    target = theirs.path.parent / "a=1" / ("parquet" if kind == "parquet" else f"table.{kind}")
+    export(theirs, target, ExportFormat(kind))
+    return target
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+def test_a_new_run_comes_with_all_its_rows(ours: Leaderboard, theirs: Leaderboard, kind: str) -> None:
+    merged = merge(ours, source_of(theirs, kind))
+    assert (merged.added, merged.present, merged.conflicts) == (1, 1, ())
+    assert rows(ours, "new") == rows(theirs, "new")
+    assert all(rows(ours, "new"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_table_brings_each_run_with_its_headline(ours: Leaderboard, theirs: Leaderboard, kind: str) -> None:
+    merged = merge(ours, source_of(theirs, kind))
+    assert (merged.added, merged.present, merged.conflicts) == (1, 1, ())
+    assert rows(ours, "new")[0] == rows(theirs, "new")[0]
+    sql = f"FROM leaderboard WHERE run_id = '{run_id('new')}'"
+    assert run_query(ours.path, sql) == run_query(theirs.path, sql)
+
+
+def test_merging_again_changes_nothing(ours: Leaderboard, theirs: Leaderboard) -> None:
+    merge(ours, theirs.path)
+    merged = merge(ours, theirs.path)
+    assert (merged.added, merged.present, merged.conflicts) == (0, 2, ())
+    assert run_query(ours.path, "SELECT count(*) FROM metrics").rows == [(6,)]
+
+
+def test_what_we_have_stays_as_it_is(ours: Leaderboard, theirs: Leaderboard) -> None:
+    before = rows(ours, "shared")
+    merge(ours, theirs.path)
+    assert rows(ours, "shared") == before  # another device and duration are no contradiction
+
+
+def test_other_values_are_reported_and_not_taken(ours: Leaderboard, tmp_path: Path) -> None:
+    other = open_leaderboard(tmp_path / "other.duckdb")
+    changed = [metric(0.9), metric(split="valid"), metric(None, None, metric="f1_macro")]
+    other.commit(replace(make_record("shared", dataset="m-forestnet"), metrics=changed))
+    other.commit(make_record("new"))
+    merged = merge(ours, other.path)
+    assert merged.added == 1
+    assert merged.conflicts == (
+        Conflict(run_id=run_id("shared"), what="dataset", ours="m-eurosat", theirs="m-forestnet"),
+        Conflict(run_id=run_id("shared"), what="test accuracy", ours="0.5", theirs="0.9"),
+    )
+    sql = f"SELECT dataset, value FROM leaderboard WHERE run_id = '{run_id('shared')}'"
+    assert run_query(ours.path, sql).rows == [("m-eurosat", 0.5)]
+
+
+def test_undefined_here_and_a_value_there_is_a_contradiction(ours: Leaderboard, tmp_path: Path) -> None:
+    other = open_leaderboard(tmp_path / "other.duckdb")
+    other.commit(replace(make_record("shared"), metrics=[metric(), metric(0.3, None, metric="f1_macro")]))
+    (conflict,) = merge(ours, other.path).conflicts
+    assert (conflict.what, conflict.ours, conflict.theirs) == ("test f1_macro", "undefined", "0.3")
+
+
+def test_the_other_file_is_only_read(ours: Leaderboard, theirs: Leaderboard) -> None:
+    before = theirs.path.read_bytes()
+    theirs.path.chmod(0o444)
+    merge(ours, theirs.path)
+    assert theirs.path.read_bytes() == before
+    assert [path.name for path in theirs.path.parent.iterdir()] == ["theirs.duckdb"]
+
+
+@pytest.fixture
+def first_version(tmp_path: Path, theirs: Leaderboard) -> Path:
+    path = tmp_path / "v1.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute((HERE / "schema_v1.sql").read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO schema_version (version) VALUES (1)")
+        quoted = str(theirs.path).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS other (READ_ONLY)")
+        for table in ("runs", "metrics", "class_metrics", "predictions"):
+            columns = ", ".join(name for (name, *_) in connection.execute(f"DESCRIBE {table}").fetchall())
+            connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns} FROM other.{table}")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+def test_an_older_version_is_merged_without_upgrading_its_file(
+    ours: Leaderboard, first_version: Path, tmp_path: Path, kind: str
+) -> None:
+    source = first_version
+    if kind == "parquet":
+        source = tmp_path / "v1"
+        with duckdb.connect(first_version, read_only=True) as connection:
+            source.mkdir()
+            for table in ("schema_version", "runs", "metrics", "class_metrics", "predictions"):
+                connection.execute(f"COPY {table} TO '{source / table}.parquet'")
+    merged = merge(ours, source)
+    assert (merged.added, merged.present, merged.conflicts) == (1, 1, ())
+    sql = f"SELECT train_draw, selection, parameters FROM runs WHERE run_id = '{run_id('new')}'"
+    assert run_query(ours.path, sql).rows == [("partition", "none", None)]
+    with duckdb.connect(first_version, read_only=True) as connection:
+        assert connection.execute("SELECT version FROM schema_version").fetchone() == (1,)
+
+
+def test_a_view_in_the_place_of_a_table_cannot_read_our_files(ours: Leaderboard, tmp_path: Path) -> None:
+    secret, trap = tmp_path / "secret.txt", tmp_path / "trap.duckdb"
+    secret.write_text("swordfish")
+    open_leaderboard(trap)
+    with duckdb.connect(trap) as connection:
+        connection.execute("DROP TABLE class_metrics")
+        connection.execute(
+            f"CREATE VIEW class_metrics AS SELECT '{run_id('x')}' AS run_id, 'test' AS split, 'f1' AS metric, "
+            f"content AS class_name, 0.5 AS value FROM read_text('{secret}')"
+        )
+    with pytest.raises(UserError, match="class_metrics is a view"):
+        merge(ours, trap)
+
+
+def test_rows_that_break_a_rule_bring_nothing(ours: Leaderboard, theirs: Leaderboard) -> None:
+    source = source_of(theirs, "csv")
+    source.write_text(source.read_text().replace("it's <b>", "").replace(",0.5,0.4,0.6", ",0.5,0.9,0.6"))
+    with pytest.raises(UserError, match=r"table\.csv: .*[Cc]onstraint"):
+        merge(ours, source)
+    assert run_query(ours.path, "SELECT count(*) FROM runs").rows == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "", "missing or unknown: backbone"),
+        ("a.csv", "run_id,value\nx,1\n", "missing or unknown: .*backbone"),
+        ("a.csv", "run_id,value\nx\n", "row 1 has more or fewer cells"),
+        ("a.csv", "\xff\xfe", "missing or unknown"),
+        ("a.json", "{", "not a JSON file"),
+        ("a.json", '{"a": 1}', "a list of objects"),
+        ("a.json", '[{"a": 1}, {"b": 2}]', "same keys"),
+        ("a.duckdb", "hello", "cannot be opened as a leaderboard"),
+        ("absent.duckdb", None, "no such leaderboard"),
+    ],
+)
+def test_what_is_no_leaderboard_is_refused(
+    ours: Leaderboard, tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        merge(ours, tmp_path / name)
+
+
+def test_an_empty_folder_is_refused(ours: Leaderboard, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"empty: schema_version\.parquet is missing"):
+        merge(ours, tmp_path / "empty")
+
+
+def test_a_leaderboard_is_not_merged_into_itself(ours: Leaderboard) -> None:
+    with pytest.raises(UserError, match="is the leaderboard itself"):
+        merge(ours, ours.path)
+
+
+def test_a_run_without_its_headline_is_refused(ours: Leaderboard, theirs: Leaderboard) -> None:
+    with duckdb.connect(theirs.path) as connection:
+        connection.execute("DELETE FROM metrics WHERE split = 'test' AND metric = 'accuracy'")
+    with pytest.raises(UserError, match="no row for its headline metric"):
+        merge(ours, theirs.path)

@@ -1,0 +1,162 @@
+"""A file of any older version opens, is brought to this one, and is kept as it was beside it."""
+
+import multiprocessing
+import os
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from leaderboard_records import make_record, published_run, run_id
+
+import leaderboards.migrate
+from leaderboards.errors import UnavailableError, UserError
+from leaderboards.query import run_query
+from leaderboards.schema import SCHEMA_VERSION
+from leaderboards.store import Leaderboard, open_leaderboard
+
+SPAWN = multiprocessing.get_context("spawn")
+HERE = Path(__file__).parent
+
+NAME = 'it\'s a "name" 🛰\n<b>'
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file as version 1 made it, with the tables of version 1."""
+    path = tmp_path / "board.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute((HERE / "schema_v1.sql").read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO schema_version (version) VALUES (1)")
+        connection.execute("CREATE VIEW leaderboard AS SELECT run_id AS backbone FROM runs")
+        for run in (make_record("probe", n_labels_select=100, dataset=NAME).run, make_record("knn").run):
+            _insert_run(connection, run)
+        _insert_run(connection, published_run())
+        for name in ("probe", "knn", "published"):
+            metric = [run_id(name), "test", "accuracy", 0.1 + 0.2, None, None]
+            connection.execute("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", metric)
+        connection.execute("INSERT INTO class_metrics VALUES (?, 'test', 'f1', ?, NULL)", [run_id("probe"), NAME])
+        connection.execute("INSERT INTO predictions VALUES (?, 'test', 7, ?, [1, 2], [])", [run_id("probe"), NAME])
+    return path
+
+
+def _insert_run(connection: duckdb.DuckDBPyConnection, run: object) -> None:
+    columns = [name for (name, *_) in connection.execute("DESCRIBE runs").fetchall()]
+    values = {name: getattr(run, name) for name in columns} | {"configuration": '{"k": 5}', "provenance": "{}"}
+    values["finished_at"] = values["finished_at"] and datetime(2026, 3, 1, 12)
+    marks = ", ".join(f"${name}" for name in columns)
+    connection.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", values)
+
+
+def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    with duckdb.connect(path, read_only=True) as connection:
+        tables = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        return {name: connection.execute(f"FROM {name} ORDER BY ALL").fetchall() for name in sorted(tables)}
+
+
+def test_every_older_version_has_its_migration() -> None:
+    scripts = {path.name for path in (Path(leaderboards.migrate.__file__).parent / "migrations").iterdir()}
+    assert scripts == {f"from_{version}.sql" for version in range(1, SCHEMA_VERSION)}
+
+
+def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
+    before = contents(old)
+    open_leaderboard(old)
+    after = contents(old)
+    assert after["schema_version"] == [(True, SCHEMA_VERSION)]
+    for table in ("metrics", "class_metrics", "predictions"):
+        assert after[table] == before[table]
+    with duckdb.connect(old, read_only=True) as connection:
+        added = "train_draw, selection, parameters, flops_per_image"
+        kept = connection.execute(f"SELECT * EXCLUDE ({added}) FROM runs ORDER BY ALL").fetchall()
+        assert kept == before["runs"]
+        assert connection.execute(f"SELECT run_id, {added} FROM runs ORDER BY n_labels_select").fetchall() == [
+            (run_id("knn"), "partition", "none", None, None),
+            (run_id("probe"), "partition", "valid", None, None),
+            (run_id("published"), None, None, None, None),
+        ]
+
+
+def test_the_file_as_it_was_is_kept_beside_it(old: Path) -> None:
+    before = contents(old)
+    open_leaderboard(old)
+    assert sorted(os.listdir(old.parent)) == ["board.duckdb", "board.duckdb.v1-backup"]
+    assert contents(old.with_name("board.duckdb.v1-backup")) == before
+
+
+def test_a_backup_never_replaces_another(old: Path) -> None:
+    taken = old.with_name("board.duckdb.v1-backup")
+    taken.write_text("precious")
+    open_leaderboard(old)
+    assert taken.read_text() == "precious"
+    assert old.with_name("board.duckdb.v1-backup-2").is_file()
+
+
+def test_a_commit_to_an_old_file_upgrades_it(old: Path) -> None:
+    Leaderboard(old).commit(make_record("new", parameters=7))
+    assert run_query(old, "SELECT count(*), max(parameters) FROM runs").rows == [(4, 7)]
+
+
+def test_reading_an_old_file_upgrades_it(old: Path) -> None:
+    assert "value" in run_query(old, "FROM leaderboard").columns
+
+
+def test_an_upgraded_file_obeys_the_constraints_of_a_new_one(old: Path, tmp_path: Path) -> None:
+    open_leaderboard(old)
+    new = open_leaderboard(tmp_path / "new.duckdb")
+    sql = "SELECT table_name, constraint_text FROM duckdb_constraints() ORDER BY ALL"
+    assert run_query(old, sql) == run_query(new.path, sql)
+
+
+def test_a_log_that_a_killed_writer_left_is_brought_over(old: Path) -> None:
+    with duckdb.connect(old) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("UPDATE metrics SET value = 0.75 WHERE run_id = ?", [run_id("knn")])
+    assert old.with_name("board.duckdb.wal").exists()
+    open_leaderboard(old)
+    rows = run_query(old, f"SELECT value FROM metrics WHERE run_id = '{run_id('knn')}'").rows
+    assert rows == [(0.75,)]
+    assert not old.with_name("board.duckdb.wal").exists()
+
+
+def test_a_failing_upgrade_leaves_the_file_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(connection: duckdb.DuckDBPyConnection, version: int) -> None:
+        raise duckdb.IOException("No space left on device")
+
+    before = contents(old)
+    monkeypatch.setattr(leaderboards.migrate, "copy_older", fail)
+    with pytest.raises(UnavailableError, match=r"board\.duckdb: cannot be upgraded \(No space left"):
+        open_leaderboard(old)
+    assert contents(old) == before
+    assert [name for name in os.listdir(old.parent) if not name.startswith(".")] == ["board.duckdb"]
+
+
+def test_a_file_that_somebody_reads_is_upgraded_afterwards(old: Path) -> None:
+    with duckdb.connect(old, read_only=True), pytest.raises(UnavailableError, match="has the leaderboard open"):
+        open_leaderboard(old, wait_seconds=0.1)
+    open_leaderboard(old)
+
+
+def _open_and_commit(path: Path, number: int) -> None:
+    open_leaderboard(path, 60).commit(make_record(number))
+
+
+def test_processes_that_meet_an_old_file_upgrade_it_once(old: Path) -> None:
+    processes = [SPAWN.Process(target=_open_and_commit, args=(old, number)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert run_query(old, "SELECT count(*) FROM runs").rows == [(7,)]
+    assert sorted(os.listdir(old.parent)) == ["board.duckdb", "board.duckdb.v1-backup"]
+
+
+def test_a_newer_file_is_refused_and_kept(old: Path) -> None:
+    with duckdb.connect(old) as connection:
+        connection.execute(f"UPDATE schema_version SET version = {SCHEMA_VERSION + 1}")
+    before = contents(old)
+    with pytest.raises(UserError, match=f"schema version {SCHEMA_VERSION + 1}.*knows up to {SCHEMA_VERSION}.*pip"):
+        open_leaderboard(old)
+    assert contents(old) == before

@@ -1,0 +1,236 @@
+"""A finished run is never lost: what cannot be stored now waits in a small file and goes in later."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from leaderboard_records import make_mask, make_record, metric, run_id
+
+import leaderboards.spool
+from leaderboards.errors import UnavailableError, UserError
+from leaderboards.query import run_query
+from leaderboards.schema import RunRecord
+from leaderboards.spool import Spool, read_pending
+from leaderboards.store import Leaderboard, open_leaderboard
+
+ODD_NAME = 'it\'s <b>"ü"</b> 🛰 ../.. \n$run_id'
+
+
+@pytest.fixture(autouse=True)
+def fallbacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a folder for temporary files of this test's own."""
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.setattr(leaderboards.spool.tempfile, "gettempdir", lambda: str(home / "tmp"))
+    return home
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Leaderboard:
+    return open_leaderboard(tmp_path / "board.duckdb", wait_seconds=0.2)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    script = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], text=True, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def keep(board: Leaderboard, record: RunRecord) -> str:
+    with board.session() as session:
+        reason = session.commit_or_keep(record)
+    assert reason is not None
+    return reason
+
+
+def spool_of(board: Leaderboard) -> Path:
+    return board.path.with_name("board.duckdb.spool")
+
+
+def test_a_record_comes_back_from_its_file_as_it_was(board: Leaderboard) -> None:
+    record = replace(
+        make_record(dataset=ODD_NAME, configuration={ODD_NAME: [1, 0.1, None]}, parameters=3, selection="cv"),
+        mask_counts=[make_mask(), make_mask("other", target=(), predicted=(), n_pixels=())],
+        metrics=[metric(0.1 + 0.2), metric(None, None, metric=ODD_NAME)],
+    )
+    path = Spool(board.path).keep(record, "why")
+    restored = read_pending(path)
+    assert restored.run == record.run
+    assert list(restored.metrics) == record.metrics
+    assert list(restored.classes) == record.classes
+    assert list(restored.predictions) == record.predictions
+    assert list(restored.mask_counts) == record.mask_counts
+
+
+def test_while_the_file_is_locked_runs_wait_and_the_message_says_so(board: Leaderboard) -> None:
+    with locked(board.path):
+        reason = keep(board, make_record())
+    kept = spool_of(board) / f"{run_id('run')}.json"
+    assert kept.is_file()
+    assert "finished, but not in the leaderboard yet" in reason
+    assert "PID" in reason
+    assert str(kept) in reason
+    assert "python -m harness replay" in reason
+    assert board.known([run_id("run")]) == set()
+
+
+def test_the_next_commit_takes_along_what_waits(board: Leaderboard) -> None:
+    with locked(board.path):
+        keep(board, make_record("first"))
+        keep(board, make_record("second"))
+    with board.session() as session:
+        assert session.commit_or_keep(make_record("third")) is None
+    expected = {run_id(name) for name in ("first", "second", "third")}
+    assert board.known(expected) == expected
+    assert not spool_of(board).exists()
+
+
+def test_opening_takes_in_what_waits(board: Leaderboard) -> None:
+    with locked(board.path):
+        keep(board, make_record())
+    assert open_leaderboard(board.path).known([run_id("run")]) == {run_id("run")}
+    assert run_query(board.path, "SELECT count(*) FROM predictions").rows == [(3,)]
+    assert not spool_of(board).exists()
+
+
+def test_a_vanished_leaderboard_costs_no_finished_run(board: Leaderboard) -> None:
+    board.path.unlink()
+    assert "gone" in keep(board, make_record())
+    assert open_leaderboard(board.path).known([run_id("run")]) == {run_id("run")}
+
+
+def test_while_it_stays_locked_replay_says_so_and_keeps_the_spool(board: Leaderboard) -> None:
+    with locked(board.path):
+        keep(board, make_record())
+        with pytest.raises(UnavailableError, match="Close it there"):
+            board.replay()
+    assert len(Spool(board.path).pending()) == 1
+
+
+@contextmanager
+def full_disk(n_bytes: int) -> Iterator[None]:
+    """No file of this process can grow beyond `n_bytes`: writing raises, as on a full disk (Python ignores SIGXFSZ)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_loses_nothing_and_replay_works(board: Leaderboard) -> None:
+    board.commit(make_record("before"))
+    record = make_record("during", n_predictions=300)
+    full = pytest.raises(UnavailableError, match=r"board\.duckdb: cannot be written .*Check the disk")
+    with board.session() as session:
+        with full_disk(1_000), full as refused:
+            session.commit(record)
+        Spool(board.path).keep(record, str(refused.value))  # as if on another disk
+        assert run_query(board.path, "SELECT count(*) FROM predictions").rows == [(3,)]
+        assert session.commit_or_keep(make_record("after")) is None
+    expected = {run_id(name) for name in ("before", "during", "after")}
+    assert board.known(expected) == expected
+    assert run_query(board.path, "SELECT count(*) FROM predictions").rows == [(306,)]
+
+
+def test_a_disk_that_is_full_only_when_the_file_is_given_back_costs_nothing(board: Leaderboard) -> None:
+    """DuckDB has the run in its log then, and cannot fold the log into the file."""
+    with full_disk(50_000), board.session() as session:
+        assert session.commit_or_keep(make_record()) is None
+    assert board.path.with_name("board.duckdb.wal").exists()
+    assert run_query(board.path, "SELECT count(*) FROM predictions").rows == [(3,)]
+    board.commit(make_record("afterwards"))
+    assert board.known([run_id("run"), run_id("afterwards")]) == {run_id("run"), run_id("afterwards")}
+
+
+def test_without_room_anywhere_the_run_is_said_to_be_lost(board: Leaderboard) -> None:
+    with full_disk(1_000), board.session() as session, pytest.raises(UserError, match="the run is lost"):
+        session.commit_or_keep(make_record())
+    assert Spool(board.path).pending() == []
+    assert list(board.path.parent.rglob("*.draft")) == []
+
+
+def test_a_record_goes_elsewhere_if_the_folder_cannot_be_written(board: Leaderboard, fallbacks: Path) -> None:
+    spool_of(board).write_text("a file in the way of the folder")
+    with locked(board.path):
+        reason = keep(board, make_record())
+    assert str(fallbacks / ".local" / "state" / "mp-mae-bench") in reason
+    assert open_leaderboard(board.path).known([run_id("run")]) == {run_id("run")}
+    assert list(fallbacks.rglob("*.json")) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_read_only_file_loses_nothing(board: Leaderboard) -> None:
+    board.path.chmod(0o444)
+    reason = keep(board, make_record())
+    assert "cannot be written" in reason
+    board.path.chmod(0o644)
+    assert board.replay().stored == 1
+
+
+def test_what_is_in_the_leaderboard_already_just_leaves_the_spool(board: Leaderboard) -> None:
+    """A writer killed between storing a run and deleting its record."""
+    Spool(board.path).keep(make_record(), "why")
+    board.commit(make_record())
+    replayed = board.replay()
+    assert (replayed.stored, replayed.problems) == (1, ())
+    assert Spool(board.path).pending() == []
+
+
+def test_a_record_that_contradicts_the_leaderboard_stays_and_is_reported(board: Leaderboard) -> None:
+    board.commit(make_record())
+    kept = Spool(board.path).keep(replace(make_record(), metrics=[metric(0.9)]), "why")
+    replayed = board.replay()
+    assert replayed.stored == 0
+    assert "with other values" in replayed.problems[0]
+    assert kept.is_file()
+    assert run_query(board.path, "SELECT value FROM leaderboard").rows == [(0.5,)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '"run"', "{}", '{"format": 9}', '{"format": 1, "run": {"run_id": "x"}}', "\x00\xff"],
+)
+def test_a_damaged_record_is_reported_and_does_not_stop_the_others(board: Leaderboard, content: str) -> None:
+    Spool(board.path).keep(make_record(), "why")
+    damaged = spool_of(board) / "0000.json"
+    damaged.write_text(content)
+    replayed = board.replay()
+    assert replayed.stored == 1
+    assert len(replayed.problems) == 1
+    assert "0000.json: not the record of a run" in replayed.problems[0]
+    assert damaged.read_text() == content
+
+
+def test_a_record_that_breaks_a_rule_is_reported(board: Leaderboard) -> None:
+    Spool(board.path).keep(make_record(dataset=""), "why")
+    assert "breaks a rule" in board.replay().problems[0]
+
+
+def test_a_record_of_an_older_version_lacks_what_came_later(board: Leaderboard) -> None:
+    path = Spool(board.path).keep(make_record(), "why")
+    content = json.loads(path.read_text())
+    del content["mask_counts"], content["run"]["parameters"]
+    path.write_text(json.dumps(content))
+    assert board.replay().stored == 1
+
+
+def test_the_same_run_is_kept_once(board: Leaderboard) -> None:
+    first = Spool(board.path).keep(make_record(seed=1), "why")
+    assert Spool(board.path).keep(make_record(seed=2), "why") == first
+    assert read_pending(first).run.seed == 1

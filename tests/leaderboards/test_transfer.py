@@ -1,0 +1,83 @@
+"""Exports hold what the leaderboard holds, appear whole, and replace nothing."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import duckdb
+import pytest
+from leaderboard_records import make_record, metric, published_run, run_id
+
+from leaderboards.errors import UserError
+from leaderboards.query import run_query
+from leaderboards.schema import RunRecord
+from leaderboards.sources import TABLE_NAMES
+from leaderboards.store import Leaderboard, open_leaderboard
+from leaderboards.transfer import ExportFormat, export
+
+NAME = 'it\'s "odd",\n=1+1 <b> 🛰 ../x'
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Leaderboard:
+    board = open_leaderboard(tmp_path / "board.duckdb")
+    board.commit(make_record("odd", dataset=NAME, backbone=NAME, configuration={NAME: NAME}))
+    board.commit(RunRecord(run=published_run(), metrics=[metric(0.1 + 0.2, None)]))
+    return board
+
+
+def test_parquet_has_every_table_with_every_row(board: Leaderboard, tmp_path: Path) -> None:
+    folder = tmp_path / "it's"
+    assert export(board, folder, ExportFormat.PARQUET) == 2
+    assert sorted(os.listdir(folder)) == sorted(f"{name}.parquet" for name in ("schema_version", *TABLE_NAMES))
+    for table in TABLE_NAMES:
+        stored = run_query(board.path, f"FROM {table} ORDER BY ALL").rows
+        file = str(folder / f"{table}.parquet")
+        assert duckdb.execute("FROM read_parquet(?) ORDER BY ALL", [file]).fetchall() == stored
+
+
+def test_csv_has_one_row_per_run_with_its_headline(board: Leaderboard, tmp_path: Path) -> None:
+    assert export(board, tmp_path / "out.csv", ExportFormat.CSV) == 2
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["run_id"]: row for row in csv.DictReader(file)}
+    odd, published = rows[run_id("odd")], rows[run_id("published")]
+    assert (odd["dataset"], odd["value"], odd["ci_low"]) == (NAME, "0.5", "0.4")
+    assert json.loads(odd["configuration"]) == {NAME: NAME}
+    assert (published["seed"], published["ci_low"]) == ("", "")
+    assert float(published["value"]) == 0.1 + 0.2  # to the last digit
+
+
+def test_json_has_the_same_rows(board: Leaderboard, tmp_path: Path) -> None:
+    assert export(board, tmp_path / "out.json", ExportFormat.JSON) == 2
+    rows = {row["run_id"]: row for row in json.loads((tmp_path / "out.json").read_text())}
+    assert rows[run_id("odd")]["backbone"] == NAME
+    assert rows[run_id("published")]["value"] == 0.1 + 0.2
+    assert rows[run_id("published")]["seed"] is None
+
+
+@pytest.mark.parametrize("form", ExportFormat)
+def test_nothing_is_ever_replaced(board: Leaderboard, tmp_path: Path, form: ExportFormat) -> None:
+    target = tmp_path / "out"
+    target.write_text("precious")
+    with pytest.raises(UserError, match="is there already"):
+        export(board, target, form)
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("form", ExportFormat)
+def test_a_place_that_cannot_be_written_is_named(board: Leaderboard, tmp_path: Path, form: ExportFormat) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="out: cannot be written"):
+        export(board, tmp_path / "file" / "out", form)
+    assert sorted(os.listdir(tmp_path)) == ["board.duckdb", "file"]
+
+
+def test_an_empty_leaderboard_is_exported_and_merged(tmp_path: Path) -> None:
+    from leaderboards.merge import merge
+
+    board = open_leaderboard(tmp_path / "board.duckdb")
+    other = open_leaderboard(tmp_path / "other.duckdb")
+    for form, name in ((ExportFormat.PARQUET, "out"), (ExportFormat.CSV, "out.csv"), (ExportFormat.JSON, "out.json")):
+        assert export(board, tmp_path / name, form) == 0
+        assert merge(other, tmp_path / name).added == 0
