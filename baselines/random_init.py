@@ -11,9 +11,9 @@ from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.encoder import build_encoder
 
 
-def build(weights: Path | None, seed: int) -> Backbone:
-    """ConvNeXt V2 atto, 8 px patches, twelve Sentinel-2 bands, drawn from `seed`: each seed is another network."""
-    config = EncoderConfig(size="atto", bands=MMEARTH_S2_BANDS, patch=8)
+def build(weights: Path | None, seed: int, *, size: str = "atto") -> Backbone:
+    """ConvNeXt V2 of that size, 8 px patches, twelve Sentinel-2 bands, drawn from `seed`: each seed another network."""
+    config = EncoderConfig(size=size, bands=MMEARTH_S2_BANDS, patch=8)
     with torch.random.fork_rng(devices=[]):  # timm initialises from the global generator
         torch.manual_seed(seed)
         model = build_encoder(config)

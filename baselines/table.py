@@ -88,6 +88,14 @@ _ENTRIES = (
         seeded=True,
     ),
     Entry(
+        name="random_init_demo",
+        summary="the architecture of the demo weights, untrained: their control",
+        module="baselines.random_init",
+        settings={"size": "demo"},
+        weights="none",
+        seeded=True,
+    ),
+    Entry(
         name="image_statistics",
         summary="per-band mean, standard deviation and percentiles of all bands: no network",
         module="baselines.image_statistics",

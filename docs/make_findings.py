@@ -11,7 +11,7 @@ from leaderboards.statistics.curves import Curve, aulc
 from leaderboards.statistics.reading import CurveKey, Point, read_points
 
 FAVOURITE = "mp_mae"
-RIVALS = ("optical_mae", "rgb_mae", "random_init", "image_statistics")
+RIVALS = ("optical_mae", "rgb_mae", "random_init_demo", "image_statistics")
 PROTOCOL = "linear_probe"
 
 

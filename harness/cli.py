@@ -3,35 +3,17 @@
 Everything heavy is imported inside the verb, so that `--help` is instant.
 """
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-import leaderboards.errors
-from harness.data.bands import MissingBands
-from harness.errors import UserError
+from harness import cli_data, cli_plots, cli_report, cli_run, cli_statistics
+from harness.terminal import BEST_FIRST, DEFAULT_DB, Db, Debug, Format, FormatOption, GeobenchDir, err, out, user_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harness.plan import Line
-    from harness.settings import RunRequest
     from leaderboards.query import Table
-
-DEFAULT_DB = Path("leaderboards/leaderboard.duckdb")
-DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mp-mae-bench"
-
-BEST_FIRST = "suite, dataset, protocol, n_labels_fit, partition, value DESC NULLS LAST, backbone, seed"
-
-out = Console(width=None if sys.stdout.isatty() else 200)  # piped output has no width to fit
-err = Console(stderr=True)
 
 app = typer.Typer(
     name="python -m harness",
@@ -41,147 +23,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Format(StrEnum):
-    """How a table is printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Db = Annotated[Path, typer.Option(help="The leaderboard: a DuckDB file.")]
-GeobenchDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Holds classification_v1.0/ and segmentation_v1.0/. Else $GEO_BENCH_DIR, else ~/dataset/geobench."
-    ),
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows.")]
-
-
-@contextmanager
-def user_errors(debug: bool) -> Iterator[None]:
-    """Print a user's mistake in one line and exit 2; with `--debug`, and for our own bugs, the traceback."""
-    try:
-        yield
-    except (UserError, leaderboards.errors.UserError) as error:
-        if debug:
-            raise
-        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
-
-
-@app.command(
-    epilog="""Examples:
-
-`python -m harness run --backbone mp_mae --weights checkpoint.pth --geobench-dir ~/dataset/geobench`
-
-`python -m harness run --backbone random_init --backbone image_statistics --datasets m-eurosat --partitions all`
-
-`python -m harness run --backbone all --weights mp_mae=checkpoint.pth --missing-bands nearest --dry-run`
-"""
-)
-def run(
-    backbone: Annotated[
-        list[str], typer.Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")
-    ],
-    weights: Annotated[
-        list[str] | None, typer.Option(metavar="[BACKBONE=]PATH", help="Weights of a backbone; may be repeated.")
-    ] = None,
-    geobench_dir: GeobenchDir = None,
-    datasets: Annotated[str, typer.Option(metavar="NAME,...", help="Datasets, by name. Default: all there are.")] = "",
-    protocols: Annotated[
-        str, typer.Option(metavar="NAME,...", help="Protocols: linear_probe, knn.")
-    ] = "linear_probe,knn",
-    partitions: Annotated[str, typer.Option(metavar="NAME,...", help="Train partitions, or `all`.")] = "default",
-    seeds: Annotated[str, typer.Option(metavar="N,...", help="Seeds.")] = "0",
-    missing_bands: Annotated[
-        MissingBands,
-        typer.Option(help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros."),
-    ] = MissingBands.ERROR,
-    db: Db = DEFAULT_DB,
-    cache_dir: Annotated[Path, typer.Option(help="Where converted datasets and features are kept.")] = DEFAULT_CACHE,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print what would run and what is already there.")
-    ] = False,
-    debug: Debug = False,
-) -> None:
-    """Evaluate backbones on GEO-Bench and store the results.
-
-    Features are extracted once per backbone and dataset; a run that the leaderboard holds already is not repeated.
-    Exit code: 0 all runs are in the leaderboard, 1 some failed, 2 wrong usage.
-    """
-    with user_errors(debug):
-        from harness.data.suites import find_root
-        from harness.settings import make_request
-
-        request = make_request(
-            backbones=backbone,
-            weights=weights or (),
-            geobench_dir=find_root(geobench_dir),
-            datasets=_split(datasets),
-            protocols=_split(protocols),
-            partitions=_split(partitions),
-            seeds=_numbers(seeds),
-            missing_bands=missing_bands,
-            db=db,
-            cache_dir=cache_dir,
-            device=device,
-        )
-        code = _preview(request) if dry_run else _run(request, debug)
-    raise typer.Exit(code)
-
-
-def _preview(request: "RunRequest") -> int:
-    from harness.campaign import preview
-    from harness.display import RichProgress, plan_table
-
-    with RichProgress(err) as progress:
-        lines = preview(request, progress)
-    out.print(plan_table(lines))
-    return _explain(lines)
-
-
-def _run(request: "RunRequest", debug: bool) -> int:
-    from harness.campaign import run_campaign
-    from harness.display import RESULT_COLUMNS, RichProgress, results_table
-    from harness.plan import State
-    from leaderboards.query import run_query
-
-    with RichProgress(err) as progress:
-        report = run_campaign(request, progress)
-    lines = report.lines
-    there = [line.job.run_id for line in lines if line.job and line.state in (State.NEW, State.DONE)]
-    if there:
-        columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in there)
-        query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
-        out.print(results_table(run_query(request.db, query)))
-    done = sum(line.state is State.DONE for line in lines)
-    if done:
-        err.print(f"{done} of {len(lines)} runs were in the leaderboard already and were not repeated.")
-    for traceback in report.tracebacks if debug else ():
-        err.print(traceback, markup=False, highlight=False)
-    code = _explain(lines)
-    if there:
-        err.print(f'Stored in {request.db}. Ask it: python -m harness sql "SELECT * FROM leaderboard"', soft_wrap=True)
-    return code
-
-
-def _explain(lines: "Sequence[Line]") -> int:
-    """Say why lines did not run; the exit code that follows from it."""
-    from harness.display import reasons
-    from harness.plan import State
-
-    for state, style in ((State.SKIPPED, "yellow"), (State.FAILED, "red")):
-        for text in reasons(lines, state):
-            err.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-    if all(line.state is State.SKIPPED for line in lines):
-        raise UserError("nothing to run: every combination was skipped, for the reasons above")
-    return 1 if any(line.state is State.FAILED for line in lines) else 0
 
 
 @app.command()
@@ -226,6 +67,61 @@ def sql(
 
 
 @app.command()
+def show(
+    run: Annotated[str, typer.Argument(help="The beginning of a run_id.")],
+    db: Db = DEFAULT_DB,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Show everything about a run, and the command that makes it again."""
+    with user_errors(debug):
+        from harness.cli_store import find_run, print_run, run_as_json
+
+        details = find_run(db, run)
+        if as_json:
+            sys.stdout.write(run_as_json(details) + "\n")
+        else:
+            print_run(details, out)
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="A new file ending in .csv or .json, or a new folder for Parquet.")],
+    db: Db = DEFAULT_DB,
+    debug: Debug = False,
+) -> None:
+    """Write the leaderboard elsewhere: everything as Parquet, or one row per run as CSV or JSON."""
+    with user_errors(debug):
+        from harness.cli_store import export_leaderboard
+
+        export_leaderboard(db, target, err)
+
+
+@app.command("import")
+def import_(
+    sources: Annotated[list[Path], typer.Argument(help="DuckDB files, Parquet folders, .csv or .json of `export`.")],
+    db: Db = DEFAULT_DB,
+    debug: Debug = False,
+) -> None:
+    """Merge other leaderboards into this one by identity; nothing is overwritten. Exit code 1: some runs contradict."""
+    with user_errors(debug):
+        from harness.cli_store import import_leaderboards
+
+        code = import_leaderboards(db, sources, err)
+    raise typer.Exit(code)
+
+
+@app.command()
+def replay(db: Db = DEFAULT_DB, debug: Debug = False) -> None:
+    """Store finished runs that had to wait because the leaderboard was locked or the disk was full."""
+    with user_errors(debug):
+        from harness.cli_store import replay_spool
+
+        code = replay_spool(db, err)
+    raise typer.Exit(code)
+
+
+@app.command()
 def datasets(geobench_dir: GeobenchDir = None, form: FormatOption = Format.table, debug: Debug = False) -> None:
     """List the datasets below a GEO-Bench folder: task, bands, sizes of the splits."""
     with user_errors(debug):
@@ -260,17 +156,11 @@ def _show(table: "Table", form: Format) -> None:
         sys.stdout.write(to_csv(table) if form is Format.csv else to_json(table) + "\n")
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in _split(text))
-    except ValueError:
-        raise UserError(
-            f"--seeds: expected numbers separated by commas, found {text!r}, for example --seeds 0,1,2"
-        ) from None
+cli_run.register(app)
+cli_data.register(app)
+cli_plots.register(app)
+cli_report.register(app)
+cli_statistics.register(app)
 
 
 def main() -> None:

@@ -2,13 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from baselines.contract import Backbone
+from baselines.contract import Backbone, Features
 from baselines.inputs import Normalisation
 from harness.data.cache import ArrayCache
 from harness.errors import UserError
@@ -58,7 +58,12 @@ def _read(path: Path, n_rows: int) -> np.ndarray | None:
     return features if features.ndim == 2 and len(features) == n_rows else None
 
 
-def extract_features(
+def pooled(batches: Iterator[Features]) -> np.ndarray:
+    """The vectors of all batches: (N, D) float32."""
+    return torch.cat([features.vector.float().cpu() for features in batches]).numpy()
+
+
+def embed_images(
     backbone: Backbone,
     arrays: ArrayCache,
     channels: tuple[int | None, ...],
@@ -66,15 +71,13 @@ def extract_features(
     std: np.ndarray,
     device: str,
     progress: Progress,
-) -> np.ndarray:
-    """Embed every image of a dataset in storage order.
+) -> Iterator[Features]:
+    """Features of every image of a dataset, batch by batch in storage order, on `device`.
 
     Args:
         channels: for each band of the backbone the stored channel that supplies it; None: zeros.
         mean, std: (C,) float32 per band of the backbone, in the unit of the stored pixels.
         device: torch device that runs the backbone.
-    Returns:
-        (N, D) float32.
     """
     target = torch.device(device)
     backbone = backbone.to(target).eval()
@@ -83,14 +86,14 @@ def extract_features(
     batch = max(1, min(256, PIXELS_PER_BATCH // (height * width)))
     stored = [channel for channel in channels if channel is not None]
     supplied = [i for i, channel in enumerate(channels) if channel is not None]
-    vectors = []
-    with torch.inference_mode(), progress.step("embedding images", n) as step:
+    with progress.step("embedding images", n) as step:
         for start in range(0, n, batch):
             raw = arrays.read(slice(start, min(start + batch, n)), stored)
             pixels = raw.astype(np.float32, copy=False)
             if len(stored) < len(channels):
                 pixels = np.zeros((len(raw), len(channels), height, width), np.float32)
                 pixels[:, supplied] = raw
-            vectors.append(backbone(torch.from_numpy(pixels).to(target), normalisation).vector.float().cpu())
+            with torch.inference_mode():  # not around the loop: it would leak to whoever consumes the batches
+                features = backbone(torch.from_numpy(pixels).to(target), normalisation)
+            yield features
             step.advance(len(raw))
-    return torch.cat(vectors).numpy()

@@ -3,16 +3,19 @@
 from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
+from baselines.contract import Backbone
 from baselines.table import BACKBONES
 from harness.data.bands import plan_bands
 from harness.data.dataset import normalisation
-from harness.data.suites import discover, headline_metric
+from harness.data.draws import TooFewSamplesError, budget, is_few, shot
+from harness.data.suites import DEMO_SUITE, discover, headline_metric
 from harness.errors import UserError
 from harness.identity import identity
 from harness.metrics import METRICS_VERSION
-from harness.protocols import PROTOCOLS
-from harness.records import DatasetRef, Job, Run
+from harness.protocols import PROTOCOLS, ProtocolEntry, find_protocol
+from harness.records import DatasetRef, Job, LabelKind, Run, Selection, TrainDraw
 from harness.settings import RunRequest, known_name
 from harness.workbench import Workbench
 
@@ -69,21 +72,44 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
         convert: whether datasets may be converted to arrays, which a run's identity needs; False for a dry run.
     """
     refs = choose_datasets(request)
+    if not request.asked_for_all:
+        _check_weights(request, refs)
     cells = [
         Cell(backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol)
         for backbone in request.backbones
         for seed in request.seeds
         for ref in refs
-        for partition in _partitions(ref, request, workbench)
         for protocol in request.protocols
+        for partition in _partitions(ref, protocol, request, workbench)
     ]
     lines = []
     for cell in cells:
         try:
             lines.append(_resolve(cell, request, workbench, convert=convert))
+        except TooFewSamplesError as error:
+            lines.append(Line(cell=cell, state=State.SKIPPED, reason=str(error)))
         except UserError as error:
             lines.append(Line(cell=cell, state=State.FAILED, reason=str(error)))
     return lines
+
+
+def _check_weights(request: RunRequest, refs: Sequence[DatasetRef]) -> None:
+    """Refuse a backbone that was named but has no weights for any dataset. Of `all`, it is left out."""
+    for name in request.backbones:
+        entry = BACKBONES[name]
+        served = any(ref.suite == DEMO_SUITE for ref in refs) and entry.demo_weights
+        if entry.weights == "required" and name not in request.weights and not served:
+            shipped = " The weights that are shipped with it learnt from simulated images." * entry.has_demo_weights
+            raise UserError(
+                f"--backbone {name} evaluates a pretrained checkpoint: pass it by --weights FILE.{shipped} For the "
+                "same architecture with untrained weights choose --backbone random_init"
+            )
+
+
+def _weights(cell: Cell, request: RunRequest) -> Path | None:
+    """Weights that were given; on the demo suite else those that are shipped."""
+    given = request.weights.get(cell.backbone)
+    return given or (BACKBONES[cell.backbone].demo_weights if cell.dataset.suite == DEMO_SUITE else None)
 
 
 def mark_done(lines: Sequence[Line], known: Set[str]) -> list[Line]:
@@ -91,7 +117,9 @@ def mark_done(lines: Sequence[Line], known: Set[str]) -> list[Line]:
     return [replace(line, state=State.DONE) if line.job and line.job.run_id in known else line for line in lines]
 
 
-def _partitions(ref: DatasetRef, request: RunRequest, workbench: Workbench) -> Sequence[str]:
+def _partitions(ref: DatasetRef, protocol: str, request: RunRequest, workbench: Workbench) -> Sequence[str]:
+    if PROTOCOLS[protocol].few_labels:
+        return [*map(shot, request.shots), *map(budget, request.budgets)]
     if request.partitions != ("all",):
         return request.partitions
     try:
@@ -102,16 +130,24 @@ def _partitions(ref: DatasetRef, request: RunRequest, workbench: Workbench) -> S
 
 def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: bool) -> Line:
     """The job of a cell with everything that decides its result, read from the files themselves."""
-    weights = request.weights.get(cell.backbone)
-    if weights is None and BACKBONES[cell.backbone].weights == "required" and request.asked_for_all:
+    weights = _weights(cell, request)
+    if weights is None and BACKBONES[cell.backbone].weights == "required":
         return Line(cell=cell, state=State.SKIPPED, reason=f"no --weights {cell.backbone}=PATH was given")
     dataset = workbench.dataset(cell.dataset)
-    protocol = PROTOCOLS[cell.protocol]
-    if dataset.spec.label_kind not in protocol.label_kinds:
+    protocol = find_protocol(cell.protocol, dataset.spec.label_kind)
+    if protocol is None:
         reason = f"{cell.protocol} does not take {dataset.spec.label_kind} labels"
         return Line(cell=cell, state=State.SKIPPED, reason=reason)
-    partition = workbench.partition(cell.dataset, cell.partition)
+    selection = protocol.selection(request.selection)
+    reason = _cannot_choose(cell, protocol, selection, request)
+    if selection is None or reason:
+        return Line(cell=cell, state=State.SKIPPED, reason=reason)
+    few = is_few(cell.partition)
+    workbench.partition(cell.dataset, "default" if few else cell.partition)  # refuse a bad file as early as statistics
     backbone = workbench.backbone(cell.backbone, weights, cell.seed)
+    reason = _cannot_feed(cell, protocol, dataset.spec.label_kind, backbone)
+    if reason:
+        return Line(cell=cell, state=State.SKIPPED, reason=reason)
     bands = plan_bands(
         backbone.inputs.bands or tuple(band.name for band in dataset.bands),
         dataset.bands,
@@ -121,12 +157,16 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
     normalisation(dataset, bands.sources)  # refuse statistics that cannot normalise before anything is converted
     if not convert and not workbench.is_converted(cell.dataset):
         return Line(cell=cell, state=State.UNKNOWN)
+    train_draw = TrainDraw.SEED if few else request.train_draw
+    settings = protocol.with_trials(request.trials)
+    partition = workbench.drawn_partition(cell.dataset, cell.partition, train_draw, cell.seed)
     run = Run(
         suite=dataset.suite,
         dataset=dataset.name,
         dataset_fingerprint=workbench.arrays(cell.dataset).fingerprint,
         partition=partition.name,
         partition_sha256=partition.sha256,
+        train_draw=train_draw,
         backbone=cell.backbone,
         backbone_settings={"version": backbone.version, **backbone.origin.settings},
         weights_sha256=backbone.origin.weights_sha256,
@@ -137,9 +177,30 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
         metric=headline_metric(dataset.name, dataset.spec.label_kind),
         metrics_version=METRICS_VERSION,
         protocol=cell.protocol,
-        protocol_version=protocol.settings.version,
-        protocol_settings=asdict(protocol.settings),
+        protocol_version=settings.version,
+        protocol_settings=asdict(settings),
+        selection=selection,
         seed=cell.seed,
     )
     job = Job(run=run, run_id=identity(run), dataset=cell.dataset, weights=weights)
     return Line(cell=cell, state=State.NEW, job=job)
+
+
+def _cannot_choose(cell: Cell, protocol: ProtocolEntry, selection: Selection | None, request: RunRequest) -> str:
+    """Why a protocol cannot choose in the way asked; empty if it can."""
+    if selection is None:
+        ways = " or ".join(sorted(protocol.selections))
+        kinds = " or ".join(sorted(protocol.label_kinds))
+        return f"{cell.protocol} of {kinds} labels chooses by {ways}, not by {request.selection}"
+    if request.trials and protocol.search and selection is not Selection.VALID:
+        return f"--trials of {cell.protocol} are judged on valid: pass --select valid"
+    return ""
+
+
+def _cannot_feed(cell: Cell, protocol: ProtocolEntry, label_kind: LabelKind, backbone: Backbone) -> str:
+    """Why a backbone has not what a protocol works on; empty if it has."""
+    if label_kind is LabelKind.SEGMENTATION and not backbone.pyramid:
+        return f"{cell.backbone} has no features of pixels, only of images"
+    if protocol.trains_backbone and not any(True for _ in backbone.parameters()):
+        return f"{cell.backbone} has no weights that {cell.protocol} could train"
+    return ""

@@ -1,16 +1,24 @@
 """The values that cross module borders inside the harness."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from harness.progress import Progress
 from leaderboards.schema import RunRecord
 
+if TYPE_CHECKING:  # the command line imports this file and must not wait for torch
+    from baselines.contract import Backbone
+    from baselines.inputs import Normalisation
+
 Split = Literal["train", "valid", "test"]
+
+IGNORED = 255
+"""Value of a mask's pixels that have no label, in every mask we hand out."""
 
 
 class LabelKind(StrEnum):
@@ -19,6 +27,26 @@ class LabelKind(StrEnum):
     SINGLE_LABEL = "single_label"
     MULTI_LABEL = "multi_label"
     SEGMENTATION = "segmentation"
+
+
+class TrainDraw(StrEnum):
+    """Which train samples a run gets. The value is what users type and what rows store."""
+
+    PARTITION = "partition"
+    """Those its partition's file lists."""
+    SEED = "seed"
+    """As many, drawn from `default`'s by the run's seed; or the few a few-shot protocol asks for."""
+
+
+class Selection(StrEnum):
+    """What chooses hyper-parameters. The value is what users type and what rows store."""
+
+    VALID = "valid"
+    """The whole valid split, as is customary; its labels count as labels used."""
+    CV = "cv"
+    """Cross-validation inside train: no label beyond those that fit."""
+    NONE = "none"
+    """Nothing: the documented default is used, or there is nothing to choose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +70,8 @@ class Run:
     dataset_fingerprint: str
     partition: str
     partition_sha256: str
-    """Over the sample names of the three splits, so that an edited partition is another run."""
+    """Over the sample names of the three splits, so that an edited partition, or another draw, is another run."""
+    train_draw: TrainDraw
     backbone: str
     backbone_settings: Mapping[str, Any]
     weights_sha256: str
@@ -59,6 +88,7 @@ class Run:
     protocol: str
     protocol_version: int
     protocol_settings: Mapping[str, Any]
+    selection: Selection
     seed: int
 
 
@@ -70,6 +100,11 @@ class Material(Protocol):
 
     @property
     def n_classes(self) -> int: ...
+
+    @property
+    def selection(self) -> Selection:
+        """What the protocol has to choose its hyper-parameters by."""
+        ...
 
     def features(self, split: Split) -> np.ndarray:
         """(n, D) float32 embeddings of a split, in partition order."""
@@ -83,15 +118,117 @@ class Material(Protocol):
         """Headline metric of (n_valid, K) class probabilities; undefined counts as minus infinity."""
         ...
 
+    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        """The same of any samples, for choosing inside train."""
+        ...
+
+
+class PixelMaterial(Protocol):
+    """What a protocol gets where labels are masks. Test masks are not among it."""
+
+    @property
+    def n_classes(self) -> int: ...
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels per cell of each level of the feature pyramid, finest first."""
+        ...
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(height, width) of every mask."""
+        ...
+
+    def n_images(self, split: Split) -> int: ...
+
+    def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
+        """Per level the (h_i, w_i, D_i) float16 map of one image of a split; it may reach beyond the mask's border."""
+        ...
+
+    @property
+    def selection(self) -> Selection:
+        """What the protocol has to choose its hyper-parameters by."""
+        ...
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        """(n, H, W) uint8 class indices; `IGNORED` has no label."""
+        ...
+
+    def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
+        """Headline metric of (p,) pixels' classes, taken as one image; undefined counts as minus infinity."""
+        ...
+
+
+class ImageMaterial(Protocol):
+    """What a protocol gets that trains the backbone itself. Test labels are not among it."""
+
+    @property
+    def label_kind(self) -> LabelKind: ...
+
+    @property
+    def n_classes(self) -> int: ...
+
+    @property
+    def selection(self) -> Selection:
+        """What the protocol has to choose the state of its network by."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Torch device to train on."""
+        ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    def backbone(self) -> "Backbone":
+        """As it was pretrained: the caller's own copy, on the CPU."""
+        ...
+
+    @property
+    def normalisation(self) -> "Normalisation":
+        """What the backbone is called with."""
+        ...
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(height, width) of every image, and mask."""
+        ...
+
+    def n_images(self, split: Split) -> int: ...
+
+    def pixels(self, split: Split, images: "slice | np.ndarray") -> np.ndarray:
+        """(B, C, H, W) float32 of images of a split, bands and unit as the backbone is called; the caller's own."""
+        ...
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        """(n,) int64 class indices, (n, K) uint8 of 0 and 1, or (n, H, W) uint8 masks."""
+        ...
+
+    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        """Headline metric of (n, K) class probabilities, or (n, H, W) classes; undefined counts as minus infinity."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """Where a number is searched for when a protocol is tuned."""
+
+    low: float
+    high: float
+    log: bool = False
+    """Whether its order of magnitude is what is searched for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a protocol returns: predictions over whole splits, never metrics."""
 
     valid_scores: np.ndarray
-    """(n_valid, K) float64 class probabilities (each label on its own if multi-label)."""
+    """(n_valid, K) float64 class probabilities (each label on its own if multi-label). Of masks the decision alone is
+    kept: (n_valid, H, W) uint8 predicted classes."""
     test_scores: np.ndarray
-    """(n_test, K) float64 class probabilities."""
+    """The same of the test split."""
     ran_with: Mapping[str, Any] = field(default_factory=dict)
     """What was chosen on the way (for example the regularisation), JSON-able."""
     n_labels_fit: int

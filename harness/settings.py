@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from baselines.table import BACKBONES
 from harness.data.bands import MissingBands
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS
+from harness.records import Selection, TrainDraw
 
 Item = TypeVar("Item")
 
@@ -32,12 +33,25 @@ class RunRequest(BaseModel):
     """Names of datasets; empty: all below `geobench_dir`."""
     protocols: tuple[str, ...] = Field(min_length=1)
     partitions: tuple[str, ...] = Field(min_length=1)
-    """Names of partitions, or `all`."""
+    """Names of partitions, or `all`; also draws of few labels, `k=5` or `n=100`."""
+    train_draw: TrainDraw
+    selection: Selection
+    trials: NonNegativeInt = 0
+    """Trials that tune each run of a protocol that can be tuned; 0: documented defaults."""
+    shots: tuple[PositiveInt, ...]
+    """Labels per class that the few-shot protocols are tried with."""
+    budgets: tuple[PositiveInt, ...]
+    """Labelled images in all that the few-shot protocols are tried with."""
     seeds: tuple[int, ...] = Field(min_length=1)
     missing_bands: MissingBands
     db: Path
     cache_dir: Path
     device: str
+
+    @property
+    def draws_few_labels(self) -> bool:
+        """Whether a protocol is asked for that runs on `shots` and `budgets`."""
+        return any(PROTOCOLS[name].few_labels for name in self.protocols)
 
 
 def make_request(
@@ -46,6 +60,8 @@ def make_request(
     weights: Iterable[str],
     protocols: Iterable[str],
     seeds: Iterable[int],
+    shots: Iterable[int],
+    budgets: Iterable[int],
     device: str,
     **rest: Any,
 ) -> RunRequest:
@@ -58,19 +74,22 @@ def make_request(
     asked = tuple(backbones)
     names = tuple(BACKBONES) if asked == ("all",) else _distinct(known_name("backbone", n, BACKBONES) for n in asked)
     assigned = assign_weights(weights, names)
-    for name in names if asked != ("all",) else ():
-        if BACKBONES[name].weights == "required" and name not in assigned:
-            raise UserError(
-                f"--backbone {name} evaluates a pretrained checkpoint: pass it by --weights FILE. For the same "
-                "architecture with untrained weights choose --backbone random_init"
-            )
+    shots, budgets = tuple(shots), tuple(budgets)
+    protocols = _distinct(known_name("protocol", name, PROTOCOLS) for name in protocols)
+    few = [name for name in protocols if PROTOCOLS[name].few_labels]
+    if few and not shots and not budgets:
+        raise UserError(
+            f"--protocols {few[0]} draws few labels: pass --shots, --budgets or both, for example --shots 5"
+        )
     try:
         return RunRequest(
             backbones=names,
             asked_for_all=asked == ("all",),
             weights=assigned,
-            protocols=_distinct(known_name("protocol", name, PROTOCOLS) for name in protocols),
+            protocols=protocols,
             seeds=_distinct(_natural(seed) for seed in seeds),
+            shots=_distinct(shots),
+            budgets=_distinct(budgets),
             device=_known_device(device),
             **rest,
         )

@@ -16,10 +16,11 @@ from harness.data.dataset import GeoBenchDataset, open_dataset
 from harness.data.suites import discover
 
 SUITE = "classification_v1.0"
+MASK_SUITE = "segmentation_v1.0"
 STATISTICS = ("min", "max", "mean", "std", "median", *(f"percentile_{p}" for p in ("0_1", 1, 5, 95, 99, "99_9")))
 _CLASSES = {
     "dataset": ("Sentinel1", "Sentinel2", "SpectralBand", "ElevationBand", "HyperSpectralBands", "SegmentationClasses"),
-    "label": ("Classification", "MultiLabelClassification", "Regression"),
+    "label": ("Classification", "MultiLabelClassification", "SemanticSegmentation", "Regression"),
     "task": ("TaskSpecifications",),
 }
 _MODULES = {"geobench": ModuleType("geobench")}
@@ -105,6 +106,31 @@ def write_dataset(root: Path, name: str = "toy", n_samples: int = 6, dtype: str 
     write_statistics(directory, [BLUE, RED])
     half = n_samples // 2
     write_partition(directory, "default", train=names[half:], valid=names[:1], test=names[1:half])
+    return directory
+
+
+def write_mask_dataset(
+    root: Path, splits: dict[str, dict[str, np.ndarray]], bands: list[Any], class_names: list[str], name: str = "fields"
+) -> Path:
+    """A segmentation dataset. splits: per split `pixels` (n, C, H, W) and `masks` (n, H, W). Returns its directory."""
+    directory = root / MASK_SUITE / name
+    directory.mkdir(parents=True)
+    names: dict[str, list[str]] = {}
+    for split, arrays in splits.items():
+        names[split] = [f"{split}_{index}" for index in range(len(arrays["masks"]))]
+        for sample, pixels, mask in zip(names[split], arrays["pixels"], arrays["masks"], strict=True):
+            stored = [(info, band, None) for info, band in zip(bands, pixels, strict=True)]
+            write_sample(directory, sample, stored, mask=mask)
+    label_type = thing("SemanticSegmentation", n_classes=len(class_names), _class_names=class_names)
+    write_task(directory, bands, label_type)
+    pixels = np.concatenate([arrays["pixels"] for arrays in splits.values()])
+    mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
+    statistics = {
+        info.name: {**dict.fromkeys(STATISTICS, 1.0), "mean": float(mean[i]), "std": float(std[i])}
+        for i, info in enumerate(bands)
+    }
+    (directory / "band_stats.json").write_text(json.dumps(statistics))
+    write_partition(directory, "default", **names)
     return directory
 
 

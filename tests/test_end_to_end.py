@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from command_line import GEOBENCH, harness
-from leaderboards.errors import UserError
-from leaderboards.store import Leaderboard
+from leaderboards.errors import UnavailableError
+from leaderboards.store import Session
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, load_checkpoint, save_checkpoint
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.encoder import build_encoder
@@ -32,7 +32,8 @@ def finished(checkpoint, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     arguments = (
         "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH,
-        "--partitions", "default,1.00x_train", "--cache-dir", folder / "cache", "--device", "cpu",
+        "--partitions", "default,1.00x_train", "--missing-bands", "nearest", "--cache-dir", folder / "cache",
+        "--device", "cpu",
     )  # fmt: skip
     return folder, arguments, harness(*arguments, cwd=folder)
 
@@ -43,21 +44,24 @@ def test_run_on_real_pixels_fills_the_leaderboard(finished, checkpoint):
     with duckdb.connect(folder / "leaderboards" / "leaderboard.duckdb", read_only=True) as connection:
         rows = connection.execute(
             "SELECT dataset, suite, backbone, protocol, partition, n_labels_fit, n_labels_select, n_test, metric "
-            "FROM runs ORDER BY protocol, partition"
+            "FROM runs ORDER BY dataset, protocol, partition"
         ).fetchall()
-        suite = "geobench-classification-v1.0"
+        suite, mask_suite = "geobench-classification-v1.0", "geobench-segmentation-v1.0"
         assert rows == [
             ("benv2-mini", suite, "mp_mae", "knn", "1.00x_train", 5, 0, 2, "f1_micro"),
             ("benv2-mini", suite, "mp_mae", "knn", "default", 5, 0, 2, "f1_micro"),
             ("benv2-mini", suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "f1_micro"),
             ("benv2-mini", suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "f1_micro"),
+            ("pastis-mini", mask_suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "miou"),
+            ("pastis-mini", mask_suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "miou"),
         ]
         value, low, high = connection.execute(
-            "SELECT value, ci_low, ci_high FROM leaderboard WHERE protocol = 'linear_probe' AND partition = 'default'"
+            "SELECT value, ci_low, ci_high FROM leaderboard "
+            "WHERE dataset = 'benv2-mini' AND protocol = 'linear_probe' AND partition = 'default'"
         ).fetchone()
         assert 0 <= low <= value <= high <= 1
         sha, configuration = connection.execute(
-            "SELECT DISTINCT weights_sha256, configuration FROM runs LIMIT 1"
+            "SELECT DISTINCT weights_sha256, configuration FROM runs WHERE dataset = 'benv2-mini' LIMIT 1"
         ).fetchone()
         assert sha == load_checkpoint(checkpoint).sha256
         configuration = json.loads(configuration)
@@ -73,15 +77,15 @@ def test_the_command_itself_runs_in_a_process_of_its_own(finished):
     command = [sys.executable, "-m", "harness", *map(str, arguments)]
     again = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert again.returncode == 0
-    assert "4 of 8 runs were in the leaderboard already" in again.stderr
+    assert "6 of 8 runs were in the leaderboard already" in again.stderr
     assert "Traceback" not in again.stderr
 
 
 def test_printed_table_and_skipped_segmentation(finished):
     _, _, printed = finished
     assert "linear_probe" in printed.stdout
-    assert "1.00x_train" in printed.stdout
-    assert "pastis-mini, mp_mae: linear_probe does not take segmentation labels" in printed.stderr
+    assert "1.00x" in printed.stdout
+    assert "pastis-mini, mp_mae: knn does not take segmentation labels" in printed.stderr
 
 
 def test_asking_again_is_free_and_says_so(finished):
@@ -89,9 +93,9 @@ def test_asking_again_is_free_and_says_so(finished):
     again = harness(*arguments, cwd=folder)
     assert again.returncode == 0
     assert "in the leaderboard already" in again.stderr
-    assert "1.00x_train" in again.stdout
+    assert "1.00x" in again.stdout
     count = harness("sql", "SELECT count(*) AS n FROM runs", "--format", "csv", cwd=folder)
-    assert count.stdout.split() == ["n", "4"]
+    assert count.stdout.split() == ["n", "6"]
 
 
 def test_dry_run_knows_what_is_there_and_what_is_new(finished):
@@ -105,7 +109,7 @@ def test_dry_run_knows_what_is_there_and_what_is_new(finished):
 def test_dry_run_writes_nothing(checkpoint, tmp_path):
     plan = harness(
         "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH, "--dry-run",
-        "--cache-dir", tmp_path / "cache", cwd=tmp_path,
+        "--missing-bands", "nearest", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
     )  # fmt: skip
     assert plan.returncode == 0, plan.stderr
     assert "to convert" in plan.stdout
@@ -123,27 +127,42 @@ def test_one_failing_run_leaves_the_others_alone(checkpoint, tmp_path):
     assert harness("sql", "SELECT protocol FROM runs", "--format", "csv", cwd=tmp_path).stdout.split()[1:] == ["knn"]
 
 
-def test_a_run_that_cannot_be_stored_leaves_the_others_alone(tmp_path, monkeypatch):
-    committed = []
-    original = Leaderboard.commit
+def run_while_locked(tmp_path, monkeypatch, refusals):
+    """One command of two runs; the leaderboard is locked for the first `refusals` commits."""
+    original, attempts = Session.commit, []
 
     def locked_at_first(self, record):
-        committed.append(record.run.protocol)
-        if len(committed) == 1:
-            raise UserError(f"{self.path}: another program has the leaderboard open")
+        attempts.append(record.run.protocol)
+        if len(attempts) <= refusals:
+            raise UnavailableError("another program has the leaderboard open")
         original(self, record)
 
-    monkeypatch.setattr(Leaderboard, "commit", locked_at_first)
-    finished = harness(
+    monkeypatch.setattr(Session, "commit", locked_at_first)
+    return harness(
         "run", "--backbone", "image_statistics", "--geobench-dir", GEOBENCH, "--datasets", "benv2-mini",
-        "--cache-dir", tmp_path / "cache", cwd=tmp_path,
+        "--protocols", "linear_probe,knn", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
     )  # fmt: skip
+
+
+def stored_protocols(folder):
+    rows = harness("sql", "SELECT protocol FROM runs ORDER BY ALL", "--format", "csv", cwd=folder)
+    return rows.stdout.split()[1:]
+
+
+def test_a_run_that_cannot_be_stored_waits_and_goes_in_with_the_next(tmp_path, monkeypatch):
+    finished = run_while_locked(tmp_path, monkeypatch, refusals=1)
+    assert finished.returncode == 0, finished.stderr
+    assert stored_protocols(tmp_path) == ["knn", "linear_probe"]
+
+
+def test_a_run_that_had_to_wait_is_told_and_replayed(tmp_path, monkeypatch):
+    finished = run_while_locked(tmp_path, monkeypatch, refusals=2)
     assert finished.returncode == 1
-    assert "failed: benv2-mini, image_statistics: " in finished.stderr
     assert "another program has the leaderboard open" in finished.stderr
-    stored = harness("sql", "SELECT protocol FROM runs", "--format", "csv", cwd=tmp_path).stdout.split()[1:]
-    assert stored == committed[1:]
-    assert len(stored) == 1
+    assert "python -m harness replay" in finished.stderr
+    assert stored_protocols(tmp_path) == []
+    assert harness("replay", cwd=tmp_path).returncode == 0
+    assert stored_protocols(tmp_path) == ["knn", "linear_probe"]
 
 
 def test_results_are_bit_identical_elsewhere(finished, tmp_path):
@@ -170,7 +189,7 @@ def test_leaderboard_prints_json(finished):
     folder, _, _ = finished
     rows = json.loads(harness("leaderboard", "--format", "json", cwd=folder).stdout)
     assert {row["protocol"] for row in rows} == {"knn", "linear_probe"}
-    assert {row["suite"] for row in rows} == {"geobench-classification-v1.0"}
+    assert {row["suite"] for row in rows} == {"geobench-classification-v1.0", "geobench-segmentation-v1.0"}
 
 
 @pytest.fixture(scope="module")

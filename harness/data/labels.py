@@ -6,10 +6,7 @@ import numpy as np
 
 from harness.data.specs import TaskSpec
 from harness.errors import UserError
-from harness.records import LabelKind
-
-IGNORED = 255
-"""Value of a mask's pixels that have no label, in every mask we hand out."""
+from harness.records import IGNORED, LabelKind
 
 _STORED_AS_IGNORED = (-1, 255)
 """How masks in the wild mark such pixels."""

@@ -58,8 +58,12 @@ def read_partition(directory: Path, name: str, samples: Collection[str]) -> Part
     train, valid, test = splits = tuple(_check_split(content[split], f"{where}: split {split}") for split in _SPLITS)
     _check_disjoint(splits, where)
     _check_present((*train, *valid, *test), samples, where)
-    digest = hashlib.sha256(json.dumps(splits, separators=(",", ":")).encode()).hexdigest()
-    return Partition(name, train, valid, test, digest)
+    return Partition(name, train, valid, test, hash_splits(train, valid, test))
+
+
+def hash_splits(train: Sequence[str], valid: Sequence[str], test: Sequence[str]) -> str:
+    """SHA-256 (64 hex digits) over the sample names of the three splits, in their order."""
+    return hashlib.sha256(json.dumps((train, valid, test), separators=(",", ":")).encode()).hexdigest()
 
 
 def _follow(path: Path, where: str) -> Path:

@@ -9,14 +9,34 @@ import numpy as np
 from harness.errors import UserError
 from harness.metrics.average_precision import ap_macro, ap_micro, ap_per_class
 from harness.metrics.bootstrap import draw_resamples, percentile_interval
-from harness.metrics.counts import accuracy, decide, f1_macro, f1_micro, f1_per_class, recall_per_class
+from harness.metrics.calibration import calibration_error
+from harness.metrics.counts import (
+    accuracy,
+    balanced_accuracy,
+    decide,
+    f1_macro,
+    f1_micro,
+    f1_per_class,
+    recall_per_class,
+)
+from harness.metrics.segmentation import (
+    iou_per_class,
+    miou,
+    pixel_accuracy,
+    pixel_f1_macro,
+    pixel_f1_per_class,
+    pixel_recall_per_class,
+)
 from harness.records import LabelKind
 
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 """Raised when a definition here changes a value."""
 
 Weighted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(targets, scores, weights (B, n)) -> (B,) values of B resamples, or (B, K) if per class; NaN: undefined."""
+
+MaskWeighted = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(confusions (n, K, K), weights (B, n)) -> the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +56,17 @@ class Metric:
         """None: undefined on this split."""
         value = self.resampled(targets, scores, np.ones((1, len(targets))))[0]
         return None if np.isnan(value) else float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskMetric:
+    """A score of a whole split of masks, from the confusion matrix of each."""
+
+    name: str
+    resampled: MaskWeighted
+    higher_is_better: bool = True
+    lower: float = 0.0
+    upper: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +95,32 @@ _BOTH = frozenset({LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL})
 METRICS: dict[str, Metric] = {
     # Not for multi-label: the fraction of samples with every label right says more about K than about the features.
     "accuracy": Metric(name="accuracy", label_kinds=_SINGLE, resampled=accuracy, cheap=True),
+    "balanced_accuracy": Metric(name="balanced_accuracy", label_kinds=_SINGLE, resampled=balanced_accuracy, cheap=True),
     "f1_macro": Metric(name="f1_macro", label_kinds=_BOTH, resampled=f1_macro, cheap=True),
     "f1_micro": Metric(name="f1_micro", label_kinds=_BOTH, resampled=f1_micro, cheap=True),
     "ap_macro": Metric(name="ap_macro", label_kinds=_BOTH, resampled=ap_macro, cheap=False),
     "ap_micro": Metric(name="ap_micro", label_kinds=_BOTH, resampled=ap_micro, cheap=False),
+    "calibration_error": Metric(
+        name="calibration_error", label_kinds=_BOTH, resampled=calibration_error, cheap=False, higher_is_better=False
+    ),
 }
 
 CLASS_METRICS: dict[str, Weighted] = {
     "f1": f1_per_class,
     "average_precision": ap_per_class,
     "recall": recall_per_class,
+}
+
+MASK_METRICS: dict[str, MaskMetric] = {
+    "miou": MaskMetric(name="miou", resampled=miou),
+    "pixel_accuracy": MaskMetric(name="pixel_accuracy", resampled=pixel_accuracy),
+    "pixel_f1_macro": MaskMetric(name="pixel_f1_macro", resampled=pixel_f1_macro),
+}
+
+MASK_CLASS_METRICS: dict[str, MaskWeighted] = {
+    "iou": iou_per_class,
+    "pixel_f1": pixel_f1_per_class,
+    "pixel_recall": pixel_recall_per_class,
 }
 
 
@@ -123,6 +170,46 @@ def per_class(label_kind: LabelKind, targets: np.ndarray, scores: np.ndarray) ->
         ClassScore(name, index, None if np.isnan(value) else float(value))
         for name, function in CLASS_METRICS.items()
         for index, value in enumerate(function(targets, scores, once)[0])
+    ]
+
+
+def headline_mask_value(metric: str, confusions: np.ndarray) -> float | None:
+    """One metric of masks over a whole split, from (n, K, K) confusion matrices; None: undefined."""
+    value = MASK_METRICS[metric].resampled(confusions, np.ones((1, len(confusions))))[0]
+    return None if np.isnan(value) else float(value)
+
+
+def evaluate_masks(headline: str, confusions: np.ndarray, seed: int) -> list[Scored]:
+    """All of `MASK_METRICS` in order, with 95 % bootstrap intervals over images.
+
+    All intervals come from the same resamples, drawn from `seed`. One image has no interval.
+
+    Args:
+        confusions: (n, K, K) int64 pixel counts of each image, targets in rows (`confusion_matrices`).
+    Raises:
+        UserError: the headline is not a metric of masks.
+    """
+    if headline not in MASK_METRICS:
+        raise UserError(f"{headline!r} is not a metric of masks; there are: {', '.join(MASK_METRICS)}.")
+    n = len(confusions)
+    resamples = draw_resamples(n, seed) if n > 1 else np.empty((0, n))
+    weights = np.vstack([np.ones((1, n)), resamples])
+    result = []
+    for metric in MASK_METRICS.values():
+        value, *drawn = metric.resampled(confusions, weights)
+        low, high = (None if np.isnan(value) else percentile_interval(np.array(drawn))) or (None, None)
+        value = None if np.isnan(value) else float(value)
+        result.append(Scored(metric=metric.name, value=value, ci_low=low, ci_high=high))
+    return result
+
+
+def per_class_masks(confusions: np.ndarray) -> list[ClassScore]:
+    """IoU, F1 and recall of every class, from the (n, K, K) confusion matrices of all images."""
+    once = np.ones((1, len(confusions)))
+    return [
+        ClassScore(name, index, None if np.isnan(value) else float(value))
+        for name, function in MASK_CLASS_METRICS.items()
+        for index, value in enumerate(function(confusions, once)[0])
     ]
 
 

@@ -73,6 +73,11 @@ def f1_micro(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np
     return ratio(2 * counts.both.sum(axis=1), (counts.target + counts.predicted).sum(axis=1))
 
 
+def balanced_accuracy(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean recall of the classes that occur, for single labels: accuracy if all classes were equally frequent."""
+    return mean_of_defined(recall_per_class(targets, scores, weights))
+
+
 def recall_per_class(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(B, K): TP / (TP + FN), for single labels the accuracy within a class; undefined for a class without targets."""
     counts = count(targets, scores, weights)

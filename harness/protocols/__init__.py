@@ -1,11 +1,23 @@
-"""Protocols: how frozen features become predictions. To add one: a file here and a line in `PROTOCOLS`."""
+"""Protocols: how a backbone becomes predictions. To add one: a file here and a line in `PROTOCOLS`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.protocols import knn, linear_probe
-from harness.records import LabelKind, Material, Outcome
+from harness.fine_tuning import recipe
+from harness.protocols import few_shot, few_shot_ridge, fine_tune, knn, linear_probe, linear_probe_masks
+from harness.protocols.linear_probe_sgd import LinearProbeSgdSettings, linear_probe_sgd
+from harness.records import LabelKind, Outcome, Range, Selection
+
+
+@dataclass(frozen=True)
+class Search:
+    """How `--trials` tunes a protocol: the same for every backbone."""
+
+    space: Mapping[str, Range]
+    """Fields of its settings. Its settings also have `trials`, which makes their number part of a run's identity."""
+    curve: Callable[[Any, Any, int], Iterator[float]]
+    """(material, settings, seed) -> the headline metric on valid as one training goes on."""
 
 
 @dataclass(frozen=True)
@@ -14,13 +26,110 @@ class ProtocolEntry:
 
     settings: Any
     """A frozen dataclass with a `version`; JSON-able."""
-    function: Callable[[Material, Any, int], Outcome]
+    function: Callable[[Any, Any, int], Outcome]
+    """Of a `Material`, where labels are masks a `PixelMaterial`, of an `ImageMaterial` if it trains the backbone; the
+    settings and the run's seed."""
     label_kinds: frozenset[LabelKind]
+    selections: frozenset[Selection]
+    """Ways it can choose its hyper-parameters; NONE alone: it has none to choose."""
+    few_labels: bool = False
+    """Runs on draws of few labels, `--shots` and `--budgets`, instead of `--partitions`."""
+    trains_backbone: bool = False
+    search: Search | None = None
+    """None: there is nothing to tune by trials."""
+
+    def with_trials(self, trials: int) -> Any:
+        """The settings of a run for which so many trials were asked."""
+        return replace(self.settings, trials=trials) if self.search else self.settings
+
+    def selection(self, asked: Selection) -> Selection | None:
+        """How a run chooses: as asked, or not at all, so that asking it nothing in two ways makes one run.
+
+        None: it must choose and cannot in the way asked.
+        """
+        if asked in self.selections:
+            return asked
+        return Selection.NONE if Selection.NONE in self.selections else None
 
 
 _CLASSIFICATION = frozenset({LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL})
+_ANY = frozenset(Selection)
+_NOTHING = frozenset({Selection.NONE})
+_MASKS = frozenset({LabelKind.SEGMENTATION})
+_VALID_OR_LAST = frozenset({Selection.VALID, Selection.NONE})
+
+_FINE_TUNE_SEARCH = Search(
+    space={
+        "rate": Range(low=1e-4, high=1e-2, log=True),
+        "weight_decay": Range(low=1e-3, high=0.5, log=True),
+        "drop_path": Range(low=0.0, high=0.3),
+        "layer_decay": Range(low=0.6, high=1.0),
+    },
+    curve=fine_tune.valid_curve,
+)
 
 PROTOCOLS: dict[str, ProtocolEntry] = {
-    "linear_probe": ProtocolEntry(linear_probe.LinearProbeSettings(), linear_probe.linear_probe, _CLASSIFICATION),
-    "knn": ProtocolEntry(knn.KnnSettings(), knn.knn, _CLASSIFICATION),
+    "linear_probe": ProtocolEntry(linear_probe.LinearProbeSettings(), linear_probe.linear_probe, _CLASSIFICATION, _ANY),
+    # Its k is fixed unless train's own labels choose it: looking at valid would cost labels for little.
+    "knn": ProtocolEntry(knn.KnnSettings(), knn.knn, _CLASSIFICATION, frozenset({Selection.CV, Selection.NONE})),
+    # As published for whole datasets, for subsets of m-bigearthnet and m-so2sat, and for subsets of m-eurosat.
+    "linear_probe_sgd": ProtocolEntry(LinearProbeSgdSettings(), linear_probe_sgd, _CLASSIFICATION, _NOTHING),
+    "linear_probe_sgd_32": ProtocolEntry(
+        LinearProbeSgdSettings(batch_size=32, accumulation=1), linear_probe_sgd, _CLASSIFICATION, _NOTHING
+    ),
+    "linear_probe_sgd_8": ProtocolEntry(
+        LinearProbeSgdSettings(batch_size=8, accumulation=1), linear_probe_sgd, _CLASSIFICATION, _NOTHING
+    ),
+    "few_shot": ProtocolEntry(
+        linear_probe.LinearProbeSettings(), few_shot.few_shot, _CLASSIFICATION, _ANY, few_labels=True
+    ),
+    "few_shot_nearest_mean": ProtocolEntry(
+        few_shot.NearestMeanSettings(), few_shot.few_shot_nearest_mean, _CLASSIFICATION, _NOTHING, few_labels=True
+    ),
+    "few_shot_forest": ProtocolEntry(
+        few_shot.ForestSettings(), few_shot.few_shot_forest, _CLASSIFICATION, _NOTHING, few_labels=True
+    ),
+    "few_shot_ridge": ProtocolEntry(
+        few_shot_ridge.RidgeSettings(), few_shot_ridge.few_shot_ridge, _CLASSIFICATION, _ANY, few_labels=True
+    ),
+    "fine_tune": ProtocolEntry(
+        recipe.FineTuneSettings(),
+        fine_tune.fine_tune,
+        _CLASSIFICATION,
+        _VALID_OR_LAST,
+        trains_backbone=True,
+        search=_FINE_TUNE_SEARCH,
+    ),
+    # As published: fixed settings, the last network.
+    "fine_tune_published": ProtocolEntry(
+        recipe.PUBLISHED, fine_tune.fine_tune, _CLASSIFICATION, _NOTHING, trains_backbone=True
+    ),
 }
+
+MASK_PROTOCOLS: dict[str, ProtocolEntry] = {
+    "linear_probe": ProtocolEntry(
+        linear_probe_masks.LinearProbeMasksSettings(),
+        linear_probe_masks.linear_probe_masks,
+        _MASKS,
+        selections=frozenset({Selection.VALID, Selection.CV}),
+    ),
+    "fine_tune": ProtocolEntry(
+        recipe.MASK_DEFAULTS,
+        fine_tune.fine_tune,
+        _MASKS,
+        _VALID_OR_LAST,
+        trains_backbone=True,
+        search=_FINE_TUNE_SEARCH,
+    ),
+    # As published: fixed settings, the last network.
+    "fine_tune_published": ProtocolEntry(
+        recipe.PUBLISHED_MASKS, fine_tune.fine_tune, _MASKS, _NOTHING, trains_backbone=True
+    ),
+}
+"""What a name of `PROTOCOLS` means where labels are masks; one that is absent takes no masks."""
+
+
+def find_protocol(name: str, label_kind: LabelKind) -> ProtocolEntry | None:
+    """What a protocol does with a kind of labels; None if it does not take them."""
+    entry = (MASK_PROTOCOLS if label_kind is LabelKind.SEGMENTATION else PROTOCOLS).get(name)
+    return entry if entry and label_kind in entry.label_kinds else None

@@ -1,4 +1,4 @@
-"""Linear probe, solved to convergence: logistic regression on frozen features, its regularisation chosen on valid.
+"""Linear probe, solved to convergence: logistic regression on frozen features, its regularisation chosen.
 
 Features are standardised by train. Single-label datasets get one multinomial problem over the classes that occur in
 train (for two classes its binary form, as in scikit-learn's LogisticRegression), multi-label ones an independent
@@ -6,7 +6,7 @@ binary problem a label, all at one strength. The optimum is unique, so the probe
 no initial weights: a score differs between backbones by their features only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from scipy.special import expit, softmax
 from harness.errors import UserError
 from harness.protocols.logistic_links import Link, Sigmoid, Softmax
 from harness.protocols.logistic_path import Fit, regularisation_path
-from harness.protocols.standardise import standardise_features
-from harness.records import LabelKind, Material, Outcome
+from harness.protocols.select_cv import choose_by_cv
+from harness.protocols.standardise import StandardisedFeatures, standardise_features
+from harness.records import LabelKind, Material, Outcome, Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,10 @@ class _Target:
 
 
 def linear_probe(material: Material, settings: LinearProbeSettings, seed: int) -> Outcome:
-    """Fits on train at every strength, keeps the best on valid; of equals the most regularised. Never refits.
+    """Fits on train at every strength and keeps the best by `material.selection`, of equals the most regularised.
+
+    Without a choice, or if cross-validation cannot make one, the strength is 1 / number of features: a weight's prior
+    variance for which the logit of a standardised sample has variance one. It never refits on valid.
 
     `seed` changes nothing: the optimum is unique.
 
@@ -56,42 +60,86 @@ def linear_probe(material: Material, settings: LinearProbeSettings, seed: int) -
             metric that is undefined on valid.
     """
     features = standardise_features(material)
-    if not len(features.valid):
-        raise UserError("the valid split is empty, but linear_probe chooses its regularisation on it.")
-    labels = material.labels("train")
-    single = material.label_kind is LabelKind.SINGLE_LABEL
-    target = _single_label(labels, material.n_classes) if single else _multi_label(labels)
+    target = _build_target(material.labels("train"), material)
     strengths = np.geomspace(settings.strongest, settings.weakest, settings.n_strengths).tolist()
+    if material.selection is Selection.VALID:
+        chosen = _choose_on_valid(material, features, target, strengths)
+    else:
+        chosen = _choose_without_valid(material, features, target, strengths)
+    best = chosen.fit
+    return Outcome(
+        valid_scores=target.scores(best.logits(features.valid)),
+        test_scores=target.scores(best.logits(features.test)),
+        ran_with={
+            "strength": best.strength,
+            "strength_at_edge": best.strength in (strengths[0], strengths[-1]),
+            "constant_features": features.n_constant,
+            **chosen.ran_with,
+            **target.ran_with,
+        },
+        n_labels_fit=len(features.train),
+        n_labels_select=len(features.valid) if material.selection is Selection.VALID else 0,
+    )
 
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    fit: Fit
+    ran_with: dict[str, Any]
+
+
+def _choose_on_valid(
+    material: Material, features: StandardisedFeatures, target: _Target, strengths: list[float]
+) -> _Chosen:
+    if not len(features.valid):
+        raise UserError("the valid split is empty, but linear_probe chooses its regularisation on it. Pass --select cv")
     best: Fit | None = None
-    best_score, best_scores = -np.inf, np.empty(0)
+    best_score = -np.inf
     products, widest_gap = 0, 0.0
     for fit in regularisation_path(features.train, target.link, strengths):
-        scores = target.scores(fit.logits(features.valid))
-        score = material.valid_score(scores)
+        score = material.valid_score(target.scores(fit.logits(features.valid)))
         if score > best_score:
-            best, best_score, best_scores = fit, score, scores
+            best, best_score = fit, score
         products, widest_gap = products + fit.products, max(widest_gap, fit.relative_gap)
     if best is None:
         raise UserError(
             "the headline metric is undefined on the valid split (no positive label?), so linear_probe cannot choose "
             "its regularisation."
         )
-    return Outcome(
-        valid_scores=best_scores,
-        test_scores=target.scores(best.logits(features.test)),
-        ran_with={
-            "strength": best.strength,
-            "strength_at_edge": best.strength in (strengths[0], strengths[-1]),
-            "valid_score": float(best_score),
-            "hessian_products": products,
-            "relative_gap": widest_gap,
-            "constant_features": features.n_constant,
-            **target.ran_with,
-        },
-        n_labels_fit=len(features.train),
-        n_labels_select=len(features.valid),
+    return _Chosen(
+        fit=best,
+        ran_with={"valid_score": float(best_score), "hessian_products": products, "relative_gap": widest_gap},
     )
+
+
+def _choose_without_valid(
+    material: Material, features: StandardisedFeatures, target: _Target, strengths: list[float]
+) -> _Chosen:
+    """By cross-validation inside train, or the default strength. Looks at no label of valid."""
+    labels = material.labels("train")
+
+    def predict(rows: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:
+        part = _build_target(labels[rows], material)
+        for fit in regularisation_path(features.train[rows], part.link, strengths):
+            yield part.scores(fit.logits(features.train[held]))
+
+    choice = choose_by_cv(material, predict) if material.selection is Selection.CV else None
+    strength = strengths[choice.candidate] if choice else 1.0 / max(1, features.train.shape[1] - features.n_constant)
+    path = [weaker for weaker in strengths if weaker < strength]  # up to it: each optimum starts the next
+    *_, fit = regularisation_path(features.train, target.link, [*path, strength])
+    return _Chosen(
+        fit=fit,
+        ran_with={
+            "cv_score": choice.score if choice else None,
+            "hessian_products": fit.products,
+            "relative_gap": fit.relative_gap,
+        },
+    )
+
+
+def _build_target(labels: np.ndarray, material: Material) -> _Target:
+    single = material.label_kind is LabelKind.SINGLE_LABEL
+    return _single_label(labels, material.n_classes) if single else _multi_label(labels)
 
 
 def _single_label(labels: np.ndarray, n_classes: int) -> _Target:

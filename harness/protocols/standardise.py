@@ -27,9 +27,7 @@ def standardise_features(material: Material) -> StandardisedFeatures:
     Raises:
         UserError: no train samples, or a feature that is not finite.
     """
-    raw = {split: _finite_features(material, split) for split in ("train", "valid", "test")}
-    if not len(raw["train"]):
-        raise UserError("the train split is empty: nothing to learn from. Use a larger partition.")
+    raw = {split: finite_features(material, split) for split in ("train", "valid", "test")}
     mean, std = raw["train"].mean(axis=0), raw["train"].std(axis=0)
     varies = std > ROUNDING * np.abs(mean)
     scale = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
@@ -38,8 +36,11 @@ def standardise_features(material: Material) -> StandardisedFeatures:
     )
 
 
-def _finite_features(material: Material, split: Split) -> np.ndarray:
+def finite_features(material: Material, split: Split) -> np.ndarray:
+    """(n, D) float64 features of a split as they are. UserError: one of them is not finite, or train is empty."""
     features = material.features(split)
+    if split == "train" and not len(features):
+        raise UserError("the train split is empty: nothing to learn from. Use a larger partition.")
     finite = np.isfinite(features)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.identity import FEATURE_FIELDS, feature_key, identity
-from harness.records import DatasetRef, Job, Run
+from harness.records import DatasetRef, Job, Run, Selection, TrainDraw
 
 RUN = Run(
     suite="geobench-classification-v1.0",
@@ -14,6 +14,7 @@ RUN = Run(
     dataset_fingerprint="f" * 64,
     partition="default",
     partition_sha256="e" * 64,
+    train_draw=TrainDraw.PARTITION,
     backbone="mp_mae",
     backbone_settings={"padding": "same", "version": 1},
     weights_sha256="a" * 64,
@@ -26,6 +27,7 @@ RUN = Run(
     protocol="linear_probe",
     protocol_version=1,
     protocol_settings={"strengths": (0.1, 1.0)},
+    selection=Selection.VALID,
     seed=0,
 )
 
@@ -50,7 +52,7 @@ def test_every_field_changes_the_identity(field):
 
 def test_identity_is_frozen():
     """If this changes, every stored run looks new: raise a version on purpose instead."""
-    assert identity(RUN) == "5c779d772ab41c75b10bb2624d53883c869fcec364cfcf0bd9d5e8fd7f116ac1"
+    assert identity(RUN) == "95d17c681d8ef473663968f6e2e145fcdaa8823253ca7db5ed9e927fa1ff4ef6"
 
 
 def test_order_of_settings_does_not_matter():

@@ -135,7 +135,8 @@ def test_nothing_to_find_is_undefined_not_zero():
     none = np.zeros((4, 2), dtype=np.uint8)
     scores = np.full((4, 2), 0.1)
     for scored in evaluate(MULTI, "f1_micro", none, scores, seed=0):
-        assert scored == Scored(metric=scored.metric, value=None, ci_low=None, ci_high=None)
+        if scored.metric != "calibration_error":  # a tenth too sure of each
+            assert scored == Scored(metric=scored.metric, value=None, ci_low=None, ci_high=None)
     assert all(score.value is None for score in per_class(MULTI, none, scores))
 
 
@@ -149,7 +150,7 @@ def test_an_empty_split_is_undefined():
 
 def test_all_metrics_of_the_kind_are_evaluated_in_order():
     assert [s.metric for s in evaluate(SINGLE, "accuracy", TARGETS, SCORES, 0)] == list(METRICS)
-    assert [s.metric for s in evaluate(MULTI, "f1_micro", LABELS, LABEL_SCORES, 0)] == list(METRICS)[1:]
+    assert [s.metric for s in evaluate(MULTI, "f1_micro", LABELS, LABEL_SCORES, 0)] == list(METRICS)[2:]
 
 
 @pytest.mark.parametrize("headline", ["accuracy", "miou"])

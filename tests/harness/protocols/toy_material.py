@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.metrics import headline_value
-from harness.records import LabelKind, Split
+from harness.records import LabelKind, Selection, Split
 
 
 @dataclass
@@ -18,6 +18,7 @@ class ToyMaterial:
     targets: dict[str, np.ndarray]
     metric: str
     scored: list[np.ndarray] = field(default_factory=list)
+    selection: Selection = Selection.VALID
 
     def features(self, split: Split) -> np.ndarray:
         return self.arrays[split]
@@ -28,7 +29,10 @@ class ToyMaterial:
 
     def valid_score(self, scores: np.ndarray) -> float:
         self.scored.append(scores)
-        value = headline_value(self.metric, self.targets["valid"], scores)
+        return self.score(self.targets["valid"], scores)
+
+    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        value = headline_value(self.metric, labels, scores)
         return -np.inf if value is None else value
 
 

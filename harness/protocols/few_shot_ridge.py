@@ -1,0 +1,112 @@
+"""Ridge regression on the labels as zeros and ones: a linear classifier whose penalties share one decomposition."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.protocols.eigenbasis import build_eigenbasis
+from harness.protocols.select_cv import choose_by_cv
+from harness.protocols.standardise import StandardisedFeatures, standardise_features
+from harness.records import LabelKind, Material, Outcome, Selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class RidgeSettings:
+    """The penalties tried, as scikit-learn's alpha: weight of |W|^2 against the summed squared error.
+
+    For standardised features the eigenvalues of X^T X are between 0 and n x D, so 1e7 leaves next to nothing of any
+    weight and 1e-2 hardly shrinks one; 28 penalties are a factor 2.2 apart.
+    """
+
+    version: int = 1
+    n_penalties: int = 28
+    strongest: float = 1e7
+    weakest: float = 1e-2
+
+
+def few_shot_ridge(material: Material, settings: RidgeSettings, seed: int) -> Outcome:
+    """Fits on train at every penalty and keeps the best by `material.selection`, of equals the strongest penalty.
+
+    Without a choice, or if cross-validation cannot make one, the penalty is the number of features. `seed` changes
+    nothing. Scores are the predicted zeros and ones, moved as little as possible to be probabilities.
+
+    Raises:
+        UserError: no train samples, features that are not finite, or a headline metric that is undefined on valid.
+    """
+    features, labels = standardise_features(material), material.labels("train")
+    single = material.label_kind is LabelKind.SINGLE_LABEL
+    targets = np.eye(material.n_classes)[labels] if single else labels.astype(np.float64)
+    penalties = np.geomspace(settings.strongest, settings.weakest, settings.n_penalties).tolist()
+    penalty = _choose_penalty(material, features, targets, penalties)
+    queries = np.concatenate([features.valid, features.test])
+    (values,) = ridge_path(features.train, targets, [penalty], queries)
+    valid, test = np.split(_probabilities(values, single), [len(features.valid)])
+    return Outcome(
+        valid_scores=valid,
+        test_scores=test,
+        ran_with={
+            "penalty": penalty,
+            "penalty_at_edge": penalty in (penalties[0], penalties[-1]),
+            "constant_features": features.n_constant,
+        },
+        n_labels_fit=len(features.train),
+        n_labels_select=len(features.valid) if material.selection is Selection.VALID else 0,
+    )
+
+
+def ridge_path(
+    features: np.ndarray, targets: np.ndarray, penalties: list[float], queries: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Predictions (q, K) for queries (q, D) of ridge regressions from (n, D) to (n, K), one per penalty.
+
+    The intercept is free of penalty, as in scikit-learn's Ridge. In the features' principal axes the solution is a
+    division, so all penalties share one decomposition.
+    """
+    basis = build_eigenbasis(features)
+    mean = targets.mean(axis=0)
+    along = basis.coordinates.T @ (targets - mean)  # (R, K)
+    eigenvalues = np.square(basis.coordinates).sum(axis=0)
+    coordinates = (queries - basis.centre) @ basis.axes
+    for penalty in penalties:
+        yield mean + coordinates @ (along / (eigenvalues + penalty)[:, None])
+
+
+def _choose_penalty(
+    material: Material, features: StandardisedFeatures, targets: np.ndarray, penalties: list[float]
+) -> float:
+    single = material.label_kind is LabelKind.SINGLE_LABEL
+
+    def predict(rows: np.ndarray, queries: np.ndarray) -> Iterator[np.ndarray]:
+        for values in ridge_path(features.train[rows], targets[rows], penalties, queries):
+            yield _probabilities(values, single)
+
+    default = float(max(1, features.train.shape[1] - features.n_constant))
+    if material.selection is Selection.NONE:
+        return default
+    if material.selection is Selection.CV:
+        choice = choose_by_cv(material, lambda rows, held: predict(rows, features.train[held]))
+        return penalties[choice.candidate] if choice else default
+    scores = [material.valid_score(tried) for tried in predict(np.arange(len(targets)), features.valid)]
+    best = int(np.argmax(scores))
+    if scores[best] == -np.inf:
+        raise UserError(
+            "the headline metric is undefined on the valid split (no positive label?), so few_shot_ridge cannot choose "
+            "its penalty. Pass --select cv"
+        )
+    return penalties[best]
+
+
+def _probabilities(values: np.ndarray, single: bool) -> np.ndarray:
+    """(q, K) predicted zeros and ones -> the nearest probabilities: cut to [0, 1], or a point of the simplex.
+
+    The likeliest class stays it. Source: Duchi et al., "Efficient Projections onto the l1-Ball", 2008, figure 1.
+    """
+    if not single:
+        return np.clip(values, 0.0, 1.0)
+    falling = -np.sort(-values, axis=1)
+    excess = np.cumsum(falling, axis=1) - 1.0
+    n_kept = (falling * np.arange(1, values.shape[1] + 1) > excess).sum(axis=1)
+    shift = excess[np.arange(len(values)), n_kept - 1] / n_kept
+    return np.maximum(values - shift[:, None], 0.0)

@@ -1,0 +1,130 @@
+"""Fine-tuning: the backbone is trained as a whole, with a linear head or, for masks, a U-Net decoder.
+
+The network is judged on valid at even intervals and the best is kept, as is customary; without a choice
+(`--select none`) the last is, as published. Nothing here sees a label of test.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from harness.errors import UserError
+from harness.fine_tuning.devices import Devices
+from harness.fine_tuning.network import snapshot
+from harness.fine_tuning.predict import predict_split
+from harness.fine_tuning.recipe import FineTuneSettings, effective_batch
+from harness.fine_tuning.train import Training
+from harness.records import IGNORED, ImageMaterial, LabelKind, Outcome, Selection
+
+
+def fine_tune(material: ImageMaterial, settings: FineTuneSettings, seed: int) -> Outcome:
+    """Trains on train, keeps the network that `material.selection` chooses, of equals the earliest.
+
+    Args:
+        seed: of the head's first weights, the order of samples, augmentation and drop path. On a CPU it decides every
+            digit.
+    Raises:
+        UserError: labels that leave nothing to learn, a loss that is not finite, an image that does not fit into
+            memory, or a headline metric that is undefined on valid.
+    """
+    _check_labels(material)
+    training = Training(material, settings, seed, Devices(material.device))
+    chosen = _train_and_choose(training)
+    training.network.load_state_dict(dict(chosen.weights))
+    labels = material.labels("train")
+    return Outcome(
+        valid_scores=chosen.valid_scores,
+        test_scores=predict_split(training, "test"),
+        ran_with={
+            "updates": training.n_updates,
+            "effective_batch": effective_batch(len(labels), settings),
+            "chosen_after": chosen.n_updates,
+            "valid_curve": chosen.curve,
+            "absent_classes": _absent_classes(labels, material),
+            "precision": training.devices.precision,
+            "devices": training.devices.count,
+            "images_at_a_time": training.portions.largest,
+        },
+        n_labels_fit=len(labels),
+        n_labels_select=material.n_images("valid") if material.selection is Selection.VALID else 0,
+    )
+
+
+def valid_curve(material: ImageMaterial, settings: FineTuneSettings, seed: int) -> Iterator[float]:
+    """What tuning goes by: the headline metric on valid at each evaluation of a training, minus infinity if undefined.
+
+    Raises:
+        UserError: as `fine_tune`, but for the metric; `DivergedError` if the loss is not finite.
+    """
+    _check_labels(material)
+    training = Training(material, settings, seed, Devices(material.device))
+    for _ in training.run():
+        yield material.score(material.labels("valid"), predict_split(training, "valid"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    n_updates: int
+    weights: Mapping[str, Tensor]
+    valid_scores: np.ndarray
+    """Its predictions for valid."""
+    curve: list[float | None]
+    """The headline metric on valid at each evaluation; None: undefined."""
+
+
+def _train_and_choose(training: Training) -> _Chosen:
+    material = training.material
+    choosing = material.selection is Selection.VALID
+    best: _Chosen | None = None
+    best_score = -np.inf
+    curve: list[float | None] = []
+    for n_updates in training.run():
+        last = n_updates == training.n_updates
+        if not choosing and not last:
+            continue
+        predicted = predict_split(training, "valid")
+        score = material.score(material.labels("valid"), predicted) if choosing else np.inf
+        if choosing:
+            curve.append(round(score, 6) if np.isfinite(score) else None)
+        if score > best_score:
+            best_score = score
+            best = _Chosen(n_updates=n_updates, weights=snapshot(training.network), valid_scores=predicted, curve=curve)
+    if best is None:
+        raise UserError(
+            "the headline metric is undefined on the valid split (no labelled pixel, or no positive label?), so "
+            "fine_tune cannot choose by it. Pass --select none, which keeps the last network"
+        )
+    return best
+
+
+def _check_labels(material: ImageMaterial) -> None:
+    """Refuse labels that every network fits by its bias."""
+    labels = material.labels("train")
+    match material.label_kind:
+        case LabelKind.MULTI_LABEL:
+            if (labels.min(axis=0) == labels.max(axis=0)).all():
+                raise UserError(
+                    f"no label varies in the {len(labels)} train samples, so there is nothing to learn: use a larger "
+                    "partition"
+                )
+        case LabelKind.SINGLE_LABEL | LabelKind.SEGMENTATION:
+            found = _classes(labels)
+            if len(found) < 2:
+                what = f"only class {found[0]}" if found else "no labelled pixel"
+                raise UserError(
+                    f"train has {what} ({len(labels)} samples); fine-tuning needs at least two classes: use a larger "
+                    "partition"
+                )
+
+
+def _classes(labels: np.ndarray) -> list[int]:
+    return [value for value in np.unique(labels).tolist() if value != IGNORED or labels.ndim == 1]
+
+
+def _absent_classes(labels: np.ndarray, material: ImageMaterial) -> list[int]:
+    """Classes, or labels, of which train has no example."""
+    multi = material.label_kind is LabelKind.MULTI_LABEL
+    found = np.flatnonzero(labels.any(axis=0)).tolist() if multi else _classes(labels)
+    return sorted(set(range(material.n_classes)) - set(found))

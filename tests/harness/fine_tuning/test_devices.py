@@ -1,0 +1,66 @@
+"""Several processes train as one would."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness.fine_tuning.devices import Devices
+from harness.fine_tuning.predict import predict_split
+from harness.fine_tuning.recipe import FineTuneSettings
+from harness.fine_tuning.train import Training
+from toy_images import textures
+
+TESTS = Path(__file__).parents[2]
+SETTINGS = FineTuneSettings(epochs=1, min_updates=3, batch_size=5, evaluations=1, head_first=0.3)
+
+
+def train_and_save(path):
+    """What each process runs: an uneven batch, an uneven split."""
+    training = Training(textures(n=(9, 4, 7)), SETTINGS, 0, Devices("cpu"))
+    list(training.run())
+    weights = torch.cat([p.detach().flatten() for p in training.network.parameters()])
+    np.savez(path, weights=weights.numpy(), scores=predict_split(training, "test"), count=training.devices.count)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_weights_and_predictions_of_one(tmp_path):
+    train_and_save(tmp_path / "one.npz")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    code = "import sys; from test_devices import train_and_save; train_and_save(sys.argv[1])"
+    paths = os.pathsep.join([str(TESTS.parent), str(TESTS), str(Path(__file__).parent)])
+    processes = []
+    for rank in range(2):
+        environment = {
+            **os.environ, "PYTHONPATH": paths, "WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank),
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+        command = [sys.executable, "-c", code, str(tmp_path / f"{rank}.npz")]
+        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    for process in processes:
+        _, printed = process.communicate(timeout=300)
+        assert process.returncode == 0, printed
+    one = np.load(tmp_path / "one.npz")
+    for rank in range(2):
+        found = np.load(tmp_path / f"{rank}.npz")
+        assert (int(one["count"]), int(found["count"])) == (1, 2)
+        np.testing.assert_allclose(found["weights"], one["weights"], atol=1e-4)
+        np.testing.assert_allclose(found["scores"], one["scores"], atol=1e-3)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, [[0, 1, 2, 3, 4]]), (3, [[0, 3], [1, 4], [2]])])
+def test_every_sample_belongs_to_one_process(count, expected):
+    devices = Devices("cpu")
+    devices.count = count
+    shares = []
+    for rank in range(count):
+        devices.rank = rank
+        shares.append(devices.share(5).tolist())
+    assert shares == expected
