@@ -27,7 +27,7 @@ SIZES: dict[str, Size] = {  # ConvNeXt V2 (Woo et al., 2023, arXiv:2301.00808), 
     "base": Size((3, 3, 27, 3), (128, 256, 512, 1024)),
     "large": Size((3, 3, 27, 3), (192, 384, 768, 1536)),
     "huge": Size((3, 3, 27, 3), (352, 704, 1408, 2816)),
-    "demo": Size((2, 2, 4, 2), (16, 32, 64, 128)),  # not theirs: the weights that are shipped, 0.7 M parameters
+    "demo": Size((2, 2, 4, 2), (16, 32, 64, 128)),  # not theirs: the weights that are shipped, 0.5 M parameters
 }
 
 

@@ -26,6 +26,8 @@ def test_strategies_differ_in_their_pretext_tasks_and_input_bands_alone():
     checkpoints = {name: load_checkpoint(folder) for name, folder in SHIPPED.items()}
     assert len({(c.encoder.size, c.encoder.patch) for c in checkpoints.values()}) == 1
     trainings = [{**c.summary.training, "preset": None} for c in checkpoints.values()]
+    for training in trainings:
+        training["dataset"] = {**training["dataset"], "modalities": None}
     assert trainings[0]["steps"] > 0
     assert trainings[1:] == trainings[:-1]
     for name, checkpoint in checkpoints.items():
