@@ -43,17 +43,23 @@ def print_areas(curves: dict[tuple[str, str], list[Point]], datasets: list[str])
     print_row(["---"] * (len(datasets) + 1))
     areas = {name: areas_by_seed(points) for name, points in curves.items()}
     for backbone in (FAVOURITE, *RIVALS):
-        print_row([backbone, *(with_interval(areas[dataset, backbone]) for dataset in datasets)])
+        of_seeds = [np.array(list(areas[dataset, backbone].values())) for dataset in datasets]
+        print_row([backbone, *map(with_interval, of_seeds)])
     for rival in RIVALS:
-        gains = [with_interval(areas[dataset, FAVOURITE] - areas[dataset, rival], sign="+") for dataset in datasets]
-        print_row([f"{FAVOURITE} - {rival}", *gains])
+        gains = [paired(areas[dataset, FAVOURITE], areas[dataset, rival]) for dataset in datasets]
+        print_row([f"{FAVOURITE} - {rival}", *(with_interval(gain, sign="+") for gain in gains)])
     print()
 
 
-def areas_by_seed(points: list[Point]) -> np.ndarray:
+def areas_by_seed(points: list[Point]) -> dict[int, float]:
     n_labels = np.array([point.n_labels for point in points])
     seeds = sorted(points[0].scores)
-    return np.array([aulc(Curve(n_labels, np.array([p.scores[seed] for p in points]), "")) for seed in seeds])
+    return {seed: aulc(Curve(n_labels, np.array([p.scores[seed] for p in points]))) for seed in seeds}
+
+
+def paired(a: dict[int, float], b: dict[int, float]) -> np.ndarray:
+    """Differences on the seeds both have: a seed draws the same training samples for both."""
+    return np.array([a[seed] - b[seed] for seed in a if seed in b])
 
 
 def with_interval(values: np.ndarray, sign: str = "") -> str:

@@ -34,9 +34,14 @@ def test_the_baseline_has_whole_curves_of_all_four_tasks(baseline):
     assert all(len(point.scores) >= 3 for points in baseline.curves.values() for point in points.values())
 
 
-@pytest.mark.parametrize(("dataset", "margin"), [("demo-climate", 0.03), ("demo-crops", 0.01)])
+@pytest.mark.parametrize(("dataset", "margin"), [("demo-climate", 0.05), ("demo-landcover", 0.02)])
 def test_image_statistics_alone_stay_clearly_below_pretrained_features(baseline, dataset, margin):
     assert area(baseline, dataset, "mp_mae") > area(baseline, dataset, "image_statistics") + margin
+
+
+def test_on_crops_they_do_not(baseline):
+    """What docs/findings.md says of the shipped weights; once better ones win there, change both."""
+    assert area(baseline, "demo-crops", "mp_mae") < area(baseline, "demo-crops", "image_statistics")
 
 
 def test_no_backbone_is_at_the_ceiling(baseline):

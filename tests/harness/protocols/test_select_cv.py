@@ -14,7 +14,9 @@ from harness.records import LabelKind, Selection
 
 FROZEN = {name: entry for name, entry in PROTOCOLS.items() if not entry.trains_backbone}
 CHOOSING = [name for name, entry in FROZEN.items() if Selection.CV in entry.selections]
-WITHOUT_VALID = [(name, s) for name, entry in FROZEN.items() for s in entry.selections if s is not Selection.VALID]
+WITHOUT_VALID = [
+    (name, s) for name, entry in FROZEN.items() for s in Selection if s in entry.selections - {Selection.VALID}
+]
 SETTINGS = LinearProbeSettings(n_strengths=8)
 
 
