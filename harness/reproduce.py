@@ -21,7 +21,7 @@ def reproducing_command(configuration: Mapping[str, Any], provenance: Mapping[st
     arguments += ["--seeds", str(configuration["seed"])]
     if configuration.get("selection", "none") != "none":  # else the protocol leaves no choice
         arguments += ["--select", configuration["selection"]]
-    trials = configuration["protocol_settings"].get("trials", 0)
+    trials = configuration.get("protocol_settings", {}).get("trials", 0)
     if trials:
         arguments += ["--trials", str(trials)]
     # Where no band was missing both fill nothing, and asking for `nearest` gives the same run.
