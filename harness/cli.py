@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import cli_data, cli_plots, cli_report, cli_run, cli_statistics
-from harness.terminal import BEST_FIRST, DEFAULT_DB, Db, Debug, Format, FormatOption, GeobenchDir, err, out, user_errors
+from harness.terminal import (
+    BEST_FIRST,
+    DEFAULT_DB,
+    Db,
+    Debug,
+    Format,
+    FormatOption,
+    GeobenchDir,
+    err,
+    out,
+    say,
+    user_errors,
+)
 
 if TYPE_CHECKING:
     from leaderboards.query import Table
@@ -131,7 +143,7 @@ def datasets(geobench_dir: GeobenchDir = None, form: FormatOption = Format.table
         table, problems = describe_datasets(find_root(geobench_dir))
         _show(table, form)
         for problem in problems:
-            err.print(f"failed: {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
+            say(err, f"failed: {problem}", style="red")
     raise typer.Exit(1 if problems else 0)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.errors import UserError
-from harness.terminal import Debug, err, out, user_errors
+from harness.terminal import Debug, err, out, say, user_errors
 
 if TYPE_CHECKING:
     from harness.data.demo.tasks import DemoTask
@@ -66,7 +66,7 @@ def demo(
             ensure_demo_suite(directory, seed, progress, tasks=chosen, processes=processes)
             pretraining = _write_tiles(directory / "mmearth_demo", seed, tiles, processes, progress)
     for path in (*(directory / "demo" / task.name for task in chosen), pretraining):
-        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        say(out, str(path))
 
 
 def _check_positive(option: str, number: int | None) -> None:

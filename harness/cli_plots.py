@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.terminal import DEFAULT_DB, Db, Debug, err, out, split_names, user_errors
+from harness.terminal import DEFAULT_DB, Db, Debug, err, out, say, split_names, user_errors
 
 if TYPE_CHECKING:
     from harness.plots.curves import Panel
@@ -51,11 +51,11 @@ def show_panels(panels: "Sequence[Panel]", picture: Path | None) -> None:
         from harness.plots.figure import draw_figure
 
         draw_figure(panels, picture)
-        err.print(f"Drew {picture}", markup=False, highlight=False, soft_wrap=True)
+        say(err, f"Drew {picture}")
         return
     from harness.plots.terminal import draw_text
 
     for panel in panels:
         for line in draw_text(panel):
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(out, line)
         out.print()

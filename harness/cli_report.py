@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.terminal import DEFAULT_DB, Db, Debug, err, user_errors
+from harness.terminal import DEFAULT_DB, Db, Debug, err, say, user_errors
 
 
 def register(app: typer.Typer) -> None:
@@ -26,4 +26,4 @@ def report(
         from leaderboards.report.build import build_report
 
         megabytes = build_report(db, target) / 1e6
-        err.print(f"Wrote {target} ({megabytes:.1f} MB).", markup=False, highlight=False, soft_wrap=True)
+        say(err, f"Wrote {target} ({megabytes:.1f} MB).")

@@ -37,6 +37,7 @@ from harness.terminal import (
     GeobenchDir,
     err,
     out,
+    say,
     split_names,
     split_numbers,
     user_errors,
@@ -160,10 +161,8 @@ def _build_demo(cache_dir: Path) -> Path:
     from harness.display import RichProgress
     from mp_mae.data.world.simulate import WORLD_VERSION
 
-    err.print(
-        "No GEO-Bench data here: running the built-in demo suite, whose images are simulated. " + HOW_TO_GET,
-        style="yellow", markup=False, highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    said = "No GEO-Bench data here: running the built-in demo suite, whose images are simulated."
+    say(err, f"{said} {HOW_TO_GET}", style="yellow")
     with RichProgress(err) as progress:
         return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
 
@@ -227,7 +226,7 @@ def _explain(lines: "Sequence[Line]") -> int:
 
     for state, style in ((State.SKIPPED, "yellow"), (State.FAILED, "red")):
         for text in reasons(lines, state):
-            err.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            say(err, text, style=style)
     if all(line.state is State.SKIPPED for line in lines):
         raise UserError("nothing to run: every combination was skipped, for the reasons above")
     return 1 if any(line.state is State.FAILED for line in lines) else 0

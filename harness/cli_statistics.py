@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.terminal import DEFAULT_DB, Db, Debug, err, out, user_errors
+from harness.terminal import DEFAULT_DB, Db, Debug, err, out, say, user_errors
 
 _CHECK_EXAMPLES = """Examples:
 
@@ -55,14 +55,14 @@ def check(
         for finding in findings:
             if finding.verdict is not Verdict.OK:
                 style = "red" if finding.verdict in FAILING else "yellow"
-                out.print(describe(finding), style=style, markup=False, highlight=False, soft_wrap=True)
-        out.print(summarise(findings), markup=False, highlight=False, soft_wrap=True)
+                say(out, describe(finding), style=style)
+        say(out, summarise(findings))
         for path, write in ((junit, to_junit), (markdown, to_markdown), (json, to_json)):
             if path is not None:
                 write_report(write(findings), path)
         if update:
             write_baseline(current, baseline)
-            err.print(f"Wrote {baseline}. Commit it.", markup=False, highlight=False, soft_wrap=True)
+            say(err, f"Wrote {baseline}. Commit it.")
         code = 1 if failed(findings) and not update else 0
     raise typer.Exit(code)
 
@@ -92,4 +92,4 @@ def published(db: Db = DEFAULT_DB, debug: Debug = False) -> None:
         from leaderboards.store import open_leaderboard
 
         added = import_published(open_leaderboard(db))
-        err.print(f"{added} published results added to {db}.", markup=False, highlight=False, soft_wrap=True)
+        say(err, f"{added} published results added to {db}.")

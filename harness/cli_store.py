@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.text import Text
 
 from harness.display import rows_table
 from harness.errors import UserError
 from harness.reproduce import reproducing_command, software
+from harness.terminal import say
 from leaderboards.merge import merge
 from leaderboards.query import Table, run_query, to_json
 from leaderboards.spool import Spool
@@ -65,7 +65,7 @@ def print_run(details: Details, out: Console) -> None:
     if details.command is not None:
         out.print(Text("run it again", style="bold"))
         for line, style in ((details.command, ""), (f"made by {software(details.run['provenance'])}", "dim")):
-            out.print(line, style=style, markup=False, highlight=False, soft_wrap=True)  # a folded one cannot be pasted
+            say(out, line, style=style)
 
 
 def run_as_json(details: Details) -> str:
@@ -83,7 +83,7 @@ def export_leaderboard(db: Path, target: Path, err: Console) -> None:
     if target.suffix not in forms:
         raise UserError(f"{target}: expected a name ending in .csv or .json, or one without an ending for Parquet")
     n_runs = export(Leaderboard(db), target, forms[target.suffix])
-    _say(err, f"{n_runs} runs written to {target}.")
+    say(err, f"{n_runs} runs written to {target}.")
 
 
 def import_leaderboards(db: Path, sources: list[Path], err: Console) -> int:
@@ -91,15 +91,15 @@ def import_leaderboards(db: Path, sources: list[Path], err: Console) -> int:
     leaderboard, contradicted = open_leaderboard(db), False
     for source in sources:
         merged = merge(leaderboard, source)
-        _say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
+        say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
         for conflict in merged.conflicts[:_MOST_CONFLICTS]:
             told = (
                 f"conflict: run {conflict.run_id[:12]}, {conflict.what}: {conflict.ours} here, {conflict.theirs} there"
             )
-            _say(err, told, style="red")
+            say(err, told, style="red")
         if merged.conflicts:
             n_runs = len({conflict.run_id for conflict in merged.conflicts})
-            _say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
+            say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
             contradicted = True
     return 1 if contradicted else 0
 
@@ -108,9 +108,9 @@ def replay_spool(db: Path, err: Console) -> int:
     """Commit what waits in the spool; the exit code is 1 if something stays there."""
     n_waiting = len(Spool(db).pending())
     problems = open_leaderboard(db).replay().problems  # opening has stored what it could
-    _say(err, f"{n_waiting - len(problems)} runs that were waiting are in {db} now.")
+    say(err, f"{n_waiting - len(problems)} runs that were waiting are in {db} now.")
     for problem in problems:
-        _say(err, f"still waiting: {problem}", style="red")
+        say(err, f"still waiting: {problem}", style="red")
     return 1 if problems else 0
 
 
@@ -138,7 +138,3 @@ def _facts(title: str, facts: dict[str, Any]) -> Group:
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
         lines.append(Text.assemble((f"  {name}: ", "dim"), "" if shown is None else str(shown)))
     return Group(*lines)
-
-
-def _say(err: Console, message: str, style: str = "") -> None:
-    err.print(escape(message), style=style, highlight=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,22 @@ def pooled(batches: Iterator[Features]) -> np.ndarray:
     return torch.cat([features.vector.float().cpu() for features in batches]).numpy()
 
 
+def read_bands(arrays: ArrayCache, rows: slice | np.ndarray, channels: Sequence[int | None]) -> np.ndarray:
+    """(B, C, H, W) float32, the caller's own: for each band the stored channel that supplies it; None: zeros."""
+    stored = [channel for channel in channels if channel is not None]
+    raw = arrays.read(rows, stored).astype(np.float32, copy=False)
+    if len(stored) == len(channels):
+        return raw
+    pixels = np.zeros((len(raw), len(channels), *raw.shape[2:]), np.float32)
+    pixels[:, [i for i, channel in enumerate(channels) if channel is not None]] = raw
+    return pixels
+
+
+def stored_channels(arrays: ArrayCache, sources: Sequence[str | None]) -> tuple[int | None, ...]:
+    """The stored channel of each band's source."""
+    return tuple(None if source is None else arrays.bands.index(source) for source in sources)
+
+
 def embed_images(
     backbone: Backbone,
     arrays: ArrayCache,
@@ -84,16 +100,10 @@ def embed_images(
     normalisation = Normalisation(torch.from_numpy(mean), torch.from_numpy(std)).to(target)
     n, _, height, width = arrays.pixels.shape
     batch = max(1, min(256, PIXELS_PER_BATCH // (height * width)))
-    stored = [channel for channel in channels if channel is not None]
-    supplied = [i for i, channel in enumerate(channels) if channel is not None]
     with progress.step("embedding images", n) as step:
         for start in range(0, n, batch):
-            raw = arrays.read(slice(start, min(start + batch, n)), stored)
-            pixels = raw.astype(np.float32, copy=False)
-            if len(stored) < len(channels):
-                pixels = np.zeros((len(raw), len(channels), height, width), np.float32)
-                pixels[:, supplied] = raw
+            pixels = read_bands(arrays, slice(start, min(start + batch, n)), channels)
             with torch.inference_mode():  # not around the loop: it would leak to whoever consumes the batches
                 features = backbone(torch.from_numpy(pixels).to(target), normalisation)
             yield features
-            step.advance(len(raw))
+            step.advance(len(pixels))

@@ -1,7 +1,7 @@
 """What protocols get of a run: features of images or of pixels, or the backbone itself; labels of train and valid."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -9,8 +9,10 @@ import torch
 
 from baselines.contract import Backbone
 from baselines.inputs import Normalisation
+from harness.data.cache import ArrayCache
 from harness.data.dataset import normalisation
 from harness.data.partitions import Partition
+from harness.features import read_bands, stored_channels
 from harness.metrics import headline_mask_value, headline_value
 from harness.metrics.segmentation import confusion_matrices
 from harness.progress import Progress
@@ -38,15 +40,9 @@ class ProbeMaterial:
         self.selection: Selection = job.run.selection
         self._metric = job.run.metric
         arrays, features = workbench.arrays(job.dataset), workbench.features(job)
-        self._features = {
-            "train": features[arrays.rows(partition.train)],
-            "valid": features[arrays.rows(partition.valid)],
-            "test": features[arrays.rows(partition.test)],
-        }
-        self._labels = {
-            "train": read_labels(job, partition.train, workbench),
-            "valid": read_labels(job, partition.valid, workbench),
-        }
+        rows = _rows(arrays, partition)
+        self._features = {split: features[of_split] for split, of_split in rows.items()}
+        self._labels = _known_labels(arrays, rows)
 
     def features(self, split: Split) -> np.ndarray:
         return self._features[split]
@@ -79,15 +75,8 @@ class MaskMaterial:
         arrays = workbench.arrays(job.dataset)
         height, width = arrays.labels.shape[1:]
         self.size_px: tuple[int, int] = (height, width)
-        self._rows = {
-            "train": arrays.rows(partition.train),
-            "valid": arrays.rows(partition.valid),
-            "test": arrays.rows(partition.test),
-        }
-        self._labels = {
-            "train": read_labels(job, partition.train, workbench),
-            "valid": read_labels(job, partition.valid, workbench),
-        }
+        self._rows = _rows(arrays, partition)
+        self._labels = _known_labels(arrays, self._rows)
 
     def n_images(self, split: Split) -> int:
         return len(self._rows[split])
@@ -122,18 +111,9 @@ class TrainingMaterial:
         sources = job.run.band_sources
         mean, std = normalisation(workbench.dataset(job.dataset), sources)
         self.normalisation = Normalisation(torch.from_numpy(mean), torch.from_numpy(std))
-        self._n_bands = len(sources)
-        self._supplied = [i for i, source in enumerate(sources) if source is not None]
-        self._channels = [self._arrays.bands.index(source) for source in sources if source is not None]
-        self._rows = {
-            "train": self._arrays.rows(partition.train),
-            "valid": self._arrays.rows(partition.valid),
-            "test": self._arrays.rows(partition.test),
-        }
-        self._labels = {
-            "train": read_labels(job, partition.train, workbench),
-            "valid": read_labels(job, partition.valid, workbench),
-        }
+        self._channels = stored_channels(self._arrays, sources)
+        self._rows = _rows(self._arrays, partition)
+        self._labels = _known_labels(self._arrays, self._rows)
 
     def backbone(self) -> Backbone:
         return copy.deepcopy(self._backbone).cpu()
@@ -142,10 +122,7 @@ class TrainingMaterial:
         return len(self._rows[split])
 
     def pixels(self, split: Split, images: slice | np.ndarray) -> np.ndarray:
-        rows = self._rows[split][images]
-        pixels = np.zeros((len(rows), self._n_bands, *self.size_px), np.float32)
-        pixels[:, self._supplied] = self._arrays.read(rows, self._channels)
-        return pixels
+        return read_bands(self._arrays, self._rows[split][images], self._channels)
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
         return self._labels[split]
@@ -156,6 +133,20 @@ class TrainingMaterial:
         else:
             value = headline_value(self._metric, labels, scores)
         return -np.inf if value is None else value
+
+
+def _rows(arrays: ArrayCache, partition: Partition) -> dict[Split, np.ndarray]:
+    """Where the samples of each split are stored, in the partition's order."""
+    return {
+        "train": arrays.rows(partition.train),
+        "valid": arrays.rows(partition.valid),
+        "test": arrays.rows(partition.test),
+    }
+
+
+def _known_labels(arrays: ArrayCache, rows: Mapping[Split, np.ndarray]) -> dict[Split, np.ndarray]:
+    """Labels of all splits but test."""
+    return {"train": arrays.labels[rows["train"]], "valid": arrays.labels[rows["valid"]]}
 
 
 def read_labels(job: Job, samples: tuple[str, ...], workbench: Workbench) -> np.ndarray:

@@ -42,6 +42,11 @@ GeobenchDir = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows.")]
 
 
+def say(console: Console, text: str, style: str | None = None) -> None:
+    """One line as it stands: nothing in it is markup, and it is not folded, so that it can be pasted."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def user_errors(debug: bool) -> Iterator[None]:
     """Print a user's mistake in one line and exit 2; with `--debug`, and for our own bugs, the traceback."""
@@ -50,7 +55,7 @@ def user_errors(debug: bool) -> Iterator[None]:
     except (UserError, leaderboards.errors.UserError) as error:
         if debug:
             raise
-        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        say(err, f"error: {error}", style="red")
         raise typer.Exit(2) from error
 
 

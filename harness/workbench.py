@@ -15,7 +15,7 @@ from harness.data.dataset import GeoBenchDataset, normalisation, open_dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
 from harness.errors import UserError
-from harness.features import cached_features, embed_images, pooled
+from harness.features import cached_features, embed_images, pooled, stored_channels
 from harness.identity import feature_key
 from harness.pixel_features import PixelFeatures, cached_pixel_features
 from harness.progress import Progress
@@ -136,7 +136,7 @@ class Workbench:
         return embed_images(
             self.backbone(run.backbone, job.weights, run.seed),
             arrays,
-            tuple(None if source is None else arrays.bands.index(source) for source in run.band_sources),
+            stored_channels(arrays, run.band_sources),
             mean,
             std,
             self.places.device,

@@ -37,11 +37,8 @@ CASES = {
 
 
 @pytest.fixture(autouse=True)
-def threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    yield
-    torch.set_num_threads(before)
+def threads(torch_threads):
+    torch_threads(THREADS)
 
 
 @pytest.mark.parametrize("name", CASES)

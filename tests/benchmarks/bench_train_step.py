@@ -63,11 +63,8 @@ def build_step(case: Case, which: str) -> Callable[[], float]:
 
 
 @pytest.fixture(autouse=True)
-def threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    yield
-    torch.set_num_threads(before)
+def threads(torch_threads):
+    torch_threads(THREADS)
 
 
 @pytest.mark.parametrize("name", CASES)
