@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pandas
 
+from leaderboards.rows import DERIVED
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import Leaderboard
 
@@ -66,9 +67,9 @@ def _insert(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord])
         for record in records
     ]
     metrics = [vars(row) | {"run_id": record.run.run_id} for record in records for row in record.metrics]
-    for table, rows in (("runs", runs), ("metrics", metrics)):
+    for table, rows, columns in (("runs", runs, f"*, {DERIVED}"), ("metrics", metrics, "*")):
         connection.register("new_rows", pandas.DataFrame(rows, dtype=object))
-        connection.execute(f"INSERT INTO {table} BY NAME FROM new_rows")
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns} FROM new_rows")
         connection.unregister("new_rows")
 
 

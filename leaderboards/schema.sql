@@ -7,6 +7,16 @@ CREATE TABLE schema_version (
     version  INTEGER NOT NULL CHECK (version >= 1)
 );
 
+-- What a run's other columns say about its curve. Stored, as reading a million JSON texts takes longer than all the rest.
+-- JSON null: no file was named. An absent key says nothing, so there the hash decides.
+CREATE MACRO weights_of(weights_sha256, provenance) AS
+    CASE json_type(provenance, '$.weights_file') WHEN 'NULL' THEN NULL ELSE left(weights_sha256, 8) END;
+CREATE MACRO setup_of(dataset_fingerprint, protocol_version, configuration) AS
+    left(md5(concat_ws('|', dataset_fingerprint, protocol_version, json_extract(configuration, [
+        '$.backbone_settings', '$.bands', '$.band_sources', '$.normalisation', '$.input_size', '$.metrics_version',
+        '$.protocol_settings'
+    ])::VARCHAR)), 8);
+
 -- One row per run. Columns without NOT NULL are unknown for some published numbers and for those alone.
 CREATE TABLE runs (
     run_id              VARCHAR NOT NULL PRIMARY KEY CHECK (regexp_full_match(run_id, '[0-9a-f]{64}')),
@@ -35,6 +45,8 @@ CREATE TABLE runs (
     device              VARCHAR CHECK (device <> ''),
     seconds             DOUBLE CHECK (isfinite(seconds) AND seconds >= 0),
     finished_at         TIMESTAMP CHECK (isfinite(finished_at)),
+    weights             VARCHAR CHECK (weights IS NOT DISTINCT FROM weights_of(weights_sha256, provenance)),
+    setup               VARCHAR NOT NULL CHECK (setup = setup_of(dataset_fingerprint, protocol_version, configuration)),
     CONSTRAINT no_label_counts_twice CHECK (n_labels_fit + n_labels_select <= n_train + n_valid),
     CONSTRAINT a_measured_run_knows_everything CHECK (
         source = 'published'

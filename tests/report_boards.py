@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas
 
+from leaderboards.rows import DERIVED
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import open_leaderboard
 
@@ -109,8 +110,8 @@ def write_board(path: Path, records: Sequence[RunRecord]) -> Path:
         run["finished_at"] = run["finished_at"] and run["finished_at"].replace(tzinfo=None)
     metrics = [vars(row) | {"run_id": r.run.run_id} for r in records for row in r.metrics]
     with open_leaderboard(path).transaction() as connection:
-        for table, rows in (("runs", runs), ("metrics", metrics)):
+        for table, rows, columns in (("runs", runs, f"*, {DERIVED}"), ("metrics", metrics, "*")):
             connection.register("new_rows", pandas.DataFrame(rows, dtype=object))
-            connection.execute(f"INSERT INTO {table} BY NAME FROM new_rows")
+            connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns} FROM new_rows")
             connection.unregister("new_rows")
     return path

@@ -5,7 +5,9 @@ INSERT INTO new.runs BY NAME
 SELECT
     *,
     if(source = 'measured', 'partition', NULL) AS train_draw,
-    CASE WHEN source = 'measured' THEN if(n_labels_select = 0, 'none', 'valid') END AS selection
+    CASE WHEN source = 'measured' THEN if(n_labels_select = 0, 'none', 'valid') END AS selection,
+    weights_of(weights_sha256, provenance) AS weights,
+    setup_of(dataset_fingerprint, protocol_version, configuration) AS setup
 FROM old.runs;
 INSERT INTO new.metrics BY NAME FROM old.metrics;
 INSERT INTO new.class_metrics BY NAME FROM old.class_metrics;

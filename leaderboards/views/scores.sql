@@ -19,19 +19,11 @@ SELECT
     runs.suite,
     runs.dataset,
     runs.backbone,
-    -- JSON null: no file was named. An absent key says nothing, so there the hash decides.
-    CASE json_type(runs.provenance, '$.weights_file') WHEN 'NULL' THEN NULL
-        ELSE left(runs.weights_sha256, 8) END AS weights,
+    runs.weights,
     runs.protocol,
     runs.selection,
     runs.train_draw,
-    left(md5(concat_ws(
-        '|', runs.dataset_fingerprint, runs.protocol_version,
-        json_extract(runs.configuration, [
-            '$.backbone_settings', '$.bands', '$.band_sources', '$.normalisation', '$.input_size', '$.metrics_version',
-            '$.protocol_settings'
-        ])::VARCHAR
-    )), 8) AS setup,
+    runs.setup,
     CASE WHEN regexp_matches(runs.partition, '^k=\d+$') THEN 'shots'
         WHEN regexp_matches(runs.partition, '^n=\d+$') THEN 'images'
         ELSE 'partition' END AS axis,

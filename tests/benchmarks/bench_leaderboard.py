@@ -50,7 +50,9 @@ SELECT
     '{{"git_commit": null}}' AS provenance,
     'cpu' AS device,
     0.5 AS seconds,
-    TIMESTAMP '2026-03-01' AS finished_at
+    TIMESTAMP '2026-03-01' AS finished_at,
+    weights_of(weights_sha256, provenance) AS weights,
+    setup_of(dataset_fingerprint, protocol_version, configuration) AS setup
 FROM (SELECT i, i // {N_DATASETS} AS cell FROM range({N_RUNS}) AS numbers (i))
 """
 METRICS = """

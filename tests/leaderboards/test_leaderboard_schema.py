@@ -202,7 +202,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_rows_and_tables_have_the_same_columns(board: Leaderboard) -> None:
     added_by_the_store = {
-        RunRow: [],
+        RunRow: ["weights", "setup"],
         MetricRow: ["run_id"],
         ClassRow: ["run_id"],
         PredictionRow: ["run_id", "position"],

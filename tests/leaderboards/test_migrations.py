@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -60,6 +61,23 @@ def test_every_older_version_has_its_migration() -> None:
     assert scripts == {f"from_{version}.sql" for version in range(1, SCHEMA_VERSION)}
 
 
+def test_version_2_gets_the_columns_that_follow_from_its_others(tmp_path: Path) -> None:
+    path = tmp_path / "board.duckdb"
+    record = make_record("probe", n_predictions=3)
+    with duckdb.connect(path) as connection:
+        connection.execute((HERE / "schema_v2.sql").read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO schema_version (version) VALUES (2)")
+        _insert_run(connection, record.run)
+        connection.execute("INSERT INTO mask_counts VALUES (?, 'test', 0, 'a', [1], [2], [9])", [run_id("probe")])
+    before = contents(path)
+    new = open_leaderboard(tmp_path / "new.duckdb")
+    new.commit(replace(record, run=replace(record.run, configuration={"k": 5}, provenance={})))
+    open_leaderboard(path)
+    assert contents(path)["mask_counts"] == before["mask_counts"]
+    runs = "SELECT * EXCLUDE (finished_at) FROM runs"
+    assert run_query(path, runs).rows == run_query(new.path, runs).rows
+
+
 def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
     before = contents(old)
     open_leaderboard(old)
@@ -69,7 +87,7 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
         assert after[table] == before[table]
     with duckdb.connect(old, read_only=True) as connection:
         added = "train_draw, selection, parameters, flops_per_image"
-        kept = connection.execute(f"SELECT * EXCLUDE ({added}) FROM runs ORDER BY ALL").fetchall()
+        kept = connection.execute(f"SELECT * EXCLUDE ({added}, weights, setup) FROM runs ORDER BY ALL").fetchall()
         assert kept == before["runs"]
         assert connection.execute(f"SELECT run_id, {added} FROM runs ORDER BY n_labels_select").fetchall() == [
             (run_id("knn"), "partition", "none", None, None),

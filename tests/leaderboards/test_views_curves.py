@@ -13,6 +13,7 @@ from scored_runs import board_with, run_of
 
 from leaderboards.migrate import create_tables
 from leaderboards.query import run_query
+from leaderboards.rows import DERIVED
 from leaderboards.schema import RunRecord
 from leaderboards.statistics.curves import Curve, label_saving
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -124,15 +125,17 @@ def test_the_interval_covers_the_truth() -> None:
     with duckdb.connect() as connection:
         create_tables(connection)
         connection.register("simulated", pandas.DataFrame(runs))
-        connection.execute("""
+        connection.execute(f"""
             CREATE TEMP TABLE numbered AS SELECT *, sha256(rowid::VARCHAR) AS run_id FROM (
                 SELECT *, row_number() OVER () AS rowid FROM simulated
             );
-            INSERT INTO runs BY NAME SELECT
-                run_id, suite, dataset, seed, 'b' AS backbone, 'p' AS protocol, '{}' AS configuration,
-                '{}' AS provenance,
-                'default' AS partition, 'accuracy' AS metric, 'published' AS source
-            FROM numbered;
+            INSERT INTO runs BY NAME SELECT *, {DERIVED} FROM (
+                SELECT
+                    run_id, suite, dataset, seed, 'b' AS backbone, 'p' AS protocol, '{{}}' AS configuration,
+                    '{{}}' AS provenance, 'default' AS partition, 'accuracy' AS metric, 'published' AS source,
+                    NULL AS weights_sha256, NULL AS dataset_fingerprint, NULL AS protocol_version
+                FROM numbered
+            );
             INSERT INTO metrics BY NAME SELECT
                 run_id, 'test' AS split, 'accuracy' AS metric, value, value - 0.0392 AS ci_low,
                 value + 0.0392 AS ci_high

@@ -96,7 +96,7 @@ def test_every_field_that_decides_a_result_is_a_column_or_in_the_setup() -> None
     columns = {"suite", "dataset", "backbone", "protocol", "metric", "selection", "train_draw", "dataset_fingerprint",
                "protocol_version"}  # fmt: skip
     along_a_curve = {"partition", "partition_sha256", "seed", "weights_sha256"}
-    sql = resources.files("leaderboards").joinpath("views/scores.sql").read_text()
+    sql = resources.files("leaderboards").joinpath("schema.sql").read_text()
     for field in fields(Run):
         known = field.name in columns | along_a_curve or f"'$.{field.name}'" in sql
         assert known, f"{field.name} is neither a column of the view scores nor in its setup"
