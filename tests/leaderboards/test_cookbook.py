@@ -39,7 +39,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
                         session.commit(
                             dataclasses.replace(record, classes=[class_metric(), class_metric(class_name="River")])
                         )
-        sgd = predicted_record("mp_mae", "m-eurosat", "1.00x_train", 0, target, target, protocol="linear_probe_sgd")
+        sgd = predicted_record("mp_mae", "m-eurosat", "1.00x_train", 0, target, target, protocol="linear_probe_sgd_8")
         session.commit(sgd)
     import_published(board)
     return board
@@ -80,5 +80,5 @@ def test_areas_of_the_cookbook_equal_the_python_function(board: Leaderboard) -> 
 
 def test_missing_cells_of_the_cookbook(board: Leaderboard) -> None:
     cells = {(row[0], row[1], row[2], row[3]) for row in ask(board, "5").rows}
-    assert ("m-so2sat", "linear_probe_sgd", "1.00x_train", "mp_mae") in cells
+    assert ("m-so2sat", "linear_probe_sgd_8", "1.00x_train", "mp_mae") in cells
     assert ("m-eurosat", "linear_probe", "1.00x_train", "mp_mae") not in cells

@@ -20,7 +20,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "published"
 def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     board = open_leaderboard(tmp_path_factory.mktemp("published") / "board.duckdb")
     run = run_of(
-        "mp_mae_published", "m-eurosat", "default", 0, protocol="linear_probe_sgd", suite="geobench-classification-v1.0"
+        "mp_mae_published", "m-eurosat", "default", 0, protocol="linear_probe_sgd_8", suite="geobench-classification-v1.0"
     )
     board.commit(RunRecord(run=run, metrics=[metric(0.75, (0.72, 0.78))]))
     assert import_published(board) > 0
@@ -41,7 +41,7 @@ def test_every_distinct_line_is_one_published_run(board: Leaderboard) -> None:
 
 def test_the_numbers_are_those_of_the_files(board: Leaderboard) -> None:
     sql = """SELECT suite, value FROM leaderboard WHERE backbone = 'mp_mae' AND dataset = 'm-so2sat'
-             AND protocol = 'fine_tune'"""
+             AND protocol = 'fine_tune_published'"""
     assert run_query(board.path, sql).rows == [("geobench-classification-v1.0", 0.54)]
     sql = """SELECT value, ci_low, ci_high FROM leaderboard JOIN runs USING (run_id)
              WHERE runs.backbone = 'tgeo_croma_large' AND runs.dataset = 'm-eurosat'
@@ -69,7 +69,7 @@ def test_each_number_says_where_it_was_read(board: Leaderboard) -> None:
 
 
 def test_the_gap_is_to_the_same_backbone_fed_as_published(board: Leaderboard) -> None:
-    """Our default partition is their 1.00x_train, and their probe is our linear_probe_sgd."""
+    """Our default partition is their 1.00x_train, and their probe is our linear_probe_sgd_8."""
     table = run_query(board.path, "FROM published_gap")
     (row,) = (dict(zip(table.columns, values, strict=True)) for values in table.rows)
     assert (row["backbone"], row["published_backbone"], row["published_value"]) == ("mp_mae_published", "mp_mae", 0.737)
