@@ -1,7 +1,7 @@
 """The one contract every backbone meets.
 
-The public call prepares the input (no data, normalisation, size) and the subclass only embeds, so no backbone can
-forget a step and no two backbones can differ in it.
+The public call prepares the input (size, no data, normalisation, padding) and the subclass only embeds, so no backbone
+can forget a step and no two backbones can differ in it.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from baselines.inputs import Normalisation, pad_to_multiple, standardise
+from baselines.inputs import Preparation, PretrainingStatistics, pad_to_multiple, prepare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,8 @@ class InputSpec:
     the dataset, in the dataset's order."""
     size_multiple: int = 1
     """Images are padded at the bottom and right to a multiple of this side, in pixels, repeating the border."""
+    pretraining: PretrainingStatistics = field(default_factory=dict)
+    """Empty: there was no pretraining, or its statistics are not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +68,18 @@ class Backbone(nn.Module, ABC):
         self.inputs = inputs
         self.origin = origin
         self.pyramid = pyramid
+        self.entrance = nn.Identity()
+        """What passes here is the tensor the network gets: the place for a hook that measures it."""
 
-    def forward(self, pixels: Tensor, normalisation: Normalisation) -> Features:
+    def forward(self, pixels: Tensor, preparation: Preparation) -> Features:
         """Embed a batch.
 
         Args:
             pixels: (B, C, H, W) float32 in the dataset's own unit, bands as in `inputs.bands`; not finite = no data.
-            normalisation: per-band mean and standard deviation in that unit. No data becomes the mean.
+            preparation: per-band mean and standard deviation in that unit, and the size. No data becomes the mean.
         """
-        return self.embed(pad_to_multiple(standardise(pixels, normalisation), self.inputs.size_multiple))
+        prepared = pad_to_multiple(prepare(pixels, preparation), self.inputs.size_multiple)
+        return self.embed(self.entrance(prepared))
 
     @abstractmethod
     def embed(self, x: Tensor) -> Features:

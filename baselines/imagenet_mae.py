@@ -7,16 +7,23 @@ CC BY-NC 4.0 by their authors.
 from pathlib import Path
 
 from safetensors import SafetensorError
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import load_state_dict
 from timm.models.convnext import checkpoint_filter_fn, convnextv2_atto
 
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
+from baselines.inputs import Moments, PixelKind
 from baselines.weights import fetch_from_hub
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
 
 REPOSITORY = "timm/convnextv2_atto.fcmae"
+STATISTICS = {
+    band: Moments(255 * mean, 255 * std)
+    for band, mean, std in zip(("red", "green", "blue"), IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, strict=True)
+}
+"""Of ImageNet's photographs: timm has them for values of 0 to 1."""
 FRESH = {"head.norm.weight", "head.norm.bias"}
 """The final LayerNorm is not part of FCMAE pretraining; it starts as the identity, as for MP-MAE."""
 
@@ -47,6 +54,8 @@ def build(weights: Path | None, seed: int) -> Backbone:
         )
     return ConvNeXtBackbone(
         model,
-        inputs=InputSpec(bands=("red", "green", "blue"), size_multiple=32),
+        inputs=InputSpec(
+            bands=("red", "green", "blue"), size_multiple=32, pretraining={PixelKind.PHOTOGRAPH: STATISTICS}
+        ),
         origin=Origin(weights_sha256=hash_tensors(model.state_dict()), description=f"timm {REPOSITORY}"),
     )

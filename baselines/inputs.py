@@ -1,5 +1,7 @@
-"""Prepare pixels for a backbone: no data, normalisation, size."""
+"""Prepare pixels for a backbone: size, no data, normalisation, padding."""
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 import torch
@@ -7,21 +9,73 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-class Normalisation(NamedTuple):
-    """Per-band statistics in the unit of the pixels."""
+class PixelKind(StrEnum):
+    """What stored values mean, where statistics made of other images can only hold if they mean the same."""
+
+    SENTINEL2_L1C = "Sentinel-2 L1C (top of the atmosphere)"
+    """Reflectance x 10,000."""
+    SENTINEL2_L2A = "Sentinel-2 L2A (surface)"
+    """Reflectance x 10,000."""
+    PHOTOGRAPH = "8-bit colour"
+    """0 to 255."""
+
+
+class Moments(NamedTuple):
+    """Of the values of one band."""
+
+    mean: float
+    std: float
+    """Positive."""
+
+
+PretrainingStatistics = Mapping[PixelKind, Mapping[str, Moments]]
+"""What standardised a backbone's input while it was trained, in the unit of each kind of pixels, by the band's name."""
+
+
+class Preparation(NamedTuple):
+    """What is done to stored pixels before a network sees them."""
 
     mean: Tensor
-    """(C,) float32."""
+    """(C,) float32 per band, in the unit of the pixels."""
     std: Tensor
     """(C,) float32, positive."""
+    size_px: tuple[int, int] | None = None
+    """(height, width) images are resampled to; None: they keep their own."""
 
-    def to(self, device: torch.device) -> "Normalisation":
-        return Normalisation(self.mean.to(device), self.std.to(device))
+    def to(self, device: torch.device) -> "Preparation":
+        return self._replace(mean=self.mean.to(device), std=self.std.to(device))
 
 
-def standardise(pixels: Tensor, normalisation: Normalisation) -> Tensor:
-    """(x - mean) / std per band of (B, C, H, W) float32; what is not finite (no data) becomes 0, the band's mean."""
-    x = (pixels - normalisation.mean[:, None, None]) / normalisation.std[:, None, None]
+def prepare(pixels: Tensor, preparation: Preparation) -> Tensor:
+    """Resampled, then standardised. Both are linear, so it is on the raw values, where no data can still be told."""
+    sized = pixels if preparation.size_px is None else resample(pixels, preparation.size_px)
+    return standardise(sized, preparation)
+
+
+def resample(x: Tensor, size_px: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) float32 at another size: bilinear, with the wider filter that prevents aliasing where it shrinks.
+
+    A new pixel is the weighted mean of the old ones in reach that have data; if these have less than half of the
+    weight, it has none (NaN).
+    """
+    known = torch.isfinite(x)
+    if bool(known.all()):
+        return interpolate(x, size_px)
+    weight = interpolate(known.to(x.dtype), size_px)
+    mean = interpolate(torch.where(known, x, 0.0), size_px) / weight
+    return torch.where(weight >= 0.5, mean, torch.nan)
+
+
+def interpolate(x: Tensor, size_px: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) without missing values at another size; itself if it has that size."""
+    if tuple(x.shape[-2:]) == size_px:
+        return x
+    return F.interpolate(x, size=size_px, mode="bilinear", antialias=True)
+
+
+def standardise(pixels: Tensor, preparation: Preparation) -> Tensor:
+    """(x - mean) / std per band of (B, C, H, W) float32; what is not finite (no data) becomes 0: the mean given."""
+    x = (pixels - preparation.mean[:, None, None]) / preparation.std[:, None, None]
     return torch.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
 
 

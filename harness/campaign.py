@@ -1,12 +1,20 @@
-"""A campaign: plan a request, do what is missing, commit each run as it finishes."""
+"""A campaign: plan a request, do what is missing, commit each run as it finishes.
 
+Under `accelerate launch` the first process plans, reports and writes; the others only help it to train.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import leaderboards.errors
+from harness.errors import UserError
 from harness.executors import EXECUTORS
+from harness.executors.local import execute_safely
+from harness.fine_tuning.devices import Devices
 from harness.plan import Line, State, build_plan, mark_done
 from harness.progress import Progress
-from harness.records import Failure, Places
+from harness.protocols import find_protocol
+from harness.records import Failure, Job, LabelKind, Places
 from harness.settings import RunRequest
 from harness.workbench import Workbench
 from leaderboards.schema import RunRecord
@@ -34,10 +42,16 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     Raises:
         UserError: the request as a whole cannot be met (of `harness.errors`, or of `leaderboards.errors` for the file).
     """
+    devices = Devices(request.device)
+    if devices.count > 1 and request.trials:
+        raise UserError("--trials: tune in one process, or in several that are started apart and share the trials.")
     leaderboard = open_leaderboard(request.db)
     workbench = Workbench(_places(request), progress)
     lines = _plan(request, workbench, convert=True)
-    jobs = [line.job for line in lines if line.state is State.NEW and line.job]
+    jobs = _jobs(line for line in lines if line.state is State.NEW)
+    if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
+        jobs.sort(key=lambda job: not _trains_backbone(job))
+    devices.from_first([job.run_id for job in jobs if _trains_backbone(job)])
     failed: dict[str, Failure] = {}
     with progress.step("runs", len(jobs)) as step, leaderboard.session() as session:
         for result in EXECUTORS["local"](jobs, workbench):
@@ -51,6 +65,24 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
         lines=tuple(_with_failure(line, failed) for line in lines),
         tracebacks=tuple(failure.traceback for failure in failed.values() if failure.traceback),
     )
+
+
+def help_campaign(request: RunRequest, devices: Devices, progress: Progress) -> None:
+    """What all processes but the first do: train with it what has to be trained, in its order, and store nothing."""
+    wanted: list[str] = devices.from_first([])
+    workbench = Workbench(_places(request), progress)
+    jobs = {job.run_id: job for job in _jobs(build_plan(request, workbench, convert=True))}
+    for run_id in wanted:
+        execute_safely(jobs[run_id], workbench)  # the first process has the same failure, and reports it
+
+
+def _jobs(lines: Iterable[Line]) -> list[Job]:
+    return [line.job for line in lines if line.job]
+
+
+def _trains_backbone(job: Job) -> bool:
+    entries = (find_protocol(job.run.protocol, kind) for kind in LabelKind)
+    return any(entry and entry.trains_backbone for entry in entries)
 
 
 def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:

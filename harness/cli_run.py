@@ -1,7 +1,7 @@
 """The verb that evaluates: `run`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,11 @@ from harness.cli_run_options import (
     Device,
     Draw,
     DryRun,
+    InputSize,
     Missing,
+    Normalise,
     Partitions,
+    PresetName,
     Protocols,
     Seeds,
     Select,
@@ -27,7 +30,7 @@ from harness.cli_run_options import (
 )
 from harness.data.bands import MissingBands
 from harness.errors import UserError
-from harness.records import Selection, TrainDraw
+from harness.records import NormalisationPolicy, Selection, TrainDraw
 from harness.terminal import (
     BEST_FIRST,
     DEFAULT_CACHE,
@@ -57,6 +60,7 @@ class GridDefaults:
     seeds: str
     train_draw: TrainDraw
     select: Selection
+    missing_bands: MissingBands = MissingBands.ERROR
 
 
 REAL = GridDefaults(
@@ -67,6 +71,8 @@ REAL = GridDefaults(
     select=Selection.VALID,
 )
 """As GEO-Bench's published numbers are made."""
+PRESET = replace(REAL, protocols="", partitions="", missing_bands=MissingBands.NEAREST)
+"""A preset says what runs. It feeds m-so2sat's missing bands from their neighbours, as published."""
 DEMO = GridDefaults(
     protocols="linear_probe,knn,few_shot",
     partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
@@ -89,6 +95,8 @@ _EXAMPLES = """Examples:
 `python -m harness run --backbone random_init --partitions all --train-draw seed --seeds 0-4 --select cv`
 
 `python -m harness run --backbone random_init --protocols few_shot,few_shot_ridge --shots 1,5 --seeds 0-9`
+
+`python -m harness run --preset mmearth-table --weights mp_mae_published=official.pth --geobench-dir DIR --dry-run`
 """
 
 
@@ -98,7 +106,8 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    backbone: Backbones,
+    backbone: Backbones = None,
+    preset: PresetName = None,
     weights: Weights = None,
     geobench_dir: GeobenchDir = None,
     datasets: Datasets = "",
@@ -110,7 +119,9 @@ def run(
     trials: Trials = 0,
     shots: Shots = "1,2,5,10,20,50",
     budgets: Budgets = "50,100,200,500",
-    missing_bands: Missing = MissingBands.ERROR,
+    missing_bands: Missing = None,
+    normalisation: Normalise = NormalisationPolicy.DATASET,
+    input_size: InputSize = None,
     db: Db = DEFAULT_DB,
     cache_dir: CacheDir = DEFAULT_CACHE,
     device: Device = "auto",
@@ -129,10 +140,15 @@ def run(
         from harness.data.suites import find_root, has_no_data
         from harness.settings import make_request
 
-        demo = has_no_data(geobench_dir)
-        default = DEMO if demo else REAL
+        if not backbone and not preset:
+            raise UserError(
+                "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
+            )
+        demo = has_no_data(geobench_dir) and not preset
+        default = PRESET if preset else DEMO if demo else REAL
         request = make_request(
-            backbones=backbone,
+            preset=preset,
+            backbones=backbone or (),
             weights=weights or (),
             geobench_dir=_build_demo(cache_dir) if demo else find_root(geobench_dir),
             datasets=split_names(datasets),
@@ -144,13 +160,29 @@ def run(
             trials=trials,
             shots=split_numbers("--shots", shots),
             budgets=split_numbers("--budgets", budgets),
-            missing_bands=missing_bands,
+            missing_bands=missing_bands or default.missing_bands,
+            normalisation=normalisation,
+            input_size=input_size,
             db=db,
             cache_dir=cache_dir,
             device=device,
         )
-        code = _preview(request) if dry_run else _run(request, debug)
+        code = _work(request, dry_run, debug)
     raise typer.Exit(code)
+
+
+def _work(request: "RunRequest", dry_run: bool, debug: bool) -> int:
+    """This process's part, and its exit code. Under `accelerate launch` all but the first help without a word."""
+    from harness.campaign import help_campaign
+    from harness.fine_tuning.devices import Devices
+    from harness.progress import Silent
+
+    devices = Devices(request.device)
+    if devices.rank == 0:
+        return _preview(request) if dry_run else _run(request, debug)
+    if not dry_run:
+        help_campaign(request, devices, Silent())
+    return 0
 
 
 def _build_demo(cache_dir: Path) -> Path:
@@ -206,7 +238,8 @@ def _show_results(request: "RunRequest", run_ids: list[str]) -> None:
     from harness.plots.curves import read_panels
     from leaderboards.query import run_query
 
-    if len({*request.seeds}) == len({*request.partitions}) == 1 and not request.draws_few_labels:
+    partitions = {name for block in request.blocks for name in block.partitions}
+    if len({*request.seeds}) == len(partitions) == 1 and not request.draws_few_labels:
         columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
         query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
         out.print(results_table(run_query(request.db, query)))

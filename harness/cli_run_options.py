@@ -6,17 +6,25 @@ from typing import Annotated
 from typer import Option
 
 from harness.data.bands import MissingBands
-from harness.records import Selection, TrainDraw
+from harness.records import NormalisationPolicy, Selection, TrainDraw
 
-Backbones = Annotated[list[str], Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")]
+Backbones = Annotated[list[str] | None, Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")]
+PresetName = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="A named grid: mmearth-table reruns MMEarth's published table by its own recipes. --datasets narrows it, "
+        "--backbone replaces its backbones.",
+    ),
+]
 Weights = Annotated[list[str] | None, Option(metavar="[BACKBONE=]PATH", help="Weights of a backbone; may be repeated.")]
 Datasets = Annotated[str, Option(metavar="NAME,...", help="Datasets, by name. Default: all there are.")]
 Protocols = Annotated[
     str | None,
     Option(
         metavar="NAME,...",
-        help="Protocols: linear_probe, knn, linear_probe_sgd, few_shot, fine_tune ... Default: linear_probe,knn; on "
-        "the demo suite few_shot too.",
+        help="Protocols: linear_probe, conv_probe, knn, few_shot, fine_tune ... (README lists all). Default: "
+        "linear_probe,knn; on the demo suite few_shot too.",
     ),
 ]
 Partitions = Annotated[
@@ -39,10 +47,21 @@ Select = Annotated[
     ),
 ]
 Trials = Annotated[int, Option(help="Tune fine_tune by so many trials on valid (GEO-Bench: 16). 0: its defaults.")]
-Shots = Annotated[str, Option(metavar="K,...", help="Few-shot protocols: labels per class, drawn by the seed.")]
+Shots = Annotated[str, Option(metavar="K,...", help="Few-shot protocols: labels per class, by the seed; not of masks.")]
 Budgets = Annotated[str, Option(metavar="N,...", help="Few-shot protocols: labelled images in all, drawn by the seed.")]
 Missing = Annotated[
-    MissingBands, Option(help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros.")
+    MissingBands | None,
+    Option(
+        help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros. Default: error; of a "
+        "preset nearest."
+    ),
+]
+InputSize = Annotated[
+    int | None, Option(metavar="N", help="Resample every image to N x N pixels before it is embedded. Default: native.")
+]
+Normalise = Annotated[
+    NormalisationPolicy,
+    Option(help="Standardise by the dataset's statistics, by those the backbone was pretrained with, or not at all."),
 ]
 CacheDir = Annotated[Path, Option(help="Where converted datasets and features are kept.")]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]

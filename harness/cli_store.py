@@ -56,8 +56,12 @@ def find_run(db: Path, prefix: str) -> Details:
 def print_run(details: Details, out: Console) -> None:
     """For people."""
     run = dict(details.run)
+    run["provenance"] = dict(run["provenance"])
+    entered = run["provenance"].pop("network_input", None)
     for title, facts in (("configuration", run.pop("configuration")), ("provenance", run.pop("provenance"))):
         out.print(_facts(title, facts))
+    if entered is not None:  # of a published number nobody knows
+        say(out, f"network input: {_describe_input(entered)}")
     out.print(_facts("run", run))
     for title, table in (("metrics", details.metrics), ("classes", details.classes)):
         if table.rows:
@@ -130,6 +134,14 @@ def _find_id(db: Path, prefix: str) -> str:
         runs = "; ".join(f"{run_id[: len(prefix) + 6]} ({', '.join(map(str, rest))})" for run_id, *rest in found)
         raise UserError(f"{db}: several runs begin with {prefix}: {runs}. Add digits")
     return str(found[0][0])
+
+
+def _describe_input(entered: dict[str, Any]) -> str:
+    """Measured, so that a normalisation or size that did nothing is seen; each band's own numbers are in the JSON."""
+    ranges = [f"{what} {min(entered[what]):.4g} to {max(entered[what]):.4g}" for what in ("mean", "std")]
+    height, width = entered["size_px"]
+    size = f"{height} x {width} px, {len(entered['mean'])} bands"
+    return f"{size}; of the bands {', '.join(ranges)} (measured over {entered['images']} images)"
 
 
 def _facts(title: str, facts: dict[str, Any]) -> Group:

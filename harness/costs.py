@@ -6,7 +6,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.contract import Backbone
-from baselines.inputs import Normalisation
+from baselines.inputs import Preparation
 
 
 class Costs(NamedTuple):
@@ -18,15 +18,15 @@ class Costs(NamedTuple):
 
 
 def count_costs(backbone: Backbone, n_bands: int, height: int, width: int) -> Costs:
-    """Count on one image of zeros, (n_bands, height, width), on whatever device the backbone is.
+    """Count on one image of zeros as it is fed, (n_bands, height, width), on whatever device the backbone is.
 
-    Normalisation and pooling are not matrix products and count nothing, so statistics of bands cost 0.
+    Preparation and pooling are not matrix products and count nothing, so statistics of bands cost 0.
     """
     device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
     pixels = torch.zeros(1, n_bands, height, width, device=device)
-    normalisation = Normalisation(torch.zeros(n_bands, device=device), torch.ones(n_bands, device=device))
+    preparation = Preparation(torch.zeros(n_bands, device=device), torch.ones(n_bands, device=device))
     training = backbone.training
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        backbone.eval()(pixels, normalisation)
+        backbone.eval()(pixels, preparation)
     backbone.train(training)
     return Costs(sum(parameter.numel() for parameter in backbone.parameters()), counter.get_total_flops())

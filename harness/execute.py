@@ -1,15 +1,16 @@
 """One run, from files to a record for the leaderboard."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from time import perf_counter
 
 from harness.data.partitions import Partition
 from harness.identity import configuration
-from harness.materials import build_material, read_labels
+from harness.materials import build_material, read_areas, read_labels
 from harness.protocols import find_protocol
 from harness.provenance import collect_provenance
 from harness.records import Job, LabelKind, Outcome
-from harness.score_rows import Targets, label_rows, mask_rows
+from harness.score_rows import Targets, area_rows, label_rows, mask_rows
 from harness.tuning import Tuned, tune_protocol
 from harness.workbench import Workbench
 from leaderboards.schema import RunRecord, RunRow
@@ -26,12 +27,15 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     partition = workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
     protocol = find_protocol(run.protocol, spec.label_kind)
     assert protocol is not None, "the plan skips what a protocol does not take"
-    material = build_material(job, partition, workbench, trains_backbone=protocol.trains_backbone)
+    material = build_material(job, partition, workbench, protocol)
     tuned = tune_protocol(protocol, material, job, workbench)
     outcome = protocol.function(material, tuned.settings, run.seed)
     # Only now, with the predictions made, are the labels of the test split read: once per run.
-    targets: Targets = {"valid": material.labels("valid"), "test": read_labels(job, partition.test, workbench)}
-    if spec.label_kind is LabelKind.SEGMENTATION:
+    read = read_areas if protocol.predicts_areas else read_labels
+    targets: Targets = {"valid": material.labels("valid"), "test": read(job, partition.test, workbench)}
+    if protocol.predicts_areas:
+        rows = area_rows(run, spec.class_names, targets, outcome)
+    elif spec.label_kind is LabelKind.SEGMENTATION:
         rows = mask_rows(run, spec.class_names, partition.test, targets, outcome)
     else:
         rows = label_rows(run, spec.label_kind, spec.class_names, partition.test, targets, outcome)
@@ -71,6 +75,7 @@ def _run_row(
             **collect_provenance(),
             "weights_file": job.weights.name if job.weights else None,
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
+            "network_input": asdict(outcome.network_input or workbench.network_input(job)),
             "pixels_without_data": dict(workbench.arrays(job.dataset).n_nonfinite),
         },
         device=workbench.places.device,

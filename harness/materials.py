@@ -5,27 +5,30 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import torch
 
 from baselines.contract import Backbone
-from baselines.inputs import Normalisation
+from baselines.inputs import Preparation
 from harness.data.cache import ArrayCache
-from harness.data.dataset import normalisation
 from harness.data.partitions import Partition
 from harness.features import read_bands, stored_channels
+from harness.input_policy import fed_size
 from harness.metrics import headline_mask_value, headline_value
+from harness.metrics.regression import area_fractions, headline_area_value
 from harness.metrics.segmentation import confusion_matrices
 from harness.progress import Progress
+from harness.protocols import ProtocolEntry
 from harness.records import Job, LabelKind, Selection, Split
 from harness.workbench import Workbench
 
 
 def build_material(
-    job: Job, partition: Partition, workbench: Workbench, *, trains_backbone: bool
-) -> "ProbeMaterial | MaskMaterial | TrainingMaterial":
+    job: Job, partition: Partition, workbench: Workbench, protocol: ProtocolEntry
+) -> "ProbeMaterial | MaskMaterial | AreaMaterial | TrainingMaterial":
     """What fits the dataset's labels and what the protocol does."""
-    if trains_backbone:
+    if protocol.trains_backbone:
         return TrainingMaterial(job, partition, workbench)
+    if protocol.predicts_areas:
+        return AreaMaterial(job, partition, workbench)
     masks = workbench.dataset(job.dataset).spec.label_kind is LabelKind.SEGMENTATION
     return (MaskMaterial if masks else ProbeMaterial)(job, partition, workbench)
 
@@ -69,12 +72,15 @@ class MaskMaterial:
         self.label_kind: LabelKind = spec.label_kind
         self.n_classes: int = spec.n_classes
         self.selection: Selection = job.run.selection
+        self.device: str = workbench.places.device
+        self.progress: Progress = workbench.progress
         self._metric = job.run.metric
         self._features = workbench.pixel_features(job)
         self.strides: tuple[int, ...] = self._features.strides
         arrays = workbench.arrays(job.dataset)
         height, width = arrays.labels.shape[1:]
         self.size_px: tuple[int, int] = (height, width)
+        self.fed_px: tuple[int, int] = fed_size(job.run.input_size, self.size_px)
         self._rows = _rows(arrays, partition)
         self._labels = _known_labels(arrays, self._rows)
 
@@ -93,6 +99,33 @@ class MaskMaterial:
         return -np.inf if value is None else value
 
 
+class AreaMaterial:
+    """Features of images and the areas of classes in their masks (`records.AreaMaterial`), but for those of test."""
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
+        areas = {
+            "train": read_areas(job, partition.train, workbench),
+            "valid": read_areas(job, partition.valid, workbench),
+        }
+        labelled = ~np.isnan(areas["train"]).any(axis=1)
+        self.n_unlabelled = int((~labelled).sum())
+        self._labels = {**areas, "train": areas["train"][labelled]}
+        rows = _rows(workbench.arrays(job.dataset), partition)
+        rows["train"] = rows["train"][labelled]
+        features = workbench.features(job)
+        self._features = {split: features[of_split] for split, of_split in rows.items()}
+
+    def features(self, split: Split) -> np.ndarray:
+        return self._features[split]
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        return self._labels[split]
+
+    def score(self, labels: np.ndarray, areas: np.ndarray) -> float:
+        value = headline_area_value(labels, areas)
+        return -np.inf if value is None else value
+
+
 class TrainingMaterial:
     """Pixels, labels and the backbone of one run (`records.ImageMaterial`). It does not hold the labels of test."""
 
@@ -105,13 +138,10 @@ class TrainingMaterial:
         self.progress: Progress = workbench.progress
         self._metric = job.run.metric
         self._arrays = workbench.arrays(job.dataset)
-        height, width = self._arrays.pixels.shape[2:]
-        self.size_px: tuple[int, int] = (height, width)
+        self.size_px: tuple[int, int] = workbench.native_size(job.dataset)
         self._backbone = workbench.backbone(job.run.backbone, job.weights, job.run.seed)
-        sources = job.run.band_sources
-        mean, std = normalisation(workbench.dataset(job.dataset), sources)
-        self.normalisation = Normalisation(torch.from_numpy(mean), torch.from_numpy(std))
-        self._channels = stored_channels(self._arrays, sources)
+        self.preparation: Preparation = workbench.preparation(job)
+        self._channels = stored_channels(self._arrays, job.run.band_sources)
         self._rows = _rows(self._arrays, partition)
         self._labels = _known_labels(self._arrays, self._rows)
 
@@ -153,3 +183,8 @@ def read_labels(job: Job, samples: tuple[str, ...], workbench: Workbench) -> np.
     """Labels of samples by name, in their order."""
     arrays = workbench.arrays(job.dataset)
     return arrays.labels[arrays.rows(samples)]
+
+
+def read_areas(job: Job, samples: tuple[str, ...], workbench: Workbench) -> np.ndarray:
+    """(n, K) fractions that each class covers in the masks of samples by name; NaN in a mask without labelled pixel."""
+    return area_fractions(read_labels(job, samples, workbench), workbench.dataset(job.dataset).spec.n_classes)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from baselines.contract import Features, Level
+from baselines.meter import InputMeter, NetworkInput
 from harness.errors import UserError
 
 HALF = np.dtype(np.float16)
@@ -35,20 +36,22 @@ class PixelFeatures:
     """Per level (N, h_i, w_i, D_i) float16, finest first; read-only memory maps. Channels come last, so that what a
     pixel needs lies together. They reach beyond the image's border where it was padded."""
     strides: tuple[int, ...]
-    """Pixels per cell of each level."""
+    """Pixels per cell of each level, of images at the size they entered the network."""
+    network_input: NetworkInput
 
 
 def cached_pixel_features(
-    cache_dir: Path, key: str, n_rows: int, extract: Callable[[], tuple[Sequence[Level], Iterator[Features]]]
+    cache_dir: Path, key: str, n_rows: int, extract: Callable[[InputMeter], tuple[Sequence[Level], Iterator[Features]]]
 ) -> PixelFeatures:
-    """The pyramids from the cache, or embedded and stored.
+    """The pyramids from the cache, or embedded and stored together with what entered the network.
 
     The folder is written under a temporary name and renamed, so processes that do the same at the same time do the
     work twice but never read half a folder.
 
     Args:
         n_rows: images of the dataset.
-        extract: gives the pyramid a backbone promises, and the features of all images, batch by batch.
+        extract: gives the pyramid a backbone promises, and the features of all images, batch by batch; the meter it
+            gets must have seen every image by then.
     Raises:
         UserError: the cache directory cannot be written or lacks the room, which is checked before the work is done;
             or features that are not finite.
@@ -57,9 +60,10 @@ def cached_pixel_features(
     stored = _read(directory, n_rows)
     if stored is not None:
         return stored
-    pyramid, batches = extract()
+    meter = InputMeter()
+    pyramid, batches = extract(meter)
     try:
-        _store(directory, n_rows, tuple(level.stride for level in pyramid), batches)
+        _store(directory, n_rows, tuple(level.stride for level in pyramid), batches, meter)
     except OSError as error:
         raise UserError(
             f"{directory.parent}: cannot store features of pixels: {error}. Pass --cache-dir DIR with room to write"
@@ -74,25 +78,29 @@ def _read(directory: Path, n_rows: int) -> PixelFeatures | None:
     """None if there are none or they are damaged (they are then extracted again)."""
     try:
         strides = tuple(json.loads((directory / "strides.json").read_bytes()))
+        network_input = NetworkInput.from_json(json.loads((directory / "network_input.json").read_bytes()))
         maps = [
             np.asarray(np.load(directory / _file_name(stride), mmap_mode="r", allow_pickle=False)) for stride in strides
         ]
-    except (OSError, ValueError, EOFError, TypeError):
+    except (OSError, ValueError, EOFError, TypeError, KeyError):
         return None
     sound = all(level.ndim == 4 and level.dtype == HALF and len(level) == n_rows for level in maps)
-    return PixelFeatures(maps=tuple(maps), strides=strides) if sound else None
+    return PixelFeatures(maps=tuple(maps), strides=strides, network_input=network_input) if sound else None
 
 
 def _file_name(stride: int) -> str:
     return f"stride_{stride}.npy"
 
 
-def _store(directory: Path, n_rows: int, strides: tuple[int, ...], batches: Iterator[Features]) -> None:
+def _store(
+    directory: Path, n_rows: int, strides: tuple[int, ...], batches: Iterator[Features], meter: InputMeter
+) -> None:
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=directory.parent, suffix=".partial"))
     try:
         (partial / "strides.json").write_text(json.dumps(strides))
         _write_levels(partial, n_rows, strides, batches)
+        (partial / "network_input.json").write_text(json.dumps(asdict(meter.result())))
         if directory.exists():  # damaged, or another process was faster: either way ours is whole
             shutil.rmtree(directory)
         partial.rename(directory)

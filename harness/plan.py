@@ -1,20 +1,29 @@
 """The grid a request spans, line by line: what would run, what is already there, what cannot run and why."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 
 from baselines.contract import Backbone
 from baselines.table import BACKBONES
 from harness.data.bands import plan_bands
-from harness.data.dataset import normalisation
-from harness.data.draws import TooFewSamplesError, budget, is_few, shot
+from harness.data.draws import NoSuchDrawError, budget, is_few, shot
 from harness.data.suites import DEMO_SUITE, discover, headline_metric
 from harness.errors import UserError
 from harness.identity import identity
+from harness.input_policy import (
+    UnfitStatisticsError,
+    check_statistics,
+    choose_normalisation,
+    effective_size,
+    identifying_settings,
+)
 from harness.metrics import METRICS_VERSION
-from harness.protocols import PROTOCOLS, ProtocolEntry, find_protocol
+from harness.metrics.regression import AREA_HEADLINE
+from harness.presets import Block
+from harness.protocols import ProtocolEntry, find_protocol, runs_on_few_labels
 from harness.records import DatasetRef, Job, LabelKind, Run, Selection, TrainDraw
 from harness.settings import RunRequest, known_name
 from harness.workbench import Workbench
@@ -58,11 +67,10 @@ class Line:
     job: Job | None = None
 
 
-def choose_datasets(request: RunRequest) -> list[DatasetRef]:
+def choose_datasets(names: Sequence[str], root: Path) -> list[DatasetRef]:
     """The datasets asked for, all of the root if none was named. UserError for a name that is not there."""
-    found = {ref.name: ref for ref in discover(request.geobench_dir)}
-    names = [known_name("dataset", name, found) for name in request.datasets]
-    return [found[name] for name in dict.fromkeys(names or found)]
+    found = {ref.name: ref for ref in discover(root)}
+    return [found[known_name("dataset", name, found)] for name in dict.fromkeys(names or found)]
 
 
 def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:
@@ -71,33 +79,35 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
     Args:
         convert: whether datasets may be converted to arrays, which a run's identity needs; False for a dry run.
     """
-    refs = choose_datasets(request)
+    refs = [choose_datasets(block.datasets, request.geobench_dir) for block in request.blocks]
     if not request.asked_for_all:
-        _check_weights(request, refs)
+        _check_weights(request, chain(*refs))
     cells = [
         Cell(backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol)
         for backbone in request.backbones
         for seed in request.seeds
-        for ref in refs
-        for protocol in request.protocols
-        for partition in _partitions(ref, protocol, request, workbench)
+        for block, of_block in zip(request.blocks, refs, strict=True)
+        for ref in of_block
+        for protocol in block.protocols
+        for partition in _partitions(ref, protocol, block, request, workbench)
     ]
     lines = []
     for cell in cells:
         try:
             lines.append(_resolve(cell, request, workbench, convert=convert))
-        except TooFewSamplesError as error:
+        except (NoSuchDrawError, UnfitStatisticsError) as error:
             lines.append(Line(cell=cell, state=State.SKIPPED, reason=str(error)))
         except UserError as error:
             lines.append(Line(cell=cell, state=State.FAILED, reason=str(error)))
     return lines
 
 
-def _check_weights(request: RunRequest, refs: Sequence[DatasetRef]) -> None:
+def _check_weights(request: RunRequest, refs: Iterable[DatasetRef]) -> None:
     """Refuse a backbone that was named but has no weights for any dataset. Of `all`, it is left out."""
+    simulated = any(ref.suite == DEMO_SUITE for ref in refs)
     for name in request.backbones:
         entry = BACKBONES[name]
-        served = any(ref.suite == DEMO_SUITE for ref in refs) and entry.demo_weights
+        served = simulated and entry.demo_weights
         if entry.weights == "required" and name not in request.weights and not served:
             shipped = " The weights that are shipped with it learnt from simulated images." * entry.has_demo_weights
             raise UserError(
@@ -117,11 +127,13 @@ def mark_done(lines: Sequence[Line], known: Set[str]) -> list[Line]:
     return [replace(line, state=State.DONE) if line.job and line.job.run_id in known else line for line in lines]
 
 
-def _partitions(ref: DatasetRef, protocol: str, request: RunRequest, workbench: Workbench) -> Sequence[str]:
-    if PROTOCOLS[protocol].few_labels:
+def _partitions(
+    ref: DatasetRef, protocol: str, block: Block, request: RunRequest, workbench: Workbench
+) -> Sequence[str]:
+    if runs_on_few_labels(protocol):
         return [*map(shot, request.shots), *map(budget, request.budgets)]
-    if request.partitions != ("all",):
-        return request.partitions
+    if block.partitions != ("all",):
+        return block.partitions
     try:
         return workbench.dataset(ref).partitions()
     except UserError:  # said once more, and reported, when the cell is resolved
@@ -154,27 +166,36 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
         request.missing_bands,
         f"{dataset.name}, {cell.backbone}",
     )
-    normalisation(dataset, bands.sources)  # refuse statistics that cannot normalise before anything is converted
+    # Refuse statistics that cannot normalise before anything is converted.
+    check_statistics(request.normalisation, dataset, bands.sources, cell.backbone, backbone.inputs.pretraining)
     if not convert and not workbench.is_converted(cell.dataset):
         return Line(cell=cell, state=State.UNKNOWN)
     train_draw = TrainDraw.SEED if few else request.train_draw
     settings = protocol.with_trials(request.trials)
     partition = workbench.drawn_partition(cell.dataset, cell.partition, train_draw, cell.seed)
+    arrays, pretraining = workbench.arrays(cell.dataset), backbone.inputs.pretraining
+    chosen = choose_normalisation(
+        request.normalisation, dataset, bands.sources, arrays.pixels.dtype, cell.backbone, pretraining
+    )
     run = Run(
         suite=dataset.suite,
         dataset=dataset.name,
-        dataset_fingerprint=workbench.arrays(cell.dataset).fingerprint,
+        dataset_fingerprint=arrays.fingerprint,
         partition=partition.name,
         partition_sha256=partition.sha256,
         train_draw=train_draw,
         backbone=cell.backbone,
-        backbone_settings={"version": backbone.version, **backbone.origin.settings},
+        backbone_settings={
+            "version": backbone.version,
+            **backbone.origin.settings,
+            **identifying_settings(request.normalisation, chosen),
+        },
         weights_sha256=backbone.origin.weights_sha256,
         bands=bands.requested,
         band_sources=bands.sources,
-        normalisation="dataset",
-        input_size=None,
-        metric=headline_metric(dataset.name, dataset.spec.label_kind),
+        normalisation=request.normalisation,
+        input_size=effective_size(request.input_size, workbench.native_size(cell.dataset)),
+        metric=AREA_HEADLINE if protocol.predicts_areas else headline_metric(dataset.name, dataset.spec.label_kind),
         metrics_version=METRICS_VERSION,
         protocol=cell.protocol,
         protocol_version=settings.version,
@@ -199,7 +220,7 @@ def _cannot_choose(cell: Cell, protocol: ProtocolEntry, selection: Selection | N
 
 def _cannot_feed(cell: Cell, protocol: ProtocolEntry, label_kind: LabelKind, backbone: Backbone) -> str:
     """Why a backbone has not what a protocol works on; empty if it has."""
-    if label_kind is LabelKind.SEGMENTATION and not backbone.pyramid:
+    if label_kind is LabelKind.SEGMENTATION and not protocol.predicts_areas and not backbone.pyramid:
         return f"{cell.backbone} has no features of pixels, only of images"
     if protocol.trains_backbone and not any(True for _ in backbone.parameters()):
         return f"{cell.backbone} has no weights that {cell.protocol} could train"

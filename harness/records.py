@@ -13,7 +13,8 @@ from leaderboards.schema import RunRecord
 
 if TYPE_CHECKING:  # the command line imports this file and must not wait for torch
     from baselines.contract import Backbone
-    from baselines.inputs import Normalisation
+    from baselines.inputs import Preparation
+    from baselines.meter import NetworkInput
 
 Split = Literal["train", "valid", "test"]
 
@@ -49,6 +50,17 @@ class Selection(StrEnum):
     """Nothing: the documented default is used, or there is nothing to choose."""
 
 
+class NormalisationPolicy(StrEnum):
+    """Whose statistics standardise what a backbone is fed. The value is what users type and what rows store."""
+
+    DATASET = "dataset"
+    """Those in the dataset's band_stats.json."""
+    PRETRAINING = "pretraining"
+    """Those the backbone was trained with."""
+    NONE = "none"
+    """Nobody's: the stored values enter as they are, no data as 0."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetRef:
     """A dataset found on disk, not opened."""
@@ -79,9 +91,9 @@ class Run:
     """Bands the backbone was fed, in its order, by the name it asked for."""
     band_sources: tuple[str | None, ...]
     """For each of `bands` the dataset's band that supplied it; None: filled with zeros."""
-    normalisation: str
+    normalisation: NormalisationPolicy
     input_size: int | None
-    """Side in pixels the images were resized to; None: their own size."""
+    """Side in pixels the images were resampled to; None: their own size."""
     metric: str
     """Headline metric: chooses hyper-parameters on valid and ranks on test."""
     metrics_version: int
@@ -130,13 +142,26 @@ class PixelMaterial(Protocol):
     def n_classes(self) -> int: ...
 
     @property
+    def device(self) -> str:
+        """Torch device to train on, for a protocol that trains a network."""
+        ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    @property
     def strides(self) -> tuple[int, ...]:
-        """Pixels per cell of each level of the feature pyramid, finest first."""
+        """Pixels of the image as it was embedded per cell of each level of the feature pyramid, finest first."""
         ...
 
     @property
     def size_px(self) -> tuple[int, int]:
         """(height, width) of every mask."""
+        ...
+
+    @property
+    def fed_px(self) -> tuple[int, int]:
+        """(height, width) of every image as it was embedded: as its mask, unless it was resampled."""
         ...
 
     def n_images(self, split: Split) -> int: ...
@@ -156,6 +181,27 @@ class PixelMaterial(Protocol):
 
     def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
         """Headline metric of (p,) pixels' classes, taken as one image; undefined counts as minus infinity."""
+        ...
+
+
+class AreaMaterial(Protocol):
+    """What a protocol gets that predicts how much of an image each class covers. Test masks are not among it."""
+
+    @property
+    def n_unlabelled(self) -> int:
+        """Train images that are left out because no pixel of their masks has a label."""
+        ...
+
+    def features(self, split: Split) -> np.ndarray:
+        """(n, D) float32 embeddings of a split, in partition order."""
+        ...
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        """(n, K) float64 fractions of an image's labelled pixels; NaN in a valid image that has none."""
+        ...
+
+    def score(self, labels: np.ndarray, areas: np.ndarray) -> float:
+        """Headline metric of (n, K) predicted fractions; undefined counts as minus infinity."""
         ...
 
 
@@ -186,19 +232,19 @@ class ImageMaterial(Protocol):
         ...
 
     @property
-    def normalisation(self) -> "Normalisation":
+    def preparation(self) -> "Preparation":
         """What the backbone is called with."""
         ...
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """(height, width) of every image, and mask."""
+        """(height, width) of every image as stored, and mask."""
         ...
 
     def n_images(self, split: Split) -> int: ...
 
     def pixels(self, split: Split, images: "slice | np.ndarray") -> np.ndarray:
-        """(B, C, H, W) float32 of images of a split, bands and unit as the backbone is called; the caller's own."""
+        """(B, C, H, W) float32 of images of a split as stored, bands as the backbone is called; the caller's own."""
         ...
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
@@ -226,7 +272,7 @@ class Outcome:
 
     valid_scores: np.ndarray
     """(n_valid, K) float64 class probabilities (each label on its own if multi-label). Of masks the decision alone is
-    kept: (n_valid, H, W) uint8 predicted classes."""
+    kept: (n_valid, H, W) uint8 predicted classes. Of areas: (n_valid, K) float64 fractions of the image."""
     test_scores: np.ndarray
     """The same of the test split."""
     ran_with: Mapping[str, Any] = field(default_factory=dict)
@@ -235,6 +281,8 @@ class Outcome:
     """Labelled samples used to fit the reported predictor."""
     n_labels_select: int
     """Further labelled samples used to choose it; 0 if nothing was chosen."""
+    network_input: "NetworkInput | None" = None
+    """What entered the backbone, measured over train, by a protocol that runs it; None: it got features."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,11 @@ def reproducing_command(configuration: Mapping[str, Any], provenance: Mapping[st
     trials = configuration.get("protocol_settings", {}).get("trials", 0)
     if trials:
         arguments += ["--trials", str(trials)]
+    # What is left out is the default, or what runs of before the option were made with.
+    if configuration.get("input_size") is not None:
+        arguments += ["--input-size", str(configuration["input_size"])]
+    if configuration.get("normalisation", "dataset") != "dataset":
+        arguments += ["--normalisation", configuration["normalisation"]]
     # Where no band was missing both fill nothing, and asking for `nearest` gives the same run.
     arguments += ["--missing-bands", "zero" if None in configuration["band_sources"] else "nearest"]
     return shlex.join(["python", "-m", "harness", "run", *map(str, arguments)])

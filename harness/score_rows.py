@@ -14,6 +14,7 @@ from harness.metrics import (
     predict,
 )
 from harness.metrics import Scored as ScoredMetric
+from harness.metrics.regression import evaluate_areas, per_class_areas
 from harness.metrics.segmentation import confusion_matrices
 from harness.records import LabelKind, Outcome, Run
 from leaderboards.schema import ClassRow, MaskRow, MetricRow, PredictionRow
@@ -42,10 +43,10 @@ def label_rows(
     for split, scores in _predictions(outcome).items():
         metrics += _metric_rows(split, evaluate(kind, run.metric, targets[split], scores, run.seed))
         classes += _class_rows(split, class_names, per_class(kind, targets[split], scores))
-    predicted = predict(kind, outcome.test_scores)
+    classes_of = zip(test, _classes(targets["test"]), _classes(predict(kind, outcome.test_scores)), strict=True)
     predictions = [
-        PredictionRow(split="test", sample=sample, target=_classes(target), predicted=_classes(prediction))
-        for sample, target, prediction in zip(test, targets["test"], predicted, strict=True)
+        PredictionRow(split="test", sample=sample, target=target, predicted=predicted)
+        for sample, target, predicted in classes_of
     ]
     return Rows(metrics, classes, predictions=predictions)
 
@@ -65,6 +66,16 @@ def mask_rows(
         classes += _class_rows(split, class_names, per_class_masks(confusions))
     mask_counts = [_mask_row(sample, confusion) for sample, confusion in zip(test, counts["test"], strict=True)]
     return Rows(metrics, classes, mask_counts=mask_counts)
+
+
+def area_rows(run: Run, class_names: tuple[str, ...], targets: Targets, outcome: Outcome) -> Rows:
+    """Of areas. Single predictions are not kept: the leaderboard has room for classes, not for fractions."""
+    metrics: list[MetricRow] = []
+    classes: list[ClassRow] = []
+    for split, areas in _predictions(outcome).items():
+        metrics += _metric_rows(split, evaluate_areas(targets[split], areas, run.seed))
+        classes += _class_rows(split, class_names, per_class_areas(targets[split], areas))
+    return Rows(metrics, classes)
 
 
 def _mask_row(sample: str, confusion: np.ndarray) -> MaskRow:
@@ -92,6 +103,8 @@ def _class_rows(split: Scored, names: tuple[str, ...], scores: list[ClassScore])
     return [ClassRow(split=split, metric=metric, class_name=distinct[index], value=v) for metric, index, v in scores]
 
 
-def _classes(label: np.ndarray) -> tuple[int, ...]:
-    """Indices of the classes present in a class index or a 0/1 vector."""
-    return (int(label),) if np.ndim(label) == 0 else tuple(np.flatnonzero(label).tolist())
+def _classes(labels: np.ndarray) -> list[tuple[int, ...]]:
+    """Indices of the classes present in each of n class indices or 0/1 vectors."""
+    if labels.ndim == 1:
+        return [(label,) for label in labels.tolist()]
+    return [tuple(np.flatnonzero(label).tolist()) for label in labels]

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,29 +12,27 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 from baselines.table import BACKBONES
 from harness.data.bands import MissingBands
 from harness.errors import UserError
-from harness.protocols import PROTOCOLS
-from harness.records import Selection, TrainDraw
+from harness.presets import PRESETS, Block
+from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
+from harness.records import NormalisationPolicy, Selection, TrainDraw
 
 Item = TypeVar("Item")
 
 
 class RunRequest(BaseModel):
-    """One `harness run`: a grid of backbones, datasets, protocols, partitions and seeds, and where things lie."""
+    """One `harness run`: a grid of backbones, seeds and blocks, and where things lie."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backbones: tuple[str, ...] = Field(min_length=1)
     """Names of BACKBONES, in the order they will run."""
     asked_for_all: bool
-    """Whether the backbones came from `all`; then one that lacks its weights is left out instead of refused."""
+    """Whether nobody named the backbones one by one; then one that lacks its weights is left out, not refused."""
     weights: dict[str, Path]
     """Weights by backbone."""
     geobench_dir: Path
-    datasets: tuple[str, ...]
-    """Names of datasets; empty: all below `geobench_dir`."""
-    protocols: tuple[str, ...] = Field(min_length=1)
-    partitions: tuple[str, ...] = Field(min_length=1)
-    """Names of partitions, or `all`; also draws of few labels, `k=5` or `n=100`."""
+    blocks: tuple[Block, ...] = Field(min_length=1)
+    """What is run with every backbone and seed."""
     train_draw: TrainDraw
     selection: Selection
     trials: NonNegativeInt = 0
@@ -44,6 +43,9 @@ class RunRequest(BaseModel):
     """Labelled images in all that the few-shot protocols are tried with."""
     seeds: tuple[int, ...] = Field(min_length=1)
     missing_bands: MissingBands
+    normalisation: NormalisationPolicy = NormalisationPolicy.DATASET
+    input_size: PositiveInt | None = None
+    """Side in pixels every image is resampled to; None: its own."""
     db: Path
     cache_dir: Path
     device: str
@@ -51,32 +53,47 @@ class RunRequest(BaseModel):
     @property
     def draws_few_labels(self) -> bool:
         """Whether a protocol is asked for that runs on `shots` and `budgets`."""
-        return any(PROTOCOLS[name].few_labels for name in self.protocols)
+        return any(runs_on_few_labels(name) for block in self.blocks for name in block.protocols)
 
 
 def make_request(
     *,
     backbones: Iterable[str],
     weights: Iterable[str],
+    datasets: Iterable[str],
     protocols: Iterable[str],
+    partitions: Iterable[str],
     seeds: Iterable[int],
     shots: Iterable[int],
     budgets: Iterable[int],
     device: str,
+    preset: str | None = None,
     **rest: Any,
 ) -> RunRequest:
-    """Validate a user's words and resolve `all`, `auto` and `--weights`.
+    """Validate a user's words and resolve `all`, `auto`, `--weights` and `--preset`.
 
+    Args:
+        preset: gives protocols and partitions, which must then be empty; backbones unless some are named; datasets, of
+            which those named are kept.
     Raises:
         UserError: an unknown name (with the nearest known one), weights that belong to no chosen backbone, a negative
-            seed, a device this machine does not have.
+            seed, a device this machine does not have, a preset beside what it decides.
     """
-    asked = tuple(backbones)
+    backbones = tuple(backbones)
+    blocks: tuple[Block, ...]
+    if preset is None:
+        asked, blocks = backbones, (_one_block(datasets, protocols, partitions),)
+    else:
+        chosen = PRESETS[known_name("preset", preset, PRESETS)]
+        if [*protocols, *partitions]:
+            raise UserError(
+                f"--preset {preset} decides protocols and partitions: leave out --protocols and --partitions"
+            )
+        asked, blocks = backbones or chosen.backbones, _narrowed(preset, chosen.blocks, tuple(datasets))
     names = tuple(BACKBONES) if asked == ("all",) else _distinct(known_name("backbone", n, BACKBONES) for n in asked)
     assigned = assign_weights(weights, names)
     shots, budgets = tuple(shots), tuple(budgets)
-    protocols = _distinct(known_name("protocol", name, PROTOCOLS) for name in protocols)
-    few = [name for name in protocols if PROTOCOLS[name].few_labels]
+    few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]
     if few and not shots and not budgets:
         raise UserError(
             f"--protocols {few[0]} draws few labels: pass --shots, --budgets or both, for example --shots 5"
@@ -84,9 +101,9 @@ def make_request(
     try:
         return RunRequest(
             backbones=names,
-            asked_for_all=asked == ("all",),
+            asked_for_all=asked != backbones or asked == ("all",),
             weights=assigned,
-            protocols=protocols,
+            blocks=blocks,
             seeds=_distinct(_natural(seed) for seed in seeds),
             shots=_distinct(shots),
             budgets=_distinct(budgets),
@@ -97,6 +114,25 @@ def make_request(
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]).replace("_", "-")
         raise UserError(f"--{field}: {first['msg']}, found {first['input']!r}") from error
+
+
+def _one_block(datasets: Iterable[str], protocols: Iterable[str], partitions: Iterable[str]) -> Block:
+    names = _distinct(known_name("protocol", name, PROTOCOL_NAMES) for name in protocols)
+    block = Block(datasets=_distinct(datasets), protocols=names, partitions=_distinct(partitions))
+    for option in ("protocols", "partitions"):
+        if not getattr(block, option):
+            raise UserError(f"--{option}: names nothing. Name at least one, or leave the option out")
+    return block
+
+
+def _narrowed(preset: str, blocks: tuple[Block, ...], datasets: tuple[str, ...]) -> tuple[Block, ...]:
+    """The blocks with those of their datasets that are named, all if none is."""
+    if not datasets:
+        return blocks
+    there = _distinct(name for block in blocks for name in block.datasets)
+    wanted = {known_name(f"dataset of --preset {preset}", name, there) for name in datasets}
+    kept = (replace(block, datasets=tuple(name for name in block.datasets if name in wanted)) for block in blocks)
+    return tuple(block for block in kept if block.datasets)
 
 
 def known_name(what: str, name: str, names: Iterable[str]) -> str:

@@ -8,15 +8,18 @@ import numpy as np
 
 import mp_mae.errors
 from baselines.contract import Backbone, Features, Level
+from baselines.inputs import Preparation
+from baselines.meter import InputMeter, NetworkInput
 from baselines.table import BACKBONES
 from harness.costs import Costs, count_costs
 from harness.data.cache import ArrayCache, is_converted, open_arrays
-from harness.data.dataset import GeoBenchDataset, normalisation, open_dataset
+from harness.data.dataset import GeoBenchDataset, open_dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
 from harness.errors import UserError
-from harness.features import cached_features, embed_images, pooled, stored_channels
+from harness.features import ImageFeatures, cached_features, embed_images, pooled, stored_channels
 from harness.identity import feature_key
+from harness.input_policy import build_preparation, choose_normalisation, fed_size
 from harness.pixel_features import PixelFeatures, cached_pixel_features
 from harness.progress import Progress
 from harness.records import DatasetRef, Job, LabelKind, Places, TrainDraw
@@ -38,7 +41,7 @@ class Workbench:
         self._converted: dict[DatasetRef, bool | UserError] = {}
         self._arrays: dict[DatasetRef, ArrayCache | UserError] = {}
         self._costs: dict[Hashable, Costs | UserError] = {}
-        self._features: dict[str, np.ndarray | UserError] = {}
+        self._features: dict[str, ImageFeatures | UserError] = {}
         self._pixel_features: dict[str, PixelFeatures | UserError] = {}
         self._backbones: dict[tuple[str, Path | None, int | None], Backbone | UserError] = {}
 
@@ -91,9 +94,34 @@ class Workbench:
             self._backbones.clear()
         return _once(self._backbones, key, lambda: _build(name, weights, seed))
 
+    def native_size(self, ref: DatasetRef) -> tuple[int, int]:
+        """(height, width) of the images as they are stored."""
+        height, width = self.arrays(ref).pixels.shape[2:]
+        return height, width
+
+    def preparation(self, job: Job) -> Preparation:
+        """What is done to the stored pixels of the job's dataset before they enter its backbone."""
+        run = job.run
+        chosen = choose_normalisation(
+            run.normalisation,
+            self.dataset(job.dataset),
+            run.band_sources,
+            self.arrays(job.dataset).pixels.dtype,
+            run.backbone,
+            self.backbone(run.backbone, job.weights, run.seed).inputs.pretraining,
+        )
+        return build_preparation(chosen, run.input_size)
+
+    def network_input(self, job: Job) -> NetworkInput:
+        """What entered the network for the features of a job that this process has read already."""
+        key = feature_key(job.run)
+        found = self._features.get(key) or self._pixel_features[key]
+        assert not isinstance(found, UserError), "the job has read its features"
+        return found.network_input
+
     def costs(self, job: Job) -> Costs:
-        """What the job's backbone costs on an image of its dataset. All seeds of a backbone cost the same."""
-        *_, height, width = self.arrays(job.dataset).pixels.shape
+        """What the job's backbone costs on an image as it is fed. All seeds of a backbone cost the same."""
+        height, width = fed_size(job.run.input_size, self.native_size(job.dataset))
         key = (job.run.backbone, job.weights, len(job.run.bands), height, width)
         return _once(
             self._costs,
@@ -107,11 +135,12 @@ class Workbench:
         """(N, D) float32 features of the job's whole dataset in storage order; cached ones need no backbone."""
         key = feature_key(job.run)
         n_rows = len(self.arrays(job.dataset).samples)
-        return _once(
+        stored = _once(
             self._features,
             key,
-            lambda: cached_features(self.places.cache_dir, key, n_rows, lambda: self._extract(job)),
+            lambda: cached_features(self.places.cache_dir, key, n_rows, lambda meter: self._extract(job, meter)),
         )
+        return stored.vectors
 
     def pixel_features(self, job: Job) -> PixelFeatures:
         """The feature pyramids of the job's whole dataset in storage order; cached ones need no backbone."""
@@ -120,26 +149,27 @@ class Workbench:
         return _once(
             self._pixel_features,
             key,
-            lambda: cached_pixel_features(self.places.cache_dir, key, n_rows, lambda: self._extract_pyramid(job)),
+            lambda: cached_pixel_features(
+                self.places.cache_dir, key, n_rows, lambda meter: self._extract_pyramid(job, meter)
+            ),
         )
 
-    def _extract(self, job: Job) -> np.ndarray:
-        return pooled(self._embed(job))
+    def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
+        return pooled(self._embed(job, meter))
 
-    def _extract_pyramid(self, job: Job) -> tuple[Sequence[Level], Iterator[Features]]:
-        return self.backbone(job.run.backbone, job.weights, job.run.seed).pyramid, self._embed(job)
+    def _extract_pyramid(self, job: Job, meter: InputMeter) -> tuple[Sequence[Level], Iterator[Features]]:
+        return self.backbone(job.run.backbone, job.weights, job.run.seed).pyramid, self._embed(job, meter)
 
-    def _embed(self, job: Job) -> Iterator[Features]:
+    def _embed(self, job: Job, meter: InputMeter) -> Iterator[Features]:
         """Features of all images, batch by batch in storage order."""
         run, arrays = job.run, self.arrays(job.dataset)
-        mean, std = normalisation(self.dataset(job.dataset), run.band_sources)
         return embed_images(
             self.backbone(run.backbone, job.weights, run.seed),
             arrays,
             stored_channels(arrays, run.band_sources),
-            mean,
-            std,
+            self.preparation(job),
             self.places.device,
+            meter,
             self.progress,
         )
 

@@ -9,7 +9,7 @@ from timm.models.convnext import ConvNeXt
 
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
-from baselines.inputs import Normalisation
+from baselines.inputs import Preparation
 from harness.metrics import headline_mask_value, headline_value
 from harness.metrics.segmentation import confusion_matrices
 from harness.progress import Silent
@@ -53,9 +53,9 @@ class ToyImages:
     progress: Silent = field(default_factory=Silent)
 
     @property
-    def normalisation(self) -> Normalisation:
+    def preparation(self) -> Preparation:
         bands = self.images["train"].shape[1]
-        return Normalisation(torch.zeros(bands), torch.ones(bands))
+        return Preparation(torch.zeros(bands), torch.ones(bands))
 
     @property
     def size_px(self):
@@ -86,7 +86,7 @@ class ToyImages:
         """What a frozen backbone sees: with it and `valid_score` this is `records.Material` too."""
         with torch.inference_mode():
             pixels = torch.from_numpy(self.pixels(split, slice(None)))
-            return self.backbone()(pixels, self.normalisation).vector.numpy()
+            return self.backbone()(pixels, self.preparation).vector.numpy()
 
     def valid_score(self, scores) -> float:
         return self.score(self.targets["valid"], scores)

@@ -28,8 +28,12 @@ from harness.records import LabelKind
 _FEW = re.compile(r"([kn])=([1-9][0-9]*)")
 
 
-class TooFewSamplesError(UserError):
-    """A draw wants more samples than there are. The plan leaves such a run out and says why."""
+class NoSuchDrawError(UserError):
+    """A draw makes no sense for these samples. The plan leaves such a run out and says why."""
+
+
+class TooFewSamplesError(NoSuchDrawError):
+    """It wants more samples than there are."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,7 +92,7 @@ def draw_few(name: str, default: Partition, pool: Pool) -> Partition:
 
     Raises:
         TooFewSamplesError: fewer than n samples, or no class with k.
-        UserError: `k=` of masks, which show several classes at once.
+        NoSuchDrawError: `k=` of masks, which show several classes at once.
     """
     match = _FEW.fullmatch(name)
     if match is None:
@@ -98,7 +102,7 @@ def draw_few(name: str, default: Partition, pool: Pool) -> Partition:
         _require(number, len(pool.names), name)
         return _with_train(default, name, pool, np.arange(number))
     if pool.label_kind is LabelKind.SEGMENTATION:
-        raise UserError(f"{name}: a mask shows several classes, so images cannot be drawn class by class. Use n=")
+        raise NoSuchDrawError("k= of masks: one shows several classes, so they cannot be drawn class by class. Use n=")
     return _with_train(default, name, pool, _per_class(pool, number, name))
 
 

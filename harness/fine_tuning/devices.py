@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object, reduce
+from accelerate.utils import broadcast_object_list, gather_object, reduce
 from torch import Tensor, nn
 
 Item = TypeVar("Item")
@@ -51,3 +51,11 @@ class Devices:
     def gather(self, items: list[Item]) -> list[Item]:
         """All processes' items, in every process: first all of the first."""
         return items if self.count == 1 else list(gather_object(items))
+
+    def from_first(self, items: list[Item]) -> list[Item]:
+        """The first process's items, in every process."""
+        if self.count == 1:
+            return items
+        shared = [items]
+        broadcast_object_list(shared)
+        return shared[0]

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from torch import Tensor
 
 from harness.errors import UserError
 
-PIXELS_AT_A_TIME = {"cpu": 2**17, "cuda": 2**21}
-"""To begin with, by kind of device: 32 or 512 images of 64 px. A CPU that runs out of memory rarely says so."""
+PIXELS_AT_A_TIME = {"cpu": 2**16, "cuda": 2**21}
+"""To begin with, by kind of device: 16 or 512 images of 64 px. More would not stay in the caches of a CPU, and one that
+runs out of memory rarely says so."""
 
 
 class Portions:
@@ -22,6 +24,27 @@ class Portions:
     def of(self, n: int) -> Iterator[slice]:
         """Consecutive slices of n samples."""
         return (slice(start, min(start + self.largest, n)) for start in range(0, n, self.largest))
+
+    def add_gradients(self, optimizer: torch.optim.Optimizer, n: int, loss_of: Callable[[slice], Tensor]) -> Tensor:
+        """Gradients of the loss of n samples, from zero, portion by portion.
+
+        Args:
+            loss_of: a portion's share of the loss.
+        Returns:
+            () the loss.
+        """
+        loss = torch.zeros((), device=self.device)
+
+        def work() -> None:
+            optimizer.zero_grad()
+            loss.zero_()
+            for portion in self.of(n):
+                share = loss_of(portion)
+                share.backward()
+                loss.add_(share.detach())
+
+        self.attempt(work)
+        return loss
 
     def attempt(self, work: Callable[[], None]) -> None:
         """Do `work`, which cuts by `of`, from its beginning again with half as many if memory runs out.

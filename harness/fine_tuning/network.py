@@ -8,7 +8,7 @@ from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 
 from baselines.contract import Backbone
-from baselines.inputs import Normalisation
+from baselines.inputs import Preparation, interpolate
 from harness.fine_tuning.recipe import FineTuneSettings
 from harness.fine_tuning.unet import UNetDecoder
 from harness.records import ImageMaterial, LabelKind
@@ -27,21 +27,25 @@ class Classifier(nn.Module):
         nn.init.trunc_normal_(self.head.weight, std=HEAD_STD)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, pixels: Tensor, normalisation: Normalisation) -> Tensor:
-        return self.head(self.backbone(pixels, normalisation).vector)
+    def forward(self, pixels: Tensor, preparation: Preparation) -> Tensor:
+        return self.head(self.backbone(pixels, preparation).vector)
 
 
 class Segmenter(nn.Module):
-    """Images -> (B, K, H, W) logits: a U-Net decoder over the backbone's pyramid."""
+    """Images -> (B, K, H, W) logits: a U-Net decoder over the backbone's pyramid.
+
+    Logits of images that were resampled are brought back to the masks' size, which loss and predictions keep.
+    """
 
     def __init__(self, backbone: Backbone, n_classes: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = UNetDecoder(backbone.pyramid, n_classes)
 
-    def forward(self, pixels: Tensor, normalisation: Normalisation) -> Tensor:
+    def forward(self, pixels: Tensor, preparation: Preparation) -> Tensor:
         height, width = pixels.shape[-2:]
-        return self.head(self.backbone(pixels, normalisation).maps, (height, width))
+        logits = self.head(self.backbone(pixels, preparation).maps, preparation.size_px or (height, width))
+        return interpolate(logits.float(), (height, width))  # out of mixed precision, which not every device resamples
 
 
 def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
@@ -53,7 +57,7 @@ def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
             return Segmenter(backbone, material.n_classes)
         with torch.inference_mode():
             pixels = torch.from_numpy(material.pixels("train", slice(0, 1)))
-            width = backbone(pixels, material.normalisation).vector.shape[1]
+            width = backbone(pixels, material.preparation).vector.shape[1]
         return Classifier(backbone, width, material.n_classes)
 
 

@@ -1,4 +1,4 @@
-"""The settings of fine-tuning, and what follows from them alone: how many updates there are, at what rate, when judged.
+"""The settings of training, and what follows from them alone: how many updates there are, at what rate, when judged.
 
 Training is measured in updates. One update sees the effective batch, `batch_size` images, however many fit into memory
 at a time and however many devices share them.
@@ -9,25 +9,33 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class FineTuneSettings:
-    """The documented defaults; `docs/protocols.md` gives their sources."""
+class Schedule:
+    """How any network is trained by AdamW: how long, at what rate, and when it is looked at."""
 
     version: int = 1
-    trials: int = 0
-    """Trials that choose `rate`, `weight_decay`, `drop_path` and `layer_decay` on valid; 0: they are as given here."""
     epochs: int = 50
     min_updates: int = 300
     """Made even if fewer fill the epochs: a partition of twenty images has one update an epoch."""
     batch_size: int = 64
     """Images per update; all of train if there are fewer."""
     rate: float = 1e-3
-    """Peak learning rate, of the head; the layers below it get less by `layer_decay`."""
+    """Peak learning rate, of the head."""
     final_rate: float = 1e-6
     warmup: float = 0.1
     """Share of the updates in which the rate rises linearly from 0."""
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.05
     """Of matrices and kernels; biases, norms and other vectors have none."""
+    evaluations: int = 20
+    """How often valid is looked at, evenly spread over the updates, if it chooses among them; else only at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneSettings(Schedule):
+    """The documented defaults; `docs/protocols.md` gives their sources."""
+
+    trials: int = 0
+    """Trials that choose `rate`, `weight_decay`, `drop_path` and `layer_decay` on valid; 0: they are as given here."""
     backbone_decays: bool = True
     """Whether the weight decay holds for the backbone too."""
     layer_decay: float = 0.9
@@ -42,8 +50,6 @@ class FineTuneSettings:
     """Share of samples of which a rectangle is erased, that is made no data."""
     head_first: float = 0.0
     """Share of the updates that train the head alone, the backbone frozen."""
-    evaluations: int = 20
-    """How often valid is looked at, evenly spread over the updates, if it chooses among them; else only at the end."""
 
 
 MASK_DEFAULTS = FineTuneSettings(batch_size=16, smoothing=0.0, erasing=0.0, head_first=0.1)
@@ -80,23 +86,23 @@ PUBLISHED_MASKS = FineTuneSettings(
 decoder's rate and without weight decay, which is what the published code does whatever its options say."""
 
 
-def effective_batch(n_train: int, settings: FineTuneSettings) -> int:
+def effective_batch(n_train: int, settings: Schedule) -> int:
     """Images per update."""
     return min(settings.batch_size, n_train)
 
 
-def count_updates(n_train: int, settings: FineTuneSettings) -> int:
+def count_updates(n_train: int, settings: Schedule) -> int:
     """Updates in all. What does not fill the last batch of an epoch comes first in the next."""
     return max(settings.epochs * (n_train // effective_batch(n_train, settings)), settings.min_updates)
 
 
-def evaluated_after(n_updates: int, settings: FineTuneSettings) -> list[int]:
+def evaluated_after(n_updates: int, settings: Schedule) -> list[int]:
     """Numbers of updates after which valid is looked at, the last always among them."""
     count = min(settings.evaluations, n_updates)
     return [round((i + 1) * n_updates / count) for i in range(count)]
 
 
-def learning_rate(update: int, n_updates: int, settings: FineTuneSettings) -> float:
+def learning_rate(update: int, n_updates: int, settings: Schedule) -> float:
     """Of the update with this number, from 0: linear to the peak, then along half a cosine to the final rate.
 
     Source: Loshchilov and Hutter, 2017 (arXiv:1608.03983), eq. 5.

@@ -1,5 +1,6 @@
 """The training loop. A caller takes networks from it as they are judged, and stops when it likes."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,6 +28,25 @@ class DivergedError(UserError):
     """The loss is no number any more. A trial of tuning that meets it is lost, not the tuning."""
 
 
+def draw_batches(n: int, size: int, generator: torch.Generator) -> Iterator[np.ndarray]:
+    """(size,) int64 rows of n, batch after batch: shuffled epochs without a gap between them. Ends never."""
+    rows = np.empty(0, np.int64)
+    while True:
+        while len(rows) < size:
+            rows = np.concatenate([rows, torch.randperm(n, generator=generator).numpy()])
+        yield rows[:size]
+        rows = rows[size:]
+
+
+def check_loss(loss: float, update: int, n_updates: int, rate: float) -> None:
+    """Refuse a loss that is no number: nothing can be learned from it any more."""
+    if not np.isfinite(loss):
+        raise DivergedError(
+            f"the loss is {loss} after {update} of {n_updates} updates at a rate of up to {rate:.2g}. Look for broken "
+            "weights; fine_tune can also choose a lower rate, by --trials 16"
+        )
+
+
 class Training:
     """One network in training, on train alone.
 
@@ -42,10 +62,11 @@ class Training:
         self.network: Classifier | Segmenter = build_network(material, seed).to(devices.device)
         self.drop_paths = insert_drop_paths(self.network.backbone, settings.drop_path)
         self.optimizer = torch.optim.AdamW(parameter_groups(self.network, settings), betas=settings.betas, fused=True)
-        self.portions = Portions(devices.device, int(np.prod(material.size_px)))
+        pixels_per_image = math.prod(material.preparation.size_px or material.size_px)
+        self.portions = Portions(devices.device, pixels_per_image)
         self.generator = torch.Generator().manual_seed(seed)
         self.n_updates = count_updates(len(self.labels), settings)
-        self._normalisation = material.normalisation.to(devices.device)
+        self._preparation = material.preparation.to(devices.device)
 
     def run(self) -> Iterator[int]:
         """Trains; yields the number of updates made whenever it is time to look at valid, and after the last.
@@ -56,11 +77,14 @@ class Training:
         """
         due = set(evaluated_after(self.n_updates, self.settings))
         n_head_first = round(self.settings.head_first * self.n_updates)
-        orders = self._orders()
+        orders = draw_batches(len(self.labels), effective_batch(len(self.labels), self.settings), self.generator)
         with self.material.progress.step("fine-tuning", self.n_updates) as step:
             for update in range(self.n_updates):
                 set_rate(self.optimizer, learning_rate(update, self.n_updates, self.settings))
-                self._update(next(orders), update, head_alone=update < n_head_first)
+                head_alone = update < n_head_first
+                if update in (0, n_head_first) or not self.network.training:  # it costs a walk through all modules
+                    self._set_training(head_alone=head_alone)
+                self._update(next(orders), update, head_alone=head_alone)
                 step.advance()
                 if update + 1 in due:
                     yield update + 1
@@ -69,43 +93,29 @@ class Training:
         """Logits of (B, C, H, W) float32 pixels, as they would be used."""
         self.network.eval()
         with torch.inference_mode(), self.devices.autocast():
-            logits = self.network(torch.from_numpy(pixels).to(self.devices.device), self._normalisation)
+            logits = self.network(torch.from_numpy(pixels).to(self.devices.device), self._preparation)
         return logits.float()
 
-    def _orders(self) -> Iterator[np.ndarray]:
-        """Rows of train, one effective batch after the other: shuffled epochs without a gap between them."""
-        size = effective_batch(len(self.labels), self.settings)
-        rows = np.empty(0, np.int64)
-        while True:
-            while len(rows) < size:
-                rows = np.concatenate([rows, torch.randperm(len(self.labels), generator=self.generator).numpy()])
-            yield rows[:size]
-            rows = rows[size:]
+    def _set_training(self, *, head_alone: bool) -> None:
+        self.network.train()
+        self.network.backbone.train(not head_alone)
+        self.network.backbone.requires_grad_(not head_alone)
 
     def _update(self, rows: np.ndarray, update: int, *, head_alone: bool) -> None:
         augmentation = draw_augmentation(len(rows), self.material.size_px, self.settings, self.generator)
         factors = draw_factors(self.drop_paths, len(rows), self.generator)
         n_terms = max(1, count_terms(self.labels[rows], self.material.label_kind))
         mine = self.devices.share(len(rows))
-        self.network.train()
-        self.network.backbone.train(not head_alone)
-        self.network.backbone.requires_grad_(not head_alone)
-        loss = torch.zeros((), device=self.devices.device)
 
-        def accumulate() -> None:
-            self.optimizer.zero_grad()
-            loss.zero_()
-            for portion in self.portions.of(len(mine)):
-                part = mine[portion]
-                set_factors(self.drop_paths, None if head_alone else factors[part].to(self.devices.device))
-                share = self._loss(rows[part], augmentation.of(part)) / n_terms
-                share.backward()
-                loss.add_(share.detach())
+        def share_of_loss(portion: slice) -> Tensor:
+            part = mine[portion]
+            set_factors(self.drop_paths, None if head_alone else factors[part].to(self.devices.device))
+            return self._loss(rows[part], augmentation.of(part)) / n_terms
 
-        self.portions.attempt(accumulate)
+        loss = self.portions.add_gradients(self.optimizer, len(mine), share_of_loss)
         set_factors(self.drop_paths, None)
         self.devices.add_gradients(self.network.parameters())
-        self._check(loss, update)
+        check_loss(self.devices.total(loss), update, self.n_updates, self.settings.rate)
         self.optimizer.step()
 
     def _loss(self, rows: np.ndarray, augmentation: Augmentation) -> Tensor:
@@ -113,15 +123,7 @@ class Training:
         augmentation.apply(pixels, labels if self.material.label_kind is LabelKind.SEGMENTATION else None)
         device = self.devices.device
         with self.devices.autocast():
-            logits = self.network(torch.from_numpy(pixels).to(device), self._normalisation)
+            logits = self.network(torch.from_numpy(pixels).to(device), self._preparation)
         return loss_sum(
             logits.float(), torch.from_numpy(labels).to(device), self.material.label_kind, self.settings.smoothing
         )
-
-    def _check(self, loss: Tensor, update: int) -> None:
-        value = self.devices.total(loss)
-        if not np.isfinite(value):
-            raise DivergedError(
-                f"the loss is {value} after {update} of {self.n_updates} updates at a rate of up to "
-                f"{self.settings.rate:.2g}. Look for broken weights, or choose the rate by --trials 16"
-            )

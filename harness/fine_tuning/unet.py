@@ -34,9 +34,9 @@ class UNetDecoder(nn.Module):
         widths = [min(width, MAX_WIDTH) for width in channels]
         self.stride = pyramid[0].stride
         self.norms = nn.ModuleList(LayerNorm2d(width) for width in channels)
-        self.bottom = _convolution(channels[-1], widths[-1])
+        self.bottom = convolution(channels[-1], widths[-1])
         self.joins = nn.ModuleList(
-            nn.Sequential(_convolution(below + skip, width), _convolution(width, width))
+            nn.Sequential(convolution(below + skip, width), convolution(width, width))
             for below, skip, width in zip(widths[1:], channels[:-1], widths[:-1], strict=True)
         )
         self.classify = nn.Conv2d(widths[0], n_classes, kernel_size=1)
@@ -56,14 +56,15 @@ class UNetDecoder(nn.Module):
         logits = self.classify(x)
         if self.stride > 1:
             logits = F.interpolate(logits, scale_factor=self.stride, mode="bilinear", align_corners=False)
-        return _fit(logits, size_px)
+        return fit(logits, size_px)
 
 
-def _convolution(channels: int, width: int) -> nn.Sequential:
+def convolution(channels: int, width: int) -> nn.Sequential:
+    """3 x 3, a norm of each pixel over channels, GELU."""
     return nn.Sequential(nn.Conv2d(channels, width, kernel_size=3, padding=1), LayerNorm2d(width), nn.GELU())
 
 
-def _fit(logits: Tensor, size_px: tuple[int, int]) -> Tensor:
+def fit(logits: Tensor, size_px: tuple[int, int]) -> Tensor:
     """Cut what lies beyond the bottom and right border; repeat the last row and column where they end before it."""
     height, width = size_px
     down, right = height - logits.shape[-2], width - logits.shape[-1]

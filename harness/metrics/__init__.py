@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from harness.errors import UserError
 from harness.metrics.average_precision import ap_macro, ap_micro, ap_per_class
-from harness.metrics.bootstrap import draw_resamples, percentile_interval
+from harness.metrics.bootstrap import once_and_resampled
 from harness.metrics.calibration import calibration_error
 from harness.metrics.counts import (
+    WeightedSplit,
     accuracy,
     balanced_accuracy,
     decide,
@@ -19,6 +19,7 @@ from harness.metrics.counts import (
     f1_per_class,
     recall_per_class,
 )
+from harness.metrics.scored import ClassScore, Scored, score_classes, score_split
 from harness.metrics.segmentation import (
     iou_per_class,
     miou,
@@ -32,8 +33,8 @@ from harness.records import LabelKind
 METRICS_VERSION = 2
 """Raised when a definition here changes a value."""
 
-Weighted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(targets, scores, weights (B, n)) -> (B,) values of B resamples, or (B, K) if per class; NaN: undefined."""
+Weighted = Callable[[WeightedSplit], np.ndarray]
+"""Values in B resamples, (B,) or (B, K) if per class; NaN: undefined."""
 
 MaskWeighted = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(confusions (n, K, K), weights (B, n)) -> the same."""
@@ -45,12 +46,16 @@ class Metric:
 
     name: str
     label_kinds: frozenset[LabelKind]
-    resampled: Weighted
+    function: Weighted
     cheap: bool
-    """Resampling costs one matrix product, so it always gets an interval; others only as the headline."""
+    """It is of counts, which all such metrics share, so it always gets an interval; others only as the headline."""
     higher_is_better: bool = True
     lower: float = 0.0
     upper: float = 1.0
+
+    def resampled(self, targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(B,) values for (B, n) weights; NaN: undefined."""
+        return self.function(WeightedSplit(targets, scores, weights))
 
     def value(self, targets: np.ndarray, scores: np.ndarray) -> float | None:
         """None: undefined on this split."""
@@ -69,39 +74,19 @@ class MaskMetric:
     upper: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scored:
-    """A metric's value on a split with its 95 % bootstrap interval over samples."""
-
-    metric: str
-    value: float | None
-    """None: undefined on this split."""
-    ci_low: float | None
-    """None: undefined, or nobody computed it."""
-    ci_high: float | None
-
-
-class ClassScore(NamedTuple):
-    """A metric of one class on a split."""
-
-    metric: str
-    class_index: int
-    value: float | None
-
-
 _SINGLE = frozenset({LabelKind.SINGLE_LABEL})
 _BOTH = frozenset({LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL})
 
 METRICS: dict[str, Metric] = {
     # Not for multi-label: the fraction of samples with every label right says more about K than about the features.
-    "accuracy": Metric(name="accuracy", label_kinds=_SINGLE, resampled=accuracy, cheap=True),
-    "balanced_accuracy": Metric(name="balanced_accuracy", label_kinds=_SINGLE, resampled=balanced_accuracy, cheap=True),
-    "f1_macro": Metric(name="f1_macro", label_kinds=_BOTH, resampled=f1_macro, cheap=True),
-    "f1_micro": Metric(name="f1_micro", label_kinds=_BOTH, resampled=f1_micro, cheap=True),
-    "ap_macro": Metric(name="ap_macro", label_kinds=_BOTH, resampled=ap_macro, cheap=False),
-    "ap_micro": Metric(name="ap_micro", label_kinds=_BOTH, resampled=ap_micro, cheap=False),
+    "accuracy": Metric(name="accuracy", label_kinds=_SINGLE, function=accuracy, cheap=True),
+    "balanced_accuracy": Metric(name="balanced_accuracy", label_kinds=_SINGLE, function=balanced_accuracy, cheap=True),
+    "f1_macro": Metric(name="f1_macro", label_kinds=_BOTH, function=f1_macro, cheap=True),
+    "f1_micro": Metric(name="f1_micro", label_kinds=_BOTH, function=f1_micro, cheap=True),
+    "ap_macro": Metric(name="ap_macro", label_kinds=_BOTH, function=ap_macro, cheap=False),
+    "ap_micro": Metric(name="ap_micro", label_kinds=_BOTH, function=ap_micro, cheap=False),
     "calibration_error": Metric(
-        name="calibration_error", label_kinds=_BOTH, resampled=calibration_error, cheap=False, higher_is_better=False
+        name="calibration_error", label_kinds=_BOTH, function=calibration_error, cheap=False, higher_is_better=False
     ),
 }
 
@@ -150,27 +135,19 @@ def evaluate(label_kind: LabelKind, headline: str, targets: np.ndarray, scores: 
             f"{headline!r} is not a metric of {label_kind} labels; there are: {', '.join(names) or 'none'}."
         )
     _check(label_kind, targets, scores)
-    resamples = draw_resamples(len(targets), seed) if len(targets) > 1 else None
-    result = []
-    for metric in metrics:
-        value = metric.value(targets, scores)
-        interval = None
-        if value is not None and resamples is not None and (metric.cheap or metric.name == headline):
-            interval = percentile_interval(metric.resampled(targets, scores, resamples))
-        low, high = interval or (None, None)
-        result.append(Scored(metric=metric.name, value=value, ci_low=low, ci_high=high))
-    return result
+    once = WeightedSplit(targets, scores, np.ones((1, len(targets))))
+    resampled = WeightedSplit(targets, scores, once_and_resampled(len(targets), seed))
+    return [
+        score_split(metric.name, metric.function(resampled if metric.cheap or metric.name == headline else once))
+        for metric in metrics
+    ]
 
 
 def per_class(label_kind: LabelKind, targets: np.ndarray, scores: np.ndarray) -> list[ClassScore]:
     """F1, average precision and recall (for single labels the accuracy within a class) of every class."""
     _check(label_kind, targets, scores)
-    once = np.ones((1, len(targets)))
-    return [
-        ClassScore(name, index, None if np.isnan(value) else float(value))
-        for name, function in CLASS_METRICS.items()
-        for index, value in enumerate(function(targets, scores, once)[0])
-    ]
+    once = WeightedSplit(targets, scores, np.ones((1, len(targets))))
+    return [score for name, function in CLASS_METRICS.items() for score in score_classes(name, function(once)[0])]
 
 
 def headline_mask_value(metric: str, confusions: np.ndarray) -> float | None:
@@ -191,25 +168,17 @@ def evaluate_masks(headline: str, confusions: np.ndarray, seed: int) -> list[Sco
     """
     if headline not in MASK_METRICS:
         raise UserError(f"{headline!r} is not a metric of masks; there are: {', '.join(MASK_METRICS)}.")
-    n = len(confusions)
-    resamples = draw_resamples(n, seed) if n > 1 else np.empty((0, n))
-    weights = np.vstack([np.ones((1, n)), resamples])
-    result = []
-    for metric in MASK_METRICS.values():
-        value, *drawn = metric.resampled(confusions, weights)
-        low, high = (None if np.isnan(value) else percentile_interval(np.array(drawn))) or (None, None)
-        value = None if np.isnan(value) else float(value)
-        result.append(Scored(metric=metric.name, value=value, ci_low=low, ci_high=high))
-    return result
+    weights = once_and_resampled(len(confusions), seed)
+    return [score_split(metric.name, metric.resampled(confusions, weights)) for metric in MASK_METRICS.values()]
 
 
 def per_class_masks(confusions: np.ndarray) -> list[ClassScore]:
     """IoU, F1 and recall of every class, from the (n, K, K) confusion matrices of all images."""
     once = np.ones((1, len(confusions)))
     return [
-        ClassScore(name, index, None if np.isnan(value) else float(value))
+        score
         for name, function in MASK_CLASS_METRICS.items()
-        for index, value in enumerate(function(confusions, once)[0])
+        for score in score_classes(name, function(confusions, once)[0])
     ]
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from harness.metrics.counts import one_hot
+from harness.metrics.counts import WeightedSplit, one_hot
 
 N_BINS = 15
 
 
-def calibration_error(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def calibration_error(split: WeightedSplit) -> np.ndarray:
     """Expected calibration error: how far, on average, confidence is from the fraction that is right.
 
     For single labels the confidence is the likeliest class's score, right if it is the label; for multi-label every
@@ -18,6 +18,7 @@ def calibration_error(targets: np.ndarray, scores: np.ndarray, weights: np.ndarr
     Source: Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015; Nguyen and O'Connor,
     "Posterior calibration and exploratory analysis for NLP models", 2015 (equal mass).
     """
+    targets, scores, weights = split.targets, split.scores, split.weights
     if targets.ndim == 1:
         likeliest = scores.argmax(axis=1)
         confidence = scores[np.arange(len(scores)), likeliest][:, None]

@@ -1,12 +1,17 @@
-"""Metrics of decisions, from counts: accuracy, F1 and recall.
+"""Predictions of a split and how they are weighed; metrics of decisions, all from the same counts.
 
-Every function takes `weights` (B, n), how often each sample counts in each of B resamples, and returns one value a
-resample; NaN is undefined. The value on the split itself is the resample in which every sample counts once.
+A metric has one value a resample; NaN is undefined. The value on the split itself is the resample in which every sample
+counts once.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+
+MOST_EXACT = 2**24
+"""float32 holds every whole number up to this."""
 
 
 class Counts(NamedTuple):
@@ -18,25 +23,36 @@ class Counts(NamedTuple):
     predicted: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class WeightedSplit:
+    """What a metric is of: a split's predictions, in B resamples at once."""
+
+    targets: np.ndarray
+    """(n,) class indices, or (n, K) zeros and ones."""
+    scores: np.ndarray
+    """(n, K)."""
+    weights: np.ndarray
+    """(B, n): how often each sample counts."""
+
+    @cached_property
+    def counts(self) -> Counts:
+        """By one matrix product, in float32 as long as it is exact."""
+        n_classes = self.scores.shape[1]
+        true = one_hot(self.targets, n_classes)
+        predicted = one_hot(decide(self.scores, multi_label=self.targets.ndim == 2), n_classes)
+        exact = np.float32 if len(true) < MOST_EXACT else np.float64
+        totals = self.weights.astype(exact, copy=False) @ np.hstack([true & predicted, true, predicted]).astype(exact)
+        return Counts(*np.split(totals.astype(np.float64), 3, axis=1))
+
+
 def decide(scores: np.ndarray, multi_label: bool) -> np.ndarray:
     """(n, K) probabilities -> (n,) int64 likeliest classes, the first of equals; multi-label: (n, K) uint8, >= 0.5."""
     return (scores >= 0.5).astype(np.uint8) if multi_label else scores.argmax(axis=1)
 
 
 def one_hot(targets: np.ndarray, n_classes: int) -> np.ndarray:
-    """(n,) class indices or (n, K) zeros and ones -> (n, K) float64."""
-    if targets.ndim == 2:
-        return targets.astype(np.float64)
-    return (targets[:, None] == np.arange(n_classes)).astype(np.float64)
-
-
-def count(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> Counts:
-    """Counts of every resample by one matrix product."""
-    n_classes = scores.shape[1]
-    true = one_hot(targets, n_classes)
-    predicted = one_hot(decide(scores, multi_label=targets.ndim == 2), n_classes)
-    totals = weights @ np.hstack([true * predicted, true, predicted])
-    return Counts(*np.split(totals, 3, axis=1))
+    """(n,) class indices or (n, K) zeros and ones -> (n, K) bool."""
+    return targets.astype(bool) if targets.ndim == 2 else targets[:, None] == np.arange(n_classes)
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -50,35 +66,31 @@ def mean_of_defined(values: np.ndarray) -> np.ndarray:
     return ratio(np.where(defined, values, 0.0).sum(axis=1), defined.sum(axis=1).astype(np.float64))
 
 
-def accuracy(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def accuracy(split: WeightedSplit) -> np.ndarray:
     """Fraction of samples whose class is predicted."""
-    counts = count(targets, scores, weights)
-    return ratio(counts.both.sum(axis=1), counts.target.sum(axis=1))
+    return ratio(split.counts.both.sum(axis=1), split.counts.target.sum(axis=1))
 
 
-def f1_per_class(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def f1_per_class(split: WeightedSplit) -> np.ndarray:
     """(B, K): 2 TP / (2 TP + FP + FN); undefined for a class that neither occurs nor is predicted."""
-    counts = count(targets, scores, weights)
-    return ratio(2 * counts.both, counts.target + counts.predicted)
+    return ratio(2 * split.counts.both, split.counts.target + split.counts.predicted)
 
 
-def f1_macro(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def f1_macro(split: WeightedSplit) -> np.ndarray:
     """Mean F1 of the classes that occur or are predicted: scikit-learn's with `zero_division=nan`."""
-    return mean_of_defined(f1_per_class(targets, scores, weights))
+    return mean_of_defined(f1_per_class(split))
 
 
-def f1_micro(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def f1_micro(split: WeightedSplit) -> np.ndarray:
     """F1 of all decisions pooled over classes. For single labels that is the accuracy."""
-    counts = count(targets, scores, weights)
-    return ratio(2 * counts.both.sum(axis=1), (counts.target + counts.predicted).sum(axis=1))
+    return ratio(2 * split.counts.both.sum(axis=1), (split.counts.target + split.counts.predicted).sum(axis=1))
 
 
-def balanced_accuracy(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def balanced_accuracy(split: WeightedSplit) -> np.ndarray:
     """Mean recall of the classes that occur, for single labels: accuracy if all classes were equally frequent."""
-    return mean_of_defined(recall_per_class(targets, scores, weights))
+    return mean_of_defined(recall_per_class(split))
 
 
-def recall_per_class(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def recall_per_class(split: WeightedSplit) -> np.ndarray:
     """(B, K): TP / (TP + FN), for single labels the accuracy within a class; undefined for a class without targets."""
-    counts = count(targets, scores, weights)
-    return ratio(counts.both, counts.target)
+    return ratio(split.counts.both, split.counts.target)

@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.fine_tuning import recipe
-from harness.protocols import few_shot, few_shot_ridge, fine_tune, knn, linear_probe, linear_probe_masks
+from harness.protocols import (
+    conv_probe,
+    few_shot,
+    few_shot_area,
+    few_shot_ridge,
+    fine_tune,
+    knn,
+    linear_probe,
+    linear_probe_masks,
+)
 from harness.protocols.linear_probe_sgd import LinearProbeSgdSettings, linear_probe_sgd
 from harness.records import LabelKind, Outcome, Range, Selection
 
@@ -35,6 +44,8 @@ class ProtocolEntry:
     few_labels: bool = False
     """Runs on draws of few labels, `--shots` and `--budgets`, instead of `--partitions`."""
     trains_backbone: bool = False
+    predicts_areas: bool = False
+    """Predicts which fraction of an image each class covers instead of its mask; gets an `AreaMaterial`."""
     search: Search | None = None
     """None: there is nothing to tune by trials."""
 
@@ -45,10 +56,13 @@ class ProtocolEntry:
     def selection(self, asked: Selection) -> Selection | None:
         """How a run chooses: as asked, or not at all, so that asking it nothing in two ways makes one run.
 
-        None: it must choose and cannot in the way asked.
+        One that only ever chooses inside train does so: it costs no label. None: it must choose and cannot in the way
+        asked.
         """
         if asked in self.selections:
             return asked
+        if self.selections == {Selection.CV}:
+            return Selection.CV
         return Selection.NONE if Selection.NONE in self.selections else None
 
 
@@ -113,6 +127,7 @@ MASK_PROTOCOLS: dict[str, ProtocolEntry] = {
         _MASKS,
         selections=frozenset({Selection.VALID, Selection.CV}),
     ),
+    "conv_probe": ProtocolEntry(conv_probe.ConvProbeSettings(), conv_probe.conv_probe, _MASKS, _VALID_OR_LAST),
     "fine_tune": ProtocolEntry(
         recipe.MASK_DEFAULTS,
         fine_tune.fine_tune,
@@ -125,8 +140,25 @@ MASK_PROTOCOLS: dict[str, ProtocolEntry] = {
     "fine_tune_published": ProtocolEntry(
         recipe.PUBLISHED_MASKS, fine_tune.fine_tune, _MASKS, _NOTHING, trains_backbone=True
     ),
+    # Leave-one-out has a closed form here: there is no reason to look at valid.
+    "few_shot_area": ProtocolEntry(
+        few_shot_area.AreaSettings(),
+        few_shot_area.few_shot_area,
+        _MASKS,
+        selections=frozenset({Selection.CV}),
+        few_labels=True,
+        predicts_areas=True,
+    ),
 }
-"""What a name of `PROTOCOLS` means where labels are masks; one that is absent takes no masks."""
+"""What a name means where labels are masks; one that is absent takes no masks."""
+
+PROTOCOL_NAMES = tuple({**PROTOCOLS, **MASK_PROTOCOLS})
+"""In the order shown. A name that is in one table only takes only that table's kinds of labels."""
+
+
+def runs_on_few_labels(name: str) -> bool:
+    """Whether a protocol runs on draws of few labels instead of partitions, whatever the kind of labels."""
+    return any(table[name].few_labels for table in (PROTOCOLS, MASK_PROTOCOLS) if name in table)
 
 
 def find_protocol(name: str, label_kind: LabelKind) -> ProtocolEntry | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import UserError
-from harness.protocols.eigenbasis import build_eigenbasis
+from harness.protocols.ridge_path import RidgePath
 from harness.protocols.select_cv import choose_by_cv
 from harness.protocols.standardise import StandardisedFeatures, standardise_features
 from harness.records import LabelKind, Material, Outcome, Selection
@@ -20,7 +20,7 @@ class RidgeSettings:
     weight and 1e-2 hardly shrinks one; 28 penalties are a factor 2.2 apart.
     """
 
-    version: int = 1
+    version: int = 2
     n_penalties: int = 28
     strongest: float = 1e7
     weakest: float = 1e-2
@@ -39,13 +39,11 @@ def few_shot_ridge(material: Material, settings: RidgeSettings, seed: int) -> Ou
     single = material.label_kind is LabelKind.SINGLE_LABEL
     targets = np.eye(material.n_classes)[labels] if single else labels.astype(np.float64)
     penalties = np.geomspace(settings.strongest, settings.weakest, settings.n_penalties).tolist()
-    penalty = _choose_penalty(material, features, targets, penalties)
-    queries = np.concatenate([features.valid, features.test])
-    (values,) = ridge_path(features.train, targets, [penalty], queries)
-    valid, test = np.split(_probabilities(values, single), [len(features.valid)])
+    path = RidgePath(features.train, targets)
+    penalty = _choose_penalty(material, features, targets, path, penalties)
     return Outcome(
-        valid_scores=valid,
-        test_scores=test,
+        valid_scores=_probabilities(path.predict(features.valid, penalty), single),
+        test_scores=_probabilities(path.predict(features.test, penalty), single),
         ran_with={
             "penalty": penalty,
             "penalty_at_edge": penalty in (penalties[0], penalties[-1]),
@@ -56,39 +54,23 @@ def few_shot_ridge(material: Material, settings: RidgeSettings, seed: int) -> Ou
     )
 
 
-def ridge_path(
-    features: np.ndarray, targets: np.ndarray, penalties: list[float], queries: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Predictions (q, K) for queries (q, D) of ridge regressions from (n, D) to (n, K), one per penalty.
-
-    The intercept is free of penalty, as in scikit-learn's Ridge. In the features' principal axes the solution is a
-    division, so all penalties share one decomposition.
-    """
-    basis = build_eigenbasis(features)
-    mean = targets.mean(axis=0)
-    along = basis.coordinates.T @ (targets - mean)  # (R, K)
-    eigenvalues = np.square(basis.coordinates).sum(axis=0)
-    coordinates = (queries - basis.centre) @ basis.axes
-    for penalty in penalties:
-        yield mean + coordinates @ (along / (eigenvalues + penalty)[:, None])
-
-
 def _choose_penalty(
-    material: Material, features: StandardisedFeatures, targets: np.ndarray, penalties: list[float]
+    material: Material, features: StandardisedFeatures, targets: np.ndarray, path: RidgePath, penalties: list[float]
 ) -> float:
     single = material.label_kind is LabelKind.SINGLE_LABEL
 
-    def predict(rows: np.ndarray, queries: np.ndarray) -> Iterator[np.ndarray]:
-        for values in ridge_path(features.train[rows], targets[rows], penalties, queries):
+    def predict(fitted: RidgePath, queries: np.ndarray) -> Iterator[np.ndarray]:
+        for values in fitted.predict_all(queries, penalties):
             yield _probabilities(values, single)
 
     default = float(max(1, features.train.shape[1] - features.n_constant))
     if material.selection is Selection.NONE:
         return default
     if material.selection is Selection.CV:
-        choice = choose_by_cv(material, lambda rows, held: predict(rows, features.train[held]))
+        train = features.train
+        choice = choose_by_cv(material, lambda rows, held: predict(RidgePath(train[rows], targets[rows]), train[held]))
         return penalties[choice.candidate] if choice else default
-    scores = [material.valid_score(tried) for tried in predict(np.arange(len(targets)), features.valid)]
+    scores = [material.valid_score(tried) for tried in predict(path, features.valid)]
     best = int(np.argmax(scores))
     if scores[best] == -np.inf:
         raise UserError(

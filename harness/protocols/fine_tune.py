@@ -4,16 +4,14 @@ The network is judged on valid at even intervals and the best is kept, as is cus
 (`--select none`) the last is, as published. Nothing here sees a label of test.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
-from torch import Tensor
 
 from harness.errors import UserError
+from harness.fine_tuning.choose import train_and_choose
 from harness.fine_tuning.devices import Devices
-from harness.fine_tuning.network import snapshot
-from harness.fine_tuning.predict import predict_split
+from harness.fine_tuning.predict import measure_input, predict_split
 from harness.fine_tuning.recipe import FineTuneSettings, effective_batch
 from harness.fine_tuning.train import Training
 from harness.records import IGNORED, ImageMaterial, LabelKind, Outcome, Selection
@@ -31,7 +29,13 @@ def fine_tune(material: ImageMaterial, settings: FineTuneSettings, seed: int) ->
     """
     _check_labels(material)
     training = Training(material, settings, seed, Devices(material.device))
-    chosen = _train_and_choose(training)
+    network_input = measure_input(training)
+    chosen = train_and_choose(
+        training,
+        predict=lambda: predict_split(training, "valid"),
+        judge=lambda predicted: material.score(material.labels("valid"), predicted),
+        choosing=material.selection is Selection.VALID,
+    )
     training.network.load_state_dict(dict(chosen.weights))
     labels = material.labels("train")
     return Outcome(
@@ -49,6 +53,7 @@ def fine_tune(material: ImageMaterial, settings: FineTuneSettings, seed: int) ->
         },
         n_labels_fit=len(labels),
         n_labels_select=material.n_images("valid") if material.selection is Selection.VALID else 0,
+        network_input=network_input,
     )
 
 
@@ -62,41 +67,6 @@ def valid_curve(material: ImageMaterial, settings: FineTuneSettings, seed: int) 
     training = Training(material, settings, seed, Devices(material.device))
     for _ in training.run():
         yield material.score(material.labels("valid"), predict_split(training, "valid"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Chosen:
-    n_updates: int
-    weights: Mapping[str, Tensor]
-    valid_scores: np.ndarray
-    """Its predictions for valid."""
-    curve: list[float | None]
-    """The headline metric on valid at each evaluation; None: undefined."""
-
-
-def _train_and_choose(training: Training) -> _Chosen:
-    material = training.material
-    choosing = material.selection is Selection.VALID
-    best: _Chosen | None = None
-    best_score = -np.inf
-    curve: list[float | None] = []
-    for n_updates in training.run():
-        last = n_updates == training.n_updates
-        if not choosing and not last:
-            continue
-        predicted = predict_split(training, "valid")
-        score = material.score(material.labels("valid"), predicted) if choosing else np.inf
-        if choosing:
-            curve.append(round(score, 6) if np.isfinite(score) else None)
-        if score > best_score:
-            best_score = score
-            best = _Chosen(n_updates=n_updates, weights=snapshot(training.network), valid_scores=predicted, curve=curve)
-    if best is None:
-        raise UserError(
-            "the headline metric is undefined on the valid split (no labelled pixel, or no positive label?), so "
-            "fine_tune cannot choose by it. Pass --select none, which keeps the last network"
-        )
-    return best
 
 
 def _check_labels(material: ImageMaterial) -> None:

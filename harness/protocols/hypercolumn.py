@@ -11,26 +11,30 @@ resampled afterwards: prediction never builds hypercolumns of whole images.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 
-def hypercolumns(maps: Sequence[np.ndarray], strides: Sequence[int], y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def hypercolumns(
+    maps: Sequence[np.ndarray],
+    strides: Sequence[int],
+    y: np.ndarray,
+    x: np.ndarray,
+    zoom: tuple[float, float] = (1.0, 1.0),
+) -> np.ndarray:
     """Features of single pixels.
 
     Args:
         maps: per level (h_i, w_i, D_i), of one image.
-        y, x: (p,) int64 rows and columns of pixels.
+        y, x: (p,) int64 rows and columns of pixels of the mask.
+        zoom: (down, across) pixels that a cell's stride counts per pixel of the mask.
     Returns:
         (p, sum D_i) float32.
     """
     columns = []
     for level, stride in zip(maps, strides, strict=True):
-        top, bottom, down = _neighbours(y, stride, level.shape[0])
-        left, right, across = _neighbours(x, stride, level.shape[1])
+        top, bottom, down = _neighbours(y, stride / zoom[0], level.shape[0])
+        left, right, across = _neighbours(x, stride / zoom[1], level.shape[1])
         column = ((1 - down) * (1 - across))[:, None] * level[top, left].astype(np.float32)
-        if stride > 1:  # else each pixel has its own cell
+        if down.any() or across.any():  # else each pixel has its own cell
             column += ((1 - down) * across)[:, None] * level[top, right].astype(np.float32)
             column += (down * (1 - across))[:, None] * level[bottom, left].astype(np.float32)
             column += (down * across)[:, None] * level[bottom, right].astype(np.float32)
@@ -44,6 +48,7 @@ def pixel_logits(
     coefficients: Sequence[np.ndarray],
     intercepts: np.ndarray,
     size_px: tuple[int, int],
+    zoom: tuple[float, float] = (1.0, 1.0),
 ) -> np.ndarray:
     """A linear map of every pixel's hypercolumn, level by level.
 
@@ -51,31 +56,37 @@ def pixel_logits(
         maps: per level (h_i, w_i, D_i), of one image.
         coefficients: per level (K, D_i) float32.
         intercepts: (K,) float32.
+        size_px: (H, W) of the mask.
+        zoom: as for `hypercolumns`.
     Returns:
         (K, H, W) float32.
     """
-    total = torch.from_numpy(intercepts)[:, None, None].repeat(1, *size_px)
+    total = np.repeat(intercepts, size_px[0] * size_px[1]).reshape(-1, *size_px)
     for level, stride, weights in zip(maps, strides, coefficients, strict=True):
         height, width, channels = level.shape
         product = weights @ level.reshape(-1, channels).astype(np.float32).T  # (K, h * w)
-        total += _resample(torch.from_numpy(product.reshape(-1, height, width)), stride, size_px)
-    return total.numpy()
+        total += _resample(product.reshape(-1, height, width), (stride / zoom[0], stride / zoom[1]), size_px)
+    return total
 
 
-def _neighbours(pixels: np.ndarray, stride: int, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _neighbours(pixels: np.ndarray, stride: float, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Along one axis: the two cells around each of (p,) pixels, and the float32 weight of the second."""
     at = np.clip((pixels + 0.5) / stride - 0.5, 0, cells - 1)
     first = np.floor(at).astype(np.int64)
     return first, np.minimum(first + 1, cells - 1), (at - first).astype(np.float32)
 
 
-def _resample(level: Tensor, stride: int, size_px: tuple[int, int]) -> Tensor:
+def _resample(level: np.ndarray, stride: tuple[float, float], size_px: tuple[int, int]) -> np.ndarray:
     """(K, h, w) cells -> (K, H, W) pixels: padding is cut off, a border no cell covers repeats the last one."""
-    height, width = (side * stride for side in level.shape[1:])
-    pixels = level[None]
-    if stride > 1:
-        pixels = F.interpolate(pixels, size=(height, width), mode="bilinear", align_corners=False)
-    down, right = max(0, size_px[0] - height), max(0, size_px[1] - width)
-    if down or right:
-        pixels = F.pad(pixels, (0, right, 0, down), mode="replicate")
-    return pixels[0, :, : size_px[0], : size_px[1]]
+    top, bottom, down = _neighbours(np.arange(size_px[0]), stride[0], level.shape[1])
+    left, right, across = _neighbours(np.arange(size_px[1]), stride[1], level.shape[2])
+    rows = _between(level[:, top], level[:, bottom], down[:, None])  # (K, H, w)
+    return _between(rows[:, :, left], rows[:, :, right], across)
+
+
+def _between(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`first` where `share` of the second is 0, and straight on to `second` at 1."""
+    second -= first
+    second *= share
+    second += first
+    return second

@@ -16,7 +16,7 @@ from scipy.special import expit, softmax
 from harness.errors import UserError
 from harness.protocols.logistic_links import Link, Sigmoid, Softmax
 from harness.protocols.logistic_path import Fit, regularisation_path
-from harness.protocols.select_cv import choose_by_cv
+from harness.protocols.select_cv import PATIENCE, Search, choose_by_cv
 from harness.protocols.standardise import StandardisedFeatures, standardise_features
 from harness.records import LabelKind, Material, Outcome, Selection
 
@@ -31,7 +31,7 @@ class LinearProbeSettings:
     a factor 1.8 apart, well inside the width of the optimum on valid.
     """
 
-    version: int = 1
+    version: int = 2
     n_strengths: int = 40
     strongest: float = 1e-6
     weakest: float = 1e4
@@ -48,7 +48,9 @@ class _Target:
 
 
 def linear_probe(material: Material, settings: LinearProbeSettings, seed: int) -> Outcome:
-    """Fits on train at every strength and keeps the best by `material.selection`, of equals the most regularised.
+    """Fits on train at ever weaker strengths and keeps the best by `material.selection`, of equals the strongest.
+
+    It ends where weaker ones only get worse (`select_cv.Search`).
 
     Without a choice, or if cross-validation cannot make one, the strength is 1 / number of features: a weight's prior
     variance for which the logit of a standardised sample has variance one. It never refits on valid.
@@ -93,22 +95,22 @@ def _choose_on_valid(
 ) -> _Chosen:
     if not len(features.valid):
         raise UserError("the valid split is empty, but linear_probe chooses its regularisation on it. Pass --select cv")
-    best: Fit | None = None
-    best_score = -np.inf
+    search, best = Search(PATIENCE), None
     products, widest_gap = 0, 0.0
     for fit in regularisation_path(features.train, target.link, strengths):
-        score = material.valid_score(target.scores(fit.logits(features.valid)))
-        if score > best_score:
-            best, best_score = fit, score
+        if search.improves(material.valid_score(target.scores(fit.logits(features.valid)))):
+            best = fit
         products, widest_gap = products + fit.products, max(widest_gap, fit.relative_gap)
-    if best is None:
+        if search.is_over:
+            break
+    if best is None or search.best is None:
         raise UserError(
             "the headline metric is undefined on the valid split (no positive label?), so linear_probe cannot choose "
             "its regularisation."
         )
     return _Chosen(
         fit=best,
-        ran_with={"valid_score": float(best_score), "hessian_products": products, "relative_gap": widest_gap},
+        ran_with={"valid_score": float(search.best.score), "hessian_products": products, "relative_gap": widest_gap},
     )
 
 

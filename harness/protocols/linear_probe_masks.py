@@ -16,9 +16,12 @@ from harness.errors import UserError
 from harness.protocols.hypercolumn import hypercolumns, pixel_logits
 from harness.protocols.pixel_classifier import PixelFit, fit_pixels
 from harness.protocols.pixel_sample import draw_pixels
+from harness.protocols.select_cv import Search
 from harness.records import Outcome, PixelMaterial, Selection, Split
 
 N_FOLDS = 5
+PATIENCE = 3
+"""Strengths worse than the best that end cross-validation: a factor of 100, as for `linear_probe`."""
 ROUNDING = 1e-6
 """A channel whose standard deviation is within this fraction of its mean shows only rounding."""
 
@@ -32,11 +35,13 @@ class LinearProbeMasksSettings:
     and near 1e-4 to 1e-3 for hundreds; the range goes a hundred times beyond on either side.
     """
 
-    version: int = 1
+    version: int = 2
     levels: tuple[int, ...] | None = None
     """Levels of the pyramid a hypercolumn is made of, 0 the finest; None: all."""
     pixels_per_image: int = 256
     max_pixels: int = 16_384
+    cv_pixels: int = 4_096
+    """Of these, those that cross-validation fits and judges on: a strength is one prior, whatever the number."""
     n_strengths: int = 10
     strongest: float = 1e-6
     weakest: float = 1e0
@@ -78,7 +83,7 @@ def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettin
         best, score = _choose_on_valid(material, train, valid, strengths)
     else:
         default = 1.0 / max(1, int(np.count_nonzero(scale)))
-        best, score = _choose_by_cv(material, train, strengths, default)
+        best, score = _choose_by_cv(material, train, strengths, default, settings.cv_pixels)
     return Outcome(
         valid_scores=_predict_masks(material, "valid", best, mean, scale, levels),
         test_scores=_predict_masks(material, "test", best, mean, scale, levels),
@@ -105,7 +110,7 @@ def _draw(
     seed: int,
 ) -> _Pixels:
     masks = material.labels(split)
-    strides = [material.strides[level] for level in levels]
+    strides, zoom = [material.strides[level] for level in levels], _zoom(material)
     sample = draw_pixels(masks, min(settings.pixels_per_image * len(masks), settings.max_pixels), seed)
     counts = [len(pixels.labels) for pixels in sample]
     if not sum(counts):
@@ -113,7 +118,7 @@ def _draw(
     features = []
     for image in np.flatnonzero(counts).tolist():
         maps = material.maps(split, image)
-        features.append(hypercolumns([maps[i] for i in levels], strides, sample[image].y, sample[image].x))
+        features.append(hypercolumns([maps[i] for i in levels], strides, sample[image].y, sample[image].x, zoom))
         if not np.isfinite(features[-1]).all():
             raise UserError(f"features of image {image} of the {split} split are not finite. Look for broken weights.")
     return _Pixels(
@@ -133,6 +138,12 @@ def _standardise(pixels: _Pixels, mean: np.ndarray, scale: np.ndarray) -> _Pixel
     return _Pixels(features=(pixels.features - mean) * scale, labels=pixels.labels, images=pixels.images)
 
 
+def _every_nth(pixels: _Pixels, at_most: int) -> _Pixels:
+    """Pixels evenly spread over all, which are in the order of their images."""
+    which = np.linspace(0, len(pixels.labels) - 1, min(at_most, len(pixels.labels))).astype(np.int64)
+    return _Pixels(features=pixels.features[which], labels=pixels.labels[which], images=pixels.images[which])
+
+
 def _choose_on_valid(
     material: PixelMaterial, train: _Pixels, valid: _Pixels, strengths: Sequence[float]
 ) -> tuple[PixelFit, float | None]:
@@ -147,19 +158,25 @@ def _choose_on_valid(
 
 
 def _choose_by_cv(
-    material: PixelMaterial, train: _Pixels, strengths: Sequence[float], default: float
+    material: PixelMaterial, train: _Pixels, strengths: Sequence[float], default: float, cv_pixels: int
 ) -> tuple[PixelFit, float | None]:
     """The fit whose strength predicts train's images best, each from those of other folds, and its score there."""
-    folds = train.images % N_FOLDS
+    some = _every_nth(train, cv_pixels)
+    folds = some.images % N_FOLDS
     parts = [(folds != fold, folds == fold) for fold in np.unique(folds)]
     strength, score = default, None
-    if len(parts) > 1 and all(len(np.unique(train.labels[fit])) > 1 for fit, _ in parts):
-        predicted = np.empty((len(strengths), len(folds)), np.uint8)
-        for rows, held in parts:
-            for i, fit in enumerate(fit_pixels(train.features[rows], train.labels[rows], strengths)):
-                predicted[i, held] = fit.predict(train.features[held])
-        scores = [material.pixel_score(train.labels, candidate) for candidate in predicted]
-        strength, score = strengths[int(np.argmax(scores))], max(scores)
+    if len(parts) > 1 and all(len(np.unique(some.labels[fit])) > 1 for fit, _ in parts):
+        paths = [fit_pixels(some.features[fit], some.labels[fit], strengths) for fit, _ in parts]
+        predicted = np.empty(len(folds), np.uint8)
+        search = Search(PATIENCE)
+        for fits in zip(*paths, strict=True):  # in step, to stop where weaker ones only get worse
+            for fit, (_, held) in zip(fits, parts, strict=True):
+                predicted[held] = fit.predict(some.features[held])
+            search.improves(material.pixel_score(some.labels, predicted))
+            if search.is_over:
+                break
+        assert search.best is not None, "there are labelled pixels, so the metrics of masks are defined"
+        strength, score = strengths[search.best.candidate], search.best.score
     path = [stronger for stronger in strengths if stronger < strength]  # each optimum starts the next
     *_, best = fit_pixels(train.features, train.labels, [*path, strength])
     return best, score
@@ -178,5 +195,11 @@ def _predict_masks(
         maps = [all_maps[level] for level in levels]
         ends = np.cumsum([level.shape[-1] for level in maps])
         parts = np.split(slopes.astype(np.float32), ends[:-1], axis=1)
-        mask[:] = fit.classes[pixel_logits(maps, strides, parts, intercepts, material.size_px).argmax(axis=0)]
+        logits = pixel_logits(maps, strides, parts, intercepts, material.size_px, _zoom(material))
+        mask[:] = fit.classes[logits.argmax(axis=0)]
     return predicted
+
+
+def _zoom(material: PixelMaterial) -> tuple[float, float]:
+    """(down, across) embedded pixels per pixel of a mask."""
+    return material.fed_px[0] / material.size_px[0], material.fed_px[1] / material.size_px[1]

@@ -13,6 +13,8 @@ import numpy as np
 from harness.records import LabelKind, Material
 
 N_FOLDS = 5
+PATIENCE = 8
+"""Candidates worse than the best that end a search; of `linear_probe`'s strengths that is a factor of 100."""
 
 NEVER = -1
 """Fold of a sample that is never held out: without it, its class would be unknown, and predicting it wrong."""
@@ -27,13 +29,44 @@ class Choice(NamedTuple):
     """Its headline metric over all held-out samples."""
 
 
+class Search:
+    """The best of candidates that come from the most to the least regularised, and when there are enough of them.
+
+    That is once `patience` candidates in all were worse than the best since it was found. Equals cost no patience, and
+    nothing does before a candidate has beaten the first: with few labels, strong regularisation predicts the classes'
+    frequencies whatever its strength, and the first steps away from that may be for the worse.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.best: Choice | None = None
+        self._patience = patience
+        self._seen = 0
+        self._worse = 0
+
+    def improves(self, score: float) -> bool:
+        """Take in the next candidate's score, minus infinity if undefined; whether it is the best so far."""
+        better = score > (self.best.score if self.best else -np.inf)
+        if better:
+            self.best, self._worse = Choice(self._seen, score), 0
+        elif self.best and self.best.candidate > 0:
+            self._worse += score < self.best.score
+        self._seen += 1
+        return better
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no sense in trying another."""
+        return self._worse >= self._patience
+
+
 def choose_by_cv(
     material: Material, predict: Callable[[np.ndarray, np.ndarray], Iterable[np.ndarray]]
 ) -> Choice | None:
     """The candidate that predicts train's own labels best, each from the others.
 
     Args:
-        predict: (rows of train to fit on, rows to predict) -> (n, K) scores of each candidate, the simplest first.
+        predict: (rows of train to fit on, rows to predict) -> (n, K) scores of each candidate, the simplest first; as
+            an iterator it does no work for candidates beyond the end of the search.
     Returns:
         None if train's labels cannot tell: no class has two samples, the rest of a fold has labels that do not vary,
         or the metric is undefined. The caller then keeps its default.
@@ -43,11 +76,13 @@ def choose_by_cv(
     parts = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds[folds >= 0])]
     if not parts or not all(np.ptp(labels[fit], axis=0).any() for fit, _ in parts):
         return None
-    by_fold = [list(predict(fit, held)) for fit, held in parts]
     held_labels = labels[np.concatenate([held for _, held in parts])]
-    scores = [material.score(held_labels, np.concatenate(candidate)) for candidate in zip(*by_fold, strict=True)]
-    best = int(np.argmax(scores))
-    return None if scores[best] == -np.inf else Choice(best, scores[best])
+    search = Search(PATIENCE)
+    for predicted in zip(*(predict(fit, held) for fit, held in parts), strict=True):
+        search.improves(material.score(held_labels, np.concatenate(predicted)))
+        if search.is_over:
+            break
+    return search.best
 
 
 def deal_folds(labels: np.ndarray, label_kind: LabelKind) -> np.ndarray:

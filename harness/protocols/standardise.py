@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import UserError
-from harness.records import Material, Split
+from harness.records import AreaMaterial, Material, Split
 
 ROUNDING = 1e-6
 """A feature whose standard deviation is within this fraction of its mean shows only float32's rounding."""
@@ -21,7 +21,7 @@ class StandardisedFeatures:
     n_constant: int
 
 
-def standardise_features(material: Material) -> StandardisedFeatures:
+def standardise_features(material: Material | AreaMaterial) -> StandardisedFeatures:
     """Features minus train's mean, divided by train's standard deviation (over n, not n - 1).
 
     Raises:
@@ -36,7 +36,7 @@ def standardise_features(material: Material) -> StandardisedFeatures:
     )
 
 
-def finite_features(material: Material, split: Split) -> np.ndarray:
+def finite_features(material: Material | AreaMaterial, split: Split) -> np.ndarray:
     """(n, D) float64 features of a split as they are. UserError: one of them is not finite, or train is empty."""
     features = material.features(split)
     if split == "train" and not len(features):

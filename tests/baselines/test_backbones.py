@@ -5,7 +5,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from baselines.inputs import Normalisation
+from baselines.inputs import Preparation
 from baselines.table import BACKBONES
 from mp_mae.errors import UserError
 from official_checkpoint import write_official_checkpoint
@@ -41,7 +41,7 @@ def draw_pixels(n, channels, height=64, width=64):
 
 
 def statistics(channels):
-    return Normalisation(torch.linspace(1000, 1500, channels), torch.linspace(300, 900, channels))
+    return Preparation(torch.linspace(1000, 1500, channels), torch.linspace(300, 900, channels))
 
 
 @torch.inference_mode()
@@ -170,7 +170,7 @@ def test_random_init_leaves_the_global_generator_alone():
 def test_image_statistics_by_hand():
     backbone = BACKBONES["image_statistics"].build(None, 0)
     pixels = torch.arange(101, dtype=torch.float32).reshape(1, 1, 1, 101)
-    vector = backbone(pixels, Normalisation(torch.zeros(1), torch.ones(1))).vector[0]
+    vector = backbone(pixels, Preparation(torch.zeros(1), torch.ones(1))).vector[0]
     expected = torch.tensor([50.0, 29.1548, 2.0, 10.0, 25.0, 50.0, 75.0, 90.0, 98.0])
     torch.testing.assert_close(vector, expected, atol=1e-3, rtol=0)
 
@@ -179,7 +179,7 @@ def test_image_statistics_of_blocks_by_hand():
     backbone = BACKBONES["image_statistics"].build(None, 0)
     pixels = torch.zeros(1, 1, 4, 5)
     pixels[..., 4] = torch.tensor([1.0, 1.0, 3.0, 3.0])  # padded to a block by repeating it
-    pixel, small, large = backbone(pixels, Normalisation(torch.zeros(1), torch.ones(1))).maps
+    pixel, small, large = backbone(pixels, Preparation(torch.zeros(1), torch.ones(1))).maps
     assert torch.equal(pixel, pixels)
     torch.testing.assert_close(small, torch.tensor([[[[0.0, 2.0]], [[0.0, 1.0]]]]))
     assert large.shape == (1, 2, 1, 1)

@@ -25,7 +25,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from baselines.inputs import Normalisation
+from baselines.inputs import Preparation
 from harness.campaign import run_campaign
 from harness.data.dataset import normalisation
 from harness.plan import State, build_plan
@@ -148,7 +148,7 @@ def measure_straightforward(geobench, root: Path, workbench: Workbench, jobs) ->
 
 
 def norm_tensors(norm):
-    return Normalisation(*map(torch.from_numpy, norm))
+    return Preparation(*map(torch.from_numpy, norm))
 
 
 def fit_scikit_learn(workbench: Workbench, job) -> float:

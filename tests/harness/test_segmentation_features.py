@@ -31,11 +31,18 @@ def draw_batches(seed=0, side=8, loc=0.0, scale=1.0, n=N):
         yield Features(vector=torch.zeros(count, 1), maps=maps)
 
 
-def extract():
-    return PYRAMID, draw_batches()
+def extract(meter):
+    return PYRAMID, metered(draw_batches(), meter)
 
 
-def never():
+def metered(batches, meter):
+    """As if the network had been given the finest map."""
+    for batch in batches:
+        meter.add(batch.maps[0])
+        yield batch
+
+
+def never(meter):
     raise AssertionError("extracted again")
 
 
@@ -84,7 +91,7 @@ def test_too_little_room_is_told_before_the_work_with_the_size(tmp_path, monkeyp
             yield batch
 
     with pytest.raises(UserError, match=r"features of pixels take 0\.0 GB \(0\.0 MB an image\).*--cache-dir"):
-        cached_pixel_features(tmp_path, "key", N, lambda: (PYRAMID, counted()))
+        cached_pixel_features(tmp_path, "key", N, lambda meter: (PYRAMID, counted()))
     assert len(seen) == 1
     assert list((tmp_path / "pixel_features").iterdir()) == []
 
@@ -112,7 +119,7 @@ def test_maps_that_are_not_finite_are_refused(tmp_path):
             yield batch
 
     with pytest.raises(UserError, match="feature map at stride 4"):
-        cached_pixel_features(tmp_path, "key", N, lambda: (PYRAMID, broken()))
+        cached_pixel_features(tmp_path, "key", N, lambda meter: (PYRAMID, broken()))
 
 
 class Stored:
@@ -120,7 +127,7 @@ class Stored:
 
     n_classes = 3
     strides = (1, 4)
-    size_px = (16, 16)
+    size_px = fed_px = (16, 16)
     selection = Selection.VALID
 
     def __init__(self, maps, labels):
@@ -150,7 +157,7 @@ def test_half_precision_changes_hardly_a_prediction(tmp_path, loc, scale):
     coarse = single[1].repeat(4, axis=1).repeat(4, axis=2)[..., :3]
     noise = np.random.default_rng(0).gumbel(size=single[0].shape)
     labels = ((single[0] + coarse - 2 * loc) / scale + noise).argmax(axis=-1).astype(np.uint8)
-    half = cached_pixel_features(tmp_path, "key", 8, lambda: (PYRAMID, iter(batches))).maps
+    half = cached_pixel_features(tmp_path, "key", 8, lambda meter: (PYRAMID, metered(batches, meter))).maps
     settings = LinearProbeMasksSettings(n_strengths=4)
     one, two = (linear_probe_masks(Stored(maps, labels), settings, 0).test_scores for maps in (single, half))
     assert np.mean(one == labels) > 0.5

@@ -20,7 +20,12 @@ SHARED = Path(__file__).parents[3] / "shared" / "published"
 def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     board = open_leaderboard(tmp_path_factory.mktemp("published") / "board.duckdb")
     run = run_of(
-        "mp_mae_published", "m-eurosat", "default", 0, protocol="linear_probe_sgd_8", suite="geobench-classification-v1.0"
+        "mp_mae_published",
+        "m-eurosat",
+        "default",
+        0,
+        protocol="linear_probe_sgd_8",
+        suite="geobench-classification-v1.0",
     )
     board.commit(RunRecord(run=run, metrics=[metric(0.75, (0.72, 0.78))]))
     assert import_published(board) > 0

@@ -9,8 +9,9 @@ from toy_material import multi_label, single_label
 
 from harness.protocols import PROTOCOLS
 from harness.protocols.few_shot import NearestMeanSettings, few_shot, few_shot_nearest_mean
-from harness.protocols.few_shot_ridge import RidgeSettings, few_shot_ridge, ridge_path
+from harness.protocols.few_shot_ridge import RidgeSettings, few_shot_ridge
 from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
+from harness.protocols.ridge_path import RidgePath
 from harness.records import Selection
 
 FEW = [name for name, entry in PROTOCOLS.items() if entry.few_labels]
@@ -127,8 +128,11 @@ def test_ridge_path_equals_scikit_learns(n):
     features, queries = rng.standard_normal((n, 20)) * 3 + 1, rng.standard_normal((9, 20))
     targets = np.eye(3)[rng.integers(0, 3, n)]
     penalties = [1e5, 1e2, 1e-2]
-    for penalty, values in zip(penalties, ridge_path(features, targets, penalties, queries), strict=True):
-        assert values == pytest.approx(Ridge(alpha=penalty).fit(features, targets).predict(queries), abs=1e-7)
+    path = RidgePath(features, targets)
+    for penalty, values in zip(penalties, path.predict_all(queries, penalties), strict=True):
+        expected = Ridge(alpha=penalty).fit(features, targets).predict(queries)
+        assert values == pytest.approx(expected, abs=1e-7)
+        assert path.predict(queries, penalty) == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize("build", [single_label, multi_label])

@@ -9,7 +9,7 @@ from toy_material import multi_label, single_label
 from harness.protocols import PROTOCOLS
 from harness.protocols.knn import KnnSettings, knn
 from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
-from harness.protocols.select_cv import N_FOLDS, NEVER, choose_by_cv, deal_folds
+from harness.protocols.select_cv import N_FOLDS, NEVER, PATIENCE, Search, choose_by_cv, deal_folds
 from harness.records import LabelKind, Selection
 
 FROZEN = {name: entry for name, entry in PROTOCOLS.items() if not entry.trains_backbone}
@@ -170,3 +170,43 @@ def test_the_strength_chosen_by_cross_validation_is_refitted_on_all_of_train():
     assert outcome.test_scores == pytest.approx(expected.test_scores, abs=1e-4)
     grid = np.geomspace(SETTINGS.strongest, SETTINGS.weakest, SETTINGS.n_strengths)
     assert np.isclose(grid, strength).any()
+
+
+def test_the_search_ends_where_candidates_only_get_worse():
+    material = single_label(n_train=30)
+    right = np.eye(3)[material.targets["train"]]
+    worked = []
+
+    def predict(rows, held):
+        for candidate in range(100):
+            worked.append(candidate)
+            yield right[held] if candidate == 4 else np.roll(right[held], 1, axis=1)
+
+    assert choose_by_cv(material, predict) == (4, 1.0)
+    assert max(worked) == 4 + PATIENCE
+
+
+def tried(scores, patience=2):
+    """The best candidate, and how many were tried."""
+    search, count = Search(patience), 0
+    for score in scores:
+        count += 1
+        search.improves(score)
+        if search.is_over:
+            break
+    return search.best.candidate, count
+
+
+def test_equal_candidates_and_those_after_the_first_cost_no_patience():
+    assert tried([0.1] * 20 + [0.7, 0.3, 0.3, 0.9]) == (20, 23)
+    assert tried([0.5, 0.4, 0.3, 0.2, 0.8]) == (4, 5), "nothing has beaten the first"
+    assert tried([0.1, 0.7, 0.7, 0.7, 0.6, 0.7, 0.9]) == (6, 7), "one was worse"
+    assert tried([0.1, 0.7, 0.6, 0.7, 0.6, 0.9]) == (1, 5), "two were"
+
+
+def test_candidates_that_were_never_defined_do_not_end_the_search():
+    material = single_label(n_train=30)
+    right = np.eye(3)[material.targets["train"]]
+    material.score = lambda labels, scores: -np.inf if scores[0, 0] == 9 else 0.5
+    candidates = [9 * np.ones((30, 3))] * (PATIENCE + 5) + [right]
+    assert choose_by_cv(material, lambda rows, held: (scores[held] for scores in candidates)) == (PATIENCE + 5, 0.5)

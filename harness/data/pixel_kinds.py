@@ -1,0 +1,53 @@
+"""What the stored values of a dataset mean, as far as its own description tells: never guessed from magnitudes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from baselines.inputs import PixelKind
+from harness.data.bands import canonical_name
+from harness.data.dataset import GeoBenchDataset
+from harness.data.suites import ENTRIES
+from harness.errors import UserError
+
+
+class UnknownPixelsError(UserError):
+    """Nothing tells what the values mean, so statistics of other images cannot be known to fit."""
+
+
+def find_pixel_kind(dataset: GeoBenchDataset, sources: Sequence[str | None], dtype: np.dtype) -> PixelKind:
+    """What the bands that feed a backbone hold.
+
+    Sentinel-2 with B10 is L1C, for L2A drops that band; without it, but with B1 and B9, it is L2A. `SpectralBand`s
+    stored as 8-bit numbers are photographs.
+
+    Args:
+        sources: `BandPlan.sources`.
+        dtype: of the stored pixels.
+    Raises:
+        UnknownPixelsError: it is none of these, or cannot be told.
+    """
+    classes = {band.name: band.kind for band in dataset.bands}
+    kinds = sorted({classes[source] for source in sources if source is not None})
+    if kinds == ["Sentinel2"]:
+        stored = {canonical_name(band) for band in dataset.bands}
+        if "B10" in stored:
+            return PixelKind.SENTINEL2_L1C
+        if {"B1", "B9"} <= stored:
+            return PixelKind.SENTINEL2_L2A
+        raise UnknownPixelsError(
+            f"{dataset.name} stores neither B10, as L1C does, nor B1 and B9, as L2A does: nothing tells which "
+            "statistics of Sentinel-2 fit"
+        )
+    if kinds == ["SpectralBand"] and dtype == np.uint8:
+        return PixelKind.PHOTOGRAPH
+    raise UnknownPixelsError(f"{dataset.name} stores {' and '.join(kinds) or 'no band that feeds it'} as {dtype}")
+
+
+def unit_divisors(dataset: GeoBenchDataset, sources: Sequence[str | None]) -> list[float]:
+    """By what statistics in the unit of a `PixelKind` are divided to be in that of the stored pixels, per source."""
+    entry = ENTRIES.get(dataset.name)
+    classes = {band.name: band.kind for band in dataset.bands}
+    if entry is None:
+        return [1.0] * len(sources)
+    return [1.0 if source is None else entry.stats_divisor.get(classes[source], 1.0) for source in sources]

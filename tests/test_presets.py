@@ -1,0 +1,94 @@
+"""`run --preset`: the published table's grid is complete, fed and trained as published."""
+
+import csv
+import json
+from importlib import resources
+
+import pytest
+
+from command_line import harness
+from geobench_files import write_dataset
+from harness.presets import PRESETS
+from harness.protocols import PROTOCOL_NAMES
+from leaderboards.published import published_records
+
+CLASSIFICATION = ("m-bigearthnet", "m-so2sat", "m-eurosat")
+TABLE = PRESETS["mmearth-table"]
+
+
+def cells():
+    """(dataset, protocol, partition) of the preset's grid."""
+    return {
+        (d, q, p) for block in TABLE.blocks for d in block.datasets for q in block.protocols for p in block.partitions
+    }
+
+
+def published():
+    """The same of every number that MMEarth published."""
+    runs = [record.run for record in published_records() if record.run.provenance["file"] == "mmearth_eccv2024.csv"]
+    return {(run.dataset, run.protocol, run.partition) for run in runs}
+
+
+def test_the_grid_is_that_of_the_published_numbers():
+    assert cells() == published()
+    text = resources.files("leaderboards").joinpath("published", "mmearth_eccv2024.csv").read_text(encoding="utf-8")
+    lines = list(csv.DictReader(text.splitlines()))
+    assert len(lines) == 3 * len(cells()) == 48, "three backbones each"
+
+
+def test_its_protocols_exist():
+    assert {protocol for _, protocol, _ in cells()} <= set(PROTOCOL_NAMES)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three datasets by the names of the table, far smaller; each with the partitions that it is run on."""
+    for name in CLASSIFICATION:
+        directory = write_dataset(tmp_path / "data", name, n_samples=40)
+        for partition in ("0.01x", "0.05x", "0.50x", "1.00x"):
+            text = (directory / "default_partition.json").read_text()
+            (directory / f"{partition}_train_partition.json").write_text(text)
+    return tmp_path / "data"
+
+
+def test_the_plan_has_every_cell_of_the_datasets_that_are_named(root, tmp_path):
+    done = harness(
+        "run", "--preset", "mmearth-table", "--backbone", "random_init_demo", "--datasets", ",".join(CLASSIFICATION),
+        "--geobench-dir", root, "--cache-dir", tmp_path / "cache", "--dry-run", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("fine_tune_published") == 2
+    assert done.stdout.count("linear_probe_sgd_32") == 6
+    assert done.stdout.count("linear_probe_sgd_8") == 4
+    assert done.stdout.count("linear_probe_sgd ") == 2
+
+
+def test_a_block_of_the_table_runs_as_published(root, tmp_path):
+    done = harness(
+        "run", "--preset", "mmearth-table", "--backbone", "random_init_demo", "--datasets", "m-eurosat",
+        "--geobench-dir", root, "--cache-dir", tmp_path / "cache", "--missing-bands", "zero", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    query = "SELECT partition, protocol, selection, configuration FROM runs ORDER BY ALL"
+    rows = json.loads(harness("sql", query, "--format", "json", cwd=tmp_path).stdout)
+    assert [row["partition"] for row in rows] == ["0.01x_train", "0.05x_train", "0.50x_train", "1.00x_train"]
+    for row in rows:
+        configuration = json.loads(row["configuration"])
+        assert (row["protocol"], row["selection"]) == ("linear_probe_sgd_8", "none")
+        assert (configuration["normalisation"], configuration["input_size"]) == ("dataset", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--preset", "mmearth"], "Did you mean mmearth-table?"),
+        (["--preset", "mmearth-table", "--protocols", "knn"], "leave out --protocols and --partitions"),
+        (["--preset", "mmearth-table", "--datasets", "m-forestnet"], "unknown dataset of --preset mmearth-table"),
+        (["--preset", "mmearth-table"], "unknown dataset 'm-cashew-plant'"),
+        ([], "--backbone NAME"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_line(root, tmp_path, arguments, said):
+    done = harness("run", *arguments, "--geobench-dir", root, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
