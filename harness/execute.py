@@ -4,6 +4,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from time import perf_counter
 
+from threadpoolctl import threadpool_limits
+
 from harness.data.partitions import Partition
 from harness.identity import configuration
 from harness.materials import build_material, read_areas, read_labels
@@ -14,6 +16,10 @@ from harness.score_rows import Targets, area_rows, label_rows, mask_rows
 from harness.tuning import Tuned, tune_protocol
 from harness.workbench import Workbench
 from leaderboards.schema import RunRecord, RunRow
+
+SMALL = 4_000
+"""Train samples up to which a protocol's matrix products are too small to share: NumPy's threads would mostly wait for
+each other, on a machine that does anything else up to twenty times as long as one of them computes."""
 
 
 def execute(job: Job, workbench: Workbench) -> RunRecord:
@@ -28,8 +34,9 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     protocol = find_protocol(run.protocol, spec.label_kind)
     assert protocol is not None, "the plan skips what a protocol does not take"
     material = build_material(job, partition, workbench, protocol)
-    tuned = tune_protocol(protocol, material, job, workbench)
-    outcome = protocol.function(material, tuned.settings, run.seed)
+    with threadpool_limits(limits=1 if len(partition.train) <= SMALL else None, user_api="blas"):
+        tuned = tune_protocol(protocol, material, job, workbench)
+        outcome = protocol.function(material, tuned.settings, run.seed)
     # Only now, with the predictions made, are the labels of the test split read: once per run.
     read = read_areas if protocol.predicts_areas else read_labels
     targets: Targets = {"valid": material.labels("valid"), "test": read(job, partition.test, workbench)}

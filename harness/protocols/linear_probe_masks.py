@@ -31,8 +31,8 @@ class LinearProbeMasksSettings:
     """What pixels are drawn and which strengths (scikit-learn's C) tried.
 
     Pixels of one image are much alike, so a few hundred of each say nearly all; with more than 64 images fewer are
-    drawn of each. For hypercolumns of 600 features, clean or noisy, the best strength lies near 1e-3 for three images
-    and near 1e-4 to 1e-3 for hundreds; the range goes a hundred times beyond on either side.
+    drawn of each. The best strength lies between 1e-4, for hypercolumns of 600 features, and beyond 100 for a dozen raw
+    bands of which every digit counts.
     """
 
     version: int = 2
@@ -42,9 +42,9 @@ class LinearProbeMasksSettings:
     max_pixels: int = 16_384
     cv_pixels: int = 4_096
     """Of these, those that cross-validation fits and judges on: a strength is one prior, whatever the number."""
-    n_strengths: int = 10
+    n_strengths: int = 16
     strongest: float = 1e-6
-    weakest: float = 1e0
+    weakest: float = 1e4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +60,11 @@ class _Pixels:
 
 
 def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettings, seed: int) -> Outcome:
-    """Fits on train at every strength and keeps the best by `material.selection`, of equals the most regularised.
+    """Fits on train at ever weaker strengths and keeps the best by `material.selection`, of equals the strongest.
 
-    If cross-validation cannot choose (one image, or folds of one class), the strength is 1 / number of features, as for
-    `linear_probe`. `seed` draws the pixels. A class that is not among train's pixels is never predicted.
+    It ends where weaker ones only get worse (`select_cv.Search`). If cross-validation cannot choose (one image, or
+    folds of one class), the strength is 1 / number of features, as for `linear_probe`. `seed` draws the pixels. A class
+    that is not among train's pixels is never predicted.
 
     Raises:
         UserError: features that are not finite, no labelled pixel in train or valid, or only one class in train.
@@ -148,13 +149,14 @@ def _choose_on_valid(
     material: PixelMaterial, train: _Pixels, valid: _Pixels, strengths: Sequence[float]
 ) -> tuple[PixelFit, float | None]:
     """The best fit and its score on valid's pixels."""
-    best, best_score = None, -np.inf
+    search, best = Search(PATIENCE), None
     for fit in fit_pixels(train.features, train.labels, strengths):
-        score = material.pixel_score(valid.labels, fit.predict(valid.features))
-        if score > best_score:
-            best, best_score = fit, score
-    assert best is not None, "there is a labelled pixel, so the metrics of masks are defined"
-    return best, best_score
+        if search.improves(material.pixel_score(valid.labels, fit.predict(valid.features))):
+            best = fit
+        if search.is_over:
+            break
+    assert best, "there are labelled pixels, so the metrics of masks are defined"
+    return best, search.best.score if search.best else None
 
 
 def _choose_by_cv(
