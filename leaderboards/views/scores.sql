@@ -24,9 +24,7 @@ SELECT
     runs.selection,
     runs.train_draw,
     runs.setup,
-    CASE WHEN regexp_matches(runs.partition, '^k=\d+$') THEN 'shots'
-        WHEN regexp_matches(runs.partition, '^n=\d+$') THEN 'images'
-        ELSE 'partition' END AS axis,
+    CASE left(runs.partition, 2) WHEN 'k=' THEN 'shots' WHEN 'n=' THEN 'images' ELSE 'partition' END AS axis,
     runs.partition,
     runs.seed,
     runs.n_labels_fit + runs.n_labels_select AS n_labels,

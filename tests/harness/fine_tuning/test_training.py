@@ -9,7 +9,7 @@ import torch
 from harness.errors import UserError
 from harness.fine_tuning.devices import Devices
 from harness.fine_tuning.losses import count_terms, loss_sum
-from harness.fine_tuning.memory import Portions
+from harness.fine_tuning.memory import PIXELS_AT_A_TIME, Portions
 from harness.fine_tuning.network import parameter_groups
 from harness.fine_tuning.predict import predict_split
 from harness.fine_tuning.recipe import FineTuneSettings
@@ -94,7 +94,7 @@ def test_prediction_halves_too_when_memory_runs_out():
 
 
 def test_one_image_that_does_not_fit_is_said_in_one_line():
-    portions = Portions(torch.device("cpu"), 2**16)
+    portions = Portions(torch.device("cpu"), PIXELS_AT_A_TIME["cpu"] // 2)
     tried = []
 
     def work():
