@@ -13,8 +13,8 @@ from harness.executors.local import execute_safely
 from harness.fine_tuning.devices import Devices
 from harness.plan import Line, State, build_plan, mark_done
 from harness.progress import Progress
-from harness.protocols import find_protocol
-from harness.records import Failure, Job, LabelKind, Places
+from harness.protocols import trains_backbone
+from harness.records import Failure, Job, Places
 from harness.settings import RunRequest
 from harness.workbench import Workbench
 from leaderboards.schema import RunRecord
@@ -50,8 +50,8 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     lines = _plan(request, workbench, convert=True)
     jobs = _jobs(line for line in lines if line.state is State.NEW)
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
-        jobs.sort(key=lambda job: not _trains_backbone(job))
-    devices.from_first([job.run_id for job in jobs if _trains_backbone(job)])
+        jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))
+    devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])
     failed: dict[str, Failure] = {}
     with progress.step("runs", len(jobs)) as step, leaderboard.session() as session:
         for result in EXECUTORS["local"](jobs, workbench):
@@ -78,11 +78,6 @@ def help_campaign(request: RunRequest, devices: Devices, progress: Progress) -> 
 
 def _jobs(lines: Iterable[Line]) -> list[Job]:
     return [line.job for line in lines if line.job]
-
-
-def _trains_backbone(job: Job) -> bool:
-    entries = (find_protocol(job.run.protocol, kind) for kind in LabelKind)
-    return any(entry and entry.trains_backbone for entry in entries)
 
 
 def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:

@@ -161,6 +161,11 @@ def runs_on_few_labels(name: str) -> bool:
     return any(table[name].few_labels for table in (PROTOCOLS, MASK_PROTOCOLS) if name in table)
 
 
+def trains_backbone(name: str) -> bool:
+    """Whether a protocol trains the backbone itself, whatever the kind of labels."""
+    return any(table[name].trains_backbone for table in (PROTOCOLS, MASK_PROTOCOLS) if name in table)
+
+
 def find_protocol(name: str, label_kind: LabelKind) -> ProtocolEntry | None:
     """What a protocol does with a kind of labels; None if it does not take them."""
     entry = (MASK_PROTOCOLS if label_kind is LabelKind.SEGMENTATION else PROTOCOLS).get(name)

@@ -18,7 +18,7 @@ from geobench_files import RED, SUITE, band, write_partition, write_sample, writ
 from harness.data.demo.build import ensure_demo_suite
 from harness.data.demo.tasks import TASKS
 from harness.progress import Silent
-from harness.protocols import PROTOCOL_NAMES, PROTOCOLS, find_protocol
+from harness.protocols import PROTOCOL_NAMES, PROTOCOLS, find_protocol, trains_backbone
 from harness.protocols.linear_probe_sgd import LinearProbeSgdSettings
 from harness.records import LabelKind
 from tiny_pretrained import ENTRY
@@ -94,7 +94,7 @@ def cases():
     """Hundreds of updates of a network take a while, so what trains one meets the simulated pixels less often."""
     for protocol in PROTOCOL_NAMES:
         wanted = samples_per_update(protocol)
-        trains = any(entry and entry.trains_backbone for entry in (find_protocol(protocol, kind) for kind in LabelKind))
+        trains = trains_backbone(protocol)
         real, partition = (REAL, "default") if wanted == 1 else (WINDOWS, "0.02x_train" if wanted <= 32 else "default")
         yield pytest.param(protocol, real, partition, id=f"{protocol}-real")
         if wanted <= SIZES["demo-climate"]["train"]:  # the whole suite's 1,000 are too few for the largest, too
