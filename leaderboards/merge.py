@@ -7,6 +7,7 @@ import duckdb
 
 from leaderboards.connection import first_line, start_engine
 from leaderboards.errors import UserError
+from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.sources import TABLE_NAMES, open_source
 from leaderboards.store import Leaderboard
 from leaderboards.writer import Writer
@@ -61,10 +62,16 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
 
 
 def _require_headlines(engine: duckdb.DuckDBPyConnection, theirs: str, source: Path) -> None:
-    on_test = f"(FROM {theirs}.metrics WHERE split = 'test')"
-    lacking = engine.execute(f"SELECT run_id FROM {theirs}.runs ANTI JOIN {on_test} USING (run_id, metric)").fetchone()
+    """No constraint can say that the headline in `runs` is the one in `metrics`."""
+    same = " AND ".join(f"m.{name} IS NOT DISTINCT FROM r.{name}" for name in ("run_id", "metric", *SCORE_COLUMNS))
+    lacking = engine.execute(
+        f"SELECT run_id FROM {theirs}.runs AS r ANTI JOIN {theirs}.metrics AS m ON m.split = 'test' AND {same}"
+    ).fetchone()
     if lacking is not None:
-        raise UserError(f"{source}: run {lacking[0]} has no row for its headline metric on test. Export it again.")
+        raise UserError(
+            f"{source}: run {lacking[0]} has no row for its headline metric on test, or one of another value. "
+            "Export it again."
+        )
 
 
 _MUST_AGREE = ("suite", "dataset", "backbone", "protocol", "partition", "seed", "metric", "source")

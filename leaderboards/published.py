@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pandas
 
-from leaderboards.rows import DERIVED
+from leaderboards.rows import DERIVED, run_values
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import Leaderboard
 
@@ -61,11 +61,7 @@ def import_published(leaderboard: Leaderboard) -> int:
 
 def _insert(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord]) -> None:
     """All records by two statements: one by one, thousands of them take the better part of a minute."""
-    documents = ("configuration", "provenance")
-    runs = [
-        vars(record.run) | {name: json.dumps(dict(getattr(record.run, name))) for name in documents}
-        for record in records
-    ]
+    runs = [run_values(record) for record in records]
     metrics = [vars(row) | {"run_id": record.run.run_id} for record in records for row in record.metrics]
     for table, rows, columns in (("runs", runs, f"*, {DERIVED}"), ("metrics", metrics, "*")):
         connection.register("new_rows", pandas.DataFrame(rows, dtype=object))

@@ -12,14 +12,16 @@ import duckdb
 from leaderboards.schema import TABLES, RunRecord, RunRow, TableOf
 
 _RUN_COLUMNS = [field.name for field in fields(RunRow)]
+SCORE_COLUMNS = ("value", "ci_low", "ci_high")
+"""Columns of `runs` that repeat its headline metric on test."""
 DERIVED = (
     "weights_of(weights_sha256, provenance) AS weights, "
     "setup_of(dataset_fingerprint, protocol_version, configuration) AS setup"
 )
-"""The columns of `runs` that follow from its others, for statements that fill it."""
+"""Columns of `runs` that follow from its others, for statements that fill it."""
 _INSERT_RUN = (
     f"INSERT INTO runs BY NAME SELECT *, {DERIVED} "
-    f"FROM (SELECT {', '.join(f'${name} AS {name}' for name in _RUN_COLUMNS)})"
+    f"FROM (SELECT {', '.join(f'${name} AS {name}' for name in (*_RUN_COLUMNS, *SCORE_COLUMNS))})"
 )
 
 
@@ -29,20 +31,22 @@ def insert_record(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> N
     Raises:
         duckdb.ConstraintException: a row breaks a rule of `schema.sql`, or the run is there already.
     """
-    _insert_run(connection, record.run)
+    connection.execute(_INSERT_RUN, run_values(record))
     for table in TABLES:
         rows = getattr(record, table.attribute)
         if rows:
             _insert_rows(connection, table, record.run.run_id, rows)
 
 
-def _insert_run(connection: duckdb.DuckDBPyConnection, run: RunRow) -> None:
-    values = {name: getattr(run, name) for name in _RUN_COLUMNS}
+def run_values(record: RunRecord) -> dict[str, Any]:
+    """The columns of `runs` as DuckDB takes them, but for those in `DERIVED`."""
+    values = {name: getattr(record.run, name) for name in _RUN_COLUMNS}
+    values |= {name: getattr(record.headline, name) for name in SCORE_COLUMNS}
     for name in ("configuration", "provenance"):
         values[name] = json.dumps(dict(values[name]), ensure_ascii=False, allow_nan=False)
-    if run.finished_at is not None:
-        values["finished_at"] = run.finished_at.astimezone(UTC).replace(tzinfo=None)
-    connection.execute(_INSERT_RUN, values)
+    if record.run.finished_at is not None:
+        values["finished_at"] = record.run.finished_at.astimezone(UTC).replace(tzinfo=None)
+    return values
 
 
 def _insert_rows(connection: duckdb.DuckDBPyConnection, table: TableOf, run_id: str, rows: Sequence[Any]) -> None:

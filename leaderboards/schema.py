@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change to the tables. An older file is upgraded when it is opened, a newer one refused."""
 
 Source = Literal["measured", "published"]
@@ -127,11 +127,22 @@ class RunRecord:
     """Likewise."""
 
     def __post_init__(self) -> None:
-        if not any(row.split == "test" and row.metric == self.run.metric for row in self.metrics):
+        if self._headline() is None:
             raise ValueError(f"run {self.run.run_id}: no row for the headline metric {self.run.metric!r} on test")
         for rows in (self.predictions, self.mask_counts):
             if len({(row.split, row.sample) for row in rows}) < len(rows):
                 raise ValueError(f"run {self.run.run_id}: a sample is predicted twice in one split")
+
+    @property
+    def headline(self) -> MetricRow:
+        """The headline metric on test."""
+        row = self._headline()
+        assert row is not None
+        return row
+
+    def _headline(self) -> MetricRow | None:
+        wanted = ("test", self.run.metric)
+        return next((row for row in self.metrics if (row.split, row.metric) == wanted), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,10 @@ import duckdb
 from leaderboards.connection import attach, first_line
 from leaderboards.errors import UserError
 from leaderboards.migrate import copy_older, create_tables, read_version
+from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.schema import SCHEMA_VERSION, TABLES
 
 TABLE_NAMES = ("runs", *(table.table for table in TABLES))
-SCORE_COLUMNS = ("value", "ci_low", "ci_high")
-"""What the tables in CSV and JSON have beside the columns of `runs`: the headline metric on test."""
 
 
 def open_source(engine: duckdb.DuckDBPyConnection, path: Path, wait_seconds: float) -> str:
@@ -84,21 +83,19 @@ def _open_table(
     engine.execute("USE new")
     create_tables(engine)
     runs = [name for (name, *_) in engine.execute("DESCRIBE runs").fetchall()]
-    wanted = [*runs, *SCORE_COLUMNS]
-    if found is not None and set(found) != set(wanted):
-        odd = sorted(set(wanted) ^ set(found))
+    if found is not None and set(found) != set(runs):
+        odd = sorted(set(runs) ^ set(found))
         raise UserError(f"{path}: expected the columns that `export` writes; missing or unknown: {', '.join(odd)}.")
-    structure = json.dumps({name: ["VARCHAR"] for name in wanted})
-    columns = {name: [row[name] for row in rows] for name in wanted}
+    structure = json.dumps({name: ["VARCHAR"] for name in runs})
+    columns = {name: [row[name] for row in rows] for name in runs}
     engine.execute(
         f"CREATE TEMP TABLE given AS WITH parsed AS MATERIALIZED (SELECT from_json(?, '{structure}') AS columns) "
-        f"SELECT {', '.join(f'unnest(columns.{name}) AS {name}' for name in wanted)} FROM parsed",
+        f"SELECT {', '.join(f'unnest(columns.{name}) AS {name}' for name in runs)} FROM parsed",
         [json.dumps(columns)],
     )
     engine.execute(f"INSERT INTO runs SELECT {', '.join(runs)} FROM given")
-    engine.execute(
-        f"INSERT INTO metrics BY NAME SELECT run_id, 'test' AS split, metric, {', '.join(SCORE_COLUMNS)} FROM given"
-    )
+    scores = ", ".join(SCORE_COLUMNS)
+    engine.execute(f"INSERT INTO metrics BY NAME SELECT run_id, 'test' AS split, metric, {scores} FROM given")
     engine.execute("DROP TABLE given")
     engine.execute("USE memory")
     return "new"

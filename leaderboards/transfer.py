@@ -9,7 +9,7 @@ import duckdb
 from leaderboards.connection import CANNOT_WRITE, attach, first_line, quote, start_engine
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.query import Table, run_query, to_csv, to_json
-from leaderboards.sources import SCORE_COLUMNS, TABLE_NAMES
+from leaderboards.sources import TABLE_NAMES
 from leaderboards.store import Leaderboard
 
 
@@ -79,11 +79,7 @@ def _write_json(leaderboard: Leaderboard, file: Path) -> int:
 
 
 def _rows(leaderboard: Leaderboard) -> Table:
-    sql = (
-        f"SELECT r.*, {', '.join(f'm.{name}' for name in SCORE_COLUMNS)} FROM runs AS r JOIN metrics AS m "
-        "ON m.run_id = r.run_id AND m.metric = r.metric AND m.split = 'test' ORDER BY r.run_id"
-    )
-    return run_query(leaderboard.path, sql, leaderboard.wait_seconds)
+    return run_query(leaderboard.path, "FROM runs ORDER BY run_id", leaderboard.wait_seconds)
 
 
 _WRITERS = {ExportFormat.PARQUET: _write_parquet, ExportFormat.CSV: _write_csv, ExportFormat.JSON: _write_json}

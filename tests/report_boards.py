@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas
 
-from leaderboards.rows import DERIVED
+from leaderboards.rows import DERIVED, run_values
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import open_leaderboard
 
@@ -104,10 +103,7 @@ def run_id(*names: object) -> str:
 
 def write_board(path: Path, records: Sequence[RunRecord]) -> Path:
     """All at once: run by run, ten thousand take minutes."""
-    documents = ("configuration", "provenance")
-    runs = [vars(r.run) | {d: json.dumps(dict(getattr(r.run, d))) for d in documents} for r in records]
-    for run in runs:
-        run["finished_at"] = run["finished_at"] and run["finished_at"].replace(tzinfo=None)
+    runs = [run_values(record) for record in records]
     metrics = [vars(row) | {"run_id": r.run.run_id} for r in records for row in r.metrics]
     with open_leaderboard(path).transaction() as connection:
         for table, rows, columns in (("runs", runs, f"*, {DERIVED}"), ("metrics", metrics, "*")):

@@ -3,12 +3,17 @@
 -- It did not count parameters and operations, and stored nothing about single masks.
 INSERT INTO new.runs BY NAME
 SELECT
-    *,
+    runs.*,
+    headline.value,
+    headline.ci_low,
+    headline.ci_high,
     if(source = 'measured', 'partition', NULL) AS train_draw,
     CASE WHEN source = 'measured' THEN if(n_labels_select = 0, 'none', 'valid') END AS selection,
     weights_of(weights_sha256, provenance) AS weights,
     setup_of(dataset_fingerprint, protocol_version, configuration) AS setup
-FROM old.runs;
+FROM old.runs AS runs
+LEFT JOIN old.metrics AS headline
+    ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';
 INSERT INTO new.metrics BY NAME FROM old.metrics;
 INSERT INTO new.class_metrics BY NAME FROM old.class_metrics;
 INSERT INTO new.predictions BY NAME FROM old.predictions;

@@ -10,23 +10,21 @@
 -- Order     none; write the ORDER BY you need.
 CREATE OR REPLACE VIEW leaderboard AS
 SELECT
-    runs.suite,
-    runs.dataset,
-    runs.backbone,
-    left(runs.weights_sha256, 8) AS weights,
-    runs.protocol,
-    runs.partition,
-    runs.seed,
-    runs.n_train,
-    runs.n_labels_fit,
-    runs.n_labels_select,
-    runs.metric,
-    headline.value,
-    headline.ci_low,
-    headline.ci_high,
-    runs.source,
-    runs.run_id,
-    runs.finished_at
-FROM runs
-LEFT JOIN metrics AS headline
-    ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';
+    suite,
+    dataset,
+    backbone,
+    left(weights_sha256, 8) AS weights,
+    protocol,
+    partition,
+    seed,
+    n_train,
+    n_labels_fit,
+    n_labels_select,
+    metric,
+    value,
+    ci_low,
+    ci_high,
+    source,
+    run_id,
+    finished_at
+FROM runs;

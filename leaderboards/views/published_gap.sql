@@ -12,15 +12,14 @@
 CREATE OR REPLACE VIEW published_gap AS
 WITH published AS (
     SELECT
-        runs.suite, runs.dataset, runs.backbone, runs.protocol, runs.partition, runs.metric, metrics.value,
+        suite, dataset, backbone, protocol, partition, metric, value,
         coalesce(
-            (runs.configuration -> '$.comparable_backbones')::VARCHAR[], [runs.backbone]
+            (configuration -> '$.comparable_backbones')::VARCHAR[], [backbone]
         ) AS comparable,
-        (runs.provenance ->> '$.uncertainty')::DOUBLE AS uncertainty,
-        runs.provenance ->> '$.source' AS published_in
+        (provenance ->> '$.uncertainty')::DOUBLE AS uncertainty,
+        provenance ->> '$.source' AS published_in
     FROM runs
-    JOIN metrics ON metrics.run_id = runs.run_id AND metrics.metric = runs.metric AND metrics.split = 'test'
-    WHERE runs.source = 'published' AND metrics.value IS NOT NULL
+    WHERE source = 'published' AND value IS NOT NULL
 )
 SELECT
     ours.suite, ours.dataset, ours.protocol, ours.partition, ours.backbone, ours.weights, ours.n_labels, ours.n_seeds,

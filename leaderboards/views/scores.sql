@@ -16,29 +16,27 @@
 --           selection, train_draw: unknown, published runs only. parameters, flops_per_image: nobody counted.
 CREATE OR REPLACE VIEW scores AS
 SELECT
-    runs.suite,
-    runs.dataset,
-    runs.backbone,
-    runs.weights,
-    runs.protocol,
-    runs.selection,
-    runs.train_draw,
-    runs.setup,
-    CASE left(runs.partition, 2) WHEN 'k=' THEN 'shots' WHEN 'n=' THEN 'images' ELSE 'partition' END AS axis,
-    runs.partition,
-    runs.seed,
-    runs.n_labels_fit + runs.n_labels_select AS n_labels,
-    runs.n_labels_fit,
-    runs.n_labels_select,
-    runs.metric,
-    headline.value,
-    headline.ci_low,
-    headline.ci_high,
-    (headline.ci_high - headline.ci_low) / 3.92 AS se_test,
-    runs.parameters,
-    runs.flops_per_image,
-    runs.source,
-    runs.run_id
-FROM runs
-LEFT JOIN metrics AS headline
-    ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';
+    suite,
+    dataset,
+    backbone,
+    weights,
+    protocol,
+    selection,
+    train_draw,
+    setup,
+    CASE left(partition, 2) WHEN 'k=' THEN 'shots' WHEN 'n=' THEN 'images' ELSE 'partition' END AS axis,
+    partition,
+    seed,
+    n_labels_fit + n_labels_select AS n_labels,
+    n_labels_fit,
+    n_labels_select,
+    metric,
+    value,
+    ci_low,
+    ci_high,
+    (ci_high - ci_low) / 3.92 AS se_test,
+    parameters,
+    flops_per_image,
+    source,
+    run_id
+FROM runs;

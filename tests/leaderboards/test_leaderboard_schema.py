@@ -19,6 +19,7 @@ from leaderboard_records import (
 )
 
 from leaderboards.query import run_query
+from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.schema import TABLES, ClassRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow
 from leaderboards.store import Leaderboard, open_leaderboard
 
@@ -202,7 +203,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_rows_and_tables_have_the_same_columns(board: Leaderboard) -> None:
     added_by_the_store = {
-        RunRow: ["weights", "setup"],
+        RunRow: ["weights", "setup", *SCORE_COLUMNS],
         MetricRow: ["run_id"],
         ClassRow: ["run_id"],
         PredictionRow: ["run_id", "position"],

@@ -202,3 +202,12 @@ def test_a_run_without_its_headline_is_refused(ours: Leaderboard, theirs: Leader
         connection.execute("DELETE FROM metrics WHERE split = 'test' AND metric = 'accuracy'")
     with pytest.raises(UserError, match="no row for its headline metric"):
         merge(ours, theirs.path)
+
+
+def test_a_run_whose_metrics_tell_another_headline_is_refused(ours: Leaderboard, theirs: Leaderboard) -> None:
+    with duckdb.connect(theirs.path) as connection:
+        connection.execute("UPDATE runs SET value = 0.99, ci_low = NULL, ci_high = NULL")
+    before = run_query(ours.path, "SELECT count(*) FROM runs").rows
+    with pytest.raises(UserError, match="headline metric on test, or one of another value"):
+        merge(ours, theirs.path)
+    assert run_query(ours.path, "SELECT count(*) FROM runs").rows == before

@@ -13,6 +13,7 @@ from leaderboard_records import make_record, published_run, run_id
 import leaderboards.migrate
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.query import run_query
+from leaderboards.rows import DERIVED
 from leaderboards.schema import SCHEMA_VERSION
 from leaderboards.store import Leaderboard, open_leaderboard
 
@@ -43,10 +44,12 @@ def old(tmp_path: Path) -> Path:
 
 def _insert_run(connection: duckdb.DuckDBPyConnection, run: object) -> None:
     columns = [name for (name, *_) in connection.execute("DESCRIBE runs").fetchall()]
-    values = {name: getattr(run, name) for name in columns} | {"configuration": '{"k": 5}', "provenance": "{}"}
+    own = [name for name in columns if name not in ("weights", "setup")]
+    values = {name: getattr(run, name) for name in own} | {"configuration": '{"k": 5}', "provenance": "{}"}
     values["finished_at"] = values["finished_at"] and datetime(2026, 3, 1, 12)
-    marks = ", ".join(f"${name}" for name in columns)
-    connection.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", values)
+    derived = f", {DERIVED}" if "setup" in columns else ""
+    marks = ", ".join(f"${name} AS {name}" for name in own)
+    connection.execute(f"INSERT INTO runs BY NAME SELECT *{derived} FROM (SELECT {marks})", values)
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -61,13 +64,16 @@ def test_every_older_version_has_its_migration() -> None:
     assert scripts == {f"from_{version}.sql" for version in range(1, SCHEMA_VERSION)}
 
 
-def test_version_2_gets_the_columns_that_follow_from_its_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_later_versions_get_the_columns_that_follow_from_the_others(tmp_path: Path, version: int) -> None:
     path = tmp_path / "board.duckdb"
     record = make_record("probe", n_predictions=3)
     with duckdb.connect(path) as connection:
-        connection.execute((HERE / "schema_v2.sql").read_text(encoding="utf-8"))
-        connection.execute("INSERT INTO schema_version (version) VALUES (2)")
+        connection.execute((HERE / f"schema_v{version}.sql").read_text(encoding="utf-8"))
+        connection.execute(f"INSERT INTO schema_version (version) VALUES ({version})")
         _insert_run(connection, record.run)
+        for row in record.metrics:
+            connection.execute("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", [run_id("probe"), *vars(row).values()])
         connection.execute("INSERT INTO mask_counts VALUES (?, 'test', 0, 'a', [1], [2], [9])", [run_id("probe")])
     before = contents(path)
     new = open_leaderboard(tmp_path / "new.duckdb")
@@ -87,13 +93,16 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
         assert after[table] == before[table]
     with duckdb.connect(old, read_only=True) as connection:
         added = "train_draw, selection, parameters, flops_per_image"
-        kept = connection.execute(f"SELECT * EXCLUDE ({added}, weights, setup) FROM runs ORDER BY ALL").fetchall()
+        derived = "value, ci_low, ci_high, weights, setup"
+        kept = connection.execute(f"SELECT * EXCLUDE ({added}, {derived}) FROM runs ORDER BY ALL").fetchall()
         assert kept == before["runs"]
         assert connection.execute(f"SELECT run_id, {added} FROM runs ORDER BY n_labels_select").fetchall() == [
             (run_id("knn"), "partition", "none", None, None),
             (run_id("probe"), "partition", "valid", None, None),
             (run_id("published"), None, None, None, None),
         ]
+        headlines = connection.execute("SELECT DISTINCT value, ci_low, ci_high FROM runs").fetchall()
+        assert headlines == [(0.1 + 0.2, None, None)]
 
 
 def test_the_file_as_it_was_is_kept_beside_it(old: Path) -> None:

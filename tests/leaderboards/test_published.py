@@ -48,9 +48,9 @@ def test_the_numbers_are_those_of_the_files(board: Leaderboard) -> None:
     sql = """SELECT suite, value FROM leaderboard WHERE backbone = 'mp_mae' AND dataset = 'm-so2sat'
              AND protocol = 'fine_tune_published'"""
     assert run_query(board.path, sql).rows == [("geobench-classification-v1.0", 0.54)]
-    sql = """SELECT value, ci_low, ci_high FROM leaderboard JOIN runs USING (run_id)
-             WHERE runs.backbone = 'tgeo_croma_large' AND runs.dataset = 'm-eurosat'
-             AND runs.protocol = 'torchgeo_linear' AND configuration->>'bands' = 'all'
+    sql = """SELECT value, ci_low, ci_high FROM runs
+             WHERE backbone = 'tgeo_croma_large' AND dataset = 'm-eurosat'
+             AND protocol = 'torchgeo_linear' AND configuration->>'bands' = 'all'
              AND configuration->>'normalisation' = 'bandspec_zscore'"""
     assert run_query(board.path, sql).rows == [(0.915, 0.898, 0.93303)]
 

@@ -133,13 +133,10 @@ def test_the_interval_covers_the_truth() -> None:
                 SELECT
                     run_id, suite, dataset, seed, 'b' AS backbone, 'p' AS protocol, '{{}}' AS configuration,
                     '{{}}' AS provenance, 'default' AS partition, 'accuracy' AS metric, 'published' AS source,
-                    NULL AS weights_sha256, NULL AS dataset_fingerprint, NULL AS protocol_version
+                    NULL AS weights_sha256, NULL AS dataset_fingerprint, NULL AS protocol_version,
+                    value, value - 0.0392 AS ci_low, value + 0.0392 AS ci_high
                 FROM numbered
             );
-            INSERT INTO metrics BY NAME SELECT
-                run_id, 'test' AS split, 'accuracy' AS metric, value, value - 0.0392 AS ci_low,
-                value + 0.0392 AS ci_high
-            FROM numbered;
         """)
         create_views(connection)
         rows = connection.execute("""

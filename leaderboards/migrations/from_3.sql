@@ -1,0 +1,10 @@
+-- Version 3 kept a run's headline score among its metrics alone.
+INSERT INTO new.runs BY NAME
+SELECT runs.*, headline.value, headline.ci_low, headline.ci_high
+FROM old.runs AS runs
+LEFT JOIN old.metrics AS headline
+    ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';
+INSERT INTO new.metrics BY NAME FROM old.metrics;
+INSERT INTO new.class_metrics BY NAME FROM old.class_metrics;
+INSERT INTO new.predictions BY NAME FROM old.predictions;
+INSERT INTO new.mask_counts BY NAME FROM old.mask_counts;
