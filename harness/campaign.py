@@ -52,9 +52,10 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
         jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))
     devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])
+    executor = EXECUTORS["processes" if request.workers > 1 and devices.count == 1 else "local"]
     failed: dict[str, Failure] = {}
     with progress.step("runs", len(jobs)) as step, leaderboard.session() as session:
-        for result in EXECUTORS["local"](jobs, workbench):
+        for result in executor(jobs, workbench):
             failure = _commit(session, result.outcome)
             if failure is not None:
                 failed[result.job.run_id] = failure
@@ -97,7 +98,7 @@ def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[L
 
 
 def _places(request: RunRequest) -> Places:
-    return Places(cache_dir=request.cache_dir, device=request.device)
+    return Places(cache_dir=request.cache_dir, device=request.device, workers=request.workers)
 
 
 def _with_failure(line: Line, failed: dict[str, Failure]) -> Line:

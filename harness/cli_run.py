@@ -1,5 +1,6 @@
 """The verb that evaluates: `run`."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from harness.cli_run_options import (
     Shots,
     Trials,
     Weights,
+    Workers,
 )
 from harness.data.bands import MissingBands
 from harness.errors import UserError
@@ -125,6 +127,7 @@ def run(
     db: Db = DEFAULT_DB,
     cache_dir: CacheDir = DEFAULT_CACHE,
     device: Device = "auto",
+    workers: Workers = None,
     dry_run: DryRun = False,
     debug: Debug = False,
 ) -> None:
@@ -166,9 +169,15 @@ def run(
             db=db,
             cache_dir=cache_dir,
             device=device,
+            workers=workers or default_workers(),
         )
         code = _work(request, dry_run, debug)
     raise typer.Exit(code)
+
+
+def default_workers() -> int:
+    """The cores this process may use, at most 8."""
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def _work(request: "RunRequest", dry_run: bool, debug: bool) -> int:

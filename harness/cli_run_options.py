@@ -47,6 +47,12 @@ Select = Annotated[
     ),
 ]
 Trials = Annotated[int, Option(help="Tune fine_tune by so many trials on valid (GEO-Bench: 16). 0: its defaults.")]
+Workers = Annotated[
+    int | None,
+    Option(
+        min=1, help="Processes that do short runs side by side, 0.5 GB each. Default: one for each core, at most 8."
+    ),
+]
 Shots = Annotated[str, Option(metavar="K,...", help="Few-shot protocols: labels per class, by the seed; not of masks.")]
 Budgets = Annotated[str, Option(metavar="N,...", help="Few-shot protocols: labelled images in all, drawn by the seed.")]
 Missing = Annotated[

@@ -37,15 +37,15 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     with threadpool_limits(limits=1 if len(partition.train) <= SMALL else None, user_api="blas"):
         tuned = tune_protocol(protocol, material, job, workbench)
         outcome = protocol.function(material, tuned.settings, run.seed)
-    # Only now, with the predictions made, are the labels of the test split read: once per run.
-    read = read_areas if protocol.predicts_areas else read_labels
-    targets: Targets = {"valid": material.labels("valid"), "test": read(job, partition.test, workbench)}
-    if protocol.predicts_areas:
-        rows = area_rows(run, spec.class_names, targets, outcome)
-    elif spec.label_kind is LabelKind.SEGMENTATION:
-        rows = mask_rows(run, spec.class_names, partition.test, targets, outcome)
-    else:
-        rows = label_rows(run, spec.label_kind, spec.class_names, partition.test, targets, outcome)
+        # Only now, with the predictions made, are the labels of the test split read: once per run.
+        read = read_areas if protocol.predicts_areas else read_labels
+        targets: Targets = {"valid": material.labels("valid"), "test": read(job, partition.test, workbench)}
+        if protocol.predicts_areas:
+            rows = area_rows(run, spec.class_names, targets, outcome)
+        elif spec.label_kind is LabelKind.SEGMENTATION:
+            rows = mask_rows(run, spec.class_names, partition.test, targets, outcome)
+        else:
+            rows = label_rows(run, spec.label_kind, spec.class_names, partition.test, targets, outcome)
     return RunRecord(
         run=_run_row(job, partition, outcome, tuned, workbench, perf_counter() - started),
         metrics=rows.metrics,

@@ -29,8 +29,7 @@ def build_material(
         return TrainingMaterial(job, partition, workbench)
     if protocol.predicts_areas:
         return AreaMaterial(job, partition, workbench)
-    masks = workbench.dataset(job.dataset).spec.label_kind is LabelKind.SEGMENTATION
-    return (MaskMaterial if masks else ProbeMaterial)(job, partition, workbench)
+    return (MaskMaterial if protocol.reads_pixel_features else ProbeMaterial)(job, partition, workbench)
 
 
 class ProbeMaterial:

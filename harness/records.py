@@ -292,6 +292,8 @@ class Places:
     cache_dir: Path
     device: str
     """A torch device, for example `cpu` or `cuda:0`."""
+    workers: int = 1
+    """Processes that may execute runs side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,8 @@ class RunRequest(BaseModel):
     db: Path
     cache_dir: Path
     device: str
+    workers: PositiveInt = 1
+    """Processes that may execute runs side by side."""
 
     @property
     def draws_few_labels(self) -> bool:

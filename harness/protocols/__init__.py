@@ -44,10 +44,17 @@ class ProtocolEntry:
     few_labels: bool = False
     """Runs on draws of few labels, `--shots` and `--budgets`, instead of `--partitions`."""
     trains_backbone: bool = False
+    uses_all_cores: bool = False
+    """Or the GPU, as those do that train the backbone. Others keep one core busy where train is small."""
     predicts_areas: bool = False
     """Predicts which fraction of an image each class covers instead of its mask; gets an `AreaMaterial`."""
     search: Search | None = None
     """None: there is nothing to tune by trials."""
+
+    @property
+    def reads_pixel_features(self) -> bool:
+        """Whether it gets a `PixelMaterial`."""
+        return LabelKind.SEGMENTATION in self.label_kinds and not (self.predicts_areas or self.trains_backbone)
 
     def with_trials(self, trials: int) -> Any:
         """The settings of a run for which so many trials were asked."""
@@ -87,7 +94,9 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
     # Its k is fixed unless train's own labels choose it: looking at valid would cost labels for little.
     "knn": ProtocolEntry(knn.KnnSettings(), knn.knn, _CLASSIFICATION, frozenset({Selection.CV, Selection.NONE})),
     # As published for whole datasets, for subsets of m-bigearthnet and m-so2sat, and for subsets of m-eurosat.
-    "linear_probe_sgd": ProtocolEntry(LinearProbeSgdSettings(), linear_probe_sgd, _CLASSIFICATION, _NOTHING),
+    "linear_probe_sgd": ProtocolEntry(
+        LinearProbeSgdSettings(), linear_probe_sgd, _CLASSIFICATION, _NOTHING, uses_all_cores=True
+    ),
     "linear_probe_sgd_32": ProtocolEntry(
         LinearProbeSgdSettings(batch_size=32, accumulation=1), linear_probe_sgd, _CLASSIFICATION, _NOTHING
     ),
@@ -127,7 +136,9 @@ MASK_PROTOCOLS: dict[str, ProtocolEntry] = {
         _MASKS,
         selections=frozenset({Selection.VALID, Selection.CV}),
     ),
-    "conv_probe": ProtocolEntry(conv_probe.ConvProbeSettings(), conv_probe.conv_probe, _MASKS, _VALID_OR_LAST),
+    "conv_probe": ProtocolEntry(
+        conv_probe.ConvProbeSettings(), conv_probe.conv_probe, _MASKS, _VALID_OR_LAST, uses_all_cores=True
+    ),
     "fine_tune": ProtocolEntry(
         recipe.MASK_DEFAULTS,
         fine_tune.fine_tune,

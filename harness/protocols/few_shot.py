@@ -16,9 +16,6 @@ from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
 from harness.protocols.standardise import StandardisedFeatures, standardise_features
 from harness.records import LabelKind, Material, Outcome
 
-WORTH_THREADS = 100
-"""Samples from which a tree takes longer to grow than to set up, which only one thread at a time can do."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class NearestMeanSettings:
@@ -80,10 +77,9 @@ def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> 
         UserError: no train samples, or features that are not finite.
     """
     features, labels = standardise_features(material), material.labels("train")
-    threads = -1 if len(labels) >= WORTH_THREADS else 1
-    forest = RandomForestClassifier(n_estimators=settings.n_trees, random_state=seed, n_jobs=threads)
+    # One thread: several would add up the trees' votes in any order, and round in any way.
+    forest = RandomForestClassifier(n_estimators=settings.n_trees, random_state=seed, n_jobs=1)
     forest.fit(features.train, labels)
-    forest.set_params(n_jobs=1)  # threads would add up the trees' votes in any order, and round in any way
     queries = np.concatenate([features.valid, features.test])
     if material.label_kind is LabelKind.SINGLE_LABEL:
         scores = np.zeros((len(queries), material.n_classes))

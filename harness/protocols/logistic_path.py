@@ -29,7 +29,7 @@ import numpy as np
 from harness.protocols.eigenbasis import Eigenbasis, build_eigenbasis
 from harness.protocols.logistic_iterate import Data, Iterate, dot, evaluate
 from harness.protocols.logistic_links import Link
-from harness.protocols.logistic_newton import Optima, solve
+from harness.protocols.logistic_newton import RELATIVE_GAP, Optima, solve
 
 HISTORY = 4
 """Optima the predictor extrapolates from: a cubic over log C."""
@@ -65,13 +65,16 @@ class Fit:
         return (self.coefficients.reshape(m * k, d) @ features.T).reshape(m, k, -1) + self.intercepts[..., None]
 
 
-def regularisation_path(features: np.ndarray, link: Link, strengths: Sequence[float]) -> Iterator[Fit]:
+def regularisation_path(
+    features: np.ndarray, link: Link, strengths: Sequence[float], relative_gap: float = RELATIVE_GAP
+) -> Iterator[Fit]:
     """Optima at increasing strengths C; each starts from those before it.
 
     Args:
         features: (n, D) float64, finite; standardised ones converge fastest.
         link: loss and targets of the n samples; each class or label occurs, no label is everywhere.
         strengths: increasing, positive.
+        relative_gap: proven bound on (objective - optimum) / objective at which a strength counts as solved.
     Raises:
         NotConvergedError: names the strength.
     """
@@ -83,7 +86,7 @@ def regularisation_path(features: np.ndarray, link: Link, strengths: Sequence[fl
     done = 0
     while done < len(strengths):
         together = [c for c in strengths[done : done + window] if c <= REACH * strengths[done]]
-        optima = solve(data, _start(data, solved, together))
+        optima = solve(data, _start(data, solved, together), relative_gap)
         for i, strength in enumerate(together):
             optimum = Optima(*(value[i * m : (i + 1) * m] for value in optima))
             solved.append((strength, optimum))

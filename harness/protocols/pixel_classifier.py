@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.protocols.logistic_links import Link, Sigmoid, Softmax
+from harness.protocols.logistic_newton import RELATIVE_GAP
 from harness.protocols.logistic_path import regularisation_path
 
 
@@ -28,12 +29,17 @@ class PixelFit:
         return self.classes[(features @ self.slopes.T + self.intercepts).argmax(axis=1)]
 
 
-def fit_pixels(features: np.ndarray, labels: np.ndarray, strengths: Sequence[float]) -> Iterator[PixelFit]:
-    """Optima at increasing strengths. features (p, D) float64; labels (p,) uint8 of at least two classes."""
+def fit_pixels(
+    features: np.ndarray, labels: np.ndarray, strengths: Sequence[float], relative_gap: float = RELATIVE_GAP
+) -> Iterator[PixelFit]:
+    """Optima at increasing strengths, to within `relative_gap`.
+
+    features (p, D) float64; labels (p,) uint8 of at least two classes.
+    """
     classes, codes = np.unique(labels, return_inverse=True)
     two = len(classes) == 2
     link: Link = Sigmoid(codes[:, None]) if two else Softmax(codes, len(classes))
-    for fit in regularisation_path(features, link, strengths):
+    for fit in regularisation_path(features, link, strengths, relative_gap):
         slopes, intercepts = fit.coefficients[0], fit.intercepts[0]
         if two:  # the binary form: the first class has logit 0
             slopes, intercepts = np.vstack([0 * slopes, slopes]), np.append(0.0, intercepts)
