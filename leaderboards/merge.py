@@ -63,7 +63,8 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
 
 def _require_headlines(engine: duckdb.DuckDBPyConnection, theirs: str, source: Path) -> None:
     """No constraint can say that the headline in `runs` is the one in `metrics`."""
-    same = " AND ".join(f"m.{name} IS NOT DISTINCT FROM r.{name}" for name in ("run_id", "metric", *SCORE_COLUMNS))
+    equals = {"run_id": "run_id", "metric": "metric", **SCORE_COLUMNS}
+    same = " AND ".join(f"r.{ours} IS NOT DISTINCT FROM m.{of_metric}" for ours, of_metric in equals.items())
     lacking = engine.execute(
         f"SELECT run_id FROM {theirs}.runs AS r ANTI JOIN {theirs}.metrics AS m ON m.split = 'test' AND {same}"
     ).fetchone()

@@ -12,8 +12,8 @@ import duckdb
 from leaderboards.schema import TABLES, RunRecord, RunRow, TableOf
 
 _RUN_COLUMNS = [field.name for field in fields(RunRow)]
-SCORE_COLUMNS = ("value", "ci_low", "ci_high")
-"""Columns of `runs` that repeat its headline metric on test."""
+SCORE_COLUMNS = {"score": "value", "score_low": "ci_low", "score_high": "ci_high"}
+"""Columns of `runs` that repeat its headline metric on test -> what they are called in `metrics`."""
 DERIVED = (
     "weights_of(weights_sha256, provenance) AS weights, "
     "setup_of(dataset_fingerprint, protocol_version, configuration) AS setup"
@@ -41,7 +41,7 @@ def insert_record(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> N
 def run_values(record: RunRecord) -> dict[str, Any]:
     """The columns of `runs` as DuckDB takes them, but for those in `DERIVED`."""
     values = {name: getattr(record.run, name) for name in _RUN_COLUMNS}
-    values |= {name: getattr(record.headline, name) for name in SCORE_COLUMNS}
+    values |= {name: getattr(record.headline, of_metric) for name, of_metric in SCORE_COLUMNS.items()}
     for name in ("configuration", "provenance"):
         values[name] = json.dumps(dict(values[name]), ensure_ascii=False, allow_nan=False)
     if record.run.finished_at is not None:

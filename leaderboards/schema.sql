@@ -45,14 +45,14 @@ CREATE TABLE runs (
     device              VARCHAR CHECK (device <> ''),
     seconds             DOUBLE CHECK (isfinite(seconds) AND seconds >= 0),
     finished_at         TIMESTAMP CHECK (isfinite(finished_at)),
-    value               DOUBLE CHECK (isfinite(value)),         -- the headline on test with its interval, as in metrics;
-    ci_low              DOUBLE CHECK (isfinite(ci_low)),        -- here too, as finding it among the metrics of a million
-    ci_high             DOUBLE CHECK (isfinite(ci_high)),       -- runs takes longer than all the rest of a view
+    score               DOUBLE CHECK (isfinite(score)),         -- the headline on test with its interval, as in metrics;
+    score_low           DOUBLE CHECK (isfinite(score_low)),     -- here too, as finding it among the metrics of a million
+    score_high          DOUBLE CHECK (isfinite(score_high)),    -- runs takes longer than all the rest of a view
     weights             VARCHAR CHECK (weights IS NOT DISTINCT FROM weights_of(weights_sha256, provenance)),
     setup               VARCHAR NOT NULL CHECK (setup = setup_of(dataset_fingerprint, protocol_version, configuration)),
-    CONSTRAINT an_interval_has_two_ends CHECK ((ci_low IS NULL) = (ci_high IS NULL)),
-    CONSTRAINT an_interval_is_ordered CHECK (ci_low <= ci_high),
-    CONSTRAINT an_interval_belongs_to_a_value CHECK (value IS NOT NULL OR ci_low IS NULL),
+    CONSTRAINT an_interval_has_two_ends CHECK ((score_low IS NULL) = (score_high IS NULL)),
+    CONSTRAINT an_interval_is_ordered CHECK (score_low <= score_high),
+    CONSTRAINT an_interval_belongs_to_a_score CHECK (score IS NOT NULL OR score_low IS NULL),
     CONSTRAINT no_label_counts_twice CHECK (n_labels_fit + n_labels_select <= n_train + n_valid),
     CONSTRAINT a_measured_run_knows_everything CHECK (
         source = 'published'

@@ -83,18 +83,19 @@ def _open_table(
     engine.execute("USE new")
     create_tables(engine)
     runs = [name for (name, *_) in engine.execute("DESCRIBE runs").fetchall()]
-    if found is not None and set(found) != set(runs):
-        odd = sorted(set(runs) ^ set(found))
+    wanted = [SCORE_COLUMNS.get(name, name) for name in runs]
+    if found is not None and set(found) != set(wanted):
+        odd = sorted(set(wanted) ^ set(found))
         raise UserError(f"{path}: expected the columns that `export` writes; missing or unknown: {', '.join(odd)}.")
-    structure = json.dumps({name: ["VARCHAR"] for name in runs})
-    columns = {name: [row[name] for row in rows] for name in runs}
+    structure = json.dumps({name: ["VARCHAR"] for name in wanted})
+    columns = {name: [row[name] for row in rows] for name in wanted}
     engine.execute(
         f"CREATE TEMP TABLE given AS WITH parsed AS MATERIALIZED (SELECT from_json(?, '{structure}') AS columns) "
-        f"SELECT {', '.join(f'unnest(columns.{name}) AS {name}' for name in runs)} FROM parsed",
+        f"SELECT {', '.join(f'unnest(columns.{name}) AS {name}' for name in wanted)} FROM parsed",
         [json.dumps(columns)],
     )
-    engine.execute(f"INSERT INTO runs SELECT {', '.join(runs)} FROM given")
-    scores = ", ".join(SCORE_COLUMNS)
+    engine.execute(f"INSERT INTO runs SELECT {', '.join(wanted)} FROM given")
+    scores = ", ".join(SCORE_COLUMNS.values())
     engine.execute(f"INSERT INTO metrics BY NAME SELECT run_id, 'test' AS split, metric, {scores} FROM given")
     engine.execute("DROP TABLE given")
     engine.execute("USE memory")

@@ -9,6 +9,7 @@ import duckdb
 from leaderboards.connection import CANNOT_WRITE, attach, first_line, quote, start_engine
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.query import Table, run_query, to_csv, to_json
+from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.sources import TABLE_NAMES
 from leaderboards.store import Leaderboard
 
@@ -79,7 +80,10 @@ def _write_json(leaderboard: Leaderboard, file: Path) -> int:
 
 
 def _rows(leaderboard: Leaderboard) -> Table:
-    return run_query(leaderboard.path, "FROM runs ORDER BY run_id", leaderboard.wait_seconds)
+    renamed = ", ".join(f"{name} AS {of_metric}" for name, of_metric in SCORE_COLUMNS.items())
+    return run_query(
+        leaderboard.path, f"SELECT * RENAME ({renamed}) FROM runs ORDER BY run_id", leaderboard.wait_seconds
+    )
 
 
 _WRITERS = {ExportFormat.PARQUET: _write_parquet, ExportFormat.CSV: _write_csv, ExportFormat.JSON: _write_json}

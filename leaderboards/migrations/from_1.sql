@@ -4,9 +4,9 @@
 INSERT INTO new.runs BY NAME
 SELECT
     runs.*,
-    headline.value,
-    headline.ci_low,
-    headline.ci_high,
+    headline.value AS score,
+    headline.ci_low AS score_low,
+    headline.ci_high AS score_high,
     if(source = 'measured', 'partition', NULL) AS train_draw,
     CASE WHEN source = 'measured' THEN if(n_labels_select = 0, 'none', 'valid') END AS selection,
     weights_of(weights_sha256, provenance) AS weights,

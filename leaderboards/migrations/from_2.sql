@@ -2,9 +2,9 @@
 INSERT INTO new.runs BY NAME
 SELECT
     runs.*,
-    headline.value,
-    headline.ci_low,
-    headline.ci_high,
+    headline.value AS score,
+    headline.ci_low AS score_low,
+    headline.ci_high AS score_high,
     weights_of(weights_sha256, provenance) AS weights,
     setup_of(dataset_fingerprint, protocol_version, configuration) AS setup
 FROM old.runs AS runs

@@ -1,6 +1,6 @@
 -- Version 3 kept a run's headline score among its metrics alone.
 INSERT INTO new.runs BY NAME
-SELECT runs.*, headline.value, headline.ci_low, headline.ci_high
+SELECT runs.*, headline.value AS score, headline.ci_low AS score_low, headline.ci_high AS score_high
 FROM old.runs AS runs
 LEFT JOIN old.metrics AS headline
     ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';

@@ -21,9 +21,9 @@ SELECT
     n_labels_fit,
     n_labels_select,
     metric,
-    value,
-    ci_low,
-    ci_high,
+    score AS value,
+    score_low AS ci_low,
+    score_high AS ci_high,
     source,
     run_id,
     finished_at

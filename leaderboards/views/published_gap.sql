@@ -12,14 +12,14 @@
 CREATE OR REPLACE VIEW published_gap AS
 WITH published AS (
     SELECT
-        suite, dataset, backbone, protocol, partition, metric, value,
+        suite, dataset, backbone, protocol, partition, metric, score AS value,
         coalesce(
             (configuration -> '$.comparable_backbones')::VARCHAR[], [backbone]
         ) AS comparable,
         (provenance ->> '$.uncertainty')::DOUBLE AS uncertainty,
         provenance ->> '$.source' AS published_in
     FROM runs
-    WHERE source = 'published' AND value IS NOT NULL
+    WHERE source = 'published' AND score IS NOT NULL
 )
 SELECT
     ours.suite, ours.dataset, ours.protocol, ours.partition, ours.backbone, ours.weights, ours.n_labels, ours.n_seeds,

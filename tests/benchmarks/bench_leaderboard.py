@@ -52,15 +52,15 @@ SELECT
     'cpu' AS device,
     0.5 AS seconds,
     TIMESTAMP '2026-03-01' AS finished_at,
-    hash(i) % 1000 / 1000 AS value,
-    value - 0.02 AS ci_low,
-    value + 0.02 AS ci_high,
+    hash(i) % 1000 / 1000 AS score,
+    score - 0.02 AS score_low,
+    score + 0.02 AS score_high,
     {DERIVED}
 FROM (SELECT i, i // {N_DATASETS} AS cell FROM range({N_RUNS}) AS numbers (i))
 """
 METRICS = """
 INSERT INTO metrics BY NAME
-SELECT run_id, split, names.metric, value, ci_low, ci_high
+SELECT run_id, split, names.metric, score AS value, score_low AS ci_low, score_high AS ci_high
 FROM runs, (VALUES ('valid'), ('test')) AS splits (split), (VALUES ('accuracy'), ('f1_macro')) AS names (metric)
 """
 

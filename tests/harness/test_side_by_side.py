@@ -20,7 +20,7 @@ PROTOCOLS = ("linear_probe", "knn", "few_shot", "few_shot_nearest_mean", "few_sh
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """72 samples of three classes, 36 to train on; a partition that has one class alone, of which no probe can learn."""
+    """72 samples of three classes, 36 to train on; a partition of one class, of which no probe can learn."""
     root = tmp_path_factory.mktemp("data")
     directory = write_dataset(root, n_samples=72)
     names = [f"id_{i}" for i in range(72)]

@@ -93,7 +93,7 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
         assert after[table] == before[table]
     with duckdb.connect(old, read_only=True) as connection:
         added = "train_draw, selection, parameters, flops_per_image"
-        derived = "value, ci_low, ci_high, weights, setup"
+        derived = "score, score_low, score_high, weights, setup"
         kept = connection.execute(f"SELECT * EXCLUDE ({added}, {derived}) FROM runs ORDER BY ALL").fetchall()
         assert kept == before["runs"]
         assert connection.execute(f"SELECT run_id, {added} FROM runs ORDER BY n_labels_select").fetchall() == [
@@ -101,7 +101,7 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
             (run_id("probe"), "partition", "valid", None, None),
             (run_id("published"), None, None, None, None),
         ]
-        headlines = connection.execute("SELECT DISTINCT value, ci_low, ci_high FROM runs").fetchall()
+        headlines = connection.execute("SELECT DISTINCT score, score_low, score_high FROM runs").fetchall()
         assert headlines == [(0.1 + 0.2, None, None)]
 
 

@@ -48,7 +48,7 @@ def test_the_numbers_are_those_of_the_files(board: Leaderboard) -> None:
     sql = """SELECT suite, value FROM leaderboard WHERE backbone = 'mp_mae' AND dataset = 'm-so2sat'
              AND protocol = 'fine_tune_published'"""
     assert run_query(board.path, sql).rows == [("geobench-classification-v1.0", 0.54)]
-    sql = """SELECT value, ci_low, ci_high FROM runs
+    sql = """SELECT score, score_low, score_high FROM runs
              WHERE backbone = 'tgeo_croma_large' AND dataset = 'm-eurosat'
              AND protocol = 'torchgeo_linear' AND configuration->>'bands' = 'all'
              AND configuration->>'normalisation' = 'bandspec_zscore'"""

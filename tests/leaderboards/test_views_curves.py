@@ -134,7 +134,7 @@ def test_the_interval_covers_the_truth() -> None:
                     run_id, suite, dataset, seed, 'b' AS backbone, 'p' AS protocol, '{{}}' AS configuration,
                     '{{}}' AS provenance, 'default' AS partition, 'accuracy' AS metric, 'published' AS source,
                     NULL AS weights_sha256, NULL AS dataset_fingerprint, NULL AS protocol_version,
-                    value, value - 0.0392 AS ci_low, value + 0.0392 AS ci_high
+                    value AS score, value - 0.0392 AS score_low, value + 0.0392 AS score_high
                 FROM numbered
             );
         """)
