@@ -136,15 +136,7 @@ def quick(data: str) -> Settings:
 def demo(data: str) -> Settings:
     """What the shipped demo weights were trained with, on tiles of the simulated world (`python -m mp_mae demo`)."""
     return Settings(
-        data=data,
-        size="demo",
-        turn=True,
-        epochs=12,
-        batch=64,
-        decoder_width=128,
-        base_rate=8e-3,
-        clip_norm=1.0,
-        log_every=10,
+        data=data, size="demo", turn=True, epochs=12, batch=128, decoder_width=128, base_rate=1e-3, log_every=10
     )
 
 

@@ -4,7 +4,6 @@ Features are embedded here, where all cores or the GPU work on them, and stored 
 there. What takes all cores by itself runs here too. Threads would not do: most of a probe on few labels is Python.
 """
 
-import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -13,12 +12,13 @@ from functools import cache
 
 from harness.data.draws import is_few
 from harness.errors import UserError
-from harness.execute import SMALL
+from harness.execute import SMALL, execute
 from harness.executors.local import execute_safely, run_in_turn
 from harness.progress import Silent
 from harness.protocols import ProtocolEntry, find_protocol
 from harness.records import Failure, Job, Places, Result
 from harness.workbench import Workbench
+from mp_mae.data.processes import clean_processes
 
 WORTH_A_PROCESS = 8
 """Runs for each process from which starting them pays: importing PyTorch takes as long as several."""
@@ -37,7 +37,7 @@ def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Iterator[Resu
         yield from run_in_turn(jobs, workbench)
         return
     elsewhere = {job.run_id for job in shared}
-    pool = ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), _ignore_interrupts)
+    pool = ProcessPoolExecutor(n_processes, clean_processes(execute.__module__), _ignore_interrupts)
     running: dict[Future[Result], Job] = {}
     try:
         for job in jobs:

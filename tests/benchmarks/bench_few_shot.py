@@ -25,6 +25,7 @@ N_TRAIN, N_VALID, N_TEST, WIDTH, N_CLASSES = 2_000, 1_000, 1_000, 320, 10
 SHOTS, DRAWS = (1, 2, 5, 10, 20, 50), tuple(range(10))
 CLASSIFIERS = ("few_shot", "few_shot_nearest_mean", "few_shot_forest", "few_shot_ridge")
 GOAL_SECONDS = 30
+WORKERS = 2
 ROUNDS = 1
 
 
@@ -69,16 +70,18 @@ def request(root: Path, folder: Path, selection: str):
         db=folder / "leaderboard.duckdb",
         cache_dir=root / "cache",
         device="cpu",
+        workers=WORKERS,
     )
 
 
 def give_features(asked, root: Path) -> None:
-    """Put simulated features where the backbone's would be."""
+    """Put simulated features in the place of the backbone's."""
     workbench = Workbench(Places(cache_dir=asked.cache_dir, device="cpu"), Silent())
-    run = build_plan(asked, workbench, convert=True)[0].job.run
+    job = build_plan(asked, workbench, convert=True)[0].job
+    workbench.features(job)
     (ref,) = discover(root)
-    path = asked.cache_dir / "features" / f"{feature_key(run)}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = asked.cache_dir / "features" / f"{feature_key(job.run)}.npy"
+    assert path.exists()
     np.save(path, draw_features(workbench.arrays(ref).labels))
 
 
