@@ -192,3 +192,24 @@ def test_missing_permission_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(UserError, match="no permission to write there"):
         write_mmearth(tmp_path / "demo", 0, 5, size_px=SIZE)
+
+
+def test_torchgeo_reads_every_tile_and_the_same_optical_pixels(tmp_path):
+    """Under the directory name TorchGeo expects of its subset of 64 px tiles."""
+    datasets = pytest.importorskip("torchgeo.datasets", reason="TorchGeo is not installed: pip install torchgeo")
+    paths = write_mmearth(tmp_path / "data_1M_v001_64", 0, 24, size_px=64)
+    theirs = datasets.MMEarth(tmp_path, subset="MMEarth64")
+    splits = json.loads(paths.splits.read_text())
+    assert len(theirs) == len(splits["train"])
+    statistics, tiles = json.loads(paths.band_stats.read_text()), json.loads(paths.tile_info.read_text())
+    with h5py.File(paths.h5) as file:
+        for sample, row in zip((theirs[i] for i in range(len(theirs))), splits["train"], strict=True):
+            tile = tiles[sample["tile_id"]]
+            assert (sample["lat"], sample["lon"]) == (tile["lat"], tile["lon"])
+            level = statistics[f"sentinel2_{tile['S2_type']}"]
+            mean, std = (np.array(level[name])[:, None, None] for name in ("mean", "std"))
+            raw = file["sentinel2"][row]
+            known = raw > 0  # all but B10 of L2A, which has none
+            assert known.mean() > 0.9
+            ours = ((raw - mean) / std)[known]
+            np.testing.assert_allclose(sample["image_sentinel2"].numpy()[known], ours, rtol=1e-4, atol=1e-4)
