@@ -20,8 +20,8 @@ from harness.records import Failure, Job, Places, Result
 from harness.workbench import Workbench
 from mp_mae.data.processes import clean_processes
 
-WORTH_A_PROCESS = 8
-"""Runs for each process from which starting them pays: importing PyTorch takes as long as several."""
+WORTH_A_PROCESS = 16
+"""Runs for each process from which starting them pays: importing PyTorch takes as long as ten short ones."""
 AHEAD = 2
 """Runs handed out for each process, so that none waits while a finished one is stored."""
 
