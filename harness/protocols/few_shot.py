@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, softmax
+from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
 
 from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
@@ -79,7 +80,8 @@ def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> 
     features, labels = standardise_features(material), material.labels("train")
     # One thread: several would add up the trees' votes in any order, and round in any way.
     forest = RandomForestClassifier(n_estimators=settings.n_trees, random_state=seed, n_jobs=1)
-    forest.fit(features.train, labels)
+    with config_context(skip_parameter_validation=True):  # every tree would check the forest's parameters again
+        forest.fit(features.train, labels)
     queries = np.concatenate([features.valid, features.test])
     if material.label_kind is LabelKind.SINGLE_LABEL:
         scores = np.zeros((len(queries), material.n_classes))
