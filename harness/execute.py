@@ -2,9 +2,10 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from time import perf_counter
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from harness.data.partitions import Partition
 from harness.identity import configuration
@@ -34,7 +35,7 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     protocol = find_protocol(run.protocol, spec.label_kind)
     assert protocol is not None, "the plan skips what a protocol does not take"
     material = build_material(job, partition, workbench, protocol)
-    with threadpool_limits(limits=1 if len(partition.train) <= SMALL else None, user_api="blas"):
+    with _blas().limit(limits=1 if len(partition.train) <= SMALL else None, user_api="blas"):
         tuned = tune_protocol(protocol, material, job, workbench)
         outcome = protocol.function(material, tuned.settings, run.seed)
         # Only now, with the predictions made, are the labels of the test split read: once per run.
@@ -53,6 +54,12 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
         predictions=rows.predictions,
         mask_counts=rows.mask_counts,
     )
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Of the libraries this process has loaded; finding them takes longer than many a run."""
+    return ThreadpoolController()
 
 
 def _run_row(

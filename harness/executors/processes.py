@@ -5,6 +5,7 @@ there. What takes all cores by itself runs here too. Threads would not do: most 
 """
 
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -29,7 +30,7 @@ AHEAD = 2
 def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Iterator[Result]:
     """Execute jobs in up to `places.workers` processes; whatever goes wrong in one is its failure alone.
 
-    Results are the same as one after the other, to the bit.
+    Results are the same as one after the other, to the bit. Until the processes are up, jobs are done here.
     """
     shared = [job for job in jobs if _keeps_one_core_busy(job, workbench)]
     n_processes = min(workbench.places.workers, len(shared) // WORTH_A_PROCESS)
@@ -39,9 +40,11 @@ def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Iterator[Resu
     elsewhere = {job.run_id for job in shared}
     pool = ProcessPoolExecutor(n_processes, clean_processes(execute.__module__), _ignore_interrupts)
     running: dict[Future[Result], Job] = {}
+    started = threading.Event()
+    threading.Thread(target=_start, args=(pool, started), daemon=True).start()
     try:
         for job in jobs:
-            if job.run_id not in elsewhere or not _is_embedded(job, workbench):
+            if job.run_id not in elsewhere or not started.is_set() or not _is_embedded(job, workbench):
                 yield Result(job, execute_safely(job, workbench))
                 continue
             try:
@@ -89,6 +92,14 @@ def _finished(running: dict[Future[Result], Job], at_most: int) -> Iterator[Resu
             except BrokenProcessPool:
                 message = f"{job.run.partition}, {job.run.protocol}: the process it ran in was killed"
                 yield Result(job, Failure(message=f"{message} (out of memory?). Try --workers 1", traceback=None))
+
+
+def _start(pool: ProcessPoolExecutor, started: threading.Event) -> None:
+    """Waits for the first process, which handing it work does too, for the seconds that importing PyTorch takes."""
+    try:
+        pool.submit(_ignore_interrupts).result()
+    finally:
+        started.set()  # whatever is wrong with them shows when they get work
 
 
 def _ignore_interrupts() -> None:
