@@ -182,7 +182,8 @@ def _choose_by_cv(
                 break
         assert search.best is not None, "there are labelled pixels, so the metrics of masks are defined"
         strength, score = strengths[search.best.candidate], search.best.score
-    (best,) = fit_pixels(train.features, train.labels, [strength])
+    path = [stronger for stronger in strengths if stronger < strength]  # each optimum starts the next; none is too far
+    *_, best = fit_pixels(train.features, train.labels, [*path, strength])
     return best, score
 
 

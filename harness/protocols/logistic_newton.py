@@ -10,8 +10,7 @@ from harness.protocols.logistic_links import Curvature
 RELATIVE_GAP = 1e-7
 """A problem is solved when its objective is proven to be within this fraction of the optimum, unless told otherwise."""
 FORCING = 0.01
-"""Conjugate gradients end when the residual, in the preconditioner's norm, fell to this fraction, or to ten times the
-gap that is allowed: steps to a rough optimum may be rough."""
+"""Conjugate gradients end when the residual, in the preconditioner's norm, fell to this fraction."""
 MAX_NEWTON_STEPS = 100
 MAX_HALVINGS = 40
 MAX_PRODUCTS = 1_000
@@ -121,7 +120,7 @@ def _newton_direction(data: Data, now: Iterate, relative_gap: float) -> tuple[np
     residual = -now.gradient.astype(np.float32)
     search = precondition @ residual
     size = dot(residual, search)
-    small = max(FORCING, 10 * relative_gap) ** 2 * size
+    small = FORCING**2 * size
     step, shift = np.zeros_like(residual), np.zeros_like(residual[..., 0])
     direction, response, products = np.zeros_like(step), np.zeros_like(shift), 0 * active
     for _ in range(MAX_PRODUCTS):
