@@ -81,7 +81,12 @@ class Workbench:
 
     def arrays(self, ref: DatasetRef) -> ArrayCache:
         """The pixels and labels, converted to arrays if that has not happened yet."""
-        return _once(self._arrays, ref, lambda: open_arrays(self.dataset(ref), self.places.cache_dir, self.progress))
+        places = self.places
+        return _once(
+            self._arrays,
+            ref,
+            lambda: open_arrays(self.dataset(ref), places.cache_dir, self.progress, places.workers),
+        )
 
     def backbone(self, name: str, weights: Path | None, seed: int) -> Backbone:
         """Build a backbone. Only the last one is kept: plans go backbone by backbone, and some fill a GPU.

@@ -74,12 +74,14 @@ class ArrayCache:
         return batch
 
 
-def open_arrays(dataset: GeoBenchDataset, cache_dir: Path, progress: Progress) -> ArrayCache:
+def open_arrays(dataset: GeoBenchDataset, cache_dir: Path, progress: Progress, workers: int = 1) -> ArrayCache:
     """The arrays of a dataset, converting it first if nobody has.
 
     Processes that start together share one conversion: one does it, the others wait. Arrays of an older format, or
     damaged ones, are made anew. Arrays appear under their name complete or not at all.
 
+    Args:
+        workers: processes that may read samples for a conversion.
     Raises:
         UserError: a file of the dataset is bad, or the cache directory cannot be written or is full.
     """
@@ -89,7 +91,7 @@ def open_arrays(dataset: GeoBenchDataset, cache_dir: Path, progress: Progress) -
         with _storing(dataset, cache_dir), _locked(directory, dataset, progress):
             arrays = _load(directory, dataset)  # made by another process while this one waited
             if arrays is None:
-                _replace(directory, dataset, progress)
+                _replace(directory, dataset, progress, workers)
                 arrays = _load(directory, dataset)
     if arrays is None:
         raise UserError(f"{directory}: was written and cannot be read back. Pass --cache-dir DIR on another disk")
@@ -187,7 +189,7 @@ def _locked(directory: Path, dataset: GeoBenchDataset, progress: Progress) -> It
         lock.release()
 
 
-def _replace(directory: Path, dataset: GeoBenchDataset, progress: Progress) -> None:
+def _replace(directory: Path, dataset: GeoBenchDataset, progress: Progress, workers: int) -> None:
     """Convert under a temporary name and rename. Under the lock that name is ours, leftovers of a crash included."""
     partial = directory.with_name(f"{directory.name}.partial")
     try:
@@ -195,7 +197,7 @@ def _replace(directory: Path, dataset: GeoBenchDataset, progress: Progress) -> N
             if leftover.exists():
                 shutil.rmtree(leftover)
         partial.mkdir()
-        convert(dataset, partial, progress)
+        convert(dataset, partial, progress, workers)
         partial.rename(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

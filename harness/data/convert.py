@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,10 +13,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from harness.data.dataset import GeoBenchDataset
-from harness.data.samples import Sample
+from harness.data.samples import Sample, read_sample
+from harness.data.specs import TaskSpec
 from harness.errors import UserError
 from harness.progress import Progress
+from mp_mae.data.processes import clean_processes
 
+WORTH_PROCESSES = 1_000
+"""Samples from which several processes read faster than one, which starts sooner."""
+PORTION = 32
+"""Samples that a process reads at a time."""
 FORMAT_VERSION = 1
 """Raised whenever the same files would give other arrays or another meta.json; older caches are then made anew."""
 
@@ -46,9 +54,11 @@ def read_meta(directory: Path) -> Meta | None:
     return meta if sound and meta.format_version == FORMAT_VERSION else None
 
 
-def convert(dataset: GeoBenchDataset, directory: Path, progress: Progress) -> None:
+def convert(dataset: GeoBenchDataset, directory: Path, progress: Progress, workers: int = 1) -> None:
     """Write the arrays of every sample of a dataset into an empty directory.
 
+    Args:
+        workers: processes that read samples, of a dataset large enough for more than one; the bytes are the same.
     Raises:
         UserError: a file of the dataset is bad.
         OSError: the directory cannot be written, or the disk is full.
@@ -57,7 +67,7 @@ def convert(dataset: GeoBenchDataset, directory: Path, progress: Progress) -> No
     dtype = dataset.read_sample(order[0]).pixels.dtype
     while True:
         try:
-            meta = _write_arrays(dataset, order, dtype, directory, progress)
+            meta = _write_arrays(dataset, order, dtype, directory, progress, workers)
             break
         except _WiderTypeError as found:
             dtype = found.dtype  # starts again: rarely, some samples hold integers and others floating point
@@ -105,14 +115,18 @@ def _storage_order(dataset: GeoBenchDataset) -> list[str]:
 
 
 def _write_arrays(
-    dataset: GeoBenchDataset, order: list[str], dtype: np.dtype[Any], directory: Path, progress: Progress
+    dataset: GeoBenchDataset,
+    order: list[str],
+    dtype: np.dtype[Any],
+    directory: Path,
+    progress: Progress,
+    workers: int,
 ) -> Meta:
     bands = [band.name for band in dataset.bands]
     nonfinite, labels, digests = _Nonfinite(bands), [], {}
     shape: tuple[int, ...] = ()
     with (directory / "pixels.npy").open("wb") as file, progress.step(f"converting {dataset.name}", len(order)) as step:
-        for name in order:
-            sample = dataset.read_sample(name)
+        for sample in _read_samples(dataset, order, workers):
             if not shape:
                 shape = sample.pixels.shape
                 _write_header(file, (len(order), *shape), dtype)
@@ -121,7 +135,7 @@ def _write_arrays(
             file.write(np.ascontiguousarray(sample.pixels, dtype).data)
             nonfinite.count(sample)
             labels.append(sample.label)
-            digests[name] = _digest(sample)
+            digests[sample.name] = _digest(sample)
             step.advance()
         _sync(file)
     with (directory / "labels.npy").open("wb") as file:
@@ -137,6 +151,29 @@ def _write_arrays(
         first_nonfinite_sample=nonfinite.first_sample,
         first_nonfinite_band=nonfinite.first_band,
     )
+
+
+def _read_samples(dataset: GeoBenchDataset, names: Sequence[str], workers: int) -> Iterator[Sample]:
+    """In the order of `names`; most of reading a sample is Python, so threads would not do."""
+    if workers == 1 or len(names) < WORTH_PROCESSES:
+        yield from map(dataset.read_sample, names)
+        return
+    portions = [names[start : start + PORTION] for start in range(0, len(names), PORTION)]
+    ahead: deque[Future[list[Sample]]] = deque()
+    with ProcessPoolExecutor(workers, mp_context=clean_processes(__name__)) as pool:
+        try:
+            for portion in portions:
+                ahead.append(pool.submit(_read_portion, dataset.directory, dataset.spec, portion))
+                if len(ahead) > 2 * workers:
+                    yield from ahead.popleft().result()
+            while ahead:
+                yield from ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read_portion(directory: Path, spec: TaskSpec, names: Sequence[str]) -> list[Sample]:
+    return [read_sample(directory / f"{name}.hdf5", spec) for name in names]
 
 
 def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], dataset: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import harness.data.convert
 from geobench_files import (
     BLUE,
     RED,
@@ -90,6 +91,19 @@ def test_arrays_hold_what_the_files_hold_in_the_default_partitions_order(root, c
         assert arrays.labels[row] == sample.label
     assert (log.steps, log.units) == ([("converting toy", 7)], 7)
     assert arrays.rows(["id_0", "id_3", "id_9"]).tolist() == [3, 0, 6]
+
+
+def test_two_processes_write_the_same_arrays_and_meet_the_same_error(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(harness.data.convert, "WORTH_PROCESSES", 2)
+    monkeypatch.setattr(harness.data.convert, "PORTION", 2)
+    one, two = (open_arrays(read_dataset(root), tmp_path / str(n), Silent(), workers=n) for n in (1, 2))
+    assert one.samples == two.samples
+    assert one.fingerprint == two.fingerprint
+    np.testing.assert_array_equal(one.pixels, two.pixels)
+    (toy(root) / "id_1.hdf5").write_bytes(b"cut off")
+    for n in (1, 2):
+        with pytest.raises(UserError, match=r"toy/id_1\.hdf5: cannot be read"):
+            open_arrays(read_dataset(root), tmp_path / f"bad{n}", Silent(), workers=n)
 
 
 def test_real_masks_and_vectors_come_out_whole(cache_dir):
