@@ -26,7 +26,7 @@ SHOTS, DRAWS = (1, 2, 5, 10, 20, 50), tuple(range(10))
 CLASSIFIERS = ("few_shot", "few_shot_nearest_mean", "few_shot_forest", "few_shot_ridge")
 GOAL_SECONDS = 30
 WORKERS = 2
-ROUNDS = 1
+ROUNDS = 3
 
 
 def draw_features(labels: np.ndarray) -> np.ndarray:
