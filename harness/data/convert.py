@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -168,6 +169,11 @@ def _read_samples(dataset: GeoBenchDataset, names: Sequence[str], workers: int) 
                     yield from ahead.popleft().result()
             while ahead:
                 yield from ahead.popleft().result()
+        except BrokenProcessPool:
+            raise UserError(
+                f"{dataset.name}: a process that read its samples was killed, for lack of memory or by a damaged file. "
+                "Try --workers 1"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

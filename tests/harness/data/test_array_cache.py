@@ -106,6 +106,18 @@ def test_two_processes_write_the_same_arrays_and_meet_the_same_error(root, tmp_p
             open_arrays(read_dataset(root), tmp_path / f"bad{n}", Silent(), workers=n)
 
 
+def test_a_killed_reader_is_told_and_leaves_nothing(root, cache_dir, monkeypatch):
+    monkeypatch.setattr(harness.data.convert, "WORTH_PROCESSES", 2)
+    monkeypatch.setattr(harness.data.convert, "_read_portion", _die)
+    with pytest.raises(UserError, match=r"toy: a process that read its samples was killed.*--workers 1"):
+        open_arrays(read_dataset(root), cache_dir, Silent(), workers=2)
+    assert [name for name in left_behind(cache_dir) if not name.endswith(".lock")] == []
+
+
+def _die(*anything):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_real_masks_and_vectors_come_out_whole(cache_dir):
     for ref, dtype, labels in zip(discover(FIXTURES), (np.float32, np.int16), ((9, 19), (9, 32, 32)), strict=True):
         dataset = read_dataset(FIXTURES, ref.name)
