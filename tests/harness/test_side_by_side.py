@@ -1,13 +1,16 @@
 """Runs in several processes: the same rows as one after the other, and whatever goes wrong costs one run."""
 
+import threading
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from types import SimpleNamespace
 
 import pytest
 
 from geobench_files import write_dataset, write_partition
 from harness.campaign import run_campaign
 from harness.executors import processes
+from harness.executors.local import execute_safely
 from harness.plan import State
 from harness.progress import Silent
 from harness.records import Failure
@@ -57,9 +60,33 @@ def in_turn(data, tmp_path_factory):
     return campaign(data, tmp_path_factory.mktemp("in_turn"), 1)
 
 
+class _AtOnce:
+    """In the place of a thread: these runs are so short that all would be done before the processes are up."""
+
+    def __init__(self, target, args, daemon):
+        self.start = lambda: target(*args)
+
+
 @pytest.fixture(scope="module")
-def side_by_side(data, tmp_path_factory):
-    return campaign(data, tmp_path_factory.mktemp("side_by_side"), 2)
+def done_here():
+    """Protocols of the jobs that this process did in `side_by_side`."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def side_by_side(data, tmp_path_factory, done_here):
+    def execute_here(job, workbench):
+        done_here.append(job.run.protocol)
+        return execute_safely(job, workbench)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "threading", SimpleNamespace(Event=threading.Event, Thread=_AtOnce))
+        patch.setattr(processes, "execute_safely", execute_here)
+        return campaign(data, tmp_path_factory.mktemp("side_by_side"), 2)
+
+
+def test_only_what_uses_all_cores_is_done_here(side_by_side, done_here):
+    assert set(done_here) == {"linear_probe_sgd"}
 
 
 def test_enough_runs_are_there_to_share(in_turn):
