@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn import config_context
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestRegressor
 
+from harness.protocols.indicators import train_indicators
 from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
 from harness.protocols.standardise import StandardisedFeatures, standardise_features
 from harness.records import LabelKind, Material, Outcome
@@ -25,9 +26,9 @@ class NearestMeanSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ForestSettings:
-    """scikit-learn's defaults, spelled out: grown to the end, sqrt(D) features a split, bootstrapped samples."""
+    """scikit-learn's defaults for classes, spelled out: grown to the end, sqrt(D) features a split, bootstrapped samples."""
 
-    version: int = 1
+    version: int = 2
     n_trees: int = 100
 
 
@@ -46,9 +47,8 @@ def few_shot_nearest_mean(material: Material, settings: NearestMeanSettings, see
     Raises:
         UserError: no train samples, or features that are not finite.
     """
-    features, labels = standardise_features(material), material.labels("train")
+    features, member = standardise_features(material), train_indicators(material)
     single = material.label_kind is LabelKind.SINGLE_LABEL
-    member = np.eye(material.n_classes)[labels] if single else labels.astype(np.float64)  # (n, K)
 
     def score(queries: np.ndarray) -> np.ndarray:
         inside = _closeness(queries, features.train, member)
@@ -72,25 +72,24 @@ def _closeness(queries: np.ndarray, train: np.ndarray, member: np.ndarray) -> np
 def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> Outcome:
     """Random forest; scores are the mean class frequencies of its leaves. A class that train lacks gets 0.
 
+    Its trees regress on the indicator matrix: the summed variance of zeros and ones is Gini's impurity, so the splits
+    are those of a classifier but for how rounding breaks ties, and are found up to three times as fast.
+
     Args:
         seed: of the forest, and of the draw it is fitted on.
     Raises:
         UserError: no train samples, or features that are not finite.
     """
-    features, labels = standardise_features(material), material.labels("train")
+    features, targets = standardise_features(material), train_indicators(material)
+    if material.n_classes == 1:
+        targets = targets[:, 0]  # scikit-learn warns of a matrix of one column
     # One thread: several would add up the trees' votes in any order, and round in any way.
-    forest = RandomForestClassifier(n_estimators=settings.n_trees, random_state=seed, n_jobs=1)
-    with config_context(skip_parameter_validation=True):  # every tree would check the forest's parameters again
-        forest.fit(features.train, labels)
-    queries = np.concatenate([features.valid, features.test])
-    if material.label_kind is LabelKind.SINGLE_LABEL:
-        scores = np.zeros((len(queries), material.n_classes))
-        scores[:, forest.classes_] = forest.predict_proba(queries)
-    else:
-        # A list with one array a label, whose columns are the values the label has in train.
-        per_label = zip(forest.predict_proba(queries), forest.classes_, strict=True)
-        scores = np.stack([p @ values.astype(np.float64) for p, values in per_label], axis=1)
-    valid, test = np.split(scores, [len(features.valid)])
+    forest = RandomForestRegressor(n_estimators=settings.n_trees, max_features="sqrt", random_state=seed, n_jobs=1)
+    # Every tree would check the forest's parameters and whether features are finite again.
+    with config_context(skip_parameter_validation=True, assume_finite=True):
+        forest.fit(features.train, targets)
+        scores = forest.predict(np.concatenate([features.valid, features.test]))
+    valid, test = np.split(scores.reshape(-1, material.n_classes), [len(features.valid)])
     return _outcome(features, valid, test, n_trees=settings.n_trees)
 
 

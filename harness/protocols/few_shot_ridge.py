@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import UserError
+from harness.protocols.indicators import train_indicators
 from harness.protocols.ridge_path import RidgePath
 from harness.protocols.select_cv import choose_by_cv
 from harness.protocols.standardise import StandardisedFeatures, standardise_features
@@ -35,9 +36,8 @@ def few_shot_ridge(material: Material, settings: RidgeSettings, seed: int) -> Ou
     Raises:
         UserError: no train samples, features that are not finite, or a headline metric that is undefined on valid.
     """
-    features, labels = standardise_features(material), material.labels("train")
+    features, targets = standardise_features(material), train_indicators(material)
     single = material.label_kind is LabelKind.SINGLE_LABEL
-    targets = np.eye(material.n_classes)[labels] if single else labels.astype(np.float64)
     penalties = np.geomspace(settings.strongest, settings.weakest, settings.n_penalties).tolist()
     path = RidgePath(features.train, targets)
     penalty = _choose_penalty(material, features, targets, path, penalties)

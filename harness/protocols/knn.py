@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.protocols.indicators import train_indicators
 from harness.protocols.select_cv import choose_by_cv
 from harness.protocols.standardise import standardise_features
-from harness.records import LabelKind, Material, Outcome, Selection
+from harness.records import Material, Outcome, Selection
 
 SIMILARITY_DECIMALS = 12
 """Similarities that differ by less are ties: their last digits depend on how a matrix product was split up."""
@@ -42,11 +43,7 @@ def knn(material: Material, settings: KnnSettings, seed: int) -> Outcome:
         UserError: no train samples, or features that are not finite.
     """
     features = standardise_features(material)
-    labels = material.labels("train")
-    if material.label_kind is LabelKind.SINGLE_LABEL:
-        votes = np.eye(material.n_classes)[labels]
-    else:
-        votes = labels.astype(np.float64)
+    votes = train_indicators(material)
     train = _unit(features.train)
 
     def predict(rows: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
@@ -152,6 +153,24 @@ def test_ridge_keeps_the_penalty_best_on_valid_and_its_decisions(build):
     inside = (values >= 0).all(axis=1) & (values <= 1).all(axis=1)
     assert inside.any()
     assert outcome.test_scores[inside] == pytest.approx(values[inside])
+
+
+@pytest.mark.parametrize("build", [single_label, multi_label])
+def test_forest_votes_as_scikit_learns_classifier(build):
+    """Trees that regress on zeros and ones split by Gini's impurity; of 100 a few break a tie differently."""
+    material = build()
+    train, test = standardised(material)
+    classifier = RandomForestClassifier(random_state=0).fit(train, material.targets["train"])
+    votes = classifier.predict_proba(test)
+    expected = votes if isinstance(votes, np.ndarray) else np.stack([vote[:, 1] for vote in votes], axis=1)
+    scores = run("few_shot_forest", material).test_scores
+    assert scores == pytest.approx(expected, abs=0.05)
+    assert np.abs(scores - expected).mean() < 0.005
+
+
+def test_forest_of_one_label():
+    scores = run("few_shot_forest", multi_label(n_labels=1)).test_scores
+    assert scores.shape == (200, 1)
 
 
 def test_the_seed_is_the_forests_draw():
