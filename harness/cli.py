@@ -45,7 +45,7 @@ def leaderboard(
 ) -> None:
     """Show the leaderboard: the headline metric of every run on the test split, the best of each dataset first."""
     with user_errors(debug):
-        from harness.display import RESULT_COLUMNS, results_table
+        from harness.tables import RESULT_COLUMNS, results_table
         from leaderboards.query import run_query
 
         results = run_query(db, f"SELECT {', '.join(RESULT_COLUMNS)} FROM leaderboard ORDER BY {BEST_FIRST}")
@@ -159,7 +159,7 @@ def backbones(form: FormatOption = Format.table) -> None:
 
 def _show(table: "Table", form: Format) -> None:
     """Print rows: a table for people, or CSV or JSON on plain stdout for programs."""
-    from harness.display import rows_table
+    from harness.tables import rows_table
     from leaderboards.query import to_csv, to_json
 
     if form is Format.table:

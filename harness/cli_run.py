@@ -242,9 +242,9 @@ def _run(request: "RunRequest", debug: bool) -> int:
 
 def _show_results(request: "RunRequest", run_ids: list[str]) -> None:
     """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
-    from harness.display import RESULT_COLUMNS, results_table
     from harness.grid_table import grid_tables
     from harness.plots.curves import read_panels
+    from harness.tables import RESULT_COLUMNS, results_table
     from leaderboards.query import run_query
 
     partitions = {name for block in request.blocks for name in block.partitions}

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console, Group
 from rich.text import Text
 
-from harness.display import rows_table
 from harness.errors import UserError
 from harness.reproduce import reproducing_command, software
+from harness.tables import rows_table
 from harness.terminal import say
 from leaderboards.merge import merge
 from leaderboards.query import Table, run_query, to_json

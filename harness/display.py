@@ -1,10 +1,9 @@
-"""What the terminal shows: progress on stderr, tables on stdout. Plain when piped."""
+"""What the terminal shows of a campaign: progress on stderr, its plan on stdout. Plain when piped."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich import box
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
@@ -16,19 +15,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
-from rich.text import Text
 
 from harness.plan import Line, State
-from leaderboards.query import Table as LeaderboardTable
-
-RESULT_COLUMNS = (
-    "suite", "dataset", "protocol", "partition", "n_labels_fit", "backbone", "weights", "seed", "metric", "source",
-    "value", "ci_low", "ci_high",
-)  # fmt: skip
-COMMON = ("suite", "dataset", "partition", "seed", "metric", "source")
-"""Columns of results that need not be repeated in every row if they say the same."""
-HEADINGS = {"n_labels_fit": "labels"}
+from harness.tables import bare_table, captioned
 
 STATE_STYLE = {
     State.NEW: "green",
@@ -88,7 +77,7 @@ class RichProgress:
 def plan_table(lines: Sequence[Line]) -> Group:
     """One row per run and its state; `reasons` tells of those that were skipped."""
     counts = Counter(line.state for line in lines)
-    table = _table()
+    table = bare_table()
     for column in ("dataset", "backbone", "protocol", "partition", "seed", "state"):
         table.add_column(column, overflow="fold")
     for line in lines:
@@ -96,7 +85,7 @@ def plan_table(lines: Sequence[Line]) -> Group:
             cell = line.cell
             described = (cell.dataset.name, cell.backbone, cell.protocol, cell.partition, str(cell.seed))
             table.add_row(*map(escape, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
-    return _captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
+    return captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
 
 
 def reasons(lines: Sequence[Line], state: State) -> list[str]:
@@ -106,63 +95,3 @@ def reasons(lines: Sequence[Line], state: State) -> list[str]:
         f"{state}: {dataset}, {backbone}: {reason}" + (f" ({count} runs)" if count > 1 else "")
         for (dataset, backbone, reason), count in counts.items()
     ]
-
-
-def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Any rows; numbers to the right, NULL empty."""
-    table = _table()
-    for index, column in enumerate(columns):
-        numeric = any(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(_cell, row))
-    return table
-
-
-def results_table(results: LeaderboardTable) -> Group:
-    """Headline scores with their 95 % intervals in one column; what is the same in all rows moves to the caption.
-
-    Args:
-        results: the columns RESULT_COLUMNS of the view `leaderboard`.
-    """
-    rows = [dict(zip(results.columns, row, strict=True)) for row in results.rows]
-    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS[:-3]}
-    several_weights = len({(r["backbone"], r["seed"], r["weights"]) for r in rows}) > len(
-        {(r["backbone"], r["seed"]) for r in rows}
-    )
-    shown = [
-        column
-        for column in values
-        if (column not in COMMON or len(values[column]) > 1) and (column != "weights" or several_weights)
-    ]
-    common = [f"{column} {values[column].pop()}" for column in COMMON if len(values[column]) == 1]
-    table = _table()
-    for column in shown:
-        numeric = column in ("n_labels_fit", "seed")
-        table.add_column(HEADINGS.get(column, column), justify="right" if numeric else "left", overflow="fold")
-    table.add_column("value", no_wrap=True)
-    for row in rows:
-        score = escape(_score(row["value"], row["ci_low"], row["ci_high"]))
-        table.add_row(*(_cell(row[column]) for column in shown), score)
-    return _captioned(table, "test split, 95 % intervals; " + ", ".join(common))
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False)
-
-
-def _captioned(table: Table, caption: str) -> Group:
-    """Below the table rather than rich's own caption, which folds at the table's width."""
-    return Group(table, Text(caption, style="dim"))
-
-
-def _score(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "undefined"
-    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else escape(str(value))

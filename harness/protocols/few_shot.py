@@ -26,7 +26,7 @@ class NearestMeanSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ForestSettings:
-    """scikit-learn's defaults for classes, spelled out: grown to the end, sqrt(D) features a split, bootstrapped samples."""
+    """scikit-learn's defaults for classes: grown to the end, sqrt(D) features a split, bootstrapped samples."""
 
     version: int = 2
     n_trees: int = 100

@@ -1,0 +1,41 @@
+"""Commands that read results start at once: none waits the seconds that importing PyTorch or scikit-learn takes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from report_boards import campaign, published, write_board
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = """
+import shlex, sys
+from typer.testing import CliRunner
+from harness.cli import app
+
+for line in sys.stdin:
+    result = CliRunner().invoke(app, shlex.split(line))
+    print(line.split()[0], result.exit_code, *sorted({"torch", "timm", "sklearn"} & set(sys.modules)))
+"""
+
+
+def test_none_imports_what_only_training_needs(tmp_path):
+    records = campaign(backbones=("mp_mae", "image_statistics"), datasets=("m-eurosat",))
+    read = published("resnet50", "m-eurosat", 0.9)
+    write_board(tmp_path / "board.duckdb", [*records, read])
+    lines = (
+        "leaderboard", "sql 'SELECT 1'", f"show {read.run.run_id}", "export board.csv", "curve",
+        "check --baseline board.json --update", "compare mp_mae image_statistics", "report --out board.html", "replay",
+    )  # fmt: skip
+    commands = "\n".join(f"{line} --db board.duckdb" for line in lines) + "\nbackbones\n"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input=commands,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [f"{line.split()[0]} 0" for line in (*lines, "backbones")], done.stderr
