@@ -33,6 +33,10 @@ class NetworkInput:
         return cls(images=int(fields["images"]), size_px=(height, width), mean=mean, std=std)
 
 
+_MERGING = Lock()
+"""One for all meters, which are so short of work that none waits: a meter without its own can go to another process."""
+
+
 class InputMeter:
     """Adds up batches; sums are in double precision."""
 
@@ -42,7 +46,6 @@ class InputMeter:
         self._mean = torch.zeros(0, dtype=torch.float64)
         self._squares = torch.zeros(0, dtype=torch.float64)
         """Per band, sum over pixels of the squared distance from the mean."""
-        self._guard = Lock()
         self._origin: Tensor | None = None
         """(C, 1) float32 near the mean, from where values are squared: far from it they would lose their digits."""
 
@@ -60,7 +63,7 @@ class InputMeter:
         n_values = len(x) * height * width
         apart = sums.sum(0) / n_values
         squares = (norms.square().sum(0) - n_values * apart.square()).clamp(min=0)
-        with self._guard:
+        with _MERGING:
             self._merge(len(x), (height, width), self._origin[:, 0].cpu().double() + apart, squares)
 
     def merge(self, other: "InputMeter") -> None:

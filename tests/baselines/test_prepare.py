@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -129,7 +130,7 @@ def test_meters_of_parts_add_up_to_that_of_the_whole():
     whole.add(x)
     parts[0].add(x[:2])
     parts[1].add(x[2:])
-    parts[0].merge(parts[1])
+    parts[0].merge(pickle.loads(pickle.dumps(parts[1])))  # of another process
     parts[0].merge(parts[2])  # of a process that got no image
     assert parts[0].result() == whole.result()
 
