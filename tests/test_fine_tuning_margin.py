@@ -40,7 +40,7 @@ def test_of_several_labels(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "margin"), [("demo-climate", 0.0), ("demo-landcover", 0.05)])
 def test_of_single_labels(task, margin, tmp_path):
-    """40 minutes on one core, each. On demo-climate it was ahead by 0.018, which 500 test samples cannot tell from 0."""
+    """40 minutes on one core, each. On demo-climate it is ahead by 0.018, which 500 samples cannot tell from 0."""
     accuracy = scores_of(task, ["mp_mae"], tmp_path)
     assert accuracy["mp_mae", "linear_probe"] > ACCURACY_OF_NOTHING + 0.2
     assert accuracy["mp_mae", "fine_tune"] > accuracy["mp_mae", "linear_probe"] + margin
