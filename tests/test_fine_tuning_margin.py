@@ -38,12 +38,18 @@ def test_of_several_labels(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "margin"), [("demo-climate", 0.0), ("demo-landcover", 0.05)])
-def test_of_single_labels(task, margin, tmp_path):
-    """40 minutes on one core, each. On demo-climate it is ahead by 0.018, which 500 samples cannot tell from 0."""
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param("demo-climate", marks=pytest.mark.xfail(strict=True, reason="ahead by 0.018 +- 0.039 only")),
+        "demo-landcover",
+    ],
+)
+def test_of_single_labels(task, tmp_path):
+    """40 minutes on one core, each. The margin was set before either was run; demo-climate misses it."""
     accuracy = scores_of(task, ["mp_mae"], tmp_path)
     assert accuracy["mp_mae", "linear_probe"] > ACCURACY_OF_NOTHING + 0.2
-    assert accuracy["mp_mae", "fine_tune"] > accuracy["mp_mae", "linear_probe"] + margin
+    assert accuracy["mp_mae", "fine_tune"] > accuracy["mp_mae", "linear_probe"] + 0.02
 
 
 @pytest.mark.slow
