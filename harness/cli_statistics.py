@@ -18,6 +18,8 @@ _COMPARE_EXAMPLES = """Examples:
 `python -m harness compare mp_mae imagenet_mae`
 
 `python -m harness compare mp_mae@0123abcd mp_mae@89ef4567`
+
+`python -m harness compare mp_mae:fine_tune mp_mae:linear_probe`
 """
 
 
@@ -68,12 +70,12 @@ def check(
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A backbone, or name@HEX for one of several weights.")],
+    a: Annotated[str, typer.Argument(help="A backbone: name, name@HEX for one of several weights, name:protocol.")],
     b: Annotated[str, typer.Argument(help="The backbone it is compared with.")],
     db: Db = DEFAULT_DB,
     debug: Debug = False,
 ) -> None:
-    """Compare two backbones on every dataset they share: scores, difference, labels saved.
+    """Compare two backbones, or two protocols, on every dataset they share: scores, difference, labels saved.
 
     95 % intervals; p-values adjusted by Holm's method over all rows. Both are scored on the same test samples, which
     makes the difference surer than either score.

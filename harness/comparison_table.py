@@ -1,4 +1,4 @@
-"""How a comparison of two backbones is shown: a table that fits 80 columns."""
+"""How a comparison of two backbones or protocols is shown: a table that fits 80 columns."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboards.statistics.comparison import Comparison
+from leaderboards.statistics.mean_difference import mean_differences
 from leaderboards.statistics.replicates import Estimate
 
 WIDTH = 80
@@ -17,7 +18,7 @@ SURE = 0.05
 
 
 def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group:
-    """One row per dataset and protocol; what the columns mean stands below."""
+    """One row per dataset and protocol, then the means over datasets; what the columns mean stands below."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, width=WIDTH)
     table.add_column("dataset", overflow="fold", ratio=1)
     for heading in ("A", "B"):
@@ -35,6 +36,14 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
             _p(row.p_adjusted),
             _saving(row),
             style="bold" if sure else None,
+        )
+    table.add_section()
+    for mean in mean_differences(comparisons):
+        table.add_row(
+            escape(f"mean of {len(mean.datasets)} datasets\n{mean.protocol}"),
+            _short(mean.a, ""),
+            _short(mean.b, ""),
+            _two_lines(mean.difference, "+"),
         )
     noise = " or ".join(dict.fromkeys(row.noise for row in comparisons))
     caption = (

@@ -1,8 +1,7 @@
-"""Two backbones, dataset by dataset: scores, their difference with an interval and a p-value, labels saved."""
+"""Two backbones or protocols, dataset by dataset: scores, their difference with interval and p-value, labels saved."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from leaderboards.errors import UserError
 from leaderboards.statistics.curves import LabelSaving, estimate_label_saving
 from leaderboards.statistics.paired import BOTH, TARGET, holm, mcnemar, resampled_scores, sample_weights, score_counts
-from leaderboards.statistics.reading import CurveKey, Point, distinct_points, read_counts, read_points, seeded_curve
+from leaderboards.statistics.reading import Point, distinct_points, read_counts, read_points, seeded_curve
 from leaderboards.statistics.replicates import (
     N_REPLICATES,
     Estimate,
@@ -19,21 +18,15 @@ from leaderboards.statistics.replicates import (
     replicate_means,
     two_sided_p,
 )
+from leaderboards.statistics.sides import Curve, Shared, pair_curves
 
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A against B on one dataset by one protocol, both with the same partition."""
+class Comparison(Shared):
+    """A against B on one dataset by one protocol (or one each), both with the same partition."""
 
-    suite: str
-    dataset: str
-    protocol: str
-    selection: str
-    train_draw: str
-    axis: str
-    metric: str
     partition: str
     n_labels: int
     a: Estimate
@@ -48,67 +41,31 @@ class Comparison:
     """What the interval covers, for readers: seeds, test samples or both."""
     saving: LabelSaving | None
     """Labels A saves against B. None: one of them has fewer than two numbers of labels."""
-
-
-Shared = tuple[str, ...]
-"""What both curves of a comparison have in common: suite, dataset, protocol, selection, train_draw, axis, metric."""
+    replicates: np.ndarray = field(repr=False, compare=False)
+    """(B,) of the difference; empty if it has no interval."""
 
 
 def compare(path: Path, a: str, b: str, seed: int = 0) -> list[Comparison]:
-    """Every dataset and protocol that both backbones were measured with, at their largest common partition.
+    """Every dataset and protocol that both sides were measured with, at their largest common partition.
 
     Replicates of both means are drawn together: seeds that both have stand for the same draw of training samples, and
     test samples are the same, so what is luck of either cancels in the difference.
 
     Args:
-        a: a backbone's name, or name@hex with the first digits of its weights or its setup (view `scores`).
+        a: a backbone's name; name@hex with the first digits of its weights or its setup (view `scores`); name:protocol
+            for one protocol, then named by both sides. `b` likewise.
         seed: of the replicates.
     Raises:
-        UserError: unknown, ambiguous or equal backbones, or nothing that both were measured with.
+        UserError: unknown, ambiguous or equal sides, or nothing that both were measured with.
     """
-    points = read_points(path)
-    curves_a, curves_b = (_choose(points, name) for name in (a, b))
-    common = [shared for shared in curves_a if shared in curves_b]
-    if not common:
-        raise UserError(f"{a} and {b} have no dataset and protocol in common. See: python -m harness leaderboard")
-    if any(curves_a[shared][0] == curves_b[shared][0] for shared in common):
-        raise UserError(f"{a} and {b} are the same results. Name two backbones, or two weights as {a}@HEX.")
     compared = [
         comparison
-        for shared in common
-        if (comparison := _compare(path, shared, curves_a[shared], curves_b[shared], np.random.default_rng(seed)))
+        for shared, (curve_a, curve_b) in pair_curves(read_points(path), a, b).items()
+        if (comparison := _compare(path, shared, curve_a, curve_b, np.random.default_rng(seed)))
     ]
     tested = [c for c in compared if c.p_value is not None]
     adjusted = dict(zip(map(id, tested), holm([c.p_value for c in tested if c.p_value is not None]), strict=True))
     return [replace(c, p_adjusted=adjusted.get(id(c))) for c in compared]
-
-
-def _choose(points: Mapping[CurveKey, list[Point]], name: str) -> dict[Shared, tuple[CurveKey, list[Point]]]:
-    """The one curve of a backbone for each dataset and protocol."""
-    names = {key.backbone for key in points}
-    backbone, _, digits = (name, "", "") if name in names else name.rpartition("@")
-    if backbone not in names:
-        raise UserError(f"no measured run of backbone {name!r}. There are: {', '.join(sorted(names)) or 'none'}.")
-    found: defaultdict[Shared, list[CurveKey]] = defaultdict(list)
-    for key in points:
-        if key.backbone == backbone and (key.weights.startswith(digits) or key.setup.startswith(digits)):
-            found[_shared(key)].append(key)
-    if not found:
-        raise UserError(f"{backbone} has no weights or setup that begin with {digits}. See: FROM scores.")
-    for keys in found.values():
-        if len(keys) > 1:
-            choices = ", ".join(f"{backbone}@{hexes}" for hexes in _telling_apart(keys))
-            raise UserError(f"{keys[0].describe()}: {len(keys)} kinds of result. Choose one: {choices}.")
-    return {shared: (key, points[key]) for shared, (key,) in found.items()}
-
-
-def _telling_apart(keys: Sequence[CurveKey]) -> list[str]:
-    weights = [key.weights for key in keys]
-    return weights if len(set(weights)) == len(weights) and all(weights) else [key.setup for key in keys]
-
-
-def _shared(key: CurveKey) -> Shared:
-    return key.suite, key.dataset, key.protocol, key.selection, key.train_draw, key.axis, key.metric
 
 
 class _Noise:
@@ -153,21 +110,14 @@ class _Noise:
         return " and ".join(kinds) or "none"
 
 
-def _compare(
-    path: Path,
-    shared: Shared,
-    a: tuple[CurveKey, list[Point]],
-    b: tuple[CurveKey, list[Point]],
-    generator: np.random.Generator,
-) -> Comparison | None:
-    suite, dataset, protocol, selection, train_draw, axis, metric = shared
+def _compare(path: Path, shared: Shared, a: Curve, b: Curve, generator: np.random.Generator) -> Comparison | None:
     points_a, points_b = distinct_points(a[1]), distinct_points(b[1])
     by_partition = {point.partition: point for point in b[1]}
     pairs = [(point, by_partition[point.partition]) for point in a[1] if point.partition in by_partition]
     if not pairs:
         return None
     at_a, at_b = max(pairs, key=lambda pair: (pair[0].n_labels, len(pair[0].scores), pair[0].partition))
-    noise = _Noise(path, metric, [at_a, at_b, *points_a, *points_b], generator)
+    noise = _Noise(path, shared.metric, [at_a, at_b, *points_a, *points_b], generator)
     draws_a, draws_b = noise.replicates([at_a])[:, 0], noise.replicates([at_b])[:, 0]
     covers = noise.covers([at_a, at_b])
     mean_a, mean_b = _mean(at_a), _mean(at_b)
@@ -180,23 +130,19 @@ def _compare(
             noise.replicates(points_b),
         )
     known = covers != "none"
+    replicates = draws_a - draws_b if known else np.empty(0)
     return Comparison(
-        suite=suite,
-        dataset=dataset,
-        protocol=protocol,
-        selection=selection,
-        train_draw=train_draw,
-        axis=axis,
-        metric=metric,
+        **vars(shared),
         partition=at_a.partition,
         n_labels=at_a.n_labels,
         a=Estimate(mean_a, *(interval(draws_a) if known else (None, None))),
         b=Estimate(mean_b, *(interval(draws_b) if known else (None, None))),
-        difference=Estimate(mean_a - mean_b, *(interval(draws_a - draws_b) if known else (None, None))),
-        p_value=_p_value(at_a, at_b, noise, metric, draws_a - draws_b) if known else None,
+        difference=Estimate(mean_a - mean_b, *(interval(replicates) if known else (None, None))),
+        p_value=_p_value(at_a, at_b, noise, shared.metric, replicates) if known else None,
         p_adjusted=None,
         noise=covers,
         saving=saving,
+        replicates=replicates,
     )
 
 
