@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mp_mae.data.threads import one_blas_thread
+
 PERCENTILES = {
     "percentile_0_1": 0.1,
     "percentile_1": 1.0,
@@ -28,7 +30,8 @@ class BandCounts:
 
     def statistics(self) -> list[dict[str, float]]:
         """GEO-Bench's eleven statistics of each band, over all pixels."""
-        return [value_statistics(counts) for counts in self._counts]
+        with one_blas_thread():
+            return [value_statistics(counts) for counts in self._counts]
 
 
 def value_statistics(counts: np.ndarray) -> dict[str, float]:

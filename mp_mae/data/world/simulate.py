@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mp_mae.data.threads import one_blas_thread
 from mp_mae.data.world import labels
 from mp_mae.data.world.climate import build_climate, climate_zones, draw_regions
 from mp_mae.data.world.cover import CROPLAND, draw_cover
@@ -35,7 +36,8 @@ UNKNOWN_BIOME = 0.005
 def simulate(seed: int, places: Places, size_px: int = 64) -> Tiles:
     """The tiles at places, of size_px x size_px pixels of 10 m.
 
-    A tile is a function of seed, place, key and size: the same bits in whatever batch, process or order.
+    A tile is a function of seed, place, key and size: the same bits in whatever batch, process or order, and with
+    whatever number of threads.
 
     Raises:
         ValueError: no places, or tiles of fewer than 16 px.
@@ -43,7 +45,8 @@ def simulate(seed: int, places: Places, size_px: int = 64) -> Tiles:
     if not len(places) or size_px < SMALLEST_PX:
         raise ValueError(f"wanted places and tiles of at least {SMALLEST_PX} px; found {len(places)} and {size_px} px")
     step = max(BLOCK_PIXELS // size_px**2, 1)
-    blocks = [_simulate_block(seed, places[at : at + step], size_px) for at in range(0, len(places), step)]
+    with one_blas_thread():
+        blocks = [_simulate_block(seed, places[at : at + step], size_px) for at in range(0, len(places), step)]
     return Tiles(
         places=places,
         modalities={name: np.concatenate([b.modalities[name] for b in blocks]) for name in blocks[0].modalities},

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from mp_mae.data.world.places import Places, draw_places
 from mp_mae.data.world.simulate import simulate
@@ -66,6 +67,15 @@ def test_a_tile_does_not_depend_on_its_batch(size_px):
     together = simulate(3, places, size_px)
     for rows in (np.array([17]), np.array([39, 0, 20]), np.arange(5, 22)):
         assert_same(simulate(3, places[rows], size_px), pick(together, rows))
+
+
+def test_a_tile_does_not_depend_on_the_number_of_threads():
+    """64 px: the products of smaller tiles are not worth a second thread to the library."""
+    places = draw_places(0, "pretrain", np.arange(16))
+    with threadpool_limits(1, user_api="blas"):
+        one = simulate(0, places, size_px=64)
+    with threadpool_limits(4, user_api="blas"):
+        assert_same(simulate(0, places, size_px=64), one)
 
 
 def test_another_seed_is_another_world():
