@@ -1,11 +1,9 @@
 """One run, from files to a record for the leaderboard."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
 from time import perf_counter
-
-from threadpoolctl import ThreadpoolController
 
 from harness.data.partitions import Partition
 from harness.identity import configuration
@@ -17,6 +15,7 @@ from harness.score_rows import Targets, area_rows, label_rows, mask_rows
 from harness.tuning import Tuned, tune_protocol
 from harness.workbench import Workbench
 from leaderboards.schema import RunRecord, RunRow
+from mp_mae.data.threads import one_blas_thread
 
 SMALL = 4_000
 """Train samples up to which a protocol's matrix products are too small to share: NumPy's threads would mostly wait for
@@ -35,7 +34,7 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     protocol = find_protocol(run.protocol, spec.label_kind)
     assert protocol is not None, "the plan skips what a protocol does not take"
     material = build_material(job, partition, workbench, protocol)
-    with _blas().limit(limits=1 if len(partition.train) <= SMALL else None, user_api="blas"):
+    with one_blas_thread() if len(partition.train) <= SMALL else nullcontext():
         tuned = tune_protocol(protocol, material, job, workbench)
         outcome = protocol.function(material, tuned.settings, run.seed)
         # Only now, with the predictions made, are the labels of the test split read: once per run.
@@ -54,12 +53,6 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
         predictions=rows.predictions,
         mask_counts=rows.mask_counts,
     )
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Of the libraries this process has loaded; finding them takes longer than many a run."""
-    return ThreadpoolController()
 
 
 def _run_row(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leaderboards.errors import UserError
 from leaderboards.statistics.reading import CurveKey, Point
@@ -101,10 +101,7 @@ def _curves(points: Mapping[CurveKey, list[Point]], side: Side, label: str) -> d
         raise UserError(f"{side.backbone} has no weights or setup that begin with {side.digits}. See: FROM scores.")
     for keys in found.values():
         if len(keys) > 1:
-            sides = (
-                Side(backbone=side.backbone, digits=hexes, protocol=side.protocol) for hexes in _telling_apart(keys)
-            )
-            choices = ", ".join(map(str, sides))
+            choices = ", ".join(str(replace(side, digits=hexes)) for hexes in _telling_apart(keys))
             raise UserError(f"{keys[0].describe()}: {len(keys)} kinds of result. Choose one: {choices}.")
     return {shared: (key, points[key]) for shared, (key,) in found.items()}
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from harness.data.demo.band_counts import PERCENTILES, BandCounts, value_statistics
 
@@ -26,3 +27,13 @@ def test_every_band_is_counted_on_its_own_over_all_blocks():
     counts.add(pixels[2:])
     for band, found in enumerate(counts.statistics()):
         assert found == pytest.approx(expected(pixels[:, band]), rel=1e-12)
+
+
+def test_statistics_do_not_depend_on_the_number_of_threads():
+    """20,000 values: sums of fewer are not worth a second thread to the library."""
+    counts = BandCounts(1)
+    counts.add(np.random.default_rng(0).integers(0, 28_000, (1, 1, 250, 250)).astype(np.uint16))
+    with threadpool_limits(1, user_api="blas"):
+        one = counts.statistics()
+    with threadpool_limits(4, user_api="blas"):
+        assert counts.statistics() == one
