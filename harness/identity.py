@@ -30,9 +30,13 @@ def identity(run: Run) -> str:
     return _digest(configuration(run))
 
 
-def feature_key(run: Run) -> str:
-    """SHA-256 (64 hex digits) over what decides the features alone."""
-    return _digest({name: getattr(run, name) for name in FEATURE_FIELDS})
+def feature_key(run: Run, arrays_sha256: str) -> str:
+    """SHA-256 (64 hex digits) over what decides the features of a whole dataset, row by row.
+
+    Args:
+        arrays_sha256: of all rows that are embedded and of their order (`ArrayCache.content_sha256`).
+    """
+    return _digest({"arrays": arrays_sha256, **{name: getattr(run, name) for name in FEATURE_FIELDS}})
 
 
 def _digest(fields: dict[str, Any]) -> str:

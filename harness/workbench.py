@@ -119,7 +119,7 @@ class Workbench:
 
     def network_input(self, job: Job) -> NetworkInput:
         """What entered the network for the features of a job that this process has read already."""
-        key = feature_key(job.run)
+        key = self._feature_key(job)
         found = self._features.get(key) or self._pixel_features[key]
         assert not isinstance(found, UserError), "the job has read its features"
         return found.network_input
@@ -138,7 +138,7 @@ class Workbench:
 
     def features(self, job: Job) -> np.ndarray:
         """(N, D) float32 features of the job's whole dataset in storage order; cached ones need no backbone."""
-        key = feature_key(job.run)
+        key = self._feature_key(job)
         n_rows = len(self.arrays(job.dataset).samples)
         stored = _once(
             self._features,
@@ -149,7 +149,7 @@ class Workbench:
 
     def pixel_features(self, job: Job) -> PixelFeatures:
         """The feature pyramids of the job's whole dataset in storage order; cached ones need no backbone."""
-        key = feature_key(job.run)
+        key = self._feature_key(job)
         n_rows = len(self.arrays(job.dataset).samples)
         return _once(
             self._pixel_features,
@@ -158,6 +158,9 @@ class Workbench:
                 self.places.cache_dir, key, n_rows, lambda meter: self._extract_pyramid(job, meter)
             ),
         )
+
+    def _feature_key(self, job: Job) -> str:
+        return feature_key(job.run, self.arrays(job.dataset).content_sha256)
 
     def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
         return pooled(self._embed(job, meter))

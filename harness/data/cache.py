@@ -21,10 +21,11 @@ from harness.progress import Progress
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ArrayCache:
-    """All samples of a dataset, in storage order: the default partition's train, valid and test, then any others."""
+    """All samples of a dataset, sorted by name."""
 
     dataset: str
-    samples: tuple[str, ...]
+    sample_sha256: Mapping[str, str]
+    """Sample -> SHA-256 of its pixels and label; in the order of the arrays."""
     bands: tuple[str, ...]
     pixels: np.ndarray
     """(N, C, H, W) read-only memory map in the stored type; NaN and infinite values as the files have them."""
@@ -38,6 +39,17 @@ class ArrayCache:
     n_nonfinite_samples: int
     first_nonfinite_sample: str | None
     first_nonfinite_band: str | None
+
+    @cached_property
+    def samples(self) -> tuple[str, ...]:
+        """Names, in the order of the arrays."""
+        return tuple(self.sample_sha256)
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """SHA-256 of all that features can depend on: each row's sample, pixels and label, and what the bands are."""
+        rows = {"rows": list(self.sample_sha256.items()), "bands": self.bands}
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
@@ -136,15 +148,15 @@ def _load(directory: Path, dataset: GeoBenchDataset) -> ArrayCache | None:
         labels = np.load(directory / "labels.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    if pixels.ndim != 4 or pixels.shape[:2] != (len(meta.samples), len(meta.bands)) or len(labels) != len(pixels):
+    if pixels.ndim != 4 or pixels.shape[:2] != (len(meta.sample_sha256), len(meta.bands)) or len(labels) != len(pixels):
         return None
     return ArrayCache(
         dataset=dataset.name,
-        samples=tuple(meta.samples),
+        sample_sha256=meta.sample_sha256,
         bands=tuple(meta.bands),
         pixels=np.asarray(pixels),  # still the memory map, without the cost np.memmap adds to every slice
         labels=np.asarray(labels),
-        fingerprint=_fingerprint(meta.content_sha256, dataset),
+        fingerprint=_fingerprint(meta.sample_sha256, dataset),
         n_nonfinite=meta.n_nonfinite,
         n_nonfinite_samples=meta.n_nonfinite_samples,
         first_nonfinite_sample=meta.first_nonfinite_sample,
@@ -152,10 +164,11 @@ def _load(directory: Path, dataset: GeoBenchDataset) -> ArrayCache | None:
     )
 
 
-def _fingerprint(content_sha256: str, dataset: GeoBenchDataset) -> str:
+def _fingerprint(sample_sha256: Mapping[str, str], dataset: GeoBenchDataset) -> str:
     """Of the content with what gives it meaning, both as they are now; no name of a folder, no storage order."""
     task = {name: value for name, value in asdict(dataset.spec).items() if name not in ("dataset", "suite")}
     statistics = {band: asdict(values) for band, values in dataset.band_statistics().items()}
+    content_sha256 = hashlib.sha256(json.dumps(sample_sha256, sort_keys=True).encode()).hexdigest()
     content = {"content": content_sha256, "task": task, "statistics": statistics}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

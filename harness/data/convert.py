@@ -24,7 +24,7 @@ WORTH_PROCESSES = 1_000
 """Samples from which several processes read faster than one, which starts sooner."""
 PORTION = 32
 """Samples that a process reads at a time."""
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever the same files would give other arrays or another meta.json; older caches are then made anew."""
 
 
@@ -33,11 +33,9 @@ class Meta:
     """What meta.json holds."""
 
     format_version: int
-    samples: Sequence[str]
-    """In storage order."""
+    sample_sha256: Mapping[str, str]
+    """Sample -> digest of its pixels and label; sorted by name, which is the order of the arrays."""
     bands: Sequence[str]
-    content_sha256: str
-    """Of samples, pixels and labels."""
     n_nonfinite: Mapping[str, int]
     """Band -> number of NaN and infinite pixels, for bands that have any."""
     n_nonfinite_samples: int
@@ -51,7 +49,8 @@ def read_meta(directory: Path) -> Meta | None:
         meta = Meta(**json.loads((directory / "meta.json").read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    sound = isinstance(meta.samples, list) and isinstance(meta.bands, list) and isinstance(meta.n_nonfinite, dict)
+    sound = isinstance(meta.sample_sha256, dict) and isinstance(meta.bands, list) and isinstance(meta.n_nonfinite, dict)
+    sound = sound and list(meta.sample_sha256) == sorted(meta.sample_sha256)
     return meta if sound and meta.format_version == FORMAT_VERSION else None
 
 
@@ -64,7 +63,7 @@ def convert(dataset: GeoBenchDataset, directory: Path, progress: Progress, worke
         UserError: a file of the dataset is bad.
         OSError: the directory cannot be written, or the disk is full.
     """
-    order = _storage_order(dataset)
+    order = sorted(dataset.samples)  # of the names alone, so that no edited partition moves a row
     dtype = dataset.read_sample(order[0]).pixels.dtype
     while True:
         try:
@@ -105,16 +104,6 @@ class _Nonfinite:
             self.first_sample, self.first_band = sample.name, self.bands[int(np.flatnonzero(found)[0])]
 
 
-def _storage_order(dataset: GeoBenchDataset) -> list[str]:
-    """Samples as the default partition lists them, so that a split is read in one piece, then the others by name."""
-    try:
-        default = dataset.partition("default")
-    except UserError:  # is reported to whoever runs that partition; here it would only have made reading faster
-        return sorted(dataset.samples)
-    listed = [*default.train, *default.valid, *default.test]
-    return [*listed, *sorted(dataset.samples.difference(listed))]
-
-
 def _write_arrays(
     dataset: GeoBenchDataset,
     order: list[str],
@@ -144,9 +133,8 @@ def _write_arrays(
         _sync(file)
     return Meta(
         format_version=FORMAT_VERSION,
-        samples=order,
+        sample_sha256=digests,
         bands=bands,
-        content_sha256=hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest(),
         n_nonfinite={band: int(n) for band, n in zip(bands, nonfinite.per_band, strict=True) if n},
         n_nonfinite_samples=nonfinite.n_samples,
         first_nonfinite_sample=nonfinite.first_sample,

@@ -47,7 +47,11 @@ OTHER = {
 def test_every_field_changes_the_identity(field):
     changed = dataclasses.replace(RUN, **{field: OTHER.get(field, "other")})
     assert identity(changed) != identity(RUN)
-    assert (feature_key(changed) != feature_key(RUN)) == (field in FEATURE_FIELDS)
+    assert (feature_key(changed, "rows") != feature_key(RUN, "rows")) == (field in FEATURE_FIELDS)
+
+
+def test_other_rows_or_another_order_of_them_are_other_features():
+    assert feature_key(RUN, "rows") != feature_key(RUN, "rows in another order")
 
 
 def test_identity_is_frozen():

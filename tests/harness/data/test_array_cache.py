@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,13 +77,13 @@ def left_behind(cache_dir):
 # What the arrays hold
 
 
-def test_arrays_hold_what_the_files_hold_in_the_default_partitions_order(root, cache_dir):
+def test_arrays_hold_what_the_files_hold_in_the_order_of_their_names(root, cache_dir):
     write_sample(
         toy(root), "id_9", [(BLUE, np.full((4, 4), 1, np.uint16), None), (RED, np.zeros((4, 4), np.uint16), None)]
     )
     dataset, log = read_dataset(root), Log()
     arrays = open_arrays(dataset, cache_dir, log)
-    assert arrays.samples == ("id_3", "id_4", "id_5", "id_0", "id_1", "id_2", "id_9")
+    assert arrays.samples == ("id_0", "id_1", "id_2", "id_3", "id_4", "id_5", "id_9")
     assert arrays.bands == ("02 - Blue", "04 - Red")
     assert (arrays.pixels.dtype, arrays.pixels.shape, arrays.labels.dtype) == (np.uint16, (7, 2, 4, 4), np.int64)
     for row, name in enumerate(arrays.samples):
@@ -90,7 +91,7 @@ def test_arrays_hold_what_the_files_hold_in_the_default_partitions_order(root, c
         np.testing.assert_array_equal(arrays.pixels[row], sample.pixels)
         assert arrays.labels[row] == sample.label
     assert (log.steps, log.units) == ([("converting toy", 7)], 7)
-    assert arrays.rows(["id_0", "id_3", "id_9"]).tolist() == [3, 0, 6]
+    assert arrays.rows(["id_3", "id_0", "id_9"]).tolist() == [3, 0, 6]
 
 
 def test_two_processes_write_the_same_arrays_and_meet_the_same_error(root, tmp_path, monkeypatch):
@@ -155,7 +156,7 @@ def test_nonfinite_pixels_are_kept_counted_and_told_each_time(tmp_path, cache_di
         arrays = convert(tmp_path, cache_dir, log)
         assert arrays.n_nonfinite == {"04 - Red": 6}
         assert log.notices == [
-            'toy: 6 pixels in 2 of 6 samples are NaN or infinite, first in id_5.hdf5, band "04 - Red"; '
+            'toy: 6 pixels in 2 of 6 samples are NaN or infinite, first in id_0.hdf5, band "04 - Red"; '
             "they count as no data and become the band's mean"
         ]
     np.testing.assert_array_equal(arrays.pixels[arrays.rows(["id_0"])[0]], holes)
@@ -187,7 +188,7 @@ def test_a_dataset_without_samples_is_a_user_error(root, cache_dir):
 def arrays_of(pixels):
     return ArrayCache(
         dataset="toy",
-        samples=tuple(map(str, range(len(pixels)))),
+        sample_sha256=dict.fromkeys(map(str, range(len(pixels))), ""),
         bands=tuple(map(str, range(pixels.shape[1]))),
         pixels=pixels,
         labels=np.zeros(len(pixels), np.int64),
@@ -246,8 +247,25 @@ def test_the_fingerprint_is_of_the_content_and_of_nothing_else(root, tmp_path, c
     write_partition(toy(elsewhere), "0.01x_train", train=["id_0"], valid=["id_1"], test=["id_2"])
     toy(elsewhere).rename(elsewhere / SUITE / "renamed")
     other = open_arrays(read_dataset(elsewhere, "renamed"), tmp_path / "other cache", Silent())
-    assert other.samples != first.samples
     assert other.fingerprint == first.fingerprint
+    assert other.content_sha256 == first.content_sha256
+
+
+def test_each_sample_has_a_digest_of_its_own_pixels_and_label(root, tmp_path):
+    before = convert(root, tmp_path / "before").sample_sha256
+    pixels = read_dataset(root).read_sample("id_2").pixels
+    write_sample(toy(root), "id_2", [(BLUE, pixels[0], None), (RED, pixels[1], None)], label=1)
+    after = convert(root, tmp_path / "after").sample_sha256
+    assert list(after) == [f"id_{index}" for index in range(6)]
+    assert [name for name in after if after[name] != before[name]] == ["id_2"]
+
+
+def test_content_is_of_the_rows_in_their_order(root, cache_dir):
+    """Features are stored row by row: the same samples in another order would be other features."""
+    arrays = convert(root, cache_dir)
+    turned = replace(arrays, sample_sha256=dict(reversed(arrays.sample_sha256.items())))
+    assert turned.content_sha256 != arrays.content_sha256
+    assert replace(arrays, bands=arrays.bands[::-1]).content_sha256 != arrays.content_sha256
 
 
 def test_the_fingerprint_changes_with_pixels_labels_samples_and_statistics(root, tmp_path):
@@ -304,8 +322,8 @@ def test_a_changed_file_is_converted_again(root, cache_dir):
         ("meta.json", lambda text: text[: len(text) // 2]),
         ("meta.json", lambda text: b"[]"),
         ("meta.json", lambda text: json.dumps({**json.loads(text), "format_version": 0}).encode()),
-        ("meta.json", lambda text: json.dumps({**json.loads(text), "samples": 5}).encode()),
-        ("meta.json", lambda text: json.dumps({**json.loads(text), "samples": ["id_0"]}).encode()),
+        ("meta.json", lambda text: json.dumps({**json.loads(text), "sample_sha256": 5}).encode()),
+        ("meta.json", lambda text: json.dumps({**json.loads(text), "sample_sha256": {"id_0": ""}}).encode()),
         ("meta.json", lambda text: json.dumps({**json.loads(text), "new": 0}).encode()),
         ("pixels.npy", lambda text: text[:-1]),
         ("pixels.npy", lambda text: b""),
@@ -321,7 +339,7 @@ def test_damaged_arrays_or_those_of_an_older_format_are_made_anew(root, cache_di
     second = convert(root, cache_dir, log)
     assert log.steps == [("converting toy", 6)]
     assert second.fingerprint == first.fingerprint
-    np.testing.assert_array_equal(second.pixels[0], read_dataset(root).read_sample("id_3").pixels)
+    np.testing.assert_array_equal(second.pixels[0], read_dataset(root).read_sample("id_0").pixels)
 
 
 # Where it cannot be stored
