@@ -140,11 +140,13 @@ def datasets(geobench_dir: GeobenchDir = None, form: FormatOption = Format.table
         from harness.data.suites import find_root
         from harness.overview import describe_datasets
 
-        table, problems = describe_datasets(find_root(geobench_dir))
-        _show(table, form)
-        for problem in problems:
+        overview = describe_datasets(find_root(geobench_dir))
+        _show(overview.table, form)
+        for erratum in overview.errata:
+            say(err, f"{erratum}; corrected here and in `run`, unless with --band-names stored", style="yellow")
+        for problem in overview.problems:
             say(err, f"failed: {problem}", style="red")
-    raise typer.Exit(1 if problems else 0)
+    raise typer.Exit(1 if overview.problems else 0)
 
 
 @app.command()

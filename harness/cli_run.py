@@ -19,6 +19,7 @@ from harness.cli_run_options import (
     DryRun,
     InputSize,
     Missing,
+    NamesOfBands,
     Normalise,
     Partitions,
     PresetName,
@@ -32,7 +33,7 @@ from harness.cli_run_options import (
 )
 from harness.data.bands import MissingBands
 from harness.errors import UserError
-from harness.records import NormalisationPolicy, Selection, TrainDraw
+from harness.records import BandNames, NormalisationPolicy, Selection, TrainDraw
 from harness.terminal import (
     BEST_FIRST,
     DEFAULT_CACHE,
@@ -63,6 +64,7 @@ class GridDefaults:
     train_draw: TrainDraw
     select: Selection
     missing_bands: MissingBands = MissingBands.ERROR
+    band_names: BandNames = BandNames.CORRECTED
 
 
 REAL = GridDefaults(
@@ -73,8 +75,9 @@ REAL = GridDefaults(
     select=Selection.VALID,
 )
 """As GEO-Bench's published numbers are made."""
-PRESET = replace(REAL, protocols="", partitions="", missing_bands=MissingBands.NEAREST)
-"""A preset says what runs. It feeds m-so2sat's missing bands from their neighbours, as published."""
+PRESET = replace(REAL, protocols="", partitions="", missing_bands=MissingBands.NEAREST, band_names=BandNames.STORED)
+"""A preset says what runs. As published, it feeds m-so2sat's missing bands from their neighbours, and m-eurosat by the
+names in its files."""
 DEMO = GridDefaults(
     protocols="linear_probe,knn,few_shot",
     partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
@@ -122,6 +125,7 @@ def run(
     shots: Shots = "1,2,5,10,20,50",
     budgets: Budgets = "50,100,200,500",
     missing_bands: Missing = None,
+    band_names: NamesOfBands = None,
     normalisation: Normalise = NormalisationPolicy.DATASET,
     input_size: InputSize = None,
     db: Db = DEFAULT_DB,
@@ -164,6 +168,7 @@ def run(
             shots=split_numbers("--shots", shots),
             budgets=split_numbers("--budgets", budgets),
             missing_bands=missing_bands or default.missing_bands,
+            band_names=band_names or default.band_names,
             normalisation=normalisation,
             input_size=input_size,
             db=db,

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from harness.data.bands import MissingBands
-from harness.records import NormalisationPolicy, Selection, TrainDraw
+from harness.records import BandNames, NormalisationPolicy, Selection, TrainDraw
 
 Backbones = Annotated[list[str] | None, Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")]
 PresetName = Annotated[
@@ -60,6 +60,13 @@ Missing = Annotated[
     Option(
         help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros. Default: error; of a "
         "preset nearest."
+    ),
+]
+NamesOfBands = Annotated[
+    BandNames | None,
+    Option(
+        help="Where published files are known to name their bands wrongly (see `datasets`): take the corrected "
+        "names, or the stored ones, as published numbers did. Default: corrected; of a preset stored."
     ),
 ]
 InputSize = Annotated[

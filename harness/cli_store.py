@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from harness.errors import UserError
+from harness.records import BandNames
 from harness.reproduce import reproducing_command, software
 from harness.tables import rows_table
 from harness.terminal import say
@@ -58,8 +59,11 @@ def print_run(details: Details, out: Console) -> None:
     run = dict(details.run)
     run["provenance"] = dict(run["provenance"])
     entered = run["provenance"].pop("network_input", None)
-    for title, facts in (("configuration", run.pop("configuration")), ("provenance", run.pop("provenance"))):
+    configuration = run.pop("configuration")
+    for title, facts in (("configuration", configuration), ("provenance", run.pop("provenance"))):
         out.print(_facts(title, facts))
+    if configuration.get("band_names") == BandNames.CORRECTED:
+        say(out, f"bands, by their corrected names: {_describe_bands(configuration)}")
     if entered is not None:  # of a published number nobody knows
         say(out, f"network input: {_describe_input(entered)}")
     out.print(_facts("run", run))
@@ -134,6 +138,12 @@ def _find_id(db: Path, prefix: str) -> str:
         runs = "; ".join(f"{run_id[: len(prefix) + 6]} ({', '.join(map(str, rest))})" for run_id, *rest in found)
         raise UserError(f"{db}: several runs begin with {prefix}: {runs}. Add digits")
     return str(found[0][0])
+
+
+def _describe_bands(configuration: dict[str, Any]) -> str:
+    """Which channel of the files, by the name it has there, was fed as which band."""
+    pairs = zip(configuration["bands"], configuration["band_sources"], strict=True)
+    return ", ".join(f"{band} from {'zeros' if source is None else json.dumps(source)}" for band, source in pairs)
 
 
 def _describe_input(entered: dict[str, Any]) -> str:

@@ -85,7 +85,7 @@ def _of_pretraining(
             f"--normalisation pretraining: {backbone} has statistics of {known}, {dataset.name} stores {kind}"
         )
     mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
-    names = {band.name: (canonical_name(band), band.name, *band.alt_names) for band in dataset.bands}
+    names = {band.channel: (canonical_name(band), band.name, *band.alt_names) for band in dataset.bands}
     for channel, (source, divisor) in enumerate(zip(sources, unit_divisors(dataset, sources), strict=True)):
         if source is None:
             continue

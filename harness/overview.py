@@ -1,32 +1,48 @@
 """What lies below a GEO-Bench folder, as a table."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.dataset import open_dataset
+from harness.data.dataset import GeoBenchDataset, open_dataset
+from harness.data.errata import describe_erratum
 from harness.data.suites import discover, headline_metric
 from harness.errors import UserError
-from harness.records import DatasetRef
 from leaderboards.query import Table
 
-COLUMNS = ("dataset", "label", "classes", "size_px", "bands", "train", "valid", "test", "metric")
+COLUMNS = ("dataset", "label", "classes", "size_px", "bands", "train", "valid", "test", "metric", "erratum")
 
 
-def describe_datasets(root: Path) -> tuple[Table, list[str]]:
-    """One row per dataset (split sizes of the `default` partition), and a line per dataset that cannot be read."""
-    rows, problems = [], []
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """Every dataset below a folder."""
+
+    table: Table
+    """One row per dataset, with the split sizes of its `default` partition and the bands that its channels are."""
+    errata: tuple[str, ...]
+    """A line per dataset whose files are known to be wrong."""
+    problems: tuple[str, ...]
+    """A line per dataset that cannot be read."""
+
+
+def describe_datasets(root: Path) -> Overview:
+    """What can be told without reading a pixel. Raises UserError as `discover` does."""
+    rows, errata, problems = [], [], []
     for ref in discover(root):
         try:
-            rows.append(_row(ref))
+            dataset = open_dataset(ref)
+            rows.append(_row(dataset))
         except UserError as error:
             problems.append(str(error))
-    return Table(columns=COLUMNS, rows=rows), problems
+            continue
+        if dataset.erratum:
+            errata.append(f"{ref.name}: {describe_erratum(dataset.erratum)}")
+    return Overview(table=Table(columns=COLUMNS, rows=rows), errata=tuple(errata), problems=tuple(problems))
 
 
-def _row(ref: DatasetRef) -> tuple[object, ...]:
-    dataset = open_dataset(ref)
+def _row(dataset: GeoBenchDataset) -> tuple[object, ...]:
     spec, default = dataset.spec, dataset.partition("default")
     return (
-        ref.name,
+        dataset.name,
         str(spec.label_kind),
         spec.n_classes,
         "x".join(map(str, spec.size_px)) if spec.size_px else None,
@@ -34,7 +50,8 @@ def _row(ref: DatasetRef) -> tuple[object, ...]:
         len(default.train),
         len(default.valid),
         len(default.test),
-        headline_metric(ref.name, spec.label_kind),
+        headline_metric(dataset.name, spec.label_kind),
+        dataset.erratum.source if dataset.erratum else None,
     )
 
 

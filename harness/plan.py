@@ -24,7 +24,7 @@ from harness.metrics import METRICS_VERSION
 from harness.metrics.regression import AREA_HEADLINE
 from harness.presets import Block
 from harness.protocols import ProtocolEntry, find_protocol, runs_on_few_labels
-from harness.records import DatasetRef, Job, LabelKind, Run, Selection, TrainDraw
+from harness.records import BandNames, DatasetRef, Job, LabelKind, Run, Selection, TrainDraw
 from harness.settings import RunRequest, known_name
 from harness.workbench import Workbench
 
@@ -67,9 +67,9 @@ class Line:
     job: Job | None = None
 
 
-def choose_datasets(names: Sequence[str], root: Path) -> list[DatasetRef]:
+def choose_datasets(names: Sequence[str], root: Path, band_names: BandNames) -> list[DatasetRef]:
     """The datasets asked for, all of the root if none was named. UserError for a name that is not there."""
-    found = {ref.name: ref for ref in discover(root)}
+    found = {ref.name: replace(ref, band_names=band_names) for ref in discover(root)}
     return [found[known_name("dataset", name, found)] for name in dict.fromkeys(names or found)]
 
 
@@ -79,7 +79,7 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
     Args:
         convert: whether datasets may be converted to arrays, which a run's identity needs; False for a dry run.
     """
-    refs = [choose_datasets(block.datasets, request.geobench_dir) for block in request.blocks]
+    refs = [choose_datasets(block.datasets, request.geobench_dir, request.band_names) for block in request.blocks]
     if not request.asked_for_all:
         _check_weights(request, chain(*refs))
     cells = [
@@ -193,6 +193,7 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
         weights_sha256=backbone.origin.weights_sha256,
         bands=bands.requested,
         band_sources=bands.sources,
+        band_names=dataset.band_names,
         normalisation=request.normalisation,
         input_size=effective_size(request.input_size, workbench.native_size(cell.dataset)),
         metric=AREA_HEADLINE if protocol.predicts_areas else headline_metric(dataset.name, dataset.spec.label_kind),

@@ -61,6 +61,15 @@ class NormalisationPolicy(StrEnum):
     """Nobody's: the stored values enter as they are, no data as 0."""
 
 
+class BandNames(StrEnum):
+    """Whose word is taken on which band a channel is. The value is what users type and what rows store."""
+
+    CORRECTED = "corrected"
+    """An erratum's, where the published files are known to be wrong (`data.errata`)."""
+    STORED = "stored"
+    """The files', as published numbers were made."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetRef:
     """A dataset found on disk, not opened."""
@@ -68,6 +77,8 @@ class DatasetRef:
     name: str
     suite: str
     directory: Path
+    band_names: BandNames = BandNames.CORRECTED
+    """How it is to be opened."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +101,9 @@ class Run:
     bands: tuple[str, ...]
     """Bands the backbone was fed, in its order, by the name it asked for."""
     band_sources: tuple[str | None, ...]
-    """For each of `bands` the dataset's band that supplied it; None: filled with zeros."""
+    """For each of `bands` the channel that supplied it, by the name it is stored under; None: filled with zeros."""
+    band_names: BandNames
+    """Whose names `bands` were matched with; `stored` where nothing is known to be wrong with them."""
     normalisation: NormalisationPolicy
     input_size: int | None
     """Side in pixels the images were resampled to; None: their own size."""

@@ -14,7 +14,7 @@ from harness.data.bands import MissingBands
 from harness.errors import UserError
 from harness.presets import PRESETS, Block
 from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
-from harness.records import NormalisationPolicy, Selection, TrainDraw
+from harness.records import BandNames, NormalisationPolicy, Selection, TrainDraw
 
 Item = TypeVar("Item")
 
@@ -43,6 +43,7 @@ class RunRequest(BaseModel):
     """Labelled images in all that the few-shot protocols are tried with."""
     seeds: tuple[int, ...] = Field(min_length=1)
     missing_bands: MissingBands
+    band_names: BandNames = BandNames.CORRECTED
     normalisation: NormalisationPolicy = NormalisationPolicy.DATASET
     input_size: PositiveInt | None = None
     """Side in pixels every image is resampled to; None: its own."""

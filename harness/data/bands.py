@@ -24,9 +24,9 @@ class BandPlan:
 
     requested: tuple[str, ...]
     sources: tuple[str | None, ...]
-    """Name of the dataset's band; None: filled with zeros."""
+    """The channel it is stored in (`Band.channel`); None: filled with zeros."""
     filled: Mapping[str, str | None] = field(default_factory=dict)
-    """Only the requested bands that the dataset does not have, with what feeds them."""
+    """Only the requested bands that the dataset does not have, with the name of the band that feeds them."""
 
 
 SENTINEL2_UM = {
@@ -47,7 +47,7 @@ SENTINEL2_UM = {
 """Canonical name -> central wavelength in micrometres. Source: ESA, Sentinel-2 User Handbook, spectral bands."""
 
 _OPTICAL = ("Sentinel2", "Landsat8", "SpectralBand")
-"""Classes of band whose wavelength is one of light; radar, elevation and masks never stand in for such a band."""
+"""Kinds of band whose wavelength is one of light; radar, elevation, masks, pictures never stand in for such a band."""
 
 
 def canonical_name(band: Band) -> str | None:
@@ -73,15 +73,14 @@ def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: Miss
     Raises:
         UserError: a name fits several bands; or a band is not there and `policy` is `error`, or `nearest` finds none.
     """
-    sources: list[str | None] = []
-    filled: dict[str, str | None] = {}
-    for name in requested:
-        band = _find(name, available, where)
-        if band is None:
-            band = _fill(name, available, policy, where)
-            filled[name] = band.name if band else None
-        sources.append(band.name if band else None)
-    return BandPlan(tuple(requested), tuple(sources), filled)
+    found = {name: _find(name, available, where) for name in requested}
+    stand_ins = _stand_ins([name for name, band in found.items() if band is None], available, policy, where)
+    feeding = {**found, **stand_ins}
+    return BandPlan(
+        requested=tuple(requested),
+        sources=tuple(band.channel if (band := feeding[name]) else None for name in requested),
+        filled={name: band.name if band else None for name, band in stand_ins.items()},
+    )
 
 
 def _parse_number(name: str) -> str | None:
@@ -111,21 +110,27 @@ def _find(name: str, available: Sequence[Band], where: str) -> Band | None:
     return candidates[0] if candidates else None
 
 
-def _fill(name: str, available: Sequence[Band], policy: MissingBands, where: str) -> Band | None:
-    """The band that stands in for one that is not there; None for zeros."""
+def _stand_ins(
+    missing: Sequence[str], available: Sequence[Band], policy: MissingBands, where: str
+) -> dict[str, Band | None]:
+    """For each band that is not there the one that feeds it instead; None for zeros."""
     if policy is MissingBands.ZERO:
-        return None
-    nearest = _nearest(name, available)
-    if policy is MissingBands.NEAREST and nearest is not None:
+        return dict.fromkeys(missing)
+    nearest = {name: _nearest(name, available) for name in missing}
+    unknown = [name for name, band in nearest.items() if band is None]
+    if not missing or (policy is MissingBands.NEAREST and not unknown):
         return nearest
+    wanted = f"band{'s' * (len(missing) > 1)} {' '.join(missing)}"
     stored = " ".join(canonical_name(band) or f'"{band.name}"' for band in available)
-    wants = f"{where} wants band {name}; this dataset stores {stored}"
-    if policy is MissingBands.ERROR and nearest is not None:
-        shown = canonical_name(nearest) or nearest.name
-        raise UserError(f"{wants}; pass --missing-bands nearest (closest wavelength: {name} from {shown}) or zero")
-    raise UserError(
-        f"{wants}, and no wavelength tells which is nearest; ask for one of these, or pass --missing-bands zero"
-    )
+    wants = f"{where} wants {wanted}; this dataset stores {stored}"
+    if unknown:
+        of_which = f" to {' '.join(unknown)}" if len(missing) > 1 else ""
+        raise UserError(
+            f"{wants}, and no wavelength tells which is nearest{of_which}; ask for one of these, or pass "
+            "--missing-bands zero"
+        )
+    shown = ", ".join(f"{name} from {canonical_name(band) or band.name}" for name, band in nearest.items() if band)
+    raise UserError(f"{wants}; pass --missing-bands nearest (closest wavelength: {shown}) or zero")
 
 
 def _nearest(name: str, available: Sequence[Band]) -> Band | None:

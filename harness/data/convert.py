@@ -112,7 +112,7 @@ def _write_arrays(
     progress: Progress,
     workers: int,
 ) -> Meta:
-    bands = [band.name for band in dataset.bands]
+    bands = [band.channel for band in dataset.bands]
     nonfinite, labels, digests = _Nonfinite(bands), [], {}
     shape: tuple[int, ...] = ()
     with (directory / "pixels.npy").open("wb") as file, progress.step(f"converting {dataset.name}", len(order)) as step:

@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.data.band_statistics import BandStatistics, Normalisation, build_normalisation, read_band_statistics
+from harness.data.errata import Erratum, find_erratum, true_bands
 from harness.data.partitions import Partition, list_partitions, read_partition
 from harness.data.samples import Sample, read_sample
 from harness.data.specs import Band, TaskSpec, read_task_spec
-from harness.records import DatasetRef
+from harness.records import BandNames, DatasetRef
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GeoBenchDataset:
     """A dataset whose description has been read, and none of its pixels."""
 
@@ -21,11 +22,16 @@ class GeoBenchDataset:
     suite: str
     directory: Path
     spec: TaskSpec
+    """What its files say."""
+    bands: tuple[Band, ...]
+    """What the channels of every array are, in their order: as the files say, or corrected by the erratum."""
+    erratum: Erratum | None
+    """Says which names in the files are wrong, whether or not that was corrected."""
 
     @property
-    def bands(self) -> tuple[Band, ...]:
-        """In the order of every array."""
-        return self.spec.bands
+    def band_names(self) -> BandNames:
+        """Whose names `bands` has. Where nothing is known to be wrong these are the stored ones, whatever was asked."""
+        return BandNames.STORED if self.bands == self.spec.bands else BandNames.CORRECTED
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -56,12 +62,24 @@ class GeoBenchDataset:
 
 
 def open_dataset(ref: DatasetRef) -> GeoBenchDataset:
-    """Read what a dataset says of itself.
+    """Read what a dataset says of itself, and correct it where it is known to be wrong, unless `ref` says not to.
 
     Raises:
         UserError: its task_specs.pkl is missing, damaged or describes something that cannot be evaluated.
     """
-    return GeoBenchDataset(ref.name, ref.suite, ref.directory, read_task_spec(ref.directory, ref.suite))
+    spec = read_task_spec(ref.directory, ref.suite)
+    erratum = find_erratum(ref.name, spec.bands)
+    bands = spec.bands
+    if erratum is not None and ref.band_names is BandNames.CORRECTED:
+        bands = true_bands(erratum, spec.bands)
+    return GeoBenchDataset(
+        name=ref.name,
+        suite=ref.suite,
+        directory=ref.directory,
+        spec=spec,
+        bands=bands,
+        erratum=erratum,
+    )
 
 
 def normalisation(dataset: GeoBenchDataset, sources: Sequence[str | None]) -> Normalisation:

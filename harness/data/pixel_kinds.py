@@ -27,7 +27,7 @@ def find_pixel_kind(dataset: GeoBenchDataset, sources: Sequence[str | None], dty
     Raises:
         UnknownPixelsError: it is none of these, or cannot be told.
     """
-    classes = {band.name: band.kind for band in dataset.bands}
+    classes = {band.channel: band.kind for band in dataset.bands}
     kinds = sorted({classes[source] for source in sources if source is not None})
     if kinds == ["Sentinel2"]:
         stored = {canonical_name(band) for band in dataset.bands}
@@ -47,7 +47,7 @@ def find_pixel_kind(dataset: GeoBenchDataset, sources: Sequence[str | None], dty
 def unit_divisors(dataset: GeoBenchDataset, sources: Sequence[str | None]) -> list[float]:
     """By what statistics in the unit of a `PixelKind` are divided to be in that of the stored pixels, per source."""
     entry = ENTRIES.get(dataset.name)
-    classes = {band.name: band.kind for band in dataset.bands}
+    classes = {band.channel: band.kind for band in dataset.bands}
     if entry is None:
         return [1.0] * len(sources)
     return [1.0 if source is None else entry.stats_divisor.get(classes[source], 1.0) for source in sources]

@@ -27,6 +27,7 @@ class Band:
     """One channel of a dataset."""
 
     name: str
+    """What it is: as the file says, or as an erratum corrects it."""
     kind: str
     """GEO-Bench's class: Sentinel2, Landsat8, Sentinel1, SpectralBand, ElevationBand, CloudProbability, ..."""
     alt_names: tuple[str, ...] = ()
@@ -34,6 +35,13 @@ class Band:
     """Central wavelength in micrometres, the unit GEO-Bench stores; None where it has no meaning or is not given."""
     gsd_m: float | None = None
     """The sensor's ground sampling distance in metres, before any resampling."""
+    stored_as: str | None = None
+    """The name its channel has in the files, where an erratum says that it is another band."""
+
+    @property
+    def channel(self) -> str:
+        """The name that finds its pixels in samples and arrays, and its statistics."""
+        return self.stored_as or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
