@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console, Group
 from rich.text import Text
 
+from harness.data.json_file import parse_json
 from harness.errors import UserError
 from harness.records import BandNames
 from harness.reproduce import reproducing_command, software
@@ -44,7 +45,8 @@ def find_run(db: Path, prefix: str) -> Details:
     run_id = _find_id(db, prefix)
     table = run_query(db, f"SELECT * FROM runs WHERE run_id = '{run_id}'")
     run = dict(zip(table.columns, table.rows[0], strict=True))
-    run |= {name: json.loads(run[name]) for name in ("configuration", "provenance")}
+    for name in ("configuration", "provenance"):
+        run[name] = parse_json(run[name], f"{db}: run {run_id[:12]}: {name}", "Import the run again from its source")
     measured = run["source"] == "measured"
     return Details(
         run=run,

@@ -10,7 +10,6 @@ processes they depend on who finishes first.
 Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011; Golovin et al., Google Vizier, 2017 (median rule).
 """
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +26,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from harness.data.json_file import parse_json
 from harness.errors import UserError
 from harness.fine_tuning.train import DivergedError
 from harness.progress import Progress
@@ -167,10 +167,11 @@ def _check_journal(journal: Path) -> None:
     """Refuse a file that Optuna would stumble over: every line is a JSON object, and the last one is whole."""
     lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
     try:
-        sound = all(line.endswith(b"\n") and "op_code" in json.loads(line) for line in lines)
-    except (ValueError, TypeError):
-        sound = False
-    if not sound:
+        entries = [parse_json(line, str(journal)) for line in lines]
+    except UserError:
+        entries = [None]
+    whole = all(line.endswith(b"\n") for line in lines)
+    if not whole or not all(isinstance(entry, dict) and "op_code" in entry for entry in entries):
         raise UserError(f"{journal}: not a study, or a damaged one. Delete it and run again")
 
 

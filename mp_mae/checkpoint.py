@@ -23,6 +23,7 @@ from torch import Tensor
 from mp_mae.config import EncoderConfig, Padding
 from mp_mae.encoder import MpMaeConvNeXt, build_encoder, check_tensors, encoder_shapes
 from mp_mae.errors import UserError
+from mp_mae.json_file import read_json
 from mp_mae.official import read_official
 
 FORMAT_VERSION = 1
@@ -196,14 +197,7 @@ _CONFIG_TYPES: dict[str, type | tuple[type, ...]] = {
 
 def _read_config(path: Path) -> dict[str, Any]:
     """The fields of `config.json`, each of its type. Raises UserError naming the file and the field."""
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot read it ({error.strerror}). A checkpoint folder holds {WEIGHTS_FILE} and {CONFIG_FILE}."
-        ) from error
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}). Copy the checkpoint again.") from error
+    described = read_json(path, f"A checkpoint folder holds {WEIGHTS_FILE} and {CONFIG_FILE}: copy both again.")
     if not isinstance(described, dict) or described.get("format_version") != FORMAT_VERSION:
         found = described.get("format_version") if isinstance(described, dict) else type(described).__name__
         raise UserError(f"{path}: wanted format_version {FORMAT_VERSION}, found {found}. Update this package.")

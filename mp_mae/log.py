@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from mp_mae.errors import UserError
+from mp_mae.json_file import parse_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +60,15 @@ def read_log(path: Path) -> Sequence[StepRecord]:
         UserError: no such file, or a line that is no record; names it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot read the log ({error.strerror}). Pass the folder of a training.") from error
     records = []
-    for number, line in enumerate(text.split("\n")[:-1], start=1):
+    for number, line in enumerate(text.split(b"\n")[:-1], start=1):
+        content = parse_json(line, f"{path}: line {number}", "Delete the line.")
         try:
-            records.append(StepRecord(**json.loads(line)))
-        except (ValueError, TypeError) as error:
+            records.append(StepRecord(**content))
+        except TypeError as error:
             raise UserError(f"{path}: line {number} is no record of a step ({error}). Delete the line.") from error
     return records
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mp_mae.config import EncoderConfig
 from mp_mae.errors import UserError
+from mp_mae.json_file import read_json
 from mp_mae.model import MPMAE, ModelConfig
 
 FORMAT_VERSION = 1
@@ -115,8 +116,8 @@ def newest_state(root: Path) -> SavedState | None:
 def read_state(folder: Path) -> SavedState:
     """A checkpoint by its folder. Raises UserError when it cannot be read."""
     path = folder / STATE_FILE
+    described = read_json(path, f"Pass the folder of a training, or delete {folder} to use an older checkpoint.")
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
         if described["format_version"] != FORMAT_VERSION:
             raise UserError(
                 f"{path}: wanted format_version {FORMAT_VERSION}, found {described['format_version']}. "
@@ -124,9 +125,7 @@ def read_state(folder: Path) -> SavedState:
             )
         facts = TrainingFacts(**{name: described[name] for name in TrainingFacts.__dataclass_fields__})
         return SavedState(folder=folder, step=int(described["step"]), facts=facts)
-    except OSError as error:
-        raise UserError(f"{path}: cannot read it ({error.strerror}). Pass the folder of a training.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}: {error}). Delete {folder} to use an older one."
         ) from error

@@ -1,6 +1,5 @@
 """The band statistics a dataset comes with, and the normalisation made of them."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.data.json_file import read_json_object
 from harness.data.specs import TaskSpec
 from harness.data.suites import ENTRIES
 from harness.errors import UserError
@@ -81,23 +81,6 @@ def build_normalisation(
                 "a finite mean and a positive std are wanted. Correct the file, or leave the band out if it is constant"
             )
     return Normalisation(mean, std)
-
-
-def read_json_object(path: Path, where: str) -> dict[str, Any]:
-    """A JSON file whose top level is an object.
-
-    Raises:
-        UserError: it is missing, unreadable, no JSON, or something else than an object.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{where}: cannot be read ({error.strerror}). Download the dataset again") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{where}: is not JSON ({error}). Download the file again") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{where}: a JSON object is wanted, a {type(content).__name__} found. Download the file again")
-    return content
 
 
 def _parse(value: Any, divisor: float, where: str) -> BandStatistics:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.data.band_statistics import read_json_object
+from harness.data.json_file import read_json_object
 from harness.errors import UserError
 
 _SUFFIX = "_partition.json"

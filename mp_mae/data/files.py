@@ -10,9 +10,9 @@ import numpy as np
 from mp_mae.config import MMEARTH_S2_BANDS
 from mp_mae.data.buffers import Column
 from mp_mae.data.h5 import RowReader, describe
-from mp_mae.data.json_file import read_json
-from mp_mae.data.statistics import Statistics, read_statistics
+from mp_mae.data.statistics import BESIDE, Statistics, read_statistics
 from mp_mae.errors import UserError
+from mp_mae.json_file import read_json
 from mp_mae.modalities import MODALITIES, Kind, Modality
 
 METADATA = "metadata"
@@ -210,7 +210,7 @@ def _shape_reason(modality: Modality) -> str:
 
 
 def _read_splits(path: Path, n_tiles: int) -> dict[str, np.ndarray]:
-    splits = read_json(path)
+    splits = read_json(path, BESIDE)
     if not isinstance(splits, dict) or not all(isinstance(rows, list) for rows in splits.values()):
         raise UserError(f"{path}: wanted lists of row numbers named train, val and test. Download it again.")
     checked = {}

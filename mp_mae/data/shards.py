@@ -20,6 +20,7 @@ from mp_mae.data.buffers import PAGE, Column
 from mp_mae.data.files import Paths, describe_all, find_files
 from mp_mae.data.h5 import RowReader
 from mp_mae.errors import UserError
+from mp_mae.json_file import read_json
 
 BLOCK = 256
 """Tiles read and written at once: about 75 MB of 64 px tiles."""
@@ -85,10 +86,12 @@ class _State:
 
     def tiles_done(self) -> int | None:
         """None if there is no partial copy of this very source."""
-        if not self.path.is_file():
+        try:
+            record = read_json(self.path, "")
+        except UserError:
             return None
-        record = json.loads(self.path.read_text())
-        return int(record["done"]) if record["source"] == self._source else None
+        about_us = isinstance(record, dict) and record.get("source") == self._source
+        return record["done"] if about_us and type(record.get("done")) is int else None
 
     def save(self, done: int) -> None:
         written = self.path.with_suffix(".new")

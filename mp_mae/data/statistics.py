@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mp_mae.data.json_file import read_json
 from mp_mae.errors import UserError
+from mp_mae.json_file import read_json
 from mp_mae.modalities import Modality
+
+BESIDE = "An MMEarth dataset has it beside its .h5 file: download it again."
 
 LEVELS = ("l1c", "l2a")
 """Processing levels of Sentinel-2 (`S2_type`); a tile's level decides which statistics standardise its pixels."""
@@ -33,7 +35,7 @@ def read_statistics(path: Path, modalities: Mapping[str, Modality]) -> dict[str,
         UserError: no such file or entry, or a mean or std of a band in use that is not finite or a std that is not
             positive; names modality and band.
     """
-    entries = read_json(path)
+    entries = read_json(path, BESIDE)
     if not isinstance(entries, dict):
         raise UserError(f"{path}: wanted an object with one entry per modality. Download it again.")
     statistics = {}
@@ -50,7 +52,7 @@ def _per_band(path: Path, entries: dict[str, Any], key: str, what: str, modality
     """(bands in use,) float32 of one list of the file."""
     try:
         values = np.asarray(entries[key][what], np.float32)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         values = np.empty(0, np.float32)
     if values.shape != (len(modality.stored),):
         raise UserError(

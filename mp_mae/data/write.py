@@ -21,6 +21,7 @@ from mp_mae.data.world.places import draw_places
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
 from mp_mae.data.world.tile_info import describe_tiles, tile_id
 from mp_mae.errors import UserError
+from mp_mae.json_file import read_json
 
 DESCRIPTION = "world.json"
 """Says which world a directory holds; written last."""
@@ -111,8 +112,8 @@ def _holds(directory: Path, world: World) -> bool:
     description = directory / DESCRIPTION
     wanted = asdict(world)
     try:
-        found = json.loads(description.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(description, "")
+    except UserError:
         raise UserError(
             f"{directory} is in the way: wanted a new directory or a simulated world; found no readable {DESCRIPTION} "
             "in it. Choose another directory."

@@ -180,7 +180,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"config\.json: cannot read it .*holds model\.safetensors and config\.json"):
+    with pytest.raises(UserError, match=r"config\.json: is missing\. .*holds model\.safetensors and config\.json"):
         load_checkpoint(tmp_path)
 
 

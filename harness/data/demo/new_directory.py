@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.data.json_file import read_json
 from harness.errors import UserError
 
 VERSION_FILE = "demo.json"
@@ -23,8 +24,8 @@ def is_there(directory: Path, wanted: Mapping[str, Any]) -> bool:
         return False
     advice = "Remove it, or choose another directory"
     try:
-        found = json.loads((directory / VERSION_FILE).read_bytes())
-    except (OSError, ValueError):
+        found = read_json(directory / VERSION_FILE, str(directory / VERSION_FILE))
+    except UserError:
         raise UserError(f"{directory}: has no readable {VERSION_FILE}, so it is no demo task. {advice}") from None
     if not isinstance(found, dict) or "n_files" not in found:
         raise UserError(f"{directory}/{VERSION_FILE}: is not what this program writes. {advice}")

@@ -77,10 +77,10 @@ def test_missing_files_are_named(tmp_path, columns):
     refused(tmp_path / "empty", "single .h5 file; found none")
     folder = tiny_mmearth.write(tmp_path / "d", columns)
     (folder / "d_splits.json").rename(tmp_path / "splits")
-    refused(folder, r"d_splits.json is missing")
+    refused(folder, r"d_splits.json: is missing")
     (tmp_path / "splits").rename(folder / "d_splits.json")
     (folder / "d_band_stats.json").unlink()
-    refused(folder, r"d_band_stats.json is missing")
+    refused(folder, r"d_band_stats.json: is missing")
 
 
 def test_a_missing_modality_is_named_and_left_out_only_if_allowed(tmp_path, columns):
@@ -145,7 +145,7 @@ def test_a_split_without_tiles_is_refused_when_asked_for():
 def test_json_that_is_cut_off_is_named(tmp_path, columns):
     folder = tiny_mmearth.write(tmp_path / "d", columns)
     (folder / "d_splits.json").write_text('{"train": [0, 1')
-    refused(folder, r"d_splits.json is not JSON")
+    refused(folder, r"d_splits.json: is not JSON")
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
