@@ -9,8 +9,6 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 
-GEOBENCH = Path(__file__).parent / "fixtures" / "geobench"
-
 
 def harness(*arguments: object, cwd: Path) -> SimpleNamespace:
     """Exit code and both outputs of a command typed in folder `cwd`."""

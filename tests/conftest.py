@@ -1,10 +1,14 @@
 """Shared by all tests."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers of pytest-xdist share the cores; set before torch is imported
 
 import pytest
+
+from generated_patches import write_patches
+from shared_fixtures import shared_fixtures
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,15 @@ def geobench(tmp_path_factory):
         patched.setenv("HOME", str(home))
         patched.setenv("GEO_BENCH_DIR", str(home / "geobench"))
         return pytest.importorskip("geobench", reason="the official package is not installed", exc_type=ImportError)
+
+
+@pytest.fixture(scope="session")
+def patches(tmp_path_factory) -> Path:
+    """A root with the two datasets of `generated_patches`, for reading only."""
+    return write_patches(tmp_path_factory.mktemp("patches"))
+
+
+@pytest.fixture(scope="session", params=["generated", "published"])
+def any_patches(request, patches) -> Path:
+    """A root with a multi-label and a segmentation dataset, ours or published ones."""
+    return patches if request.param == "generated" else shared_fixtures("geobench")

@@ -1,8 +1,10 @@
 """Writes small datasets in GEO-Bench's layout without its package, right or wrong on purpose."""
 
+import copyreg
 import json
 import pickle
 import sys
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +30,47 @@ for _module, _names in _CLASSES.items():
     _MODULES[f"geobench.{_module}"] = ModuleType(_module)
     for _name in _names:
         setattr(_MODULES[f"geobench.{_module}"], _name, type(_name, (), {"__module__": f"geobench.{_module}"}))
+
+
+class Affine(tuple[float, ...]):
+    """Pickles as the position of a raster, by its six numbers."""
+
+    __module__ = "affine"
+
+    def __getnewargs__(self) -> tuple[float, ...]:
+        return tuple(self)
+
+
+class CRS(str):
+    """Pickles as the coordinate system of a raster, by its description in well-known text."""
+
+    __module__ = "rasterio.crs"
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return copyreg.__newobj__, (CRS,), str(self)  # type: ignore[attr-defined]
+
+
+def _reconstruct(kind: type, shape: tuple[int, ...], code: bytes) -> None:
+    """Stands in pickles for the function by which NumPy makes an array."""
+
+
+_reconstruct.__module__ = "numpy.core.multiarray"
+
+
+class OldArray:
+    """Pickles as NumPy 1 pickled an array: under the module names of its time."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reconstruct, (np.ndarray, (0,), b"b"), self._array.__reduce__()[2]
+
+
+for _made in (Affine, CRS, _reconstruct):
+    _package, _, _ = _made.__module__.rpartition(".")
+    _MODULES.update({name: ModuleType(name) for name in (_package, _made.__module__) if name})
+    setattr(_MODULES[_made.__module__], _made.__name__, _made)
 
 
 def thing(class_name: str, /, **fields: Any) -> Any:
@@ -57,30 +100,33 @@ def write_sample(
     bands: list[tuple[Any, np.ndarray, date | None]],
     label: Any = 0,
     mask: np.ndarray | None = None,
+    *,
+    classes: Any = None,
+    described_by: Mapping[str, Any] | None = None,
+    storage: Mapping[str, Any] | None = None,
 ) -> None:
+    """One file. `classes` is what the mask is labelled with, `described_by` goes into the description of every band,
+    `storage` to h5py's create_dataset (contiguous if empty)."""
     described: dict[str, Any] = {"bands_order": []}
     if mask is None and label is not None:
         described["label"] = label
     if mask is not None:
-        bands = [*bands, (thing("SegmentationClasses", name="label"), mask, None)]
+        classes = classes or thing("SegmentationClasses", name="label", alt_names=(), spatial_resolution=10)
+        bands = [*bands, (classes, mask, None)]
     with h5py.File(directory / f"{name}.hdf5", "w") as file:
         for info, pixels, when in bands:
             key = info.name if when is None else f"{info.name}_{when}"
-            file.create_dataset(key, data=pixels)
+            file.create_dataset(key, data=pixels, **(storage or {}))
             described["bands_order"].append(key)
-            described[key] = {"date": when, "date_id": when, "band_info": info, "transform": None}
+            place = {"spatial_resolution": 10, "meta_info": None, "transform": None, "crs": None}
+            described[key] = {"date": when, "date_id": when, "band_info": info, **place, **(described_by or {})}
         file.attrs["pickle"] = str(dump(described))
 
 
 def write_task(directory: Path, bands: list[Any], label_type: Any = None, **fields: Any) -> None:
-    task = thing(
-        "TaskSpecifications",
-        bands_info=bands,
-        label_type=label_type or thing("Classification", n_classes=3, _class_names=["a", "b", "c"]),
-        patch_size=(4, 4),
-        n_time_steps=1,
-        **fields,
-    )
+    label_type = label_type or thing("Classification", n_classes=3, _class_names=["a", "b", "c"])
+    given = {"bands_info": bands, "label_type": label_type, "patch_size": (4, 4), "n_time_steps": 1, **fields}
+    task = thing("TaskSpecifications", **given)
     (directory / "task_specs.pkl").write_bytes(dump(task))
 
 

@@ -7,10 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
-from command_line import GEOBENCH, harness
-from geobench_files import write_dataset, write_partition
+from command_line import harness
+from generated_patches import COVERS, SCENES
+from geobench_files import SUITE, write_dataset, write_partition
 
-GOOD = "benv2-mini"
+GOOD = SCENES
+PATCHES = object()
+"""Stands for the root of the generated patches."""
 DEFAULT = "default_partition.json"
 
 
@@ -67,10 +70,10 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("damage", "expected"), DAMAGES, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_damaged_dataset_fails_alone_with_one_line(damage, expected, tmp_path):
-    suite = tmp_path / "data" / "classification_v1.0"
+def test_a_damaged_dataset_fails_alone_with_one_line(damage, expected, patches, tmp_path):
+    suite = tmp_path / "data" / SUITE
     for name in (GOOD, "damaged"):
-        shutil.copytree(GEOBENCH / "classification_v1.0" / GOOD, suite / name)
+        shutil.copytree(patches / SUITE / GOOD, suite / name)
     damage(suite / "damaged")
     finished = run("--geobench-dir", tmp_path / "data", cwd=tmp_path)
     assert finished.returncode == 1
@@ -93,9 +96,9 @@ def rows(folder):
     return harness("sql", "SELECT dataset FROM runs", "--format", "csv", cwd=folder).stdout.split()[1:]
 
 
-def test_pixels_without_data_are_told_and_counted(tmp_path):
-    suite = tmp_path / "data" / "classification_v1.0"
-    shutil.copytree(GEOBENCH / "classification_v1.0" / GOOD, suite / GOOD)
+def test_pixels_without_data_are_told_and_counted(patches, tmp_path):
+    suite = tmp_path / "data" / SUITE
+    shutil.copytree(patches / SUITE / GOOD, suite / GOOD)
     with h5py.File(suite / GOOD / "id_0003.hdf5", "a") as file:
         file["VV"][5, 5:8] = np.nan
     finished = run("--geobench-dir", tmp_path / "data", cwd=tmp_path)
@@ -124,24 +127,24 @@ def test_a_train_split_with_one_class_fails_the_linear_probe_alone(tmp_path):
     ("arguments", "expected"),
     [
         (("--geobench-dir", "nowhere"), "nowhere (given as --geobench-dir) is not a directory"),
-        (("--geobench-dir", GEOBENCH, "--datasets", "benv2"), "Did you mean benv2-mini?"),
-        (("--geobench-dir", GEOBENCH, "--seeds", "a"), "--seeds"),
-        (("--geobench-dir", GEOBENCH, "--datasets", "pastis-mini"), "nothing to run"),
-        (("--geobench-dir", GEOBENCH, "--backbone", "mp_mae", "--datasets", GOOD), "--weights"),
+        (("--geobench-dir", PATCHES, "--datasets", "scene"), f"Did you mean {SCENES}?"),
+        (("--geobench-dir", PATCHES, "--seeds", "a"), "--seeds"),
+        (("--geobench-dir", PATCHES, "--datasets", COVERS), "nothing to run"),
+        (("--geobench-dir", PATCHES, "--backbone", "mp_mae", "--datasets", GOOD), "--weights"),
     ],
 )
-def test_wrong_usage_exits_2_with_one_line(arguments, expected, tmp_path):
-    finished = run(*arguments, cwd=tmp_path)
+def test_wrong_usage_exits_2_with_one_line(arguments, expected, patches, tmp_path):
+    finished = run(*(patches if value is PATCHES else value for value in arguments), cwd=tmp_path)
     assert finished.returncode == 2
     assert expected in finished.stderr
     assert "Traceback" not in finished.stderr
 
 
 @pytest.mark.parametrize("option", ["--cache-dir", "--db"])
-def test_a_directory_that_is_not_writable_is_named(option, tmp_path):
+def test_a_directory_that_is_not_writable_is_named(option, patches, tmp_path):
     (tmp_path / "file").write_text("in the way")
     target = tmp_path / "file" / "below"
-    finished = run("--geobench-dir", GEOBENCH, option, target, cwd=tmp_path)
+    finished = run("--geobench-dir", patches, option, target, cwd=tmp_path)
     assert finished.returncode != 0
     assert str(target) in finished.stderr.replace("\n", "")
     assert "Pass --cache-dir" in finished.stderr or "Name a place you can write to" in finished.stderr

@@ -1,4 +1,4 @@
-"""The whole command on real pixels: nine BigEarthNet patches, a checkpoint in the official layout, rows read by SQL."""
+"""The whole command on nine patches with many bands, a checkpoint in the official layout, and rows read by SQL."""
 
 import json
 import os
@@ -10,7 +10,8 @@ import duckdb
 import pytest
 import torch
 
-from command_line import GEOBENCH, harness
+from command_line import harness
+from generated_patches import COVERS, SCENES
 from leaderboards.errors import UnavailableError
 from leaderboards.store import Session
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, load_checkpoint, save_checkpoint
@@ -27,41 +28,41 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(checkpoint, tmp_path_factory):
+def finished(checkpoint, patches, tmp_path_factory):
     """One finished command: its folder, the arguments, and what it printed."""
     folder = tmp_path_factory.mktemp("run")
     arguments = (
-        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH,
+        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", patches,
         "--partitions", "default,1.00x_train", "--missing-bands", "nearest", "--cache-dir", folder / "cache",
         "--device", "cpu",
     )  # fmt: skip
     return folder, arguments, harness(*arguments, cwd=folder)
 
 
-def test_run_on_real_pixels_fills_the_leaderboard(finished, checkpoint):
+def test_a_run_fills_the_leaderboard(finished, checkpoint):
     folder, _, printed = finished
     assert printed.returncode == 0, printed.stderr
     with duckdb.connect(folder / "leaderboards" / "leaderboard.duckdb", read_only=True) as connection:
         rows = connection.execute(
             "SELECT dataset, suite, backbone, protocol, partition, n_labels_fit, n_labels_select, n_test, metric "
-            "FROM runs ORDER BY dataset, protocol, partition"
+            "FROM runs ORDER BY suite, dataset, protocol, partition"
         ).fetchall()
         suite, mask_suite = "geobench-classification-v1.0", "geobench-segmentation-v1.0"
         assert rows == [
-            ("benv2-mini", suite, "mp_mae", "knn", "1.00x_train", 5, 0, 2, "f1_micro"),
-            ("benv2-mini", suite, "mp_mae", "knn", "default", 5, 0, 2, "f1_micro"),
-            ("benv2-mini", suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "f1_micro"),
-            ("benv2-mini", suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "f1_micro"),
-            ("pastis-mini", mask_suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "miou"),
-            ("pastis-mini", mask_suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "miou"),
+            (SCENES, suite, "mp_mae", "knn", "1.00x_train", 5, 0, 2, "f1_micro"),
+            (SCENES, suite, "mp_mae", "knn", "default", 5, 0, 2, "f1_micro"),
+            (SCENES, suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "f1_micro"),
+            (SCENES, suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "f1_micro"),
+            (COVERS, mask_suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "miou"),
+            (COVERS, mask_suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "miou"),
         ]
         value, low, high = connection.execute(
             "SELECT value, ci_low, ci_high FROM leaderboard "
-            "WHERE dataset = 'benv2-mini' AND protocol = 'linear_probe' AND partition = 'default'"
+            f"WHERE dataset = '{SCENES}' AND protocol = 'linear_probe' AND partition = 'default'"
         ).fetchone()
         assert 0 <= low <= value <= high <= 1
         sha, configuration = connection.execute(
-            "SELECT DISTINCT weights_sha256, configuration FROM runs WHERE dataset = 'benv2-mini' LIMIT 1"
+            f"SELECT DISTINCT weights_sha256, configuration FROM runs WHERE dataset = '{SCENES}' LIMIT 1"
         ).fetchone()
         assert sha == load_checkpoint(checkpoint).sha256
         configuration = json.loads(configuration)
@@ -85,7 +86,7 @@ def test_printed_table_and_skipped_segmentation(finished):
     _, _, printed = finished
     assert "linear_probe" in printed.stdout
     assert "1.00x" in printed.stdout
-    assert "pastis-mini, mp_mae: knn does not take segmentation labels" in printed.stderr
+    assert f"{COVERS}, mp_mae: knn does not take segmentation labels" in printed.stderr
 
 
 def test_asking_again_is_free_and_says_so(finished):
@@ -102,13 +103,13 @@ def test_dry_run_knows_what_is_there_and_what_is_new(finished):
     folder, arguments, _ = finished
     plan = harness(*arguments, "--seeds", "0,1", "--dry-run", cwd=folder)
     assert plan.returncode == 0
-    states = [line.split()[-1] for line in plan.stdout.splitlines() if "benv2-mini" in line]
+    states = [line.split()[-1] for line in plan.stdout.splitlines() if SCENES in line]
     assert sorted(states) == ["done"] * 4 + ["new"] * 4
 
 
-def test_dry_run_writes_nothing(checkpoint, tmp_path):
+def test_dry_run_writes_nothing(checkpoint, patches, tmp_path):
     plan = harness(
-        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH, "--dry-run",
+        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", patches, "--dry-run",
         "--missing-bands", "nearest", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
     )  # fmt: skip
     assert plan.returncode == 0, plan.stderr
@@ -116,18 +117,18 @@ def test_dry_run_writes_nothing(checkpoint, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_failing_run_leaves_the_others_alone(checkpoint, tmp_path):
-    """Both train samples of this partition are open sea, so there is nothing for a linear probe to learn."""
+def test_one_failing_run_leaves_the_others_alone(checkpoint, patches, tmp_path):
+    """Both train samples of this partition have the same labels, so there is nothing for a linear probe to learn."""
     finished = harness(
-        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", GEOBENCH, "--datasets", "benv2-mini",
+        "run", "--backbone", "mp_mae", "--weights", checkpoint, "--geobench-dir", patches, "--datasets", SCENES,
         "--partitions", "0.50x_train", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
     )  # fmt: skip
     assert finished.returncode == 1
-    assert "failed: benv2-mini, mp_mae: 0.50x_train, linear_probe: no label varies in train" in finished.stderr
+    assert f"failed: {SCENES}, mp_mae: 0.50x_train, linear_probe: no label varies in train" in finished.stderr
     assert harness("sql", "SELECT protocol FROM runs", "--format", "csv", cwd=tmp_path).stdout.split()[1:] == ["knn"]
 
 
-def run_while_locked(tmp_path, monkeypatch, refusals):
+def run_while_locked(patches, tmp_path, monkeypatch, refusals):
     """One command of two runs; the leaderboard is locked for the first `refusals` commits."""
     original, attempts = Session.commit, []
 
@@ -139,7 +140,7 @@ def run_while_locked(tmp_path, monkeypatch, refusals):
 
     monkeypatch.setattr(Session, "commit", locked_at_first)
     return harness(
-        "run", "--backbone", "image_statistics", "--geobench-dir", GEOBENCH, "--datasets", "benv2-mini",
+        "run", "--backbone", "image_statistics", "--geobench-dir", patches, "--datasets", SCENES,
         "--protocols", "linear_probe,knn", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
     )  # fmt: skip
 
@@ -149,14 +150,14 @@ def stored_protocols(folder):
     return rows.stdout.split()[1:]
 
 
-def test_a_run_that_cannot_be_stored_waits_and_goes_in_with_the_next(tmp_path, monkeypatch):
-    finished = run_while_locked(tmp_path, monkeypatch, refusals=1)
+def test_a_run_that_cannot_be_stored_waits_and_goes_in_with_the_next(patches, tmp_path, monkeypatch):
+    finished = run_while_locked(patches, tmp_path, monkeypatch, refusals=1)
     assert finished.returncode == 0, finished.stderr
     assert stored_protocols(tmp_path) == ["knn", "linear_probe"]
 
 
-def test_a_run_that_had_to_wait_is_told_and_replayed(tmp_path, monkeypatch):
-    finished = run_while_locked(tmp_path, monkeypatch, refusals=2)
+def test_a_run_that_had_to_wait_is_told_and_replayed(patches, tmp_path, monkeypatch):
+    finished = run_while_locked(patches, tmp_path, monkeypatch, refusals=2)
     assert finished.returncode == 1
     assert "another program has the leaderboard open" in finished.stderr
     assert "python -m harness replay" in finished.stderr
@@ -204,10 +205,10 @@ def thirteen_bands(tmp_path_factory):
     return folder
 
 
-def test_a_missing_band_stops_unless_a_way_to_fill_it_is_chosen(thirteen_bands, tmp_path):
+def test_a_missing_band_stops_unless_a_way_to_fill_it_is_chosen(thirteen_bands, patches, tmp_path):
     arguments = (
-        "run", "--backbone", "mp_mae", "--weights", thirteen_bands, "--geobench-dir", GEOBENCH,
-        "--datasets", "benv2-mini", "--protocols", "knn", "--cache-dir", tmp_path / "cache",
+        "run", "--backbone", "mp_mae", "--weights", thirteen_bands, "--geobench-dir", patches,
+        "--datasets", SCENES, "--protocols", "knn", "--cache-dir", tmp_path / "cache",
     )  # fmt: skip
     refused = harness(*arguments, cwd=tmp_path)
     assert refused.returncode == 1

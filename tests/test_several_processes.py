@@ -8,28 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from command_line import GEOBENCH
+from generated_patches import SCENES
 from leaderboards.query import run_query
 
 HERE = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_two_processes_store_what_one_does(tmp_path):
-    scores = {count: _scores(tmp_path / str(count), count) for count in (1, 2)}
+def test_two_processes_store_what_one_does(patches, tmp_path):
+    scores = {count: _scores(patches, tmp_path / str(count), count) for count in (1, 2)}
     assert [row[:2] for row in scores[1]] == [row[:2] for row in scores[2]]
     assert len(scores[1]) == 4
     for (protocol, _, alone), (_, _, together) in zip(scores[1], scores[2], strict=True):
         assert together == pytest.approx(alone, abs=1e-9 if protocol == "knn" else 0.05)
 
 
-def _scores(folder: Path, count: int) -> list[tuple[str, int, float]]:
+def _scores(patches: Path, folder: Path, count: int) -> list[tuple[str, int, float]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = [
-        sys.executable, "-m", "harness", "run", "--backbone", "random_init_demo", "--geobench-dir", str(GEOBENCH),
-        "--datasets", "benv2-mini", "--input-size", "8", "--protocols", "knn,fine_tune",
+        sys.executable, "-m", "harness", "run", "--backbone", "random_init_demo", "--geobench-dir", str(patches),
+        "--datasets", SCENES, "--input-size", "8", "--protocols", "knn,fine_tune",
         "--seeds", "0,1", "--cache-dir", str(folder / "cache"),
         "--db", str(folder / "board.duckdb"), "--device", "cpu", "--missing-bands", "nearest",
     ]  # fmt: skip

@@ -1,20 +1,20 @@
-"""Each protocol by one command, on real pixels and on a cut of the demo suite: it finishes, and again gives the same.
+"""Each protocol by one command, on nine patches and on a cut of the demo suite: it finishes, and again gives the same.
 
-Whatever is entered in the tables of protocols is tested here. The real pixels are BigEarthNet patches with several
-labels each and PASTIS patches with a mask; the simulated ones have one label, or a mask. A published recipe that makes
-an update of hundreds of samples gets small windows of the BigEarthNet patches, labelled by how green they are.
+Whatever is entered in the tables of protocols is tested here. The patches have several labels each, or a mask; those of
+the demo suite one label, or a mask. A published recipe that makes an update of hundreds of samples gets small windows
+of patches, labelled by how green they are.
 """
 
 import json
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 
 from baselines.table import BACKBONES
-from command_line import GEOBENCH, harness
-from geobench_files import RED, SUITE, band, write_partition, write_sample, write_statistics, write_task
+from command_line import harness
+from generated_patches import COVERS, SCENES, draw_patches, optical_bands
+from geobench_files import MASK_SUITE, SUITE, write_partition, write_sample, write_statistics, write_task
 from harness.data.demo.build import ensure_demo_suite
 from harness.data.demo.tasks import TASKS
 from harness.progress import Silent
@@ -23,8 +23,8 @@ from harness.protocols.linear_probe_sgd import LinearProbeSgdSettings
 from harness.records import LabelKind
 from tiny_pretrained import ENTRY
 
-REAL = {"benv2-mini": LabelKind.MULTI_LABEL, "pastis-mini": LabelKind.SEGMENTATION}
-WINDOWS = {"windows": LabelKind.SINGLE_LABEL, "pastis-mini": LabelKind.SEGMENTATION}
+PATCHES = {SCENES: LabelKind.MULTI_LABEL, COVERS: LabelKind.SEGMENTATION}
+WINDOWS = {"windows": LabelKind.SINGLE_LABEL, COVERS: LabelKind.SEGMENTATION}
 DEMO = {"demo-climate": LabelKind.SINGLE_LABEL, "demo-crops": LabelKind.SEGMENTATION}
 SIZES = {
     "demo-climate": {"train": 32, "valid": 4, "test": 6},
@@ -33,28 +33,25 @@ SIZES = {
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """Real and simulated datasets in GEO-Bench's layout."""
+def root(patches, tmp_path_factory):
+    """All datasets in GEO-Bench's layout."""
     folder = tmp_path_factory.mktemp("datasets")
     tasks = [replace(TASKS[name], sizes=sizes) for name, sizes in SIZES.items()]
     ensure_demo_suite(folder, 0, Silent(), tasks=tasks, processes=1)
-    for fixture in ("classification_v1.0/benv2-mini", "segmentation_v1.0/pastis-mini"):
-        (folder / fixture).parent.mkdir()
-        (folder / fixture).symlink_to(GEOBENCH / fixture)
+    for suite, name in ((SUITE, SCENES), (MASK_SUITE, COVERS)):
+        (folder / suite).mkdir()
+        (folder / suite / name).symlink_to(patches / suite / name)
     write_windows(folder / SUITE / "windows")
     return folder
 
 
 def write_windows(directory, n_train=1_024, n_few=32, n_held=20):
-    """Windows of the BigEarthNet patches; the class is how much more near infrared than red they reflect."""
-    bands = [band("03 - Green", alt_names=("3", "03", "green"), wavelength=0.56), RED]
-    bands.append(band("08 - NIR", alt_names=("8", "08", "nir"), wavelength=0.842))
-    windows = []
-    for path in sorted((GEOBENCH / SUITE / "benv2-mini").glob("*.hdf5")):
-        with h5py.File(path) as file:
-            patch = np.stack([file[info.name][:] for info in bands])  # (3, 120, 120)
-        windows += [row for rows in np.split(patch, 15, axis=1) for row in np.split(rows, 15, axis=2)]
-    chosen = np.random.default_rng(0).permutation(np.stack(windows))[: n_train + 2 * n_held]
+    """Windows of patches; the class is how much more near infrared than red they reflect."""
+    described, optical = optical_bands(), draw_patches(17).optical
+    used = ("B3", "B4", "B8")
+    bands, patches = [described[name] for name in used], np.stack([optical[name] for name in used], axis=1)
+    windows = patches.reshape(len(patches), 3, 8, 8, 8, 8).transpose(0, 2, 4, 1, 3, 5).reshape(-1, 3, 8, 8)
+    chosen = np.random.default_rng(0).permutation(windows)[: n_train + 2 * n_held]
     red, infrared = chosen[:, 1:].astype(float).mean(axis=(2, 3)).T
     labels = np.digitize((infrared - red) / (infrared + red), [0.1, 0.6])
     directory.mkdir()
@@ -91,12 +88,12 @@ def samples_per_update(protocol):
 
 
 def cases():
-    """Hundreds of updates of a network take a while, so what trains one meets the simulated pixels less often."""
+    """Hundreds of updates of a network take a while, so what trains one meets the demo suite less often."""
     for protocol in PROTOCOL_NAMES:
         wanted = samples_per_update(protocol)
         trains = trains_backbone(protocol)
-        real, partition = (REAL, "default") if wanted == 1 else (WINDOWS, "0.02x_train" if wanted <= 32 else "default")
-        yield pytest.param(protocol, real, partition, id=f"{protocol}-real")
+        partition = "0.02x_train" if 1 < wanted <= 32 else "default"
+        yield pytest.param(protocol, PATCHES if wanted == 1 else WINDOWS, partition, id=f"{protocol}-patches")
         if wanted <= SIZES["demo-climate"]["train"]:  # the whole suite's 1,000 are too few for the largest, too
             yield pytest.param(protocol, DEMO, "default", id=f"{protocol}-demo", marks=[pytest.mark.slow] * trains)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from leaderboard_records import make_record, metric, published_run, run_id
 
-from command_line import GEOBENCH, harness
+from command_line import harness
+from generated_patches import SCENES
 from harness.reproduce import reproducing_command
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
@@ -20,17 +21,17 @@ PLACE = Path("leaderboards") / "leaderboard.duckdb"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the leaderboard of two runs on real pixels."""
+def finished(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the leaderboard of two runs on nine patches."""
     folder = tmp_path_factory.mktemp("show")
-    done = harness(*command(folder), cwd=folder)
+    done = harness(*command(patches, folder), cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def command(folder: Path) -> tuple[object, ...]:
+def command(patches: Path, folder: Path) -> tuple[object, ...]:
     return (
-        "run", "--backbone", "image_statistics", "--geobench-dir", GEOBENCH, "--datasets", "benv2-mini",
+        "run", "--backbone", "image_statistics", "--geobench-dir", patches, "--datasets", SCENES,
         "--cache-dir", folder / "cache", "--device", "cpu",
     )  # fmt: skip
 
@@ -43,16 +44,16 @@ def test_show_prints_everything_about_a_run(finished: Path) -> None:
     run = run_ids(finished)[0]
     shown = harness("show", run[:8], cwd=finished)
     assert shown.returncode == 0, shown.stderr
-    for word in (run, "f1_micro", "benv2-mini", "partition_sha256", "git_commit", "torch", "image_statistics"):
+    for word in (run, "f1_micro", SCENES, "partition_sha256", "git_commit", "torch", "image_statistics"):
         assert word in shown.stdout
 
 
-def test_the_command_shown_makes_exactly_this_run(finished: Path, tmp_path: Path) -> None:
+def test_the_command_shown_makes_exactly_this_run(finished: Path, patches: Path, tmp_path: Path) -> None:
     for run in run_ids(finished):
         shown = json.loads(harness("show", run, "--json", cwd=finished).stdout)
         typed = shlex.split(shown["command"])
         assert typed[:3] == ["python", "-m", "harness"]
-        places = ("--geobench-dir", GEOBENCH, "--cache-dir", finished / "cache")
+        places = ("--geobench-dir", patches, "--cache-dir", finished / "cache")
         again = harness(*typed[3:], *places, cwd=tmp_path)
         assert again.returncode == 0, again.stderr
     assert run_ids(tmp_path) == run_ids(finished)
@@ -62,7 +63,7 @@ def test_show_as_json_holds_the_row_and_its_metrics(finished: Path) -> None:
     run = run_ids(finished)[0]
     shown = json.loads(harness("show", run, "--json", cwd=finished).stdout)
     assert shown["run_id"] == run
-    assert shown["configuration"]["dataset"] == "benv2-mini"
+    assert shown["configuration"]["dataset"] == SCENES
     assert {row["split"] for row in shown["metrics"]} == {"valid", "test"}
 
 

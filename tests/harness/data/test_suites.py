@@ -1,15 +1,11 @@
 """Finding the data, and saying how to get them or which folder was meant."""
 
-from pathlib import Path
-
 import pytest
 
 from geobench_files import SUITE, write_dataset
 from harness.data.suites import ENTRIES, SUITES, discover, find_root, headline_metric
 from harness.errors import UserError
 from harness.records import LabelKind
-
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "geobench"
 
 
 def test_the_option_wins_over_the_environment_and_that_over_the_default(tmp_path, monkeypatch):
@@ -39,11 +35,11 @@ def test_a_missing_root_says_which_was_tried_and_how_to_get_the_data(tmp_path, m
         find_root(option and tmp_path / option)
 
 
-def test_the_real_fixtures_are_found_by_suite_and_name():
-    assert [(ref.suite, ref.name) for ref in discover(FIXTURES)] == [
-        ("geobench-classification-v1.0", "benv2-mini"),
-        ("geobench-segmentation-v1.0", "pastis-mini"),
-    ]
+def test_datasets_are_found_by_suite_and_name(any_patches):
+    assert [(ref.suite, ref.name) for ref in discover(any_patches)] in (
+        [("geobench-classification-v1.0", "scenes"), ("geobench-segmentation-v1.0", "covers")],
+        [("geobench-classification-v1.0", "benv2-mini"), ("geobench-segmentation-v1.0", "pastis-mini")],
+    )
 
 
 def test_any_directory_with_a_specification_is_a_dataset_and_no_other(tmp_path):

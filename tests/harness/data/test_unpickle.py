@@ -19,14 +19,15 @@ from harness.data.pickled import Record
 from harness.data.unpickle import safe_unpickle
 from harness.errors import UserError
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "geobench"
 
-
-def real_pickles() -> list[bytes]:
-    sample = FIXTURES / "classification_v1.0" / "benv2-mini" / "id_0000.hdf5"
+@pytest.fixture(scope="session")
+def real_pickles(any_patches) -> list[bytes]:
+    """The description of a sample, and the specification of a task with masks."""
+    (sample,) = any_patches.glob("classification_v1.0/*/id_0001.hdf5")
     with h5py.File(sample) as file:
         described = ast.literal_eval(file.attrs["pickle"])
-    return [described, (FIXTURES / "segmentation_v1.0" / "pastis-mini" / "task_specs.pkl").read_bytes()]
+    (task,) = any_patches.glob("segmentation_v1.0/*/task_specs.pkl")
+    return [described, task.read_bytes()]
 
 
 class Hostile:
@@ -96,11 +97,12 @@ def test_geobench_objects_become_records_under_each_module_name_of_the_past(modu
     assert safe_unpickle(data, "x") == Record("Sentinel2", (), {"name": "02 - Blue", "alt_names": ("2", "blue")})
 
 
-def test_affine_transforms_and_coordinate_systems_become_records():
-    described = safe_unpickle(real_pickles()[0], "x")["02 - Blue"]
-    assert described["transform"] == Record("Affine", (10.0, 0.0, 605580.0, 0.0, -10.0, 6147240.0))
+def test_affine_transforms_and_coordinate_systems_become_records(real_pickles):
+    described = safe_unpickle(real_pickles[0], "x")["02 - Blue"]
+    transform = described["transform"]
+    assert (transform.class_name, len(transform.arguments), transform.arguments[::4]) == ("Affine", 6, (10.0, -10.0))
     assert described["crs"].class_name == "CRS"
-    assert described["crs"].fields["state"].startswith('PROJCS["WGS 84 / UTM zone 29N"')
+    assert described["crs"].fields["state"].startswith('PROJCS["WGS 84 / UTM zone ')
 
 
 @pytest.mark.parametrize(
@@ -231,8 +233,8 @@ def test_nesting_a_hundred_thousand_deep_neither_crashes_nor_recurses():
         safe_unpickle(b"\x80\x04}" + b"N" + b"\x85" * depth + b"Ns.", "x")
 
 
-def test_every_truncation_of_a_real_pickle_is_a_user_error():
-    data = real_pickles()[1]
+def test_every_truncation_of_a_real_pickle_is_a_user_error(real_pickles):
+    data = real_pickles[1]
     for length in range(len(data)):
         with pytest.raises(UserError):
             safe_unpickle(data[:length], "x")
@@ -256,8 +258,8 @@ def unpickles_or_user_error(data: bytes) -> None:
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.sampled_from([0, 1]), st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=6)), min_size=1, max_size=4))
-def test_mutations_of_real_pickles_raise_nothing_but_user_errors(which, edits):
-    data = bytearray(real_pickles()[which])
+def test_mutations_of_real_pickles_raise_nothing_but_user_errors(real_pickles, which, edits):
+    data = bytearray(real_pickles[which])
     for place, replacement in edits:
         at = int(place * len(data))
         data[at : at + len(replacement)] = replacement

@@ -9,6 +9,7 @@ import tiny_mmearth
 from mp_mae.data.files import find_files, open_mmearth
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS, choose_modalities
+from shared_fixtures import copy_files
 
 ALL = choose_modalities(PRESETS["all"])
 
@@ -25,24 +26,18 @@ def refused(folder, message, modalities=ALL, **wishes):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("folder", "n_tiles", "splits"),
-    [
-        (tiny_mmearth.REAL, 9, {"train": [0, 5, 6, 7, 8], "val": [1, 2], "test": [3, 4]}),
-        (tiny_mmearth.TORCHGEO, 10, {"train": list(range(10)), "val": [], "test": []}),
-    ],
-    ids=["real", "torchgeo"],
-)
-def test_fixtures_open_with_all_modalities(folder, n_tiles, splits):
-    files = open_mmearth(folder, ALL)
-    assert (files.n_tiles, files.side, files.left_out) == (n_tiles, 64, ())
+def test_each_layout_opens_with_all_modalities(tiles):
+    files = open_mmearth(tiles, ALL)
+    splits = json.loads((tiles / f"{tiles.name}_splits.json").read_text())
+    assert files.n_tiles == sum(map(len, splits.values())) in (9, 10)
+    assert (files.side, files.left_out) == (64, ())
     assert {name: rows.tolist() for name, rows in files.splits.items()} == splits
     assert [modality.name for modality in files.modalities] == list(PRESETS["all"])
 
 
-def test_statistics_are_those_of_the_bands_in_use_by_name():
-    stats = json.loads((tiny_mmearth.REAL / "data_real_v001_band_stats.json").read_text())
-    statistics = open_mmearth(tiny_mmearth.REAL, ALL, bands=("B8", "B8A", "B2")).statistics
+def test_statistics_are_those_of_the_bands_in_use_by_name(tiles):
+    stats = json.loads((tiles / f"{tiles.name}_band_stats.json").read_text())
+    statistics = open_mmearth(tiles, ALL, bands=("B8", "B8A", "B2")).statistics
     for row, level in enumerate(("l1c", "l2a")):
         for what in ("mean", "std"):
             wanted = [stats[f"sentinel2_{level}"][what][place] for place in (8, 7, 1)]
@@ -51,24 +46,24 @@ def test_statistics_are_those_of_the_bands_in_use_by_name():
     assert "biome" not in statistics
 
 
-def test_the_input_needs_sentinel2_even_where_it_is_not_predicted(tmp_path, columns):
-    files = open_mmearth(tiny_mmearth.REAL, choose_modalities(["biome"]), bands=("B4",))
+def test_the_input_needs_sentinel2_even_where_it_is_not_predicted(sparse_tiles, tmp_path, columns):
+    files = open_mmearth(sparse_tiles, choose_modalities(["biome"]), bands=("B4",))
     assert [column.name for column in files.columns] == ["sentinel2", "biome", "metadata"]
     assert files.input.bands == ("B4",)
     del columns["sentinel2"]
     refused(tiny_mmearth.write(tmp_path / "d", columns), "no dataset sentinel2", choose_modalities(["biome"]))
 
 
-def test_sentinel2_is_predicted_in_the_bands_that_are_read():
-    files = open_mmearth(tiny_mmearth.REAL, ALL, bands=("B2", "B3", "B4"))
+def test_sentinel2_is_predicted_in_the_bands_that_are_read(sparse_tiles):
+    files = open_mmearth(sparse_tiles, ALL, bands=("B2", "B3", "B4"))
     assert files.modalities[0].bands == ("B2", "B3", "B4")
 
 
-def test_the_single_h5_file_of_a_folder_of_another_name_is_found(tmp_path):
-    shutil.copytree(tiny_mmearth.TORCHGEO, tmp_path / "copy")
-    assert find_files(tmp_path / "copy").name == "data_1M_v001_64"
+def test_the_single_h5_file_of_a_folder_of_another_name_is_found(plain_tiles, tmp_path):
+    shutil.copytree(plain_tiles, tmp_path / "copy")
+    assert find_files(tmp_path / "copy").name == "plain_tiles"
     (tmp_path / "copy" / "other.h5").touch()
-    refused(tmp_path / "copy", r"wanted copy.h5 or a single .h5 file; found data_1M_v001_64.h5, other.h5")
+    refused(tmp_path / "copy", r"wanted copy.h5 or a single .h5 file; found other.h5, plain_tiles.h5")
 
 
 def test_missing_files_are_named(tmp_path, columns):
@@ -99,19 +94,17 @@ def test_unequal_lengths_are_named(tmp_path, columns):
 
 
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.999])
-@pytest.mark.parametrize("source", [tiny_mmearth.REAL, tiny_mmearth.TORCHGEO], ids=["compressed", "contiguous"])
-def test_a_truncated_file_is_refused_when_opened(tmp_path, source, kept):
-    folder = tmp_path / source.name
-    shutil.copytree(source, folder)
-    path = folder / f"{source.name}.h5"
+def test_a_truncated_file_is_refused_when_opened(tmp_path, tiles, kept):
+    folder = copy_files(tiles, tmp_path / tiles.name)
+    path = folder / f"{tiles.name}.h5"
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
     refused(folder, "truncated")
 
 
 @pytest.mark.parametrize("bands", [("B2", "B99"), (), ("B2", "B2")], ids=str)
-def test_bands_must_be_known_and_different(bands):
-    refused(tiny_mmearth.REAL, r"Sentinel-2 input: .*Choose each once from B1, B2", bands=bands)
+def test_bands_must_be_known_and_different(sparse_tiles, bands):
+    refused(sparse_tiles, r"Sentinel-2 input: .*Choose each once from B1, B2", bands=bands)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +127,8 @@ def test_splits_must_be_rows_of_the_file(tmp_path, columns, splits, message):
     refused(tiny_mmearth.write(tmp_path / "d", columns, splits=splits), message)
 
 
-def test_a_split_without_tiles_is_refused_when_asked_for():
-    files = open_mmearth(tiny_mmearth.TORCHGEO, ALL)
+def test_a_split_without_tiles_is_refused_when_asked_for(plain_tiles):
+    files = open_mmearth(plain_tiles, ALL)
     assert len(files.rows("train")) == 10
     for split in ("val", "validation"):
         with pytest.raises(UserError, match=rf"no tiles in split '{split}'; there are train \(10 tiles\), val \(0"):

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -92,12 +93,9 @@ def test_prepare_equals_the_slow_reading_on_every_code_and_orientation(tmp_path,
     assert_equals_oracle(files, tiny_mmearth.band_stats(), random_views(16, 5), 8, bands)
 
 
-@pytest.mark.parametrize("folder", [tiny_mmearth.REAL, tiny_mmearth.TORCHGEO], ids=lambda folder: folder.name)
-def test_prepare_equals_the_slow_reading_on_the_fixtures(folder):
-    import json
-
-    stats = json.loads((folder / f"{folder.name}_band_stats.json").read_text())
-    files = open_mmearth(folder, ALL)
+def test_prepare_equals_the_slow_reading_in_each_layout(tiles):
+    stats = json.loads((tiles / f"{tiles.name}_band_stats.json").read_text())
+    files = open_mmearth(tiles, ALL)
     assert_equals_oracle(files, stats, random_views(files.n_tiles, 9), 56, MMEARTH_S2_BANDS)
 
 
@@ -172,27 +170,27 @@ def test_metadata_are_read_by_position_whatever_the_first_field_is_called(tmp_pa
         assert processing_levels(tmp_path / "d.h5", metadata).tolist() == [1, 0]
 
 
-def image_class(rows, name="biome"):
+def image_class(folder, rows, name="biome"):
     modality = MODALITIES[name]
-    files = replace(open_mmearth(tiny_mmearth.REAL, ALL), modalities=(modality,))
+    files = replace(open_mmearth(folder, ALL), modalities=(modality,))
     raw = {"biome": rows, "sentinel2": torch.ones(len(rows), len(S2_STORED), 1, 1, dtype=torch.uint16)}
     zero = np.zeros(len(rows), np.int64)
     return prepare(raw, torch.from_numpy(zero), Views(zero, zero, zero), Recipe.of(files, 1, CPU))[1][name].tolist()
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int64, torch.float32], ids=str)
-def test_only_rows_with_exactly_one_one_have_a_class(dtype):
+def test_only_rows_with_exactly_one_one_have_a_class(sparse_tiles, dtype):
     rows = torch.zeros(7, 14, dtype=torch.int64)
     rows[0, 0] = rows[1, 13] = 1
     rows[3] = 255
     rows[4, 2] = rows[4, 5] = 1  # ambiguous
     rows[5, 7] = 2
     rows[6, 3], rows[6, 4] = 1, 255
-    assert image_class(rows.to(dtype)) == [0, 13, -1, -1, -1, -1, -1]
+    assert image_class(sparse_tiles, rows.to(dtype)) == [0, 13, -1, -1, -1, -1, -1]
 
 
-def pixel_class(name, stored, dtype, **changes):
-    files = replace(open_mmearth(tiny_mmearth.REAL, ALL), modalities=(replace(MODALITIES[name], **changes),))
+def pixel_class(folder, name, stored, dtype, **changes):
+    files = replace(open_mmearth(folder, ALL), modalities=(replace(MODALITIES[name], **changes),))
     raw = {
         name: torch.tensor(stored).to(dtype).reshape(-1, 1, 1, 1),
         "sentinel2": torch.ones(len(stored), len(S2_STORED), 1, 1, dtype=torch.uint16),
@@ -202,15 +200,16 @@ def pixel_class(name, stored, dtype, **changes):
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int32], ids=str)
-def test_tree_cover_is_class_zero_and_unlisted_codes_are_missing(dtype):
+def test_tree_cover_is_class_zero_and_unlisted_codes_are_missing(sparse_tiles, dtype):
     codes = [*WORLDCOVER_CODES, 0, 255, 11, 101]
-    assert pixel_class("esa_worldcover", codes, dtype) == [[[k]] for k in (*range(11), -1, -1, -1, -1)]
-    assert pixel_class("dynamic_world", [1, 9, 0, 10], dtype) == [[[k]] for k in (0, 8, -1, -1)]
+    assert pixel_class(sparse_tiles, "esa_worldcover", codes, dtype) == [[[k]] for k in (*range(11), -1, -1, -1, -1)]
+    assert pixel_class(sparse_tiles, "dynamic_world", [1, 9, 0, 10], dtype) == [[[k]] for k in (0, 8, -1, -1)]
 
 
-def test_class_codes_outside_the_table_do_not_wrap_around():
-    assert pixel_class("esa_worldcover", [-10, 65546, 10], torch.int32) == [[[-1]], [[-1]], [[0]]]
-    assert pixel_class("dynamic_world", [-1, 0, 3, 4], torch.int32, codes=(3, 0)) == [[[-1]], [[1]], [[0]], [[-1]]]
+def test_class_codes_outside_the_table_do_not_wrap_around(sparse_tiles):
+    assert pixel_class(sparse_tiles, "esa_worldcover", [-10, 65546, 10], torch.int32) == [[[-1]], [[-1]], [[0]]]
+    found = pixel_class(sparse_tiles, "dynamic_world", [-1, 0, 3, 4], torch.int32, codes=(3, 0))
+    assert found == [[[-1]], [[1]], [[0]], [[-1]]]
 
 
 def test_month_stored_as_integers_is_standardised_and_its_saturated_infinity_is_missing(tmp_path):

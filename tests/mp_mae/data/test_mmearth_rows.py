@@ -33,11 +33,11 @@ def assert_same_bytes(arrays, path, rows=ROWS):
             assert arrays[name].tobytes() == wanted.astype(arrays[name].dtype).tobytes(), name
 
 
-@pytest.mark.parametrize("folder", [tiny_mmearth.REAL, tiny_mmearth.TORCHGEO], ids=lambda folder: folder.name)
-def test_rows_of_both_fixtures_are_what_h5py_reads(folder):
-    path = folder / f"{folder.name}.h5"
+def test_rows_of_each_layout_are_what_h5py_reads(tiles):
+    path = tiles / f"{tiles.name}.h5"
     reader, arrays = read(path)
-    assert reader.mapped == (folder == tiny_mmearth.TORCHGEO)
+    with h5py.File(path) as file:
+        assert reader.mapped == (file["sentinel2"].chunks is None)
     assert_same_bytes(arrays, path)
 
 
@@ -85,15 +85,15 @@ def test_rows_that_were_never_written_have_the_fill_value(tmp_path):
     assert (arrays["contiguous"] == 9).all()
 
 
-def test_no_rows_give_empty_arrays():
-    _, arrays = read(tiny_mmearth.REAL / "data_real_v001.h5", np.empty(0, np.int64))
+def test_no_rows_give_empty_arrays(sparse_tiles):
+    _, arrays = read(sparse_tiles / "sparse_tiles.h5", np.empty(0, np.int64))
     assert arrays["sentinel2"].shape == (0, 13, 64, 64)
 
 
 @pytest.mark.parametrize("row", [-1, 10])
-def test_a_row_outside_the_file_is_refused(row):
+def test_a_row_outside_the_file_is_refused(plain_tiles, row):
     with pytest.raises(IndexError):
-        read(tiny_mmearth.TORCHGEO / "data_1M_v001_64.h5", np.array([0, row]))
+        read(plain_tiles / "plain_tiles.h5", np.array([0, row]))
 
 
 @pytest.mark.parametrize("filters", [{"compression": "gzip"}, {"compression": "lzf"}], ids=str)
@@ -109,9 +109,8 @@ def test_a_damaged_row_names_file_and_column(tmp_path, filters):
         read(path, np.array([1]))
 
 
-@pytest.mark.parametrize("folder", [tiny_mmearth.REAL, tiny_mmearth.TORCHGEO], ids=lambda folder: folder.name)
-def test_a_reader_works_in_a_forked_process_and_after_pickling(folder):
-    reader = open_mmearth(folder, choose_modalities(PRESETS["all"])).reader()
+def test_a_reader_works_in_a_forked_process_and_after_pickling(tiles):
+    reader = open_mmearth(tiles, choose_modalities(PRESETS["all"])).reader()
     wanted = reader.read_rows(ROWS)["sentinel2"].tobytes()
     assert pickle.loads(pickle.dumps(reader)).read_rows(ROWS)["sentinel2"].tobytes() == wanted
     receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
@@ -124,8 +123,8 @@ def test_a_reader_works_in_a_forked_process_and_after_pickling(folder):
     child.join()
 
 
-def test_every_process_opens_the_file_itself(monkeypatch):
-    reader = open_mmearth(tiny_mmearth.REAL, choose_modalities(["lat"])).reader()
+def test_every_process_opens_the_file_itself(sparse_tiles, monkeypatch):
+    reader = open_mmearth(sparse_tiles, choose_modalities(["lat"])).reader()
     opened = []
     monkeypatch.setattr("mp_mae.data.h5.h5py.File", lambda *how, open_=h5py.File: opened.append(how) or open_(*how))
     for process, handles in ((1, 1), (1, 1), (2, 2)):
@@ -134,8 +133,8 @@ def test_every_process_opens_the_file_itself(monkeypatch):
         assert len(opened) == handles
 
 
-def test_buffers_lie_half_a_page_from_their_source_and_do_not_overlap():
-    columns = open_mmearth(tiny_mmearth.TORCHGEO, choose_modalities(PRESETS["all"])).columns
+def test_buffers_lie_half_a_page_from_their_source_and_do_not_overlap(plain_tiles):
+    columns = open_mmearth(plain_tiles, choose_modalities(PRESETS["all"])).columns
     layout = buffers.BatchLayout(columns, capacity=3)
     end = 0
     for column, start in zip(columns, layout.starts, strict=True):
@@ -146,11 +145,9 @@ def test_buffers_lie_half_a_page_from_their_source_and_do_not_overlap():
     assert end == layout.n_bytes
 
 
-def test_arrays_start_where_the_layout_says_whatever_the_allocator_returned():
-    arrays = buffers.fresh_arrays(open_mmearth(tiny_mmearth.TORCHGEO, choose_modalities(["era5"])).columns, 2)
-    columns = {
-        column.name: column for column in open_mmearth(tiny_mmearth.TORCHGEO, choose_modalities(["era5"])).columns
-    }
+def test_arrays_start_where_the_layout_says_whatever_the_allocator_returned(plain_tiles):
+    read = open_mmearth(plain_tiles, choose_modalities(["era5"])).columns
+    arrays, columns = buffers.fresh_arrays(read, 2), {column.name: column for column in read}
     for name, array in arrays.items():
         assert (array.ctypes.data - columns[name].offset) % 4096 in range(2048 - 64, 2048 + 1)
 

@@ -13,6 +13,7 @@ from mp_mae.data.files import open_mmearth
 from mp_mae.data.shards import write_shards
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS, choose_modalities
+from shared_fixtures import copy_files
 
 
 class PowerCutError(Exception):
@@ -32,8 +33,8 @@ def silent(done, total):
 
 
 @pytest.fixture
-def source(tmp_path):
-    return shutil.copytree(tiny_mmearth.REAL, tmp_path / "source" / tiny_mmearth.REAL.name)
+def source(compressed_tiles, tmp_path):
+    return copy_files(compressed_tiles, tmp_path / "source" / compressed_tiles.name)
 
 
 def assert_is_copy(out, source):

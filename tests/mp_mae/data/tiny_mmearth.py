@@ -10,9 +10,6 @@ import numpy as np
 
 from mp_mae.modalities import ERA5_STORED, S1_STORED, S2_STORED, WORLDCOVER_CODES
 
-REAL = Path(__file__).parents[2] / "fixtures/mmearth/data_real_v001"
-TORCHGEO = Path(__file__).parents[2] / "fixtures/mmearth/data_1M_v001_64"
-
 N_BANDS = {"sentinel1": 8, "aster": 2, "canopy_height_eth": 2, "era5": 12, "lat": 2, "lon": 2, "month": 2}
 
 
