@@ -1,20 +1,23 @@
 """Older leaderboards: what a file of version N holds is copied into a new file, and the old one kept as its backup.
 
-`migrations/from_N.sql` reads the tables of database `old` and fills the empty tables of `new`, which `schema.sql` made.
-A new SCHEMA_VERSION adds the file for the version it leaves behind and adapts the others to its tables.
+`migrations/from_N.sql` makes the view `older`: the runs of database `old` with the columns that this version has, but for
+the derived ones. All other tables are copied as they are. A new SCHEMA_VERSION adds the file for the version it leaves
+behind and adapts the others to its tables.
 """
 
 import os
 import tempfile
 from importlib import resources
 from pathlib import Path
+from string import Template
 
 import duckdb
 from filelock import FileLock, Timeout
 
 from leaderboards.connection import CANNOT_WRITE, attach, first_line, transaction
+from leaderboards.derived import DERIVED, SELECT_DERIVED
 from leaderboards.errors import UnavailableError, UserError
-from leaderboards.schema import SCHEMA_VERSION
+from leaderboards.schema import SCHEMA_VERSION, TABLES
 from leaderboards.views import create_views
 
 
@@ -50,7 +53,8 @@ def is_older(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables and views of this version, in the database in use, which is empty."""
-    connection.execute(resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
+    schema = Template(resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
+    connection.execute(schema.substitute(DERIVED))
     connection.execute("INSERT INTO schema_version (version) VALUES (?)", [SCHEMA_VERSION])
     create_views(connection)
 
@@ -59,6 +63,27 @@ def copy_older(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     """Fill database `new`, made by `create_tables`, from database `old` of an older version."""
     script = resources.files(__package__).joinpath(f"migrations/from_{version}.sql")
     connection.execute(script.read_text(encoding="utf-8"))
+    connection.execute(_FILL_RUNS)
+    connection.execute("DROP VIEW older")
+    there = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'old'").fetchall()
+    for table in TABLES:
+        if (table.table,) in there:
+            connection.execute(f"INSERT INTO new.{table.table} BY NAME FROM old.{table.table}")
+
+
+# Where old runs of one seed share a point, something differs that version 1 of their identities does not tell. Then it
+# may differ between the other seeds too, so none of that point are averaged: each is a point of its own.
+_FILL_RUNS = f"""
+    INSERT INTO new.runs BY NAME
+    SELECT * EXCLUDE (in_point) REPLACE (
+        if(samples IS NOT NULL AND max(in_point) OVER (PARTITION BY curve_id, partition, samples) > 1,
+            left(run_id, 8), samples) AS samples
+    )
+    FROM (
+        SELECT *, count(*) OVER (PARTITION BY curve_id, partition, samples, seed) AS in_point
+        FROM (SELECT *, {SELECT_DERIVED} FROM older)
+    )
+"""
 
 
 def upgrade(engine: duckdb.DuckDBPyConnection, path: Path, wait_seconds: float) -> None:

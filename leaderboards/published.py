@@ -15,7 +15,8 @@ from typing import Any
 import duckdb
 import pandas
 
-from leaderboards.rows import DERIVED, run_values
+from leaderboards.derived import SELECT_DERIVED
+from leaderboards.rows import run_values
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import Leaderboard
 
@@ -63,7 +64,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord])
     """All records by two statements: one by one, thousands of them take the better part of a minute."""
     runs = [run_values(record) for record in records]
     metrics = [vars(row) | {"run_id": record.run.run_id} for record in records for row in record.metrics]
-    for table, rows, columns in (("runs", runs, f"*, {DERIVED}"), ("metrics", metrics, "*")):
+    for table, rows, columns in (("runs", runs, f"*, {SELECT_DERIVED}"), ("metrics", metrics, "*")):
         connection.register("new_rows", pandas.DataFrame(rows, dtype=object))
         connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns} FROM new_rows")
         connection.unregister("new_rows")

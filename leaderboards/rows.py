@@ -9,20 +9,24 @@ from typing import Any
 
 import duckdb
 
+from leaderboards.derived import SELECT_DERIVED
 from leaderboards.schema import TABLES, RunRecord, RunRow, TableOf
 
 _RUN_COLUMNS = [field.name for field in fields(RunRow)]
 SCORE_COLUMNS = {"score": "value", "score_low": "ci_low", "score_high": "ci_high"}
 """Columns of `runs` that repeat its headline metric on test -> what they are called in `metrics`."""
-DERIVED = (
-    "weights_of(weights_sha256, provenance) AS weights, "
-    "setup_of(dataset_fingerprint, protocol_version, configuration) AS setup"
-)
-"""Columns of `runs` that follow from its others, for statements that fill it."""
-_INSERT_RUN = (
-    f"INSERT INTO runs BY NAME SELECT *, {DERIVED} "
+_WHOLE_RUN = (
+    f"SELECT *, {SELECT_DERIVED} "
     f"FROM (SELECT {', '.join(f'${name} AS {name}' for name in (*_RUN_COLUMNS, *SCORE_COLUMNS))})"
 )
+_INSERT_RUN = f"INSERT INTO runs BY NAME {_WHOLE_RUN}"
+_SAME_SEED = f"""
+    SELECT runs.run_id FROM runs JOIN ({_WHOLE_RUN}) AS new ON runs.run_id = new.run_id OR (
+        runs.curve_id = new.curve_id AND runs.partition = new.partition AND runs.samples = new.samples
+        AND runs.seed = new.seed
+    )
+    ORDER BY runs.run_id = new.run_id DESC LIMIT 1
+"""
 
 
 def insert_record(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
@@ -38,8 +42,14 @@ def insert_record(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> N
             _insert_rows(connection, table, record.run.run_id, rows)
 
 
+def same_seed(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> str | None:
+    """The run that has this record's place: the run itself, or another of its seed in the same point of its curve."""
+    found = connection.execute(_SAME_SEED, run_values(record)).fetchone()
+    return None if found is None else str(found[0])
+
+
 def run_values(record: RunRecord) -> dict[str, Any]:
-    """The columns of `runs` as DuckDB takes them, but for those in `DERIVED`."""
+    """The columns of `runs` as DuckDB takes them, but for those of `derived.py`."""
     values = {name: getattr(record.run, name) for name in _RUN_COLUMNS}
     values |= {name: getattr(record.headline, of_metric) for name, of_metric in SCORE_COLUMNS.items()}
     for name in ("configuration", "provenance"):

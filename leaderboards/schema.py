@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised with every change to the tables. An older file is upgraded when it is opened, a newer one refused."""
 
 Source = Literal["measured", "published"]

@@ -1,21 +1,13 @@
 -- The tables of a leaderboard file. Text is UTF-8, scores are fractions, times are UTC.
 -- Every change to this file raises SCHEMA_VERSION in schema.py, which writes the number into schema_version, and comes
 -- with a file in migrations/ for the version it leaves behind.
+-- What begins with a dollar sign stands for the expression of that name in derived.py. The file defines no macro: one could change what the
+-- queries of whoever opens it mean, so no leaderboard may have any.
 
 CREATE TABLE schema_version (
     only_row BOOLEAN PRIMARY KEY DEFAULT true CHECK (only_row),
     version  INTEGER NOT NULL CHECK (version >= 1)
 );
-
--- What a run's other columns say about its curve. Stored, as reading a million JSON texts takes longer than all the rest.
--- JSON null: no file was named. An absent key says nothing, so there the hash decides.
-CREATE MACRO weights_of(weights_sha256, provenance) AS
-    CASE json_type(provenance, '$.weights_file') WHEN 'NULL' THEN NULL ELSE left(weights_sha256, 8) END;
-CREATE MACRO setup_of(dataset_fingerprint, protocol_version, configuration) AS
-    left(md5(concat_ws('|', dataset_fingerprint, protocol_version, json_extract(configuration, [
-        '$.backbone_settings', '$.bands', '$.band_sources', '$.normalisation', '$.input_size', '$.metrics_version',
-        '$.protocol_settings'
-    ])::VARCHAR)), 8);
 
 -- One row per run. Columns without NOT NULL are unknown for some published numbers and for those alone.
 CREATE TABLE runs (
@@ -48,8 +40,17 @@ CREATE TABLE runs (
     score               DOUBLE CHECK (isfinite(score)),         -- the headline on test with its interval, as in metrics;
     score_low           DOUBLE CHECK (isfinite(score_low)),     -- here too, as finding it among the metrics of a million
     score_high          DOUBLE CHECK (isfinite(score_high)),    -- runs takes longer than all the rest of a view
-    weights             VARCHAR CHECK (weights IS NOT DISTINCT FROM weights_of(weights_sha256, provenance)),
-    setup               VARCHAR NOT NULL CHECK (setup = setup_of(dataset_fingerprint, protocol_version, configuration)),
+    -- What follows from the others; stored, as reading a million JSON texts takes longer than all the rest of a view.
+    identity_version    INTEGER CHECK (identity_version >= 1 AND identity_version IS NOT DISTINCT FROM $identity_version),
+    weights             VARCHAR CHECK (weights IS NOT DISTINCT FROM $weights),
+    setup               VARCHAR NOT NULL CHECK (setup = $setup),
+    curve_id            VARCHAR NOT NULL CHECK (curve_id = $curve_id),
+    samples             VARCHAR,
+    CONSTRAINT a_seed_counts_once UNIQUE (curve_id, partition, samples, seed),
+    -- Of two runs of one seed in one point, version 1 of the identity cannot say what differs: each is its own point.
+    CONSTRAINT a_point_has_its_samples CHECK (
+        samples IS NOT DISTINCT FROM $samples OR (identity_version = 1 AND samples = left(run_id, 8))
+    ),
     CONSTRAINT an_interval_has_two_ends CHECK ((score_low IS NULL) = (score_high IS NULL)),
     CONSTRAINT an_interval_is_ordered CHECK (score_low <= score_high),
     CONSTRAINT an_interval_belongs_to_a_score CHECK (score IS NOT NULL OR score_low IS NULL),
@@ -60,6 +61,7 @@ CREATE TABLE runs (
             AND train_draw IS NOT NULL AND selection IS NOT NULL AND seed IS NOT NULL
             AND n_train IS NOT NULL AND n_valid IS NOT NULL AND n_test IS NOT NULL
             AND n_labels_fit IS NOT NULL AND n_labels_select IS NOT NULL
+            AND identity_version IS NOT NULL AND samples IS NOT NULL
             AND device IS NOT NULL AND seconds IS NOT NULL AND finished_at IS NOT NULL)
     )
 );

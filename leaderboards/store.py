@@ -12,7 +12,7 @@ import duckdb
 from leaderboards.connection import WAIT_SECONDS, attach, connect_to_read, start_engine, transaction, usable_path
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.migrate import create_tables, read_version
-from leaderboards.rows import insert_record
+from leaderboards.rows import insert_record, same_seed
 from leaderboards.schema import RunRecord
 from leaderboards.spool import Spool, read_pending
 from leaderboards.views import create_views
@@ -49,11 +49,14 @@ class Session:
             duckdb.ConstraintException: a row breaks a rule of `schema.sql`.
         """
         with self._writer.transaction() as connection:
-            run = record.run
-            if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", [run.run_id]).fetchone() is not None:
+            run, rival = record.run, same_seed(connection, record)
+            name = f"run {run.run_id} ({run.backbone}, {run.dataset}, {run.protocol})"
+            if rival == run.run_id:
+                raise UserError(f"{self._path}: {name} is there already; nothing was written. Its first result stands.")
+            if rival is not None:
                 raise UserError(
-                    f"{self._path}: run {run.run_id} ({run.backbone}, {run.dataset}, {run.protocol}) is there already; "
-                    "nothing was written. Its first result stands."
+                    f"{self._path}: {name} is another result of seed {run.seed} in the point of run {rival}, which stands; "
+                    "nothing was written. To keep both, give this one a leaderboard of its own by --db."
                 )
             insert_record(connection, record)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas
 
-from leaderboards.rows import DERIVED, run_values
+from leaderboards.derived import SELECT_DERIVED
+from leaderboards.rows import run_values
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import open_leaderboard
 
@@ -106,7 +107,7 @@ def write_board(path: Path, records: Sequence[RunRecord]) -> Path:
     runs = [run_values(record) for record in records]
     metrics = [vars(row) | {"run_id": r.run.run_id} for r in records for row in r.metrics]
     with open_leaderboard(path).transaction() as connection:
-        for table, rows, columns in (("runs", runs, f"*, {DERIVED}"), ("metrics", metrics, "*")):
+        for table, rows, columns in (("runs", runs, f"*, {SELECT_DERIVED}"), ("metrics", metrics, "*")):
             connection.register("new_rows", pandas.DataFrame(rows, dtype=object))
             connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns} FROM new_rows")
             connection.unregister("new_rows")

@@ -1,19 +1,14 @@
 -- Version 1 knew neither draws by seed nor cross-validation: its runs used the partition as filed and chose on valid,
 -- if they chose anything.
 -- It did not count parameters and operations, and stored nothing about single masks.
-INSERT INTO new.runs BY NAME
+CREATE TEMP VIEW older AS
 SELECT
     runs.*,
-    headline.value AS score,
-    headline.ci_low AS score_low,
-    headline.ci_high AS score_high,
     if(source = 'measured', 'partition', NULL) AS train_draw,
     CASE WHEN source = 'measured' THEN if(n_labels_select = 0, 'none', 'valid') END AS selection,
-    weights_of(weights_sha256, provenance) AS weights,
-    setup_of(dataset_fingerprint, protocol_version, configuration) AS setup
+    headline.value AS score,
+    headline.ci_low AS score_low,
+    headline.ci_high AS score_high
 FROM old.runs AS runs
 LEFT JOIN old.metrics AS headline
     ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';
-INSERT INTO new.metrics BY NAME FROM old.metrics;
-INSERT INTO new.class_metrics BY NAME FROM old.class_metrics;
-INSERT INTO new.predictions BY NAME FROM old.predictions;

@@ -1,10 +1,7 @@
--- Version 3 kept a run's headline score among its metrics alone.
-INSERT INTO new.runs BY NAME
-SELECT runs.*, headline.value AS score, headline.ci_low AS score_low, headline.ci_high AS score_high
+-- Version 3 too kept a run's headline score among its metrics alone. Its weights and setup left out what they leave out
+-- of version 4.
+CREATE TEMP VIEW older AS
+SELECT runs.* EXCLUDE (weights, setup), headline.value AS score, headline.ci_low AS score_low, headline.ci_high AS score_high
 FROM old.runs AS runs
 LEFT JOIN old.metrics AS headline
     ON headline.run_id = runs.run_id AND headline.metric = runs.metric AND headline.split = 'test';
-INSERT INTO new.metrics BY NAME FROM old.metrics;
-INSERT INTO new.class_metrics BY NAME FROM old.class_metrics;
-INSERT INTO new.predictions BY NAME FROM old.predictions;
-INSERT INTO new.mask_counts BY NAME FROM old.mask_counts;

@@ -1,5 +1,5 @@
 -- label_efficiency: one row per point of a label-efficiency curve: one backbone with its weights, on one partition of a
--- dataset, by one protocol, over all seeds.
+-- dataset, by one protocol, over all seeds. curve_id, partition and samples identify it; n_seeds are distinct.
 --
 -- Units     value, ci_low, ci_high, seed_std, se_test: fractions. n_labels counts all labels used, for fitting
 --           (n_labels_fit) and for choosing (n_labels_select), rounded if seeds differ.
@@ -9,19 +9,21 @@
 --           samples do together is in both terms, so the interval errs on the wide side. It is not cut off at 0 or 1.
 --           One seed: that run's own bootstrap interval. train_draw = 'partition': every seed has the same training
 --           samples, so the interval does not tell how much another draw would have changed.
--- setup     see the view scores, and axis too: runs of other settings are points of another curve.
+-- setup     see the view scores, as for axis, curve_id, samples and identity_version: runs of other settings are points
+--           of another curve, runs on other samples other points of it.
 -- Excluded  nothing: simulated points have suite = 'demo', published ones source = 'published'.
 -- NULL      value: undefined for every seed. seed_std: fewer than two seeds. ci_low, ci_high: as seed_std, and the run
---           has no interval. se_test: no run has an interval (then seeds alone make it). weights: the name of the
---           backbone says it all. n_labels, selection, train_draw: unknown, published rows only.
+--           has no interval. se_test: no run has an interval (then seeds alone make it). weights: drawn from the
+--           seed, or published. n_labels, selection, train_draw, samples, identity_version: unknown, published rows only.
 CREATE OR REPLACE VIEW label_efficiency AS
 WITH points AS (
     SELECT
         suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, source,
+        curve_id, samples, identity_version,
         round(avg(n_labels))::BIGINT AS n_labels,
         round(avg(n_labels_fit))::BIGINT AS n_labels_fit,
         round(avg(n_labels_select))::BIGINT AS n_labels_select,
-        count(value) AS n_seeds,
+        count(DISTINCT coalesce(seed, -1)) FILTER (value IS NOT NULL) AS n_seeds,
         avg(value) AS value,
         CASE WHEN count(value) > 1 THEN stddev_samp(value) END AS seed_std,
         sqrt(avg(se_test ** 2)) AS se_test,
@@ -30,7 +32,9 @@ WITH points AS (
         max(parameters) AS parameters,
         max(flops_per_image) AS flops_per_image
     FROM scores
-    GROUP BY suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, source
+    GROUP BY
+        suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, source,
+        curve_id, samples, identity_version
 ),
 variances AS (
     SELECT *, seed_std ** 2 / n_seeds AS of_seeds, coalesce(se_test ** 2, 0) AS of_test
@@ -57,5 +61,6 @@ SELECT
     value,
     CASE WHEN n_seeds > 1 THEN value - quantile * sqrt(of_seeds + of_test) ELSE run_low END AS ci_low,
     CASE WHEN n_seeds > 1 THEN value + quantile * sqrt(of_seeds + of_test) ELSE run_high END AS ci_high,
-    n_seeds, seed_std, se_test, selection, train_draw, setup, axis, source, parameters, flops_per_image
+    n_seeds, seed_std, se_test, selection, train_draw, setup, axis, source, parameters, flops_per_image,
+    curve_id, samples, identity_version
 FROM quantiles;

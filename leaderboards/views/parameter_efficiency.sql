@@ -2,7 +2,7 @@
 --
 -- Units     parameters: numbers in the backbone, heads not counted. flops_per_image: floating-point operations for one
 --           image as it was fed. value, ci_low, ci_high: fractions, see label_efficiency.
--- frontier  true if no other backbone on the same dataset and partition, by the same protocol, has at most as many
+-- frontier  true if no other backbone on the same dataset, partition and samples, by the same protocol, has at most as many
 --           parameters and at least the score, one of the two strictly better.
 -- Excluded  points without a value or without parameters, so most published ones. suite = 'demo' is kept apart by suite.
 -- NULL      flops_per_image: nobody counted. ci_low, ci_high: nobody computed the interval. weights: see scores.
@@ -16,11 +16,11 @@ smaller AS (
         max(value) OVER (grid ORDER BY parameters RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS best_of_smaller,
         max(value) OVER (grid ORDER BY parameters RANGE CURRENT ROW) AS best_of_equal
     FROM counted
-    WINDOW grid AS (PARTITION BY suite, dataset, protocol, selection, train_draw, partition, metric, source)
+    WINDOW grid AS (PARTITION BY suite, dataset, protocol, selection, train_draw, partition, samples, metric, source)
 )
 SELECT
     suite, dataset, protocol, partition, n_labels, backbone, weights, parameters, flops_per_image, metric,
     value, ci_low, ci_high,
     value > coalesce(best_of_smaller, '-infinity'::DOUBLE) AND value >= best_of_equal AS frontier,
-    selection, train_draw, setup, source
+    selection, train_draw, setup, source, curve_id, samples
 FROM smaller;

@@ -6,7 +6,8 @@
 -- backbone  ours; published_backbone is the name in the published table. A published row lists the names of ours that
 --           it may be compared with under configuration.comparable_backbones; without a list the names must be equal.
 -- partition ours; default and 1.00x_train are the same samples and count as equal.
--- Excluded  measured points without a value; published rows without a counterpart; pairs from different suites, so
+-- Excluded  train_draw = 'seed': published numbers have the samples of the partition as filed, and a draw of as many is
+--           another question. Measured points without a value; published rows without a counterpart; pairs from different suites, so
 --           nothing of suite = 'demo' is ever here.
 -- NULL      ci_low, ci_high: our point has no interval. published_uncertainty: exact as printed, or unknown.
 CREATE OR REPLACE VIEW published_gap AS
@@ -26,7 +27,7 @@ SELECT
     ours.metric, ours.value, published.value AS published_value, ours.value - published.value AS gap,
     ours.ci_low - published.value AS ci_low, ours.ci_high - published.value AS ci_high,
     published.backbone AS published_backbone, published.uncertainty AS published_uncertainty, published.published_in,
-    ours.selection, ours.train_draw, ours.setup
+    ours.selection, ours.train_draw, ours.setup, ours.curve_id, ours.samples
 FROM label_efficiency AS ours
 JOIN published
     ON published.suite = ours.suite AND published.dataset = ours.dataset AND published.protocol = ours.protocol
@@ -34,4 +35,4 @@ JOIN published
     AND list_contains(published.comparable, ours.backbone)
     AND CASE published.partition WHEN 'default' THEN '1.00x_train' ELSE published.partition END
         = CASE ours.partition WHEN 'default' THEN '1.00x_train' ELSE ours.partition END
-WHERE ours.source = 'measured' AND ours.value IS NOT NULL;
+WHERE ours.source = 'measured' AND ours.train_draw = 'partition' AND ours.value IS NOT NULL;

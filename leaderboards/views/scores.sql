@@ -2,18 +2,23 @@
 --
 -- Units     value, ci_low, ci_high and se_test: fractions, as metrics stores them. n_* count samples.
 -- n_labels  every label the result used: n_labels_fit to fit the predictor and n_labels_select to choose it.
--- weights   the first 8 hex digits of the hash of the weights file the user named. NULL if the backbone's name alone
---           says which weights (built in, or drawn from the seed, when every seed is another network), and for
---           published rows.
--- setup     8 hex digits over everything else that decides the result and is no column: bands and how missing ones
---           were filled, normalisation, input size, settings and versions, fingerprint of the dataset. Runs that
---           differ in it are never averaged.
+-- curve_id  16 hex digits over all that the points of a curve share: suite, dataset, backbone, weights, protocol,
+--           selection, train_draw, axis, setup, metric and source. A point is a curve_id, partition and samples.
+-- weights   the first 8 hex digits of the hash of the weights. NULL if they are drawn from the seed, when every seed is
+--           another network, and for published rows.
+-- setup     12 hex digits over everything else in the run's configuration: bands and how missing ones were filled,
+--           normalisation, input size, settings and versions, contents of the dataset, the test set. Runs that differ
+--           in it are never averaged.
+-- samples   8 hex digits over the samples that all seeds of a point have in common: all three splits if train_draw =
+--           'partition', else valid and test. The run_id's first 8 where one seed was run twice under identity_version
+--           1, which does not tell what differs: such runs are not averaged.
+-- identity_version  of the run's configuration: runs of different versions are never averaged.
 -- axis      what the points of the curve differ in: 'partition' (share of the train split), 'shots' (k=5: labels per class)
 --           or 'images' (n=100: labelled images drawn at random).
 -- se_test   standard error by the test sample: a quarter of the width of the stored 95 % interval, nearly (/ 3.92).
 -- Excluded  nothing: simulated runs have suite = 'demo', published ones source = 'published'.
 -- NULL      value: undefined on this split. ci_low, ci_high, se_test: no interval was computed. seed, n_labels*,
---           selection, train_draw: unknown, published runs only. parameters, flops_per_image: nobody counted.
+--           selection, train_draw, samples, identity_version: unknown, published runs only. parameters, flops_per_image: nobody counted.
 CREATE OR REPLACE VIEW scores AS
 SELECT
     suite,
@@ -38,5 +43,8 @@ SELECT
     parameters,
     flops_per_image,
     source,
-    run_id
+    run_id,
+    curve_id,
+    samples,
+    identity_version
 FROM runs;

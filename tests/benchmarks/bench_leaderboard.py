@@ -15,8 +15,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "leaderboards"))
 from leaderboard_records import make_record
 
+from leaderboards.derived import SELECT_DERIVED
 from leaderboards.query import run_query
-from leaderboards.rows import DERIVED
 from leaderboards.store import Leaderboard, open_leaderboard
 
 N_RUNS = 1_000_000
@@ -55,7 +55,7 @@ SELECT
     hash(i) % 1000 / 1000 AS score,
     score - 0.02 AS score_low,
     score + 0.02 AS score_high,
-    {DERIVED}
+    {SELECT_DERIVED}
 FROM (SELECT i, i // {N_DATASETS} AS cell FROM range({N_RUNS}) AS numbers (i))
 """
 METRICS = """

@@ -26,7 +26,8 @@ def make_run(name: object = "run", **changes: Any) -> RunRow:
         "n_labels_fit": 200,
         "n_labels_select": 0,
         "source": "measured",
-        "configuration": {"k": 5, "bands": ["B2", "B3"]},
+        # Runs of other names differ in their samples, so that none is a second run of the same seed.
+        "configuration": {"k": 5, "bands": ["B2", "B3"], "partition_sha256": run_id(name)},
         "provenance": {"git_commit": None},
         "device": "cpu",
         "seconds": 0.5,

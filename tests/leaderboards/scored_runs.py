@@ -33,7 +33,7 @@ def run_of(backbone: str, dataset: str, partition: str, seed: int, **changes: An
     values: dict[str, Any] = {
         "backbone": backbone, "dataset": dataset, "partition": partition, "seed": seed,
         "n_train": n, "n_labels_fit": n, "n_labels_select": 0, "n_test": 1000,
-        "train_draw": "seed", "selection": "cv", "provenance": {"weights_file": None},
+        "train_draw": "seed", "selection": "cv", "configuration": {"k": 5},
     }  # fmt: skip
     values |= changes
     return make_run((backbone, dataset, partition, seed, sorted(map(str, changes.items()))), **values)

@@ -18,6 +18,7 @@ from leaderboard_records import (
     run_id,
 )
 
+from leaderboards.derived import DERIVED
 from leaderboards.query import run_query
 from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.schema import TABLES, ClassRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow
@@ -203,7 +204,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_rows_and_tables_have_the_same_columns(board: Leaderboard) -> None:
     added_by_the_store = {
-        RunRow: ["weights", "setup", *SCORE_COLUMNS],
+        RunRow: [*DERIVED, *SCORE_COLUMNS],
         MetricRow: ["run_id"],
         ClassRow: ["run_id"],
         PredictionRow: ["run_id", "position"],

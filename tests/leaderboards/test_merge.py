@@ -206,7 +206,7 @@ def test_a_run_without_its_headline_is_refused(ours: Leaderboard, theirs: Leader
 
 def test_a_run_whose_metrics_tell_another_headline_is_refused(ours: Leaderboard, theirs: Leaderboard) -> None:
     with duckdb.connect(theirs.path) as connection:
-        connection.execute("UPDATE runs SET score = 0.99, score_low = NULL, score_high = NULL")
+        connection.execute("UPDATE metrics SET value = 0.99, ci_low = NULL, ci_high = NULL")
     before = run_query(ours.path, "SELECT count(*) FROM runs").rows
     with pytest.raises(UserError, match="headline metric on test, or one of another value"):
         merge(ours, theirs.path)

@@ -11,9 +11,9 @@ from leaderboard_records import make_run, metric, published_run
 from scipy import stats
 from scored_runs import board_with, run_of
 
+from leaderboards.derived import SELECT_DERIVED
 from leaderboards.migrate import create_tables
 from leaderboards.query import run_query
-from leaderboards.rows import DERIVED
 from leaderboards.schema import RunRecord
 from leaderboards.statistics.curves import Curve, label_saving
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -80,7 +80,7 @@ def test_labels_of_choosing_count_as_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"weights_sha256": "f" * 64, "provenance": {"weights_file": "other.pth"}},
+        {"weights_sha256": "f" * 64},
         {"dataset_fingerprint": "another"},
         {"configuration": {"bands": ["B4"], "band_sources": [None]}},
         {"selection": "valid"},
@@ -129,11 +129,12 @@ def test_the_interval_covers_the_truth() -> None:
             CREATE TEMP TABLE numbered AS SELECT *, sha256(rowid::VARCHAR) AS run_id FROM (
                 SELECT *, row_number() OVER () AS rowid FROM simulated
             );
-            INSERT INTO runs BY NAME SELECT *, {DERIVED} FROM (
+            INSERT INTO runs BY NAME SELECT *, {SELECT_DERIVED} FROM (
                 SELECT
                     run_id, suite, dataset, seed, 'b' AS backbone, 'p' AS protocol, '{{}}' AS configuration,
                     '{{}}' AS provenance, 'default' AS partition, 'accuracy' AS metric, 'published' AS source,
-                    NULL AS weights_sha256, NULL AS dataset_fingerprint, NULL AS protocol_version,
+                    NULL AS weights_sha256, NULL AS train_draw, NULL AS selection, NULL AS n_train, NULL AS n_valid,
+                    NULL AS n_test, NULL AS dataset_fingerprint, NULL AS protocol_version,
                     value AS score, value - 0.0392 AS score_low, value + 0.0392 AS score_high
                 FROM numbered
             );
