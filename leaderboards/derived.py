@@ -8,7 +8,8 @@ point: `schema.sql` refuses a second run of it.
 from collections.abc import Mapping
 
 _BY_COLUMN = (
-    "suite", "dataset", "backbone", "weights_sha256", "protocol", "selection", "train_draw", "partition", "seed", "metric",
+    "suite", "dataset", "backbone", "weights_sha256", "protocol", "selection", "train_draw", "partition", "seed",
+    "metric",
 )  # fmt: skip
 _BY_SAMPLES = ("partition_sha256", "valid_sha256")
 _NOT_OF_SETUP = "{" + ",".join(f'"{key}":null' for key in (*_BY_COLUMN, *_BY_SAMPLES)) + "}"

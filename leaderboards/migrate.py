@@ -1,8 +1,8 @@
 """Older leaderboards: what a file of version N holds is copied into a new file, and the old one kept as its backup.
 
-`migrations/from_N.sql` makes the view `older`: the runs of database `old` with the columns that this version has, but for
-the derived ones. All other tables are copied as they are. A new SCHEMA_VERSION adds the file for the version it leaves
-behind and adapts the others to its tables.
+`migrations/from_N.sql` makes the view `older`: the runs of database `old` with the columns that this version has, but
+for the derived ones. All other tables are copied as they are. A new SCHEMA_VERSION adds the file for the version it
+leaves behind and adapts the others to its tables.
 """
 
 import os

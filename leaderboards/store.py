@@ -55,8 +55,8 @@ class Session:
                 raise UserError(f"{self._path}: {name} is there already; nothing was written. Its first result stands.")
             if rival is not None:
                 raise UserError(
-                    f"{self._path}: {name} is another result of seed {run.seed} in the point of run {rival}, which stands; "
-                    "nothing was written. To keep both, give this one a leaderboard of its own by --db."
+                    f"{self._path}: {name} is another result of seed {run.seed} in the point of run {rival}, which "
+                    "stands; nothing was written. To keep both, give this one a leaderboard of its own by --db."
                 )
             insert_record(connection, record)
 

@@ -59,7 +59,7 @@ def _record(
         run_id=run_id(suite, backbone, dataset, protocol, partition, seed), suite=suite, dataset=dataset[1],
         backbone=backbone[1], weights_sha256="ab" * 32, dataset_fingerprint="f", protocol=protocol, protocol_version=1,
         partition=partition, seed=seed, metric="accuracy", n_train=n, n_valid=100, n_test=1000, n_labels_fit=n,
-        n_labels_select=0, source="measured", train_draw="seed", selection="cv", device="cpu", seconds=0.5,
+        n_labels_select=0, source="measured", train_draw="partition", selection="cv", device="cpu", seconds=0.5,
         finished_at=datetime(2026, 3, 1, 12, tzinfo=UTC), parameters=3_700_000 * (backbone[0] + 1),
         flops_per_image=5 * 10**8,
         configuration={"bands": ["B2", "B3", "B4"], "normalisation": "dataset", "seed": seed, "backbone": backbone[1]},

@@ -39,7 +39,10 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
                         session.commit(
                             dataclasses.replace(record, classes=[class_metric(), class_metric(class_name="River")])
                         )
-        sgd = predicted_record("mp_mae", "m-eurosat", "1.00x_train", 0, target, target, protocol="linear_probe_sgd_8")
+        sgd = predicted_record(
+            "mp_mae", "m-eurosat", "1.00x_train", 0, target, target, protocol="linear_probe_sgd_8",
+            train_draw="partition",
+        )  # fmt: skip
         session.commit(sgd)
     import_published(board)
     return board

@@ -30,8 +30,8 @@ def board(tmp_path: Path) -> Leaderboard:
     return open_leaderboard(tmp_path / "board.duckdb")
 
 
-def commit(board: Leaderboard, name: str, value: float = 0.5, *, identity: dict[str, Any] | None = None, **changes: Any):
-    run = make_run(name, **({"configuration": IDENTITY | (identity or {}), "train_draw": "seed"} | changes))
+def commit(board: Leaderboard, name: str, value: float = 0.5, *, identity: Any = {}, **changes: Any) -> None:  # noqa: B006
+    run = make_run(name, **({"configuration": IDENTITY | identity, "train_draw": "seed"} | changes))
     board.commit(RunRecord(run=run, metrics=[metric(value, None)]))
 
 

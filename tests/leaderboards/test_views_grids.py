@@ -1,10 +1,11 @@
 """The views over grids: ranking, coverage and parameter_efficiency, by hand, with a NULL and a demo row."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
-from leaderboard_records import metric
+from leaderboard_records import metric, run_id
 from scored_runs import board_with, run_of
 
 from leaderboards.query import run_query
@@ -74,6 +75,29 @@ def test_coverage_lists_every_cell_of_the_full_grid(tmp_path: Path) -> None:
     assert rows[0] == ("a", "d", "0.10x_train", 0, 1, True, [])
     assert rows[1] == ("a", "d", "default", 2, 2, False, [0, 1])
     assert sum(row[5] for row in rows) == 6
+
+
+def test_coverage_lists_no_cell_that_cannot_be(tmp_path: Path) -> None:
+    """No protocol for images on masks, which have another metric, and not more images than a dataset has."""
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for dataset, name, protocol, partition, n_train in (
+        ("photos", "accuracy", "knn", "n=100", 100),
+        ("photos", "accuracy", "knn", "default", 2000),
+        ("few photos", "accuracy", "fine_tune", "default", 60),
+        ("masks", "miou", "conv_probe", "default", 2000),
+    ):
+        run = run_of("a", dataset, "default", 0, metric=name, protocol=protocol, n_train=n_train, n_labels_fit=n_train)
+        run = dataclasses.replace(run, partition=partition, run_id=run_id((dataset, protocol, partition)))
+        board.commit(RunRecord(run=run, metrics=[metric(metric=name)]))
+    sql = "SELECT dataset, protocol, partition, missing FROM coverage ORDER BY ALL"
+    assert run_query(board.path, sql).rows == [
+        ("few photos", "fine_tune", "default", False),
+        ("few photos", "knn", "default", True),
+        ("masks", "conv_probe", "default", False),
+        ("photos", "fine_tune", "default", True),
+        ("photos", "knn", "default", False),
+        ("photos", "knn", "n=100", False),
+    ]
 
 
 def test_the_frontier_is_who_nobody_smaller_reaches(tmp_path: Path) -> None:
