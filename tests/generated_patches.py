@@ -1,14 +1,15 @@
 """Two small datasets in GEO-Bench's layout with all that published ones have: simulated places, nine patches each.
 
-`scenes` has twelve optical and two radar bands, its pickles positions, notes and labels as NumPy 1 wrote them; of
-`covers` every patch was taken on another day, which is part of the names of its bands, and it has masks. In both, the
-order of bands is neither that of their names nor that of the statistics.
+`scenes` has twelve optical and two radar bands of two types; its pickles hold positions, notes, and labels as lists or
+as NumPy 1 wrote them. `covers` has masks and series of images: the days are part of the bands' names and differ between
+patches, and every other file lists its bands backwards and is compressed. In neither is the order of bands that of
+their names or of the statistics, and both describe more than is needed.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -134,9 +135,12 @@ def _write_covers(directory: Path, patches: Patches) -> None:
     masks[:, :2] = len(CLASSES)
     for row, day in enumerate(patches.days):
         bands = [(info, pixels[info.name][row], day) for info in infos]
-        write_sample(directory, _name(row), bands, mask=masks[row], classes=classes)
+        bands += [(info, pixels[info.name][row] // 2, day - timedelta(days=60)) for info in infos]
+        storage = {"compression": "gzip", "shuffle": True} if row % 2 else {}
+        bands = bands[::-1] if row % 2 else bands
+        write_sample(directory, _name(row), bands, mask=masks[row], classes=classes, storage=storage)
     shares = (masks.reshape(len(masks), -1, 1) == np.arange(len(names))).mean(axis=1)
-    _write_beside(directory, infos, classes, pixels, shares, half=(6, 0), n_time_steps=1)
+    _write_beside(directory, infos, classes, pixels, shares, half=(6, 0), n_time_steps=2)
 
 
 def _write_beside(

@@ -18,6 +18,7 @@ from mp_mae.checkpoint import Checkpoint, TrainingSummary, load_checkpoint, save
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.encoder import build_encoder
 from official_checkpoint import write_official_checkpoint
+from shared_fixtures import shared_fixtures
 
 ROOT = Path(__file__).parent.parent
 
@@ -221,3 +222,14 @@ def test_a_missing_band_stops_unless_a_way_to_fill_it_is_chosen(thirteen_bands, 
         (row,) = json.loads(harness("sql", query, "--format", "json", cwd=tmp_path).stdout)
         configuration = json.loads(row["configuration"])
         assert dict(zip(configuration["bands"], configuration["band_sources"], strict=True))["B10"] == source
+
+
+def test_published_patches_run_too(tmp_path):
+    finished = harness(
+        "run", "--backbone", "image_statistics", "--geobench-dir", shared_fixtures("geobench"), "--protocols",
+        "linear_probe,knn", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    rows = harness("sql", "SELECT dataset, protocol FROM runs ORDER BY ALL", "--format", "csv", cwd=tmp_path)
+    wanted = ["benv2-mini,knn", "benv2-mini,linear_probe", "pastis-mini,linear_probe"]
+    assert rows.stdout.split()[1:] == wanted
