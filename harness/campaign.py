@@ -4,6 +4,7 @@ Under `accelerate launch` the first process plans, reports and writes; the other
 """
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import leaderboards.errors
@@ -54,8 +55,12 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])
     executor = EXECUTORS["processes" if request.workers > 1 and devices.count == 1 else "local"]
     failed: dict[str, Failure] = {}
-    with progress.step("runs", len(jobs)) as step, leaderboard.session() as session:
-        for result in executor(jobs, workbench):
+    with (
+        progress.step("runs", len(jobs)) as step,
+        leaderboard.session() as session,
+        closing(executor(jobs, workbench)) as results,
+    ):
+        for result in results:
             failure = _commit(session, result.outcome)
             if failure is not None:
                 failed[result.job.run_id] = failure

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import cli_data, cli_plots, cli_report, cli_run, cli_statistics
+from harness.interruption import end_on_signals
 from harness.terminal import (
     BEST_FIRST,
     DEFAULT_DB,
@@ -179,4 +180,4 @@ cli_statistics.register(app)
 
 def main() -> None:
     """Entry point of `python -m harness`."""
-    app()
+    end_on_signals(app)

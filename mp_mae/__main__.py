@@ -244,8 +244,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 done (or saved after SIGTERM), 1 the training diverged, 2 something to correct; bugs keep theirs."""
+    """Exit code: 0 done (or saved after SIGTERM), 1 the training diverged, 2 something to correct; bugs keep theirs.
+
+    128 plus the signal's number after Ctrl-C, and after SIGTERM where there is nothing to save.
+    """
     args = build_parser().parse_args(arguments)
+    terminated = _InterruptOnSigterm()
     try:
         return int(args.verb(args))
     except UserError as error:
@@ -256,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1 if isinstance(error, NonFiniteLossError) else 2
     except KeyboardInterrupt:
         err.print("interrupted; a training goes on from its newest checkpoint with --resume auto")
-        return 130
+        return 128 + (signal.SIGTERM if terminated.asked else signal.SIGINT)
 
 
 def _add_verb(verbs: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
@@ -270,6 +274,18 @@ def _add_verb(verbs: Any, name: str, run: Any, summary: str) -> argparse.Argumen
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verb.set_defaults(verb=run)
     return verb
+
+
+class _InterruptOnSigterm:
+    """Has SIGTERM do what Ctrl-C does, and remembers it."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._interrupt)
+
+    def _interrupt(self, *_: object) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
 
 
 class _StopOnSigterm:

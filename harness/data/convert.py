@@ -5,7 +5,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from harness.data.samples import Sample, read_sample
 from harness.data.specs import TaskSpec
 from harness.errors import UserError
 from harness.progress import Progress
-from mp_mae.data.processes import clean_processes
+from mp_mae.data.processes import clean_pool
 
 WORTH_PROCESSES = 1_000
 """Samples from which several processes read faster than one, which starts sooner."""
@@ -149,7 +149,7 @@ def _read_samples(dataset: GeoBenchDataset, names: Sequence[str], workers: int) 
         return
     portions = [names[start : start + PORTION] for start in range(0, len(names), PORTION)]
     ahead: deque[Future[list[Sample]]] = deque()
-    with ProcessPoolExecutor(workers, mp_context=clean_processes(__name__)) as pool:
+    with clean_pool(workers, __name__) as pool:
         try:
             for portion in portions:
                 ahead.append(pool.submit(_read_portion, dataset.directory, dataset.spec, portion))

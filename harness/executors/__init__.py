@@ -3,13 +3,13 @@
 It never writes to the leaderboard: the driver alone does, so a thousand workers need no lock.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from harness.executors.local import run_in_turn
 from harness.executors.processes import run_side_by_side
 from harness.records import Job, Result
 from harness.workbench import Workbench
 
-Executor = Callable[[Sequence[Job], Workbench], Iterator[Result]]
+Executor = Callable[[Sequence[Job], Workbench], Generator[Result, None, None]]
 
 EXECUTORS: dict[str, Executor] = {"local": run_in_turn, "processes": run_side_by_side}

@@ -1,7 +1,7 @@
 """One run after the other, in this process."""
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from harness.errors import UserError
 from harness.execute import execute
@@ -10,7 +10,7 @@ from harness.workbench import Workbench
 from leaderboards.schema import RunRecord
 
 
-def run_in_turn(jobs: Sequence[Job], workbench: Workbench) -> Iterator[Result]:
+def run_in_turn(jobs: Sequence[Job], workbench: Workbench) -> Generator[Result, None, None]:
     """Execute jobs in order; whatever goes wrong in one is its failure alone."""
     for job in jobs:
         yield Result(job, execute_safely(job, workbench))

@@ -4,9 +4,8 @@ Features are embedded here, where all cores or the GPU work on them, and stored 
 there. What takes all cores by itself runs here too. Threads would not do: most of a probe on few labels is Python.
 """
 
-import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
@@ -19,7 +18,7 @@ from harness.progress import Silent
 from harness.protocols import ProtocolEntry, find_protocol
 from harness.records import Failure, Job, Places, Result
 from harness.workbench import Workbench
-from mp_mae.data.processes import clean_processes
+from mp_mae.data.processes import clean_pool
 
 WORTH_A_PROCESS = 16
 """Runs for each process from which starting them pays: importing PyTorch takes as long as ten short ones."""
@@ -27,7 +26,7 @@ AHEAD = 2
 """Runs handed out for each process, so that none waits while a finished one is stored."""
 
 
-def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Iterator[Result]:
+def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Generator[Result, None, None]:
     """Execute jobs in up to `places.workers` processes; whatever goes wrong in one is its failure alone.
 
     Results are the same as one after the other, to the bit. Until the processes are up, jobs are done here.
@@ -38,11 +37,10 @@ def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Iterator[Resu
         yield from run_in_turn(jobs, workbench)
         return
     elsewhere = {job.run_id for job in shared}
-    pool = ProcessPoolExecutor(n_processes, clean_processes(execute.__module__), _ignore_interrupts)
     running: dict[Future[Result], Job] = {}
     started = threading.Event()
-    threading.Thread(target=_start, args=(pool, started), daemon=True).start()
-    try:
+    with clean_pool(n_processes, execute.__module__) as pool:
+        threading.Thread(target=_start, args=(pool, started), daemon=True).start()
         for job in jobs:
             if job.run_id not in elsewhere or not started.is_set() or not _is_embedded(job, workbench):
                 yield Result(job, execute_safely(job, workbench))
@@ -53,8 +51,6 @@ def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Iterator[Resu
                 yield Result(job, execute_safely(job, workbench))
             yield from _finished(running, at_most=AHEAD * n_processes)
         yield from _finished(running, at_most=0)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
@@ -97,14 +93,9 @@ def _finished(running: dict[Future[Result], Job], at_most: int) -> Iterator[Resu
 def _start(pool: ProcessPoolExecutor, started: threading.Event) -> None:
     """Waits for the first process, which handing it work does too, for the seconds that importing PyTorch takes."""
     try:
-        pool.submit(_ignore_interrupts).result()
+        pool.submit(int).result()
     finally:
         started.set()  # whatever is wrong with them shows when they get work
-
-
-def _ignore_interrupts() -> None:
-    """Whoever started the processes says when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _execute(job: Job, places: Places) -> Result:

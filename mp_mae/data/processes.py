@@ -1,16 +1,106 @@
-"""Worker processes that start clean and start fast."""
+"""Worker processes that start clean and fast, and that never outlive the process that started them."""
 
-from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.context import BaseContext
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_all_start_methods, parent_process, resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal a process gets when the thread that forked it ends."""
+
+
+@contextmanager
+def clean_pool(n_processes: int, module: str) -> Iterator[ProcessPoolExecutor]:
+    """A pool of `clean_processes`. Whatever leaves the context by an exception, Ctrl-C too, ends them at once."""
+    others = set(active_children())
+    with ProcessPoolExecutor(n_processes, clean_processes(module)) as pool:
+        try:
+            yield pool
+        except BaseException:  # nobody wants any more what they are at
+            mine = set(active_children()) - others
+            pool.shutdown(wait=False, cancel_futures=True)  # first, or their deaths would be reported
+            for process in mine:
+                process.kill()
+            for process in mine:
+                process.join()
+            raise
 
 
 def clean_processes(module: str) -> BaseContext:
     """A context whose processes are no forks of this one, which could copy the locks of its threads.
 
-    Where there is a server to fork them from, it imports `module` once, and with it torch, which takes seconds.
+    Where there is a server to fork them from, it imports `module` once, and with it torch, which takes seconds. They
+    leave Ctrl-C to this process and end when it ends, however that happens; so does the server, once it has imported.
     """
     if "forkserver" not in get_all_start_methods():
-        return get_context("spawn")
-    context = get_context("forkserver")
-    context.set_forkserver_preload([module])
+        return _SpawnContext()
+    context = _ForkServerContext()
+    context.set_forkserver_preload(["mp_mae.data.fork_server", module])
+    _start_server()
     return context
+
+
+def end_with_parent() -> None:
+    """What every clean process does first: it leaves Ctrl-C to its parent, and ends at once when that one is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = parent_process()
+    assert parent is not None, "only for processes that multiprocessing started"
+    threading.Thread(target=_leave_after, args=(parent.sentinel,), daemon=True).start()
+    signal_at_parents_end(signal.SIGKILL)  # the thread waits in vain for a turn if C code hangs and gives none
+
+
+def signal_at_parents_end(number: signal.Signals) -> None:
+    """Have the kernel send this process a signal when the process that forked it ends. Linux alone can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
+def _leave_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+class _EndsWithParent(BaseProcess):
+    """A process that runs nothing before it is tied to its parent."""
+
+    def run(self) -> None:
+        end_with_parent()
+        super().run()
+
+
+class _SpawnProcess(_EndsWithParent, SpawnProcess):
+    pass
+
+
+class _SpawnContext(SpawnContext):
+    Process = _SpawnProcess
+
+
+if sys.platform != "win32":
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from multiprocessing.forkserver import ensure_running
+
+    class _ForkServerProcess(_EndsWithParent, ForkServerProcess):
+        pass
+
+    class _ForkServerContext(ForkServerContext):
+        Process = _ForkServerProcess
+
+    def _start_server() -> None:
+        """Start the server if there is none, deaf to signals until it has seen to them itself."""
+        deaf_to = {signal.SIGINT, signal.SIGTERM}
+        resource_tracker.ensure_running()  # it comes first anyway, and would have this process hear again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, deaf_to)
+        try:
+            ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

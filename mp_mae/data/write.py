@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import h5py
 import numpy as np
 
 from mp_mae.data.files import METADATA, Paths
-from mp_mae.data.processes import clean_processes
+from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.band_sums import Sums, combine, sum_bands
 from mp_mae.data.world.places import draw_places
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
@@ -195,7 +194,7 @@ def _run(blocks: list[_Block], processes: int) -> Iterator[_Written]:
     if processes == 1 or len(blocks) == 1:
         yield from map(_write_block, blocks)
         return
-    with ProcessPoolExecutor(min(processes, len(blocks)), mp_context=clean_processes(__name__)) as pool:
+    with clean_pool(min(processes, len(blocks)), __name__) as pool:
         yield from pool.map(_write_block, blocks)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +18,7 @@ from harness.data.demo.tasks import TASKS, VERSION, DemoTask
 from harness.data.suites import DEMO_SUITE
 from harness.progress import Progress, Step
 from harness.records import LabelKind, Split
-from mp_mae.data.processes import clean_processes
+from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.simulate import WORLD_VERSION
 
 
@@ -65,7 +65,7 @@ def _simulators(processes: int) -> Iterator[Executor | None]:
     if processes == 1:
         yield None
         return
-    with ProcessPoolExecutor(processes, mp_context=clean_processes(draw_samples.__module__)) as executor:
+    with clean_pool(processes, draw_samples.__module__) as executor:
         yield executor
 
 

@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM end a command alike: soon, in one line, with the exit code that shells expect."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+GRACE_SECONDS = 1.0
+"""For leaving in good order. What takes longer is cut off: nothing that is stored is ever half there."""
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_on_signals(work: Callable[[], None]) -> None:
+    """Do `work`, the whole of this process, to its end or to the first Ctrl-C or SIGTERM.
+
+    A process that is interrupted exits with 128 plus the signal's number and takes its worker processes along.
+    """
+    heard: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        heard.append(number)
+        for other in ENDING:  # once is enough: leaving must not be interrupted
+            signal.signal(other, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in ENDING:
+        signal.signal(number, interrupt)
+    _watch_over_the_end()
+    try:
+        work()
+    finally:
+        if heard:  # whatever became of the KeyboardInterrupt on its way here
+            sys.stdout.flush()
+            sys.stderr.write("interrupted; what was finished is stored, and the same command goes on from there\n")
+            sys.stderr.flush()
+            os._exit(128 + heard[0])  # without waiting for threads and processes, which end with this one
+
+
+def _watch_over_the_end() -> None:
+    """Python acts on a signal between two of its own instructions; this thread hears of it whatever goes on there."""
+    ears, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    signal.set_wakeup_fd(mouth.detach(), warn_on_full_buffer=False)
+
+    def cut_off() -> None:
+        number = 0
+        while number not in ENDING:
+            number = ears.recv(1)[0]
+        time.sleep(GRACE_SECONDS)
+        os._exit(128 + number)
+
+    threading.Thread(target=cut_off, daemon=True).start()

@@ -1,0 +1,169 @@
+"""However a command ends, none of its processes outlives it: killed, terminated or interrupted, really."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from geobench_files import write_dataset, write_partition
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts processes in /proc"),
+]
+
+WITH_A_POOL = 5
+"""Processes: the command, the server, two that work, and the tracker of resources that Python starts beside them."""
+
+BUSY_POOL = """
+import ctypes, sys, time
+from mp_mae.data.processes import clean_pool
+
+def hang():  # as C code does that waits for something and lets no other thread run
+    ctypes.PyDLL(None).sleep(600)
+
+if __name__ == "__main__":
+    with clean_pool(2, "mp_mae.data.processes") as pool:
+        jobs = [pool.submit(time.sleep, 600), pool.submit(hang)]
+        while not all(job.running() for job in jobs):
+            time.sleep(0.01)
+        time.sleep(0.5)
+        print("busy", flush=True)
+        jobs[0].result()
+"""
+"""One process sleeps, the other hangs where no thread of its own gets a turn."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    directory = write_dataset(root, n_samples=72)
+    names = [f"id_{i}" for i in range(72)]
+    write_partition(directory, "default", train=names[36:], valid=names[:18], test=names[18:36])
+    return root
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a command in a session of its own, which is killed whatever the test does."""
+    started = []
+
+    def start(*arguments):
+        with (tmp_path / "printed.txt").open("w") as printed:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=ENVIRONMENT,
+                cwd=ROOT,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if members(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def members(session: int) -> list[int]:
+    """Processes of a session that are alive, zombies left out."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, of_session = stat.read_text().rpartition(")")[2].split()[:4]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(of_session) == session and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def wait_until(condition, seconds=120.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def end(process, number, whole_group=False):
+    """Send the signal; the seconds until the process was gone, and the processes alive two seconds after that."""
+    (os.killpg if whole_group else os.kill)(process.pid, number)
+    sent = time.monotonic()
+    process.wait(timeout=30)
+    seconds = time.monotonic() - sent
+    time.sleep(2.0)
+    return seconds, members(process.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_busy_processes_and_their_server_end_with_what_started_them(start, tmp_path, number):
+    (tmp_path / "busy.py").write_text(BUSY_POOL)
+    process = start(str(tmp_path / "busy.py"))
+    wait_until(lambda: "busy" in (tmp_path / "printed.txt").read_text())
+    assert len(members(process.pid)) >= WITH_A_POOL
+    _, alive = end(process, number)
+    assert alive == []
+    assert process.returncode == -number
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_group", "code"),
+    [
+        (signal.SIGINT, True, 130),  # a terminal sends Ctrl-C to all processes at once
+        (signal.SIGTERM, False, 143),
+        (signal.SIGKILL, False, -9),
+    ],
+)
+def test_a_run_with_a_pool_leaves_no_process_and_no_traceback(start, data, tmp_path, number, whole_group, code):
+    process = start(
+        "-m", "harness", "run", "--backbone", "image_statistics", "--geobench-dir", str(data), "--workers", "2",
+        "--protocols", "linear_probe,few_shot", "--train-draw", "seed", "--seeds", "0-499", "--select", "cv",
+        "--shots", "5,10", "--db", str(tmp_path / "board.duckdb"), "--cache-dir", str(tmp_path / "cache"),
+        "--device", "cpu",
+    )  # fmt: skip
+    wait_until(lambda: len(members(process.pid)) >= WITH_A_POOL or process.poll() is not None)
+    time.sleep(1.0)
+    assert process.poll() is None, (tmp_path / "printed.txt").read_text()
+    seconds, alive = end(process, number, whole_group)
+    printed = (tmp_path / "printed.txt").read_text()
+    assert (alive, process.returncode) == ([], code)
+    assert "Traceback" not in printed
+    assert seconds < 2.0
+    assert ("interrupted; what was finished is stored" in printed) == (code > 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_processes_start_is_answered_as_soon(start, data, tmp_path, number):
+    process = start(
+        "-m", "harness", "run", "--backbone", "image_statistics", "--geobench-dir", str(data), "--workers", "2",
+        "--protocols", "few_shot", "--seeds", "0-499", "--select", "cv", "--shots", "5,10",
+        "--db", str(tmp_path / "board.duckdb"), "--cache-dir", str(tmp_path / "cache"), "--device", "cpu",
+    )  # fmt: skip
+    wait_until(lambda: len(members(process.pid)) >= 2 or process.poll() is not None)  # the server imports PyTorch now
+    seconds, _ = end(process, number, whole_group=number == signal.SIGINT)
+    assert process.returncode == 128 + number
+    assert seconds < 2.0
+    assert "Traceback" not in (tmp_path / "printed.txt").read_text()
+    wait_until(lambda: not members(process.pid), seconds=30.0)  # once it has imported
+
+
+def test_a_terminated_simulation_takes_its_processes_along(start, tmp_path):
+    process = start(
+        "-m", "mp_mae", "demo", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"), "--tiles", "20000"
+    )
+    wait_until(lambda: len(members(process.pid)) >= WITH_A_POOL or process.poll() is not None)
+    time.sleep(1.0)
+    _, alive = end(process, signal.SIGTERM)
+    printed = (tmp_path / "printed.txt").read_text()
+    assert (alive, process.returncode) == ([], 143), printed
+    assert "Traceback" not in printed
