@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+EXTRACTION_VERSION = 1
+"""Of the preprocessing that all backbones share (this file). Raised when the same pixels would enter a network as other
+numbers: stored features are then made anew, and runs are new runs."""
+
 
 class PixelKind(StrEnum):
     """What stored values mean, where statistics made of other images can only hold if they mean the same."""

@@ -26,10 +26,13 @@ class Entry:
     module: str
     """Module with `build(weights: Path | None, seed: int, **settings) -> Backbone`."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """What makes it another network than the same module builds without; part of a run's identity."""
+    requires: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that only refuse weights of another kind: what is let through is the same network as without."""
     weights: Literal["required", "optional", "none"]
     """Whether `--weights` must, may or cannot be given."""
     seeded: bool = False
-    """Whether each seed is another network."""
+    """Whether its weights are drawn from the seed, so that each is another network."""
     has_demo_weights: bool = False
     """Whether weights learnt from the simulated world are shipped. They are for the suite `demo` alone."""
 
@@ -40,7 +43,17 @@ class Entry:
 
     def build(self, weights: Path | None, seed: int) -> "Backbone":
         """Import and build it. UserError (of `mp_mae.errors`) if its weights are absent, damaged or of another kind."""
-        return cast("Backbone", import_module(self.module).build(weights, seed, **self.settings))
+        build = import_module(self.module).build
+        return cast("Backbone", build(weights, seed, **self.settings, **self.requires))
+
+    def describe(self, backbone: "Backbone") -> dict[str, Any]:
+        """What a backbone that was built from this entry is, beside its weights, whatever the entry is called."""
+        return {
+            **self.settings,
+            **backbone.origin.settings,
+            "builder": self.module,
+            "version": backbone.version,
+        }
 
 
 _ENTRIES = (
@@ -55,7 +68,7 @@ _ENTRIES = (
         name="optical_mae",
         summary="the same architecture and training, predicting its 12 Sentinel-2 bands alone",
         module="baselines.multi_pretext",
-        settings={"pretext": "s2"},
+        requires={"pretext": "s2"},
         weights="required",
         has_demo_weights=True,
     ),
@@ -63,7 +76,7 @@ _ENTRIES = (
         name="rgb_mae",
         summary="the same, reading and predicting red, green and blue alone",
         module="baselines.multi_pretext",
-        settings={"pretext": "rgb"},
+        requires={"pretext": "rgb"},
         weights="required",
         has_demo_weights=True,
     ),

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-import leaderboards.errors
-from harness.errors import UserError
+from harness.errors import UserError, as_user_error
 from harness.executors import EXECUTORS
 from harness.executors.local import execute_safely
 from harness.fine_tuning.devices import Devices
@@ -67,9 +66,10 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
             step.advance()
     for run_id in leaderboard.known(failed):  # waited in the spool until a later commit took it along
         del failed[run_id]
+    ended = tuple(_with_failure(line, failed) for line in lines)
     return Report(
-        lines=tuple(_with_failure(line, failed) for line in lines),
-        tracebacks=tuple(failure.traceback for failure in failed.values() if failure.traceback),
+        lines=ended,
+        tracebacks=tuple(dict.fromkeys(line.traceback for line in ended if line.traceback)),
     )
 
 
@@ -92,14 +92,15 @@ def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:
         return outcome
     try:
         reason = session.commit_or_keep(outcome)
-    except leaderboards.errors.UserError as error:
-        reason = str(error)
+    except Exception as error:  # the border between runs: the others can be stored nevertheless
+        failure = as_user_error(error)
+        return Failure(message=str(failure), traceback=failure.traceback)
     return Failure(message=reason, traceback=None) if reason else None
 
 
 def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:
     lines = build_plan(request, workbench, convert=convert)
-    return mark_done(lines, Leaderboard(request.db).known([line.job.run_id for line in lines if line.job]))
+    return mark_done(lines, Leaderboard(request.db).backbones_of([line.job.run_id for line in lines if line.job]))
 
 
 def _places(request: RunRequest) -> Places:
@@ -108,5 +109,6 @@ def _places(request: RunRequest) -> Places:
 
 def _with_failure(line: Line, failed: dict[str, Failure]) -> Line:
     if line.job and line.job.run_id in failed:
-        return replace(line, state=State.FAILED, reason=failed[line.job.run_id].message)
+        failure = failed[line.job.run_id]
+        return replace(line, state=State.FAILED, reason=failure.message, traceback=failure.traceback)
     return line

@@ -267,13 +267,13 @@ def _show_results(request: "RunRequest", run_ids: list[str]) -> None:
 
 
 def _explain(lines: "Sequence[Line]") -> int:
-    """Say why lines did not run; the exit code that follows from it."""
-    from harness.display import reasons
+    """Say why lines did not run, and what is odd about those that did; the exit code that follows from it."""
+    from harness.display import STATE_STYLE, reasons
     from harness.plan import State
 
-    for state, style in ((State.SKIPPED, "yellow"), (State.FAILED, "red")):
+    for state in (State.NEW, State.DONE, State.SAME, State.SKIPPED, State.FAILED):
         for text in reasons(lines, state):
-            say(err, text, style=style)
+            say(err, text, style=STATE_STYLE[state])
     if all(line.state is State.SKIPPED for line in lines):
         raise UserError("nothing to run: every combination was skipped, for the reasons above")
     return 1 if any(line.state is State.FAILED for line in lines) else 0

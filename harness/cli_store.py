@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.data.json_file import parse_json
 from harness.errors import UserError
+from harness.identity import IDENTITY_VERSION
 from harness.records import BandNames
 from harness.reproduce import reproducing_command, software
 from harness.tables import rows_table
@@ -22,6 +23,12 @@ from leaderboards.transfer import ExportFormat, export
 
 _MOST_CONFLICTS = 20
 """Printed; the count is of all."""
+
+
+_OLDER_IDENTITY = (
+    "identity version 1: stored when names of backbones and classes, and statistics of unused bands, still told runs "
+    "apart. It is never averaged with newer runs; run it again to have it under the present identity."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +59,7 @@ def find_run(db: Path, prefix: str) -> Details:
         run=run,
         metrics=run_query(db, f"SELECT * EXCLUDE (run_id) FROM metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
         classes=run_query(db, f"SELECT * EXCLUDE (run_id) FROM class_metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
-        command=reproducing_command(run["configuration"], run["provenance"]) if measured else None,
+        command=reproducing_command(run["backbone"], run["configuration"], run["provenance"]) if measured else None,
     )
 
 
@@ -64,6 +71,8 @@ def print_run(details: Details, out: Console) -> None:
     configuration = run.pop("configuration")
     for title, facts in (("configuration", configuration), ("provenance", run.pop("provenance"))):
         out.print(_facts(title, facts))
+    if details.command is not None and configuration.get("identity_version", 1) < IDENTITY_VERSION:
+        say(out, _OLDER_IDENTITY)
     if configuration.get("band_names") == BandNames.CORRECTED:
         say(out, f"bands, by their corrected names: {_describe_bands(configuration)}")
     if entered is not None:  # of a published number nobody knows

@@ -22,6 +22,7 @@ from harness.tables import bare_table, captioned
 STATE_STYLE = {
     State.NEW: "green",
     State.DONE: "dim",
+    State.SAME: "dim",
     State.UNKNOWN: "yellow",
     State.SKIPPED: "yellow",
     State.FAILED: "red",
@@ -89,8 +90,12 @@ def plan_table(lines: Sequence[Line]) -> Group:
 
 
 def reasons(lines: Sequence[Line], state: State) -> list[str]:
-    """Why lines of a state did not run, each reason once with how many runs it stopped."""
-    counts = Counter((line.cell.dataset.name, line.cell.backbone, line.reason) for line in lines if line.state is state)
+    """Why lines of a state did not run, or what is odd about them: each reason once, with the number of its runs."""
+    counts = Counter(
+        (line.cell.dataset.name, line.cell.backbone, line.reason)
+        for line in lines
+        if line.state is state and line.reason
+    )
     return [
         f"{state}: {dataset}, {backbone}: {reason}" + (f" ({count} runs)" if count > 1 else "")
         for (dataset, backbone, reason), count in counts.items()

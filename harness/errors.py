@@ -1,5 +1,36 @@
-"""The one error of this package that is the user's to fix."""
+"""The harness's errors. A `UserError` is for whoever runs it to mend; whatever else is raised is a bug."""
+
+import traceback
+
+import leaderboards.errors
 
 
 class UserError(Exception):
     """Bad input. The message says where, what was wanted, what was found and what to do next."""
+
+    traceback: str | None = None
+    """Kept where nobody foresaw what went wrong."""
+
+
+class DoesNotApplyError(UserError):
+    """A run that makes no sense here: the plan leaves it out and says why, which is no failure."""
+
+
+class UnforeseenError(UserError):
+    """What nobody foresaw went wrong in one thing: in a plug-in, in a library or in ourselves.
+
+    It costs the runs that need this thing and no others, so it is told in one line like any other failure.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        words = " ".join(str(cause).split())
+        shortened = words if len(words) <= 300 else f"{words[:300]} ..."
+        super().__init__(f"{type(cause).__name__}: {shortened}. Add --debug for the traceback")
+        self.traceback = "".join(traceback.format_exception(cause))
+
+
+def as_user_error(error: Exception) -> UserError:
+    """An error as it is told at the borders between runs, wherever it comes from."""
+    if isinstance(error, UserError):
+        return error
+    return UserError(str(error)) if isinstance(error, leaderboards.errors.UserError) else UnforeseenError(error)

@@ -11,11 +11,11 @@ from harness.data.band_statistics import Normalisation
 from harness.data.bands import canonical_name
 from harness.data.dataset import GeoBenchDataset, normalisation
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind, unit_divisors
-from harness.errors import UserError
+from harness.errors import DoesNotApplyError
 from harness.records import NormalisationPolicy
 
 
-class UnfitStatisticsError(UserError):
+class UnfitStatisticsError(DoesNotApplyError):
     """The statistics asked for do not exist or are of other pixels: a reason to skip a run, never to take others."""
 
 
@@ -105,11 +105,9 @@ def _as_written(known: Mapping[str, Any], names: Sequence[str | None]) -> list[s
     return [name for name in known if name.casefold() in wanted]
 
 
-def identifying_settings(policy: NormalisationPolicy, chosen: Normalisation) -> dict[str, Any]:
-    """What a run's identity must hold of a normalisation that neither dataset nor weights decide."""
-    if policy is not NormalisationPolicy.PRETRAINING:
-        return {}
-    return {"pretraining_statistics": {name: values.tolist() for name, values in chosen._asdict().items()}}
+def identifying_statistics(chosen: Normalisation) -> dict[str, list[float]]:
+    """What a run's identity holds of a normalisation: the numbers themselves, wherever they come from."""
+    return {name: values.tolist() for name, values in chosen._asdict().items()}
 
 
 def effective_size(asked_px: int | None, native_px: tuple[int, int]) -> int | None:

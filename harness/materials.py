@@ -138,7 +138,7 @@ class TrainingMaterial:
         self._metric = job.run.metric
         self._arrays = workbench.arrays(job.dataset)
         self.size_px: tuple[int, int] = workbench.native_size(job.dataset)
-        self._backbone = workbench.backbone(job.run.backbone, job.weights, job.run.seed)
+        self._backbone = workbench.backbone(job.backbone, job.weights, job.run.seed)
         self.preparation: Preparation = workbench.preparation(job)
         self._channels = stored_channels(self._arrays, job.run.band_sources)
         self._rows = _rows(self._arrays, partition)

@@ -7,17 +7,38 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("mp-mae-bench", "torch", "timm", "numpy", "scipy", "scikit-learn", "h5py", "duckdb")
+import torch
+
+PACKAGES = (
+    "mp-mae-bench", "torch", "timm", "accelerate", "numpy", "scipy", "scikit-learn", "optuna", "h5py", "duckdb"
+)  # fmt: skip
+
+
+def collect_provenance(device: str) -> dict[str, Any]:
+    """What a run on a torch device was made with, as far as its digits may depend on it.
+
+    Package versions, Python version, processor architecture, threads of PyTorch, model and CUDA version of the GPU if
+    one was used, and the git commit if this runs from a checkout.
+    """
+    return {**_software(), "threads": torch.get_num_threads(), **_accelerator(torch.device(device))}
 
 
 @cache
-def collect_provenance() -> dict[str, Any]:
-    """Package versions, Python version, processor architecture, and the git commit if this runs from a checkout."""
+def _software() -> dict[str, Any]:
     return {
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         **_git_state(Path(__file__).resolve().parent.parent),
+    }
+
+
+def _accelerator(device: torch.device) -> dict[str, Any]:
+    """Both None of a run on the processor."""
+    on_gpu = device.type == "cuda"
+    return {
+        "gpu": torch.cuda.get_device_name(device) if on_gpu else None,
+        "cuda": torch.version.cuda if on_gpu else None,
     }
 
 

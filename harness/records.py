@@ -85,19 +85,27 @@ class DatasetRef:
 class Run:
     """Everything that can change a result and nothing that cannot: `identity` hashes exactly this.
 
-    Device, workers, paths, host and inference batch size are deliberately absent.
+    Device, workers, paths, host and inference batch size are deliberately absent, and so is the name under which the
+    backbone was chosen: one network may have several.
     """
 
     suite: str
     dataset: str
     dataset_fingerprint: str
+    """Over pixels and labels of the samples in `default` and in the run's partition as it is filed."""
     partition: str
     partition_sha256: str
-    """Over the sample names of the three splits, so that an edited partition, or another draw, is another run."""
+    """Over the sample names of the three splits in order: an edited partition, or another draw, is another run."""
+    valid_sha256: str
+    """Over the sorted sample names of the valid split."""
+    test_sha256: str
+    """The same of the test split."""
     train_draw: TrainDraw
-    backbone: str
     backbone_settings: Mapping[str, Any]
+    """What the network is, beside its weights: `builder`, `version`, and all that changes its features."""
     weights_sha256: str
+    weights_from_seed: bool
+    """Whether the weights were drawn from the run's seed, so that each seed is another network."""
     bands: tuple[str, ...]
     """Bands the backbone was fed, in its order, by the name it asked for."""
     band_sources: tuple[str | None, ...]
@@ -105,8 +113,12 @@ class Run:
     band_names: BandNames
     """Whose names `bands` were matched with; `stored` where nothing is known to be wrong with them."""
     normalisation: NormalisationPolicy
+    normalisation_statistics: Mapping[str, Sequence[float]]
+    """`mean` and `std` of each of `bands`, in the unit of the stored pixels: the very numbers that were used."""
     input_size: int | None
     """Side in pixels the images were resampled to; None: their own size."""
+    extraction_version: int
+    """Of what is done to pixels before any network sees them."""
     metric: str
     """Headline metric: chooses hyper-parameters on valid and ranks on test."""
     metrics_version: int
@@ -115,6 +127,7 @@ class Run:
     protocol_settings: Mapping[str, Any]
     selection: Selection
     seed: int
+    """0 where it decides nothing, so that the same run is not repeated under many numbers."""
 
 
 class Material(Protocol):
@@ -315,8 +328,12 @@ class Job:
 
     run: Run
     run_id: str
+    backbone: str
+    """The name it was chosen by."""
     dataset: DatasetRef
     weights: Path | None
+    filled_bands: Mapping[str, str | None]
+    """Bands that the dataset lacks, each with the band that feeds it instead; None: zeros."""
 
 
 @dataclass(frozen=True, kw_only=True)

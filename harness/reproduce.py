@@ -8,12 +8,15 @@ from harness.data.draws import is_few
 from harness.data.errata import ERRATA
 
 
-def reproducing_command(configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
-    """`python -m harness run ...` that asks for exactly this run, so for the same identity.
+def reproducing_command(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    """`python -m harness run ...` that asks for exactly this run, so for the same identity if it has this version's.
 
     Weights are named as their file was called. The GEO-Bench folder is the machine's own, so it is left out.
+
+    Args:
+        backbone: the name it was stored under.
     """
-    backbone, partition = str(configuration["backbone"]), str(configuration["partition"])
+    partition = str(configuration["partition"])
     arguments = ["--backbone", backbone]
     if provenance.get("weights_file"):
         arguments += ["--weights", f"{backbone}={provenance['weights_file']}"]

@@ -16,9 +16,9 @@ from harness.data.cache import ArrayCache, is_converted, open_arrays
 from harness.data.dataset import GeoBenchDataset, open_dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
-from harness.errors import UserError
+from harness.errors import UserError, as_user_error
 from harness.features import ImageFeatures, cached_features, embed_images, pooled, stored_channels
-from harness.identity import feature_key
+from harness.identity import feature_key, fingerprint_samples
 from harness.input_policy import build_preparation, choose_normalisation, fed_size
 from harness.pixel_features import PixelFeatures, cached_pixel_features
 from harness.progress import Progress
@@ -39,6 +39,7 @@ class Workbench:
         self._pools: dict[tuple[DatasetRef, int], Pool | UserError] = {}
         self._draws: dict[tuple[DatasetRef, str, int], Partition | UserError] = {}
         self._converted: dict[DatasetRef, bool | UserError] = {}
+        self._fingerprints: dict[tuple[DatasetRef, str], str | UserError] = {}
         self._arrays: dict[DatasetRef, ArrayCache | UserError] = {}
         self._costs: dict[Hashable, Costs | UserError] = {}
         self._features: dict[str, ImageFeatures | UserError] = {}
@@ -74,6 +75,19 @@ class Workbench:
         kind = self.dataset(ref).spec.label_kind
         labels = None if kind is LabelKind.SEGMENTATION else arrays.labels[arrays.rows(names)]
         return build_pool(names, labels, kind, seed)
+
+    def fingerprint(self, ref: DatasetRef, name: str) -> str:
+        """Of what a run on a partition may read: pixels and labels of the samples in it as filed, and in `default`."""
+        filed = "default" if is_few(name) else name
+        return _once(self._fingerprints, (ref, filed), lambda: self._fingerprint(ref, filed))
+
+    def _fingerprint(self, ref: DatasetRef, filed: str) -> str:
+        dataset, arrays = self.dataset(ref), self.arrays(ref)
+        partitions = [self.partition(ref, name) for name in {filed, "default"} & set(dataset.partitions())]
+        samples = {name for listed in partitions for name in (*listed.train, *listed.valid, *listed.test)}
+        arrays.rows(sorted(samples))  # says it best if one is not there
+        spec = dataset.spec
+        return fingerprint_samples(samples, arrays.sample_sha256, arrays.bands, spec.label_kind, spec.n_classes)
 
     def is_converted(self, ref: DatasetRef) -> bool:
         """Whether `arrays` would come at no cost when this was first asked."""
@@ -112,8 +126,8 @@ class Workbench:
             self.dataset(job.dataset),
             run.band_sources,
             self.arrays(job.dataset).pixels.dtype,
-            run.backbone,
-            self.backbone(run.backbone, job.weights, run.seed).inputs.pretraining,
+            job.backbone,
+            self.backbone(job.backbone, job.weights, run.seed).inputs.pretraining,
         )
         return build_preparation(chosen, run.input_size)
 
@@ -127,12 +141,12 @@ class Workbench:
     def costs(self, job: Job) -> Costs:
         """What the job's backbone costs on an image as it is fed. All seeds of a backbone cost the same."""
         height, width = fed_size(job.run.input_size, self.native_size(job.dataset))
-        key = (job.run.backbone, job.weights, len(job.run.bands), height, width)
+        key = (job.backbone, job.weights, len(job.run.bands), height, width)
         return _once(
             self._costs,
             key,
             lambda: count_costs(
-                self.backbone(job.run.backbone, job.weights, job.run.seed), len(job.run.bands), height, width
+                self.backbone(job.backbone, job.weights, job.run.seed), len(job.run.bands), height, width
             ),
         )
 
@@ -166,13 +180,13 @@ class Workbench:
         return pooled(self._embed(job, meter))
 
     def _extract_pyramid(self, job: Job, meter: InputMeter) -> tuple[Sequence[Level], Iterator[Features]]:
-        return self.backbone(job.run.backbone, job.weights, job.run.seed).pyramid, self._embed(job, meter)
+        return self.backbone(job.backbone, job.weights, job.run.seed).pyramid, self._embed(job, meter)
 
     def _embed(self, job: Job, meter: InputMeter) -> Iterator[Features]:
         """Features of all images, batch by batch in storage order."""
         run, arrays = job.run, self.arrays(job.dataset)
         return embed_images(
-            self.backbone(run.backbone, job.weights, run.seed),
+            self.backbone(job.backbone, job.weights, run.seed),
             arrays,
             stored_channels(arrays, run.band_sources),
             self.preparation(job),
@@ -184,15 +198,19 @@ class Workbench:
 
 def _once(store: dict[Key, Value | UserError], key: Key, make: Callable[[], Value]) -> Value:
     """What `make` returned the first time. A failure is kept as well: a damaged dataset has many runs, and none of them
-    should convert it once more only to fail."""
+    should convert it once more only to fail.
+
+    Raises:
+        UserError: what was raised, or that something was raised that nobody foresaw.
+    """
     if key not in store:
         try:
             store[key] = make()
-        except UserError as error:
-            store[key] = error
+        except Exception as error:  # of a plug-in, a library or ours: it costs the runs that need this and no others
+            store[key] = as_user_error(error)
     found = store[key]
     if isinstance(found, UserError):
-        raise type(found)(str(found))
+        raise found.with_traceback(None)
     return found
 
 

@@ -151,19 +151,24 @@ class Leaderboard:
             yield connection
 
     def known(self, run_ids: Collection[str]) -> set[str]:
-        """Which of these runs are there already; none if there is no file yet.
+        """Which of these runs are there already. Raises as `backbones_of`."""
+        return set(self.backbones_of(run_ids))
+
+    def backbones_of(self, run_ids: Collection[str]) -> dict[str, str]:
+        """Those of these runs that are there already, each with its backbone's name; none if there is no file yet.
 
         Raises:
             UserError: the file is locked or not a leaderboard.
         """
         if not run_ids or not self.path.exists():
-            return set()
+            return {}
         with connect_to_read(self.path, self.wait_seconds) as connection:
             read_version(connection, self.path)
             found = connection.execute(
-                "SELECT run_id FROM runs WHERE run_id IN (SELECT unnest($run_ids))", {"run_ids": list(run_ids)}
+                "SELECT run_id, backbone FROM runs WHERE run_id IN (SELECT unnest($run_ids))",
+                {"run_ids": list(run_ids)},
             )
-            return {run_id for (run_id,) in found.fetchall()}
+            return dict(found.fetchall())
 
 
 def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderboard:

@@ -32,6 +32,7 @@ LAYERS = (
     "harness.executors",
     "harness.execute",
     "harness.plan",
+    "harness.resolve",
     "harness.workbench",
 )
 """From the top; a module may import from layers below its own only (`executors` are called by `campaign`)."""

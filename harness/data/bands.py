@@ -71,9 +71,15 @@ def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: Miss
         policy: what feeds a band that is not there.
         where: begins each message, for example "m-so2sat: mp_mae".
     Raises:
-        UserError: a name fits several bands; or a band is not there and `policy` is `error`, or `nearest` finds none.
+        UserError: a name fits several bands; or a band is not there and `policy` is `error`, or `nearest` finds none;
+            or none is there and `policy` is `zero`.
     """
     found = {name: _find(name, available, where) for name in requested}
+    if requested and policy is MissingBands.ZERO and not any(found.values()):
+        raise UserError(
+            f"{where}: --missing-bands zero would feed it nothing but zeros, as this dataset has none of the bands "
+            f"{' '.join(requested)}. Choose a backbone that reads {_stored(available)}"
+        )
     stand_ins = _stand_ins([name for name, band in found.items() if band is None], available, policy, where)
     feeding = {**found, **stand_ins}
     return BandPlan(
@@ -121,8 +127,7 @@ def _stand_ins(
     if not missing or (policy is MissingBands.NEAREST and not unknown):
         return nearest
     wanted = f"band{'s' * (len(missing) > 1)} {' '.join(missing)}"
-    stored = " ".join(canonical_name(band) or f'"{band.name}"' for band in available)
-    wants = f"{where} wants {wanted}; this dataset stores {stored}"
+    wants = f"{where} wants {wanted}; this dataset stores {_stored(available)}"
     if unknown:
         of_which = f" to {' '.join(unknown)}" if len(missing) > 1 else ""
         raise UserError(
@@ -131,6 +136,10 @@ def _stand_ins(
         )
     shown = ", ".join(f"{name} from {canonical_name(band) or band.name}" for name, band in nearest.items() if band)
     raise UserError(f"{wants}; pass --missing-bands nearest (closest wavelength: {shown}) or zero")
+
+
+def _stored(available: Sequence[Band]) -> str:
+    return " ".join(canonical_name(band) or f'"{band.name}"' for band in available)
 
 
 def _nearest(name: str, available: Sequence[Band]) -> Band | None:

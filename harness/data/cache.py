@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -31,9 +31,6 @@ class ArrayCache:
     """(N, C, H, W) read-only memory map in the stored type; NaN and infinite values as the files have them."""
     labels: np.ndarray
     """(N,) int64 class indices, (N, K) uint8 of 0 and 1, or (N, H, W) uint8 masks with 255 = no label. Read-only."""
-    fingerprint: str
-    """SHA-256 of the content: samples, bands, pixels, labels, task and band statistics. Not of where it lies, when it
-    was written or how it is split."""
     n_nonfinite: Mapping[str, int]
     """Band -> number of NaN and infinite pixels, for bands that have any."""
     n_nonfinite_samples: int
@@ -156,21 +153,11 @@ def _load(directory: Path, dataset: GeoBenchDataset) -> ArrayCache | None:
         bands=tuple(meta.bands),
         pixels=np.asarray(pixels),  # still the memory map, without the cost np.memmap adds to every slice
         labels=np.asarray(labels),
-        fingerprint=_fingerprint(meta.sample_sha256, dataset),
         n_nonfinite=meta.n_nonfinite,
         n_nonfinite_samples=meta.n_nonfinite_samples,
         first_nonfinite_sample=meta.first_nonfinite_sample,
         first_nonfinite_band=meta.first_nonfinite_band,
     )
-
-
-def _fingerprint(sample_sha256: Mapping[str, str], dataset: GeoBenchDataset) -> str:
-    """Of the content with what gives it meaning, both as they are now; no name of a folder, no storage order."""
-    task = {name: value for name, value in asdict(dataset.spec).items() if name not in ("dataset", "suite")}
-    statistics = {band: asdict(values) for band, values in dataset.band_statistics().items()}
-    content_sha256 = hashlib.sha256(json.dumps(sample_sha256, sort_keys=True).encode()).hexdigest()
-    content = {"content": content_sha256, "task": task, "statistics": statistics}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

@@ -22,14 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.partitions import Partition, hash_splits
-from harness.errors import UserError
+from harness.errors import DoesNotApplyError
 from harness.records import LabelKind
 
 _FEW = re.compile(r"([kn])=([1-9][0-9]*)")
 
 
-class NoSuchDrawError(UserError):
-    """A draw makes no sense for these samples. The plan leaves such a run out and says why."""
+class NoSuchDrawError(DoesNotApplyError):
+    """A draw makes no sense for these samples."""
 
 
 class TooFewSamplesError(NoSuchDrawError):

@@ -1,9 +1,8 @@
 """One run after the other, in this process."""
 
-import traceback
 from collections.abc import Generator, Sequence
 
-from harness.errors import UserError
+from harness.errors import as_user_error
 from harness.execute import execute
 from harness.records import Failure, Job, Result
 from harness.workbench import Workbench
@@ -20,10 +19,7 @@ def execute_safely(job: Job, workbench: Workbench) -> RunRecord | Failure:
     """A run's record, or its failure."""
     try:
         return execute(job, workbench)
-    except UserError as error:
-        return Failure(message=f"{job.run.partition}, {job.run.protocol}: {error}", traceback=None)
-    except Exception as error:  # the border between runs: a bug in one must not cost the others; its traceback is kept
-        message = (
-            f"{job.run.partition}, {job.run.protocol}: {type(error).__name__}: {error}. Add --debug for the traceback"
-        )
-        return Failure(message=message, traceback=traceback.format_exc())
+    except Exception as error:  # the border between runs: a bug in one must not cost the others
+        failure = as_user_error(error)
+        message = f"{job.run.partition}, {job.run.protocol}: {failure}"
+        return Failure(message=message, traceback=failure.traceback)

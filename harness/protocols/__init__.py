@@ -41,6 +41,8 @@ class ProtocolEntry:
     label_kinds: frozenset[LabelKind]
     selections: frozenset[Selection]
     """Ways it can choose its hyper-parameters; NONE alone: it has none to choose."""
+    uses_seed: bool = True
+    """Whether it may predict otherwise from the same features, labels and settings with another seed."""
     few_labels: bool = False
     """Runs on draws of few labels, `--shots` and `--budgets`, instead of `--partitions`."""
     trains_backbone: bool = False
@@ -90,9 +92,13 @@ _FINE_TUNE_SEARCH = Search(
 )
 
 PROTOCOLS: dict[str, ProtocolEntry] = {
-    "linear_probe": ProtocolEntry(linear_probe.LinearProbeSettings(), linear_probe.linear_probe, _CLASSIFICATION, _ANY),
+    "linear_probe": ProtocolEntry(
+        linear_probe.LinearProbeSettings(), linear_probe.linear_probe, _CLASSIFICATION, _ANY, uses_seed=False
+    ),
     # Its k is fixed unless train's own labels choose it: looking at valid would cost labels for little.
-    "knn": ProtocolEntry(knn.KnnSettings(), knn.knn, _CLASSIFICATION, frozenset({Selection.CV, Selection.NONE})),
+    "knn": ProtocolEntry(
+        knn.KnnSettings(), knn.knn, _CLASSIFICATION, frozenset({Selection.CV, Selection.NONE}), uses_seed=False
+    ),
     # As published for whole datasets, for subsets of m-bigearthnet and m-so2sat, and for subsets of m-eurosat.
     "linear_probe_sgd": ProtocolEntry(
         LinearProbeSgdSettings(), linear_probe_sgd, _CLASSIFICATION, _NOTHING, uses_all_cores=True
@@ -104,16 +110,26 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         LinearProbeSgdSettings(batch_size=8, accumulation=1), linear_probe_sgd, _CLASSIFICATION, _NOTHING
     ),
     "few_shot": ProtocolEntry(
-        linear_probe.LinearProbeSettings(), few_shot.few_shot, _CLASSIFICATION, _ANY, few_labels=True
+        linear_probe.LinearProbeSettings(), few_shot.few_shot, _CLASSIFICATION, _ANY, uses_seed=False, few_labels=True
     ),
     "few_shot_nearest_mean": ProtocolEntry(
-        few_shot.NearestMeanSettings(), few_shot.few_shot_nearest_mean, _CLASSIFICATION, _NOTHING, few_labels=True
+        few_shot.NearestMeanSettings(),
+        few_shot.few_shot_nearest_mean,
+        _CLASSIFICATION,
+        _NOTHING,
+        uses_seed=False,
+        few_labels=True,
     ),
     "few_shot_forest": ProtocolEntry(
         few_shot.ForestSettings(), few_shot.few_shot_forest, _CLASSIFICATION, _NOTHING, few_labels=True
     ),
     "few_shot_ridge": ProtocolEntry(
-        few_shot_ridge.RidgeSettings(), few_shot_ridge.few_shot_ridge, _CLASSIFICATION, _ANY, few_labels=True
+        few_shot_ridge.RidgeSettings(),
+        few_shot_ridge.few_shot_ridge,
+        _CLASSIFICATION,
+        _ANY,
+        uses_seed=False,
+        few_labels=True,
     ),
     "fine_tune": ProtocolEntry(
         recipe.FineTuneSettings(),
@@ -157,6 +173,7 @@ MASK_PROTOCOLS: dict[str, ProtocolEntry] = {
         few_shot_area.few_shot_area,
         _MASKS,
         selections=frozenset({Selection.CV}),
+        uses_seed=False,
         few_labels=True,
         predicts_areas=True,
     ),

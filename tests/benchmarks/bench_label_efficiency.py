@@ -124,7 +124,7 @@ def measure_straightforward(geobench, root: Path, workbench: Workbench, jobs) ->
     reading = (time.perf_counter() - start) / SAMPLE
 
     first = jobs[0]
-    backbone = workbench.backbone(first.run.backbone, first.weights, first.run.seed)
+    backbone = workbench.backbone(first.backbone, first.weights, first.run.seed)
     channels = [workbench.arrays(first.dataset).bands.index(band) for band in first.run.band_sources]
     norm = normalisation(workbench.dataset(first.dataset), first.run.band_sources)
     pixels = torch.from_numpy(images[:, channels].astype(np.float32))

@@ -71,7 +71,7 @@ def test_a_partition_keeps_its_size_and_another_seed_draws_others(data):
 
 
 def test_without_a_draw_a_run_has_the_partition_of_the_file(data):
-    lines, workbench = plan(data, train_draw="partition")
+    lines, workbench = plan(data, train_draw="partition", seeds=(0,))
     (ref,) = discover(data)
     assert {line.job.run.partition_sha256 for line in lines} == {workbench.partition(ref, "0.25x_train").sha256}
     assert {line.job.run.train_draw for line in lines} == {"partition"}

@@ -1,12 +1,11 @@
 """A run's identity: everything that can change a result is in it, nothing else is."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
-from harness.identity import FEATURE_FIELDS, feature_key, identity
-from harness.records import BandNames, DatasetRef, Job, Run, Selection, TrainDraw
+from harness.identity import FEATURE_FIELDS, configuration, feature_key, fingerprint_samples, hash_names, identity
+from harness.records import BandNames, LabelKind, Run, Selection, TrainDraw
 
 RUN = Run(
     suite="geobench-classification-v1.0",
@@ -14,15 +13,19 @@ RUN = Run(
     dataset_fingerprint="f" * 64,
     partition="default",
     partition_sha256="e" * 64,
+    valid_sha256="b" * 64,
+    test_sha256="c" * 64,
     train_draw=TrainDraw.PARTITION,
-    backbone="mp_mae",
     backbone_settings={"padding": "same", "version": 1},
     weights_sha256="a" * 64,
+    weights_from_seed=False,
     bands=("B2", "B1"),
     band_sources=("02 - Blue", None),
     band_names=BandNames.CORRECTED,
     normalisation="dataset",
+    normalisation_statistics={"mean": [1370.0, 0.0], "std": [600.5, 1.0]},
     input_size=None,
+    extraction_version=1,
     metric="accuracy",
     metrics_version=1,
     protocol="linear_probe",
@@ -36,7 +39,10 @@ OTHER = {
     "backbone_settings": {"padding": "published", "version": 1},
     "bands": ("B1", "B2"),
     "band_sources": (None, "02 - Blue"),
+    "normalisation_statistics": {"mean": [1370.0, 0.0], "std": [600.25, 1.0]},
     "input_size": 224,
+    "extraction_version": 2,
+    "weights_from_seed": True,
     "protocol_settings": {"strengths": (0.1, 2.0)},
     "metrics_version": 2,
     "protocol_version": 2,
@@ -57,7 +63,7 @@ def test_other_rows_or_another_order_of_them_are_other_features():
 
 def test_identity_is_frozen():
     """If this changes, every stored run looks new: raise a version on purpose instead."""
-    assert identity(RUN) == "6b0dadf6c50bb853d046cf28a72147e90bc7993f8b5822ce448942628963d919"
+    assert identity(RUN) == "d3651fedf3bb1f4348ada5d5a4ccd97ab6fe0737b2c0fcd7fc5462cab23ce10f"
 
 
 def test_order_of_settings_does_not_matter():
@@ -68,5 +74,31 @@ def test_order_of_settings_does_not_matter():
 def test_where_files_lie_is_not_part_of_a_run():
     names = {field.name for field in dataclasses.fields(Run)}
     assert not names & {"device", "workers", "weights", "path", "directory", "host", "batch_size", "cache_dir"}
-    ref = DatasetRef(name="m-eurosat", suite="s", directory=Path("/elsewhere"))
-    assert Job(run=RUN, run_id=identity(RUN), dataset=ref, weights=Path("x.pth")).run_id == identity(RUN)
+
+
+def test_the_identity_says_its_version_and_no_name_that_somebody_chose():
+    stored = configuration(RUN)
+    assert stored["identity_version"] == 2
+    assert "backbone" not in stored
+
+
+def test_samples_are_known_by_content_and_by_what_channels_and_labels_mean():
+    digests = {"a": "1", "b": "2", "c": "3"}
+
+    def of(names="ab", channels=("02 - Blue", "04 - Red"), kind=LabelKind.SINGLE_LABEL, n_classes=3, **changed):
+        return fingerprint_samples(names, {**digests, **changed}, channels, kind, n_classes)
+
+    assert of("ba") == of("aba") == of(c="x") == of(), "neither order nor what is in no split"
+    others = [
+        of("abc"),
+        of(a="x"),
+        of(channels=("04 - Red", "02 - Blue")),
+        of(kind=LabelKind.MULTI_LABEL),
+        of(n_classes=4),
+    ]
+    assert len({of(), *others}) == 6
+
+
+def test_a_split_is_known_by_its_names_whatever_their_order():
+    assert hash_names(("b", "a")) == hash_names(("a", "b"))
+    assert hash_names(("a",)) != hash_names(("a", "b"))

@@ -25,7 +25,7 @@ from harness.input_policy import (
     choose_normalisation,
     effective_size,
     fed_size,
-    identifying_settings,
+    identifying_statistics,
 )
 from harness.records import NormalisationPolicy
 
@@ -139,12 +139,15 @@ def test_statistics_of_the_dataset_matter_only_if_they_are_used(tmp_path):
     check_statistics(NormalisationPolicy.PRETRAINING, found, ["02 - Blue"], "mine", S2)
 
 
-def test_statistics_from_elsewhere_are_part_of_what_identifies_a_run(tmp_path):
-    found = dataset(tmp_path, [BLUE, CIRRUS])
+def test_the_numbers_that_are_used_are_what_identifies_a_run(tmp_path):
+    found = dataset(tmp_path, [BLUE, CIRRUS], mean=1300.0, std=2.5)
     sources = ["02 - Blue"]
-    told = {p: identifying_settings(p, choose(found, sources, S2, p)) for p in NormalisationPolicy}
-    assert told[NormalisationPolicy.PRETRAINING] == {"pretraining_statistics": {"mean": [1900.0], "std": [1600.0]}}
-    assert told[NormalisationPolicy.DATASET] == told[NormalisationPolicy.NONE] == {}
+    told = {p: identifying_statistics(choose(found, sources, S2, p)) for p in NormalisationPolicy}
+    assert told == {
+        NormalisationPolicy.PRETRAINING: {"mean": [1900.0], "std": [1600.0]},
+        NormalisationPolicy.DATASET: {"mean": [1300.0], "std": [2.5]},
+        NormalisationPolicy.NONE: {"mean": [0.0], "std": [1.0]},
+    }
 
 
 def test_asking_for_the_size_images_have_is_asking_for_nothing(tmp_path):

@@ -174,8 +174,8 @@ def test_a_pretrained_network_is_fed_by_its_own_statistics(tmp_path):
     (row,) = rows(tmp_path)
     (configured,) = rows(tmp_path, "SELECT configuration FROM runs")
     configuration = json.loads(configured["configuration"])
-    # What neither the dataset nor the hash of the weights decides is in the identity itself.
-    identified = configuration["backbone_settings"]["pretraining_statistics"]
+    # The numbers themselves are in the identity.
+    identified = configuration["normalisation_statistics"]
     for i, name in enumerate(configuration["bands"]):
         at = held["bands"].index(name)
         assert identified["mean"][i] == held["l1c"]["mean"][at]

@@ -95,7 +95,7 @@ NAMES = ["it's", 'a "b"', "[red]x[/red]", "<script>", "a b;c", "$(touch x)", "ü
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_names_are_shown_and_quoted(tmp_path: Path, name: str) -> None:
     configuration = {
-        "backbone": name, "dataset": name, "protocol": "knn", "partition": "default", "seed": 3,
+        "dataset": name, "protocol": "knn", "partition": "default", "seed": 3,
         "train_draw": "seed", "selection": "cv", "band_sources": ["a", None],
     }  # fmt: skip
     provenance = {"weights_file": f"{name}.pth", "git_commit": "abc", "git_dirty": True, "packages": {"torch": "2.9"}}
@@ -105,7 +105,7 @@ def test_odd_names_are_shown_and_quoted(tmp_path: Path, name: str) -> None:
     assert shown.returncode == 0, shown.stderr
     assert name in shown.stdout
     assert "commit abc with uncommitted changes" in shown.stdout
-    assert shlex.split(reproducing_command(configuration, provenance))[4:] == [
+    assert shlex.split(reproducing_command(name, configuration, provenance))[4:] == [
         "--backbone", name, "--weights", f"{name}={name}.pth", "--datasets", name, "--protocols", "knn",
         "--partitions", "default", "--train-draw", "seed", "--seeds", "3", "--select", "cv", "--missing-bands", "zero",
     ]  # fmt: skip
@@ -116,10 +116,10 @@ def test_odd_names_are_shown_and_quoted(tmp_path: Path, name: str) -> None:
 )
 def test_a_few_shot_run_is_asked_for_by_its_labels(partition: str, option: list[str]) -> None:
     configuration = {
-        "backbone": "b", "dataset": "d", "protocol": "few_shot", "partition": partition, "seed": 0,
+        "dataset": "d", "protocol": "few_shot", "partition": partition, "seed": 0,
         "train_draw": "seed", "selection": "none", "band_sources": ["a"],
     }  # fmt: skip
-    words = shlex.split(reproducing_command(configuration, {"weights_file": None}))
+    words = shlex.split(reproducing_command("b", configuration, {"weights_file": None}))
     assert words[words.index("--shots") :][:4] == option
     assert "--partitions" not in words
 

@@ -23,7 +23,6 @@ from geobench_files import (
     write_dataset,
     write_partition,
     write_sample,
-    write_statistics,
 )
 from harness.data.cache import ArrayCache, is_converted, open_arrays
 from harness.data.suites import discover
@@ -96,7 +95,7 @@ def test_two_processes_write_the_same_arrays_and_meet_the_same_error(root, tmp_p
     monkeypatch.setattr(harness.data.convert, "PORTION", 2)
     one, two = (open_arrays(read_dataset(root), tmp_path / str(n), Silent(), workers=n) for n in (1, 2))
     assert one.samples == two.samples
-    assert one.fingerprint == two.fingerprint
+    assert one.content_sha256 == two.content_sha256
     np.testing.assert_array_equal(one.pixels, two.pixels)
     (toy(root) / "id_1.hdf5").write_bytes(b"cut off")
     for n in (1, 2):
@@ -189,7 +188,6 @@ def arrays_of(pixels):
         bands=tuple(map(str, range(pixels.shape[1]))),
         pixels=pixels,
         labels=np.zeros(len(pixels), np.int64),
-        fingerprint="",
         n_nonfinite={},
         n_nonfinite_samples=0,
         first_nonfinite_sample=None,
@@ -234,7 +232,7 @@ def test_a_batch_is_the_callers_own_and_the_arrays_are_read_only(root, cache_dir
 # Fingerprint
 
 
-def test_the_fingerprint_is_of_the_content_and_of_nothing_else(root, tmp_path, cache_dir):
+def test_the_digest_is_of_the_content_and_of_nothing_else(root, tmp_path, cache_dir):
     first = convert(root, cache_dir)
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(root, elsewhere)
@@ -244,7 +242,6 @@ def test_the_fingerprint_is_of_the_content_and_of_nothing_else(root, tmp_path, c
     write_partition(toy(elsewhere), "0.01x_train", train=["id_0"], valid=["id_1"], test=["id_2"])
     toy(elsewhere).rename(elsewhere / SUITE / "renamed")
     other = open_arrays(read_dataset(elsewhere, "renamed"), tmp_path / "other cache", Silent())
-    assert other.fingerprint == first.fingerprint
     assert other.content_sha256 == first.content_sha256
 
 
@@ -265,7 +262,7 @@ def test_content_is_of_the_rows_in_their_order(root, cache_dir):
     assert replace(arrays, bands=arrays.bands[::-1]).content_sha256 != arrays.content_sha256
 
 
-def test_the_fingerprint_changes_with_pixels_labels_samples_and_statistics(root, tmp_path):
+def test_the_digest_changes_with_pixels_labels_and_samples(root, tmp_path):
     pixels = read_dataset(root).read_sample("id_0").pixels
     changed = pixels.copy()
     changed[1, 3, 3] += 1
@@ -281,15 +278,14 @@ def test_the_fingerprint_changes_with_pixels_labels_samples_and_statistics(root,
         sample("id_0", pixels, 1),
         sample("id_0", pixels.astype(np.int16), 0),
         sample("id_9", pixels, 0),
-        lambda directory: write_statistics(directory, [BLUE, RED], mean=2.0),
     ]
-    fingerprints = []
+    digests = []
     for index, change in enumerate(changes):
         copy = tmp_path / f"copy {index}"
         shutil.copytree(root, copy)
         change(toy(copy))
-        fingerprints.append(convert(copy, tmp_path / "cache").fingerprint)
-    assert len(set(fingerprints)) == len(changes)
+        digests.append(convert(copy, tmp_path / "cache").content_sha256)
+    assert len(set(digests)) == len(changes)
 
 
 # Kept and made anew
@@ -300,7 +296,7 @@ def test_the_second_opening_converts_nothing(root, cache_dir):
     first = convert(root, cache_dir)
     assert is_converted(read_dataset(root), cache_dir)
     log = Log()
-    assert convert(root, cache_dir, log).fingerprint == first.fingerprint
+    assert convert(root, cache_dir, log).content_sha256 == first.content_sha256
     assert log.steps == []
 
 
@@ -309,7 +305,7 @@ def test_a_changed_file_is_converted_again(root, cache_dir):
     pixels = np.zeros((4, 4), np.uint16)
     write_sample(toy(root), "id_0", [(BLUE, pixels, None), (RED, pixels, None)])
     second = convert(root, cache_dir)
-    assert second.fingerprint != first.fingerprint
+    assert second.content_sha256 != first.content_sha256
     assert not second.pixels[second.rows(["id_0"])].any()
 
 
@@ -335,7 +331,7 @@ def test_damaged_arrays_or_those_of_an_older_format_are_made_anew(root, cache_di
     log = Log()
     second = convert(root, cache_dir, log)
     assert log.steps == [("converting toy", 6)]
-    assert second.fingerprint == first.fingerprint
+    assert second.content_sha256 == first.content_sha256
     np.testing.assert_array_equal(second.pixels[0], read_dataset(root).read_sample("id_0").pixels)
 
 
@@ -377,7 +373,7 @@ def test_threads_that_start_together_share_one_conversion(root, cache_dir):
     with ThreadPoolExecutor(4) as pool:
         arrays = list(pool.map(lambda log: convert(root, cache_dir, log), logs))
     assert sum(len(log.steps) for log in logs) == 1
-    assert len({found.fingerprint for found in arrays}) == 1
+    assert len({found.content_sha256 for found in arrays}) == 1
     assert len([name for name in left_behind(cache_dir) if not name.endswith(".lock")]) == 1
 
 
