@@ -43,3 +43,6 @@ NAME_CHARACTERS = 200
 
 SIDE_PX = 2**20
 """Of an image, as a specification declares it."""
+
+TIME_STEPS = 100_000
+"""As a specification declares them: daily images of 270 years."""

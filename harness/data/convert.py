@@ -3,10 +3,7 @@
 import hashlib
 import json
 import os
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,16 +11,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from harness.data.dataset import GeoBenchDataset
-from harness.data.samples import Sample, read_sample
-from harness.data.specs import TaskSpec
+from harness.data.reading import read_samples
+from harness.data.samples import Sample
 from harness.errors import UserError
 from harness.progress import Progress
-from mp_mae.data.processes import clean_pool
 
-WORTH_PROCESSES = 1_000
-"""Samples from which several processes read faster than one, which starts sooner."""
-PORTION = 32
-"""Samples that a process reads at a time."""
 FORMAT_VERSION = 2
 """Raised whenever the same files would give other arrays or another meta.json; older caches are then made anew."""
 
@@ -64,7 +56,8 @@ def convert(dataset: GeoBenchDataset, directory: Path, progress: Progress, worke
         OSError: the directory cannot be written, or the disk is full.
     """
     order = sorted(dataset.samples)  # of the names alone, so that no edited partition moves a row
-    dtype = dataset.read_sample(order[0]).pixels.dtype
+    (first,) = read_samples(dataset.directory, dataset.spec, order[:1], 1)
+    dtype = first.pixels.dtype
     while True:
         try:
             meta = _write_arrays(dataset, order, dtype, directory, progress, workers)
@@ -116,7 +109,7 @@ def _write_arrays(
     nonfinite, labels, digests = _Nonfinite(bands), [], {}
     shape: tuple[int, ...] = ()
     with (directory / "pixels.npy").open("wb") as file, progress.step(f"converting {dataset.name}", len(order)) as step:
-        for sample in _read_samples(dataset, order, workers):
+        for sample in read_samples(dataset.directory, dataset.spec, order, workers):
             if not shape:
                 shape = sample.pixels.shape
                 _write_header(file, (len(order), *shape), dtype)
@@ -140,34 +133,6 @@ def _write_arrays(
         first_nonfinite_sample=nonfinite.first_sample,
         first_nonfinite_band=nonfinite.first_band,
     )
-
-
-def _read_samples(dataset: GeoBenchDataset, names: Sequence[str], workers: int) -> Iterator[Sample]:
-    """In the order of `names`; most of reading a sample is Python, so threads would not do."""
-    if workers == 1 or len(names) < WORTH_PROCESSES:
-        yield from map(dataset.read_sample, names)
-        return
-    portions = [names[start : start + PORTION] for start in range(0, len(names), PORTION)]
-    ahead: deque[Future[list[Sample]]] = deque()
-    with clean_pool(workers, __name__) as pool:
-        try:
-            for portion in portions:
-                ahead.append(pool.submit(_read_portion, dataset.directory, dataset.spec, portion))
-                if len(ahead) > 2 * workers:
-                    yield from ahead.popleft().result()
-            while ahead:
-                yield from ahead.popleft().result()
-        except BrokenProcessPool:
-            raise UserError(
-                f"{dataset.name}: a process that read its samples was killed, for lack of memory or by a damaged file. "
-                "Try --workers 1"
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _read_portion(directory: Path, spec: TaskSpec, names: Sequence[str]) -> list[Sample]:
-    return [read_sample(directory / f"{name}.hdf5", spec) for name in names]
 
 
 def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], dataset: str) -> None:

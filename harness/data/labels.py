@@ -10,6 +10,8 @@ from harness.records import IGNORED, LabelKind
 
 _STORED_AS_IGNORED = (-1, 255)
 """How masks in the wild mark such pixels."""
+_SHOWN_BITS = 1_000
+"""Of an integer that floating point can hold, and a message."""
 
 
 def parse_label(raw: Any, spec: TaskSpec, where: str) -> np.ndarray:
@@ -37,7 +39,8 @@ def _parse_index(raw: Any, n_classes: int, where: str) -> np.ndarray:
     if type(raw) is not int:
         raise UserError(f"{where}: its label is {_describe(raw)}; a class index of 0 to {n_classes - 1} is wanted")
     if not 0 <= raw < n_classes:
-        raise UserError(f"{where}: its label {raw:.6g} is none of the classes 0 to {n_classes - 1} of task_specs.pkl")
+        shown = f"{raw:.6g}" if raw.bit_length() <= _SHOWN_BITS else f"of {raw.bit_length()} bits"
+        raise UserError(f"{where}: its label {shown} is none of the classes 0 to {n_classes - 1} of task_specs.pkl")
     return np.array(raw, np.int64)
 
 

@@ -1,7 +1,8 @@
 """The objects GEO-Bench pickles may name, and the plain values each becomes. Everything else is refused.
 
 Nothing named in a pickle is ever imported or called: GEO-Bench's classes, affine transforms and coordinate systems
-become a `Record`; only dates and NumPy numbers, whose arguments are checked here, become the real thing.
+become a `Record`, an ordered dictionary a plain one; only dates and NumPy numbers, whose arguments are checked here,
+become the real thing.
 """
 
 import datetime
@@ -41,6 +42,8 @@ _CLASSES = {
 }
 
 _DTYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]|[SU]\d{1,4}")
+_MAX_DIMENSIONS = 64
+"""NumPy's own limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +89,34 @@ def _build_date(arguments: tuple[Any, ...]) -> datetime.date:
 
 
 def _build_datetime(arguments: tuple[Any, ...]) -> datetime.datetime:
-    packed = _only_bytes(arguments, 10)
+    packed, zone = _only_bytes(arguments[:1], 10), (None, *arguments[1:])[-1]
+    if len(arguments) > 2 or not (zone is None or type(zone) is datetime.timezone):
+        raise TypeError("a date's time zone is not a fixed one")
     month = packed[2] & 0x7F  # the highest bit tells the second of two equal hours when clocks go back
     year, microsecond = int.from_bytes(packed[:2], "big"), int.from_bytes(packed[7:], "big")
     day, hour, minute, second = packed[3:7]
-    return datetime.datetime(year, month, day, hour, minute, second, microsecond)
+    return datetime.datetime(year, month, day, hour, minute, second, microsecond, zone)
+
+
+def _build_timedelta(arguments: tuple[Any, ...]) -> datetime.timedelta:
+    days, seconds, microseconds = arguments
+    if not all(type(number) is int for number in arguments):
+        raise TypeError("a time difference is not three whole numbers")
+    return datetime.timedelta(days, seconds, microseconds)
+
+
+def _build_timezone(arguments: tuple[Any, ...]) -> datetime.timezone:
+    """Its name, which may follow, says nothing that the difference does not."""
+    if type(arguments[0]) is not datetime.timedelta:
+        raise TypeError("a time zone is not a time difference")
+    return datetime.timezone(arguments[0])
+
+
+def _build_ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
+    """Its items come in later steps, as a plain dictionary's do."""
+    if arguments:
+        raise TypeError("an ordered dictionary is not made empty")
+    return {}
 
 
 def _only_bytes(arguments: tuple[Any, ...], size: int) -> bytes:
@@ -137,7 +163,8 @@ def _as_array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     """An array that owns its memory, in native byte order; never larger than the bytes that were there."""
     if type(data) not in (bytes, bytearray) or not isinstance(dtype, np.dtype) or type(shape) is not tuple:
         raise TypeError("an array is not made of bytes, a type and a shape")
-    if any(type(side) is not int for side in shape) or math.prod(shape) * dtype.itemsize != len(data):
+    sides_fit = len(shape) <= _MAX_DIMENSIONS and all(type(side) is int and 0 <= side < 2**31 for side in shape)
+    if not sides_fit or math.prod(shape) * dtype.itemsize != len(data):
         raise ValueError(f"an array's shape does not match its {len(data)} bytes")
     return np.ndarray(shape, dtype, buffer=data, order=order).astype(dtype.newbyteorder("="))
 
@@ -149,8 +176,11 @@ def _refuse_call(arguments: tuple[Any, ...]) -> Any:
 _FOREIGN = {
     ("affine", "Affine"): Named("Affine", _build_record("Affine")),
     ("rasterio.crs", "CRS"): Named("CRS", _build_record("CRS")),
+    ("collections", "OrderedDict"): Named("OrderedDict", _build_ordered_dict),
     ("datetime", "date"): Named("date", _build_date),
     ("datetime", "datetime"): Named("datetime", _build_datetime),
+    ("datetime", "timedelta"): Named("timedelta", _build_timedelta),
+    ("datetime", "timezone"): Named("timezone", _build_timezone),
     ("numpy", "dtype"): Named("dtype", _build_dtype),
     ("numpy", "ndarray"): Named("ndarray", _refuse_call),
     ("numpy.core.multiarray", "scalar"): Named("scalar", _build_scalar),

@@ -1,26 +1,30 @@
 """One sample from its HDF5 file: the bands as one array, the label, and the dates."""
 
 import ast
+import contextlib
 import datetime
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s
 from scipy.ndimage import zoom
 
+from harness.data.budgets import BANDS, DESCRIPTION_CHARACTERS, NAME_CHARACTERS
+from harness.data.hdf5_datasets import read_datasets, read_text_attribute
 from harness.data.labels import parse_label
 from harness.data.pickled import Record
-from harness.data.specs import TaskSpec
+from harness.data.regular_file import check_regular
+from harness.data.specs import TaskSpec, list_names
 from harness.data.unpickle import safe_unpickle
 from harness.errors import UserError
 from harness.records import LabelKind
 
 _SPLINE_ORDER = 3
-_MAX_PIXELS = 2**28
-"""Of one band. A few bytes of HDF5 can declare any size, so there is a limit, far above any image patch."""
+_BYTES_LITERAL = re.compile(r"""b(?:'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")""")
+"""One literal and nothing else: a text of the same length that is a list of lists would take gigabytes to parse."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,25 +47,30 @@ def read_sample(path: Path, spec: TaskSpec) -> Sample:
     every date. Bands smaller than the largest are resampled to it by cubic splines (`scipy.ndimage.zoom`, order 3), as
     GEO-Bench's own package does, so that the arrays are equal to its.
 
+    Whatever the file declares, no other file is read, and no more than `budgets` allow. Of damage that lets the HDF5
+    library itself go in circles or crash, `reading` protects.
+
     Raises:
         UserError: names the file and says what is missing, damaged or of the wrong kind.
     """
     where = f"{spec.dataset}/{path.name}"
     try:
+        check_regular(path, where)
         with h5py.File(path, "r", locking=False) as file:
             attributes = _read_attributes(file, where)
             chosen, label_key, dates = _choose(attributes, file, spec, where)
-            bands = [_read_band(file, key, where) for key in chosen]
-            raw_label = _read_band(file, label_key, where) if label_key else attributes.get("label")
+            bands, mask = read_datasets(file, chosen, label_key, where)
+        pixels = _stack(bands, spec, where)
     except FileNotFoundError:
         raise UserError(f"{where}: is missing, the download is incomplete. Download the dataset again") from None
+    except MemoryError:
+        raise UserError(f"{where}: takes more memory to read than a sample may. Download the file again") from None
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"{where}: cannot be read ({reason}): the download is incomplete. Download the file again"
         ) from None
-    pixels = _stack(bands, spec, where)
-    label = parse_label(raw_label, spec, where)
+    label = parse_label(attributes.get("label") if mask is None else mask, spec, where)
     if spec.label_kind is LabelKind.SEGMENTATION and label.shape != pixels.shape[1:]:
         raise UserError(f"{where}: its mask has {_size(label)} pixels, its image {_size(pixels)}; they must agree")
     return Sample(path.stem, pixels, label, dates)
@@ -69,14 +78,13 @@ def read_sample(path: Path, spec: TaskSpec) -> Sample:
 
 def _read_attributes(file: h5py.File, where: str) -> dict[Any, Any]:
     """GEO-Bench stores the text of a bytes literal that is a pickle."""
-    text = file.attrs.get("pickle")
-    if not isinstance(text, str):
+    text = read_text_attribute(file, "pickle")
+    if text is None:
         raise UserError(f"{where}: has no description (HDF5 attribute `pickle`). Download the file again")
-    try:
-        data = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        data = None
-    attributes = safe_unpickle(data, where) if isinstance(data, bytes) else None
+    attributes = None
+    if len(text) <= DESCRIPTION_CHARACTERS and _BYTES_LITERAL.fullmatch(text):
+        with contextlib.suppress(SyntaxError):  # of an escape, or a character that bytes do not have
+            attributes = safe_unpickle(ast.literal_eval(text), where)
     if not isinstance(attributes, dict):
         raise UserError(f"{where}: its description (HDF5 attribute `pickle`) is damaged. Download the file again")
     return attributes
@@ -87,7 +95,7 @@ def _choose(
 ) -> tuple[list[str], str | None, tuple[datetime.date, ...]]:
     """The file's key of each band of the specification, the key of the label if that is a mask, and all dates."""
     order = attributes["bands_order"] if "bands_order" in attributes else list(file)
-    if not isinstance(order, list) or not all(isinstance(key, str) for key in order):
+    if not isinstance(order, list) or len(order) > BANDS or not all(map(_is_key, order)):
         raise UserError(f"{where}: its order of bands is damaged. Download the file again")
     labels = [key for key in order if key == "label" or key.startswith("label_")]
     if len(labels) > 1:
@@ -105,7 +113,12 @@ def _choose(
         if not missing:
             return [key for key in chosen if key is not None], labels[0] if labels else None, tuple(dates)
     on_one_date = " on any one date" if len(dates) > 1 else ""
-    raise UserError(f"{where}: has no band {', '.join(missing)}{on_one_date}, which task_specs.pkl lists")
+    raise UserError(f"{where}: has no band {list_names(missing)}{on_one_date}, which task_specs.pkl lists")
+
+
+def _is_key(value: Any) -> bool:
+    """The name of a band, with a date behind it in a time series."""
+    return isinstance(value, str) and len(value) <= 2 * NAME_CHARACTERS
 
 
 def _read_name_and_date(attributes: dict[Any, Any], key: str, where: str) -> tuple[str, datetime.date | None]:
@@ -116,17 +129,6 @@ def _read_name_and_date(attributes: dict[Any, Any], key: str, where: str) -> tup
     if not isinstance(name, str) or not (date is None or isinstance(date, datetime.date)):
         raise UserError(f"{where}: its description of {key!r} is damaged. Download the file again")
     return name, date
-
-
-def _read_band(file: h5py.File, key: str, where: str) -> np.ndarray:
-    """One HDF5 dataset; true and false become 1 and 0. The low-level calls halve the time a sample takes."""
-    dataset = h5d.open(file.id, key.encode())
-    dtype, shape = dataset.dtype, dataset.shape
-    if dtype.kind not in "iufb" or len(shape) != 2 or not 0 < shape[0] * shape[1] <= _MAX_PIXELS:
-        raise UserError(f"{where}: {key} has shape {shape} and type {dtype}; numbers in two dimensions are wanted")
-    values = np.empty(shape, dtype.newbyteorder("="))
-    dataset.read(h5s.ALL, h5s.ALL, values)
-    return values.astype(np.uint8) if dtype.kind == "b" else values
 
 
 def _stack(bands: list[np.ndarray], spec: TaskSpec, where: str) -> np.ndarray:

@@ -1,10 +1,13 @@
 """What a dataset says of itself in task_specs.pkl: its bands, its label and its size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.data.budgets import ALT_NAMES, BANDS, CLASSES, NAME_CHARACTERS, PICKLE_BYTES, SIDE_PX, TIME_STEPS
 from harness.data.pickled import Record
+from harness.data.regular_file import read_regular
 from harness.data.unpickle import safe_unpickle
 from harness.errors import UserError
 from harness.records import LabelKind
@@ -20,6 +23,11 @@ _CUBES = ("MultiBand", "HyperSpectralBands")
 
 _MAX_WAVELENGTH_UM = 100.0
 """Thermal bands end near 14 micrometres; a file in nanometres begins near 400."""
+_MAX_GSD_M = 1e6
+"""The coarsest instruments see pixels of some hundred kilometres."""
+_MAX_BITS = 64
+"""Of a number that is a class's name or part of a message."""
+_SHOWN_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -70,11 +78,7 @@ def read_task_spec(directory: Path, suite: str) -> TaskSpec:
         UserError: the file is missing, damaged, names a foreign class, or describes a label we cannot evaluate.
     """
     where = f"{directory.name}/task_specs.pkl"
-    try:
-        data = (directory / "task_specs.pkl").read_bytes()
-    except OSError as error:
-        raise UserError(f"{where}: cannot be read ({error.strerror}). Download the dataset again") from None
-    task = safe_unpickle(data, where)
+    task = safe_unpickle(read_regular(directory / "task_specs.pkl", where, PICKLE_BYTES), where)
     if not isinstance(task, Record) or task.class_name != "TaskSpecifications":
         raise UserError(f"{where}: a TaskSpecifications is wanted, {_kind_of(task)} found. Download the file again")
     label = _get(task, "label_type", Record, where)
@@ -84,9 +88,10 @@ def read_task_spec(directory: Path, suite: str) -> TaskSpec:
         raise UserError(f"{where}: labels of type {label.class_name} cannot be evaluated, only {known}")
     n_classes = _get(label, "n_classes", int, where)
     if n_classes < (1 if kind is LabelKind.MULTI_LABEL else 2):
-        raise UserError(f"{where}: a label of {n_classes} classes leaves nothing to predict")
-    # A time series may list a band once per date.
-    bands = list(dict.fromkeys(_read_band(band, where) for band in _get(task, "bands_info", list, where)))
+        raise UserError(f"{where}: a label of {_shown(n_classes)} classes leaves nothing to predict")
+    if n_classes > CLASSES:
+        raise UserError(f"{where}: a label of {_shown(n_classes)} classes; at most {CLASSES} can be evaluated")
+    bands = _read_bands(task, where)
     spec = TaskSpec(
         dataset=directory.name,
         suite=suite,
@@ -96,33 +101,49 @@ def read_task_spec(directory: Path, suite: str) -> TaskSpec:
         size_px=_read_size(task, where),
         bands=tuple(band for band in bands if band.kind not in _CUBES),
         left_out=tuple(band.name for band in bands if band.kind in _CUBES),
-        n_time_steps=1 if task.fields.get("n_time_steps") is None else _get(task, "n_time_steps", int, where),
+        n_time_steps=_read_time_steps(task, where),
     )
     names = [band.name for band in spec.bands]
     if not names or len(set(names)) != len(names):
-        raise UserError(f"{where}: bands with different names are wanted, found: {', '.join(names) or 'none'}")
+        raise UserError(f"{where}: bands with different names are wanted, found: {list_names(names) or 'none'}")
     return spec
+
+
+def _read_bands(task: Record, where: str) -> list[Band]:
+    """Each band once, however often a time series lists it."""
+    listed = _get(task, "bands_info", list, where)
+    if len(listed) > BANDS:
+        raise UserError(f"{where}: bands_info lists {len(listed)} bands; at most {BANDS} are read")
+    return list(dict.fromkeys(_read_band(band, where) for band in listed))
 
 
 def _read_band(band: Any, where: str) -> Band:
     if not isinstance(band, Record):
         raise UserError(f"{where}: bands_info holds {_kind_of(band)} where a band is wanted")
     name = _get(band, "name", str, where)
+    if len(name) > NAME_CHARACTERS:
+        raise UserError(f"{where}: a band's name has {len(name)} characters; at most {NAME_CHARACTERS} are read")
     wavelength = band.fields.get("wavelength")
     if wavelength is not None and not (isinstance(wavelength, (int, float)) and 0 < wavelength <= _MAX_WAVELENGTH_UM):
         raise UserError(
             f"{where}: band {name} has wavelength {_shown(wavelength)}; micrometres are wanted, 0.49 for blue"
         )
     gsd = band.fields.get("spatial_resolution")
+    if not isinstance(gsd, (int, float)):
+        gsd = None  # GEO-Bench writes it for every sensor, and other makers of files leave it out
+    elif not 0 <= gsd <= _MAX_GSD_M:
+        raise UserError(
+            f"{where}: band {name} has spatial_resolution {_shown(gsd)}; metres are wanted, 10 for Sentinel-2's blue"
+        )
     alt_names = band.fields.get("alt_names") or ()
-    if not isinstance(alt_names, (tuple, list)) or not all(isinstance(alt, str) for alt in alt_names):
+    if not isinstance(alt_names, (tuple, list)) or len(alt_names) > ALT_NAMES or not all(map(_is_name, alt_names)):
         raise UserError(f"{where}: the alternative names of band {name} are not a list of names")
     return Band(
         name=name,
         kind=band.class_name,
         alt_names=tuple(alt_names),
         wavelength_um=None if wavelength is None else float(wavelength),
-        gsd_m=float(gsd) if isinstance(gsd, (int, float)) else None,
+        gsd_m=None if gsd is None else float(gsd),
     )
 
 
@@ -131,8 +152,7 @@ def _read_class_names(label: Record, n_classes: int, where: str) -> tuple[str, .
     names = label.fields.get("class_name") or label.fields.get("_class_names")
     if names is None:
         return tuple(str(index) for index in range(n_classes))
-    known = isinstance(names, (tuple, list)) and all(isinstance(name, (str, int)) for name in names)
-    if not known or len(names) != n_classes:
+    if not isinstance(names, (tuple, list)) or len(names) != n_classes or not all(map(_is_class_name, names)):
         raise UserError(f"{where}: {n_classes} class names are wanted, {_shown(names)} found")
     return tuple(str(name) for name in names)
 
@@ -142,9 +162,37 @@ def _read_size(task: Record, where: str) -> tuple[int, int] | None:
     size = task.fields.get("patch_size")
     if size is None:
         return None
-    if not isinstance(size, (tuple, list)) or len(size) < 2 or not all(isinstance(side, int) for side in size):
-        raise UserError(f"{where}: patch_size is {_shown(size)}; two sides in pixels are wanted")
+    if not isinstance(size, (tuple, list)) or len(size) < 2 or not all(_is_whole(side, SIDE_PX) for side in size[:2]):
+        raise UserError(f"{where}: patch_size is {_shown(size)}; two sides in pixels are wanted, of at most {SIDE_PX}")
     return size[0], size[1]
+
+
+def _read_time_steps(task: Record, where: str) -> int:
+    n_time_steps = task.fields.get("n_time_steps")
+    if n_time_steps is None:
+        return 1
+    if not _is_whole(n_time_steps, TIME_STEPS):
+        raise UserError(f"{where}: n_time_steps is {_shown(n_time_steps)}; a number of at most {TIME_STEPS} is wanted")
+    return int(n_time_steps)
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The names for a message: the first few of many."""
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_whole(value: Any, most: int) -> bool:
+    return type(value) is int and 0 <= value <= most
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= NAME_CHARACTERS
+
+
+def _is_class_name(value: Any) -> bool:
+    """Some files call classes by their numbers."""
+    return _is_name(value) or (isinstance(value, int) and value.bit_length() <= _MAX_BITS)
 
 
 def _get(record: Record, name: str, kind: type, where: str) -> Any:
@@ -162,6 +210,8 @@ def _kind_of(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     """A value short enough for a message; containers may be nested without end, so only their length is told."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"a number of {value.bit_length()} bits"
     if isinstance(value, (tuple, list, dict)):
         return f"a {type(value).__name__} of {len(value)}"
     return repr(value)[:60] if isinstance(value, (str, int, float)) else _kind_of(value)

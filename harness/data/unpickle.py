@@ -2,7 +2,8 @@
 
 A pickle is a program for a small stack machine, and Python's own machine will call whatever the program names. The one
 here knows the instructions that protocols 3 to 5 write for plain data, looks names up in the allow-list of `pickled`,
-and has no way to import or call anything else. Its memory is bounded by the length of the pickle.
+and has no way to import or call anything else. Memory and time are bounded: a pickle is short (PICKLE_BYTES), and what
+it may have copied by naming it again is limited as well (PICKLE_COPIES).
 """
 
 import datetime
@@ -11,11 +12,14 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from harness.data.budgets import PICKLE_BYTES, PICKLE_COPIES
 from harness.data.pickled import Named, Record, Unfinished, find_named
 from harness.errors import UserError
 
 _KEY_TYPES = frozenset({str, int, float, bool, bytes, type(None), datetime.date, datetime.datetime})
 """Dictionary keys are kept to these: hashing a tuple nested a million deep would overflow the C stack."""
+_KEY_BITS = 63
+"""Of an integer that is a key. The hashes of longer ones can be chosen to collide, and then a lookup takes for ever."""
 
 _STOP = ord(".")
 _UNREADABLE = (IndexError, KeyError, TypeError, ValueError, OverflowError, struct.error)
@@ -29,8 +33,13 @@ def safe_unpickle(data: bytes, source: str) -> Any:
         data: the pickle.
         source: where it comes from, for the message.
     Raises:
-        UserError: names `source` and the class or instruction that has no place there, or says where it is damaged.
+        UserError: names `source` and the class or instruction that has no place there, says where it is damaged, or
+            that it is larger than it may be.
     """
+    if len(data) > PICKLE_BYTES:
+        raise UserError(
+            f"{source}: its description has {len(data)} bytes; at most {PICKLE_BYTES} are read. Download the file again"
+        )
     machine = _Machine(data)
     try:
         return machine.run()
@@ -53,7 +62,7 @@ class _RefusedError(Exception):
 class _Machine:
     """The state of one reading: position, stack, marks (stack heights) and memo."""
 
-    __slots__ = ("at", "data", "marks", "memo", "stack")
+    __slots__ = ("at", "copied", "data", "marks", "memo", "stack")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -61,6 +70,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
+        self.copied = 0
 
     def run(self) -> Any:
         data, steps = self.data, _STEPS
@@ -102,6 +112,12 @@ class _Machine:
         items = self.stack[start:]
         del self.stack[start:]
         return items
+
+    def count_copy(self, size: int) -> None:
+        """Before something is copied that the memo can name any number of times, in two bytes each."""
+        self.copied += size
+        if self.copied > PICKLE_COPIES:
+            raise ValueError("it names the same values again and again")
 
     def put(self, key: int) -> None:
         value = self.stack[-1]
@@ -158,6 +174,8 @@ def _set_items(target: dict[Any, Any], items: list[Any]) -> None:
     keys = items[::2]
     if not _KEY_TYPES.issuperset(map(type, keys)):
         raise TypeError("a dictionary's key is not text, a number or a date")
+    if any(type(key) is int and key.bit_length() > _KEY_BITS for key in keys):
+        raise ValueError("a dictionary's key is a number of too many digits")
     target.update(zip(keys, items[1::2], strict=True))
 
 
@@ -182,20 +200,30 @@ def _allowed(module: str, name: str) -> Named:
 def _build(machine: _Machine) -> None:
     """Both ways of making an object, calling a function and calling a class's `__new__`, end in the allow-list."""
     arguments = _expect(machine.stack.pop(), tuple)
+    machine.count_copy(_content_bytes(arguments))
     machine.stack.append(_expect(machine.stack.pop(), Named).build(arguments))
 
 
 def _set_state(machine: _Machine) -> None:
     state, target = machine.stack.pop(), machine.stack[-1]
     if type(target) is Record:
-        target.fields.update(state if type(state) is dict else {"state": state})
+        fields = state if type(state) is dict else {"state": state}
+        machine.count_copy(len(fields))
+        target.fields.update(fields)
         return
     unfinished = _expect(target, Unfinished)
-    finished = unfinished.finish(_expect(state, tuple))
+    machine.count_copy(_content_bytes(_expect(state, tuple)))
+    finished = unfinished.finish(state)
     machine.stack[-1] = finished
     for key in unfinished.memo_keys:
         if machine.memo[key] is unfinished:
             machine.memo[key] = finished
+    unfinished.memo_keys.clear()
+
+
+def _content_bytes(values: tuple[Any, ...]) -> int:
+    """How many bytes an array made of these values copies."""
+    return sum(len(value) for value in values if type(value) in (bytes, bytearray))
 
 
 def _expect(value: Any, wanted: type) -> Any:

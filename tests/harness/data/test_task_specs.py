@@ -106,3 +106,65 @@ def test_another_object_than_a_specification_is_refused(directory):
 def test_a_missing_specification_is_named(tmp_path):
     with pytest.raises(UserError, match=r"toy/task_specs\.pkl: cannot be read \(No such file"):
         read_task_spec(tmp_path / SUITE / "toy", "s")
+
+
+# More than a dataset can have
+
+
+def described(directory, **fields):
+    write_task(directory, [BLUE], thing("Classification", **{"n_classes": 3, **fields}))
+    return read_task_spec(directory, "s")
+
+
+@pytest.mark.parametrize(("n_classes", "shown"), [(10**10, "10000000000"), (2**2000, "a number of 2001 bits")])
+def test_more_classes_than_can_be_evaluated_are_refused_before_they_are_named(directory, n_classes, shown):
+    with pytest.raises(UserError, match=rf"a label of {shown} classes; at most 10000 can be evaluated"):
+        described(directory, n_classes=n_classes)
+
+
+@pytest.mark.parametrize("gsd", [2**2000, float("nan"), float("inf"), -1])
+def test_a_resolution_that_is_none_is_refused_with_its_band(directory, gsd):
+    write_task(directory, [thing("Sentinel2", name="Blue", alt_names=(), spatial_resolution=gsd)])
+    with pytest.raises(UserError, match=r"band Blue has spatial_resolution .*; metres are wanted"):
+        read_task_spec(directory, "s")
+
+
+def test_a_wavelength_of_hundreds_of_digits_is_refused(directory):
+    write_task(directory, [band("Blue", wavelength=2**2000)])
+    with pytest.raises(UserError, match="band Blue has wavelength a number of 2001 bits; micrometres are wanted"):
+        read_task_spec(directory, "s")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"patch_size": (2**2000, 4)}, "patch_size is a tuple of 2; two sides in pixels"),
+        ({"n_time_steps": 2**2000}, "n_time_steps is a number of 2001 bits"),
+    ],
+)
+def test_sizes_of_hundreds_of_digits_are_refused(directory, fields, said):
+    label = thing("Classification", n_classes=3)
+    task = {"bands_info": [BLUE], "label_type": label, "patch_size": (4, 4), "n_time_steps": 1, **fields}
+    (directory / "task_specs.pkl").write_bytes(dump(thing("TaskSpecifications", **task)))
+    with pytest.raises(UserError, match=said):
+        read_task_spec(directory, "s")
+
+
+def test_long_lists_of_bands_and_names_are_refused(directory):
+    many = [f"name {index}" for index in range(101)]
+    for bands, said in (
+        ([BLUE] * 10_001, "bands_info lists 10001 bands; at most 10000"),
+        ([band("x" * 201)], "a band's name has 201 characters; at most 200"),
+        ([band("Blue", alt_names=tuple(many))], "the alternative names of band Blue are not a list of names"),
+        ([band(name) for name in many] * 2 + [band("name 1", wavelength=0.5)], r"found: name 0, .* and 82 more$"),
+    ):
+        write_task(directory, bands)
+        with pytest.raises(UserError, match=said):
+            read_task_spec(directory, "s")
+
+
+def test_a_specification_that_is_a_pipe_is_refused_without_waiting(directory):
+    (directory / "task_specs.pkl").unlink()
+    os.mkfifo(directory / "task_specs.pkl")
+    with pytest.raises(UserError, match=r"toy/task_specs\.pkl: a regular file is wanted, a named pipe found"):
+        read_task_spec(directory, "s")

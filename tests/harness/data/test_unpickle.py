@@ -5,8 +5,14 @@ import contextlib
 import datetime
 import os
 import pickle
+import sys
 import threading
+import time
+import tracemalloc
+from collections import OrderedDict
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import h5py
 import numpy as np
@@ -114,7 +120,7 @@ def test_affine_transforms_and_coordinate_systems_become_records(real_pickles):
         (Hostile(np.fromfile, "{marker}"), "numpy.fromfile"),
         (threading.Thread, "threading.Thread"),
         (np.zeros, "numpy.zeros"),
-        (datetime.UTC, "datetime.timezone"),
+        (datetime.time(1), "datetime.time"),
         (Path("/etc/passwd"), "pathlib.PosixPath"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -291,3 +297,122 @@ FRAGMENTS = [
 @given(st.lists(st.sampled_from(FRAGMENTS + INSTRUCTIONS), max_size=30))
 def test_random_programs_raise_nothing_but_user_errors(parts):
     unpickles_or_user_error(b"\x80\x04" + b"".join(parts) + b".")
+
+
+# Bombs, and what newer packages write
+
+
+def of_class(module: str, name: str) -> bytes:
+    return f"c{module}\n{name}\n".encode()
+
+
+def text(value: bytes) -> bytes:
+    return b"\x8c" + bytes([len(value)]) + value
+
+
+def state_again_and_again(n_fields: int, n_objects: int) -> bytes:
+    """One dictionary, given as its state to object after object by five bytes each."""
+    fields = b"".join(b"J" + index.to_bytes(4, "little") + b"N" for index in range(n_fields))
+    objects = b"h\x00)Rh\x01b" * n_objects
+    return b"\x80\x04" + of_class("geobench.label", "Classification") + b"q\x00}(" + fields + b"uq\x01" + objects + b"."
+
+
+def array_again_and_again(n_bytes: int, n_arrays: int) -> bytes:
+    """One content, made into array after array by five bytes each."""
+    dtype = of_class("numpy", "dtype") + text(b"u1") + b"\x89\x88\x87R"
+    dtype += b"(K\x03\x8c\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    size = n_bytes.to_bytes(4, "little")
+    arguments = b"(B" + size + bytes(n_bytes) + dtype + b"J" + size + b"\x85\x8c\x01Ctq\x02"
+    function = of_class("numpy.core.numeric", "_frombuffer") + b"q\x03"
+    return b"\x80\x04" + arguments + function + b"h\x03h\x02R" * n_arrays + b"."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [state_again_and_again(10_000, 5_700), array_again_and_again(500_000, 100_000)],
+    ids=["state", "array"],
+)
+def test_what_is_named_again_and_again_is_copied_no_more_often_than_allowed(data):
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            UserError, match=r"^x: its description is damaged .*it names the same values again and again"
+        ):
+            safe_unpickle(data, "x")
+        assert tracemalloc.get_traced_memory()[1] < 2**30
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_pickle_longer_than_any_description_is_refused_unread():
+    with pytest.raises(UserError, match=r"^x: its description has 4194305 bytes; at most 4194304 are read"):
+        safe_unpickle(bytes(2**22 + 1), "x")
+
+
+def long_integer(number: int) -> bytes:
+    packed = number.to_bytes((number.bit_length() + 8) // 8, "little", signed=True)
+    return b"\x8a" + bytes([len(packed)]) + packed
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x04}(" + b"".join(long_integer(i * (2**61 - 1)) + b"N" for i in range(100_000)) + b"u.",  # equal hashes
+        b"\x80\x04"
+        + of_class("numpy", "dtype")
+        + text(b"u1")
+        + b"\x89\x88\x87Rq\x00("
+        + long_integer(2**2030) * 16_000
+        + b"tq\x01" # a shape whose product has millions of digits
+        + of_class("numpy.core.numeric", "_frombuffer")
+        + b"(C\x00h\x00h\x01\x8c\x01CtR.",
+        b"\x80\x04" + of_class("numpy", "dtype") + text(b"u1") + b"\x89\x88\x87R" + b"\x94" * 500_000
+        + b"h\x00" * 500_000 + b"(K\x03\x8c\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb0."
+    ],
+    ids=["hashes", "shape", "memo"],
+)  # fmt: skip
+def test_no_pickle_takes_for_ever(data):
+    began = time.perf_counter()
+    unpickles_or_user_error(data)
+    assert time.perf_counter() - began < 5
+
+
+def test_an_ordered_dictionary_becomes_a_plain_one():
+    for protocol in (3, 4, 5):
+        assert safe_unpickle(pickle.dumps(OrderedDict(b=1, a=[2]), protocol), "x") == {"b": 1, "a": [2]}
+
+
+def test_dates_keep_their_time_zone():
+    zones = (datetime.UTC, datetime.timezone(datetime.timedelta(hours=-3, minutes=-30)))
+    dates = [datetime.datetime(2018, 9, 27, 11, tzinfo=zone) for zone in zones]
+    assert safe_unpickle(pickle.dumps(dates), "x") == dates
+    named = datetime.datetime(2018, 9, 27, tzinfo=datetime.timezone(datetime.timedelta(hours=1), "CET"))
+    assert safe_unpickle(pickle.dumps(named), "x") == named
+
+
+def made_by_hand(module: str, name: str, **members) -> type:
+    """A class that pickles under a name of another package."""
+    return type(name, (members.pop("base", object),), {"__module__": module, **members})
+
+
+def dump_as(made: type, value) -> bytes:
+    module = ModuleType(made.__module__)
+    setattr(module, made.__name__, made)
+    package = made.__module__.partition(".")[0]
+    with patch.dict(sys.modules, {package: module, made.__module__: module}):
+        return pickle.dumps(value)
+
+
+def test_affine_transforms_of_both_versions_become_records():
+    numbers = (10.0, 0.0, 605580.0, 0.0, -10.0, 6147240.0)
+    second = made_by_hand("affine", "Affine", base=tuple, __getnewargs__=tuple)
+    assert safe_unpickle(dump_as(second, second(numbers)), "x") == Record("Affine", numbers)
+    # The third version writes the arguments and every field.
+    fields = dict(zip("abcdefghi", (*numbers, 0.0, 0.0, 1.0), strict=True))
+    third = made_by_hand("affine", "Affine", __getnewargs__=lambda self: numbers, __getstate__=lambda self: fields)
+    assert safe_unpickle(dump_as(third, third()), "x") == Record("Affine", numbers, fields)
+
+
+def test_coordinate_systems_become_records_of_their_text():
+    system = made_by_hand("rasterio.crs", "CRS", __getstate__=lambda self: 'PROJCS["WGS 84"]')
+    assert safe_unpickle(dump_as(system, system()), "x") == Record("CRS", (), {"state": 'PROJCS["WGS 84"]'})

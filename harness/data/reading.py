@@ -1,0 +1,150 @@
+"""Reads samples in child processes, so that a file can be given up: one that hangs or crashes the HDF5 library, or
+takes more time or memory than a sample may, ends its reader and no more than that.
+
+A child is started once and kept for the next dataset. It is no fork of this process, needs neither PyTorch nor the rest
+of the harness, so it is there in a second, and ends when this process does, for its input ends then.
+"""
+
+import atexit
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from harness.data.budgets import READ_SECONDS
+from harness.data.samples import Sample
+from harness.data.specs import TaskSpec
+from harness.errors import UserError
+
+PORTION = 32
+"""Samples that a child is asked for at a time."""
+AHEAD = 2
+"""Portions that a child is asked for before it has sent the first, so that it never waits."""
+WORTH_A_CHILD = 500
+"""Samples from which one more child reads faster, for it takes a second to start."""
+COMMAND = ("-m", "harness.data.reading_child")
+"""What Python runs in a child."""
+
+
+def read_samples(directory: Path, spec: TaskSpec, names: Sequence[str], workers: int) -> Iterator[Sample]:
+    """The samples in the order of `names`.
+
+    Args:
+        workers: children that may read at the same time, if there are enough samples for more than one.
+    Raises:
+        UserError: a sample is bad, as `read_sample` says, or reading it took too long or ended its process.
+    """
+    children = _readers().children(max(1, min(workers, len(names) // WORTH_A_CHILD)))
+    portions = [list(names[start : start + PORTION]) for start in range(0, len(names), PORTION)]
+    ahead = AHEAD * len(children)
+    try:
+        for child in children:
+            child.tell((directory, spec))
+        for i, portion in enumerate(portions[:ahead]):
+            children[i % len(children)].tell(portion)
+        for i, portion in enumerate(portions):
+            child = children[i % len(children)]
+            yield from child.answer(spec.dataset, portion)
+            if i + ahead < len(portions):
+                child.tell(portions[i + ahead])
+    except BaseException:  # also of a caller that stops early: what was asked for is still to come
+        _readers().stop(keep=0)
+        raise
+    _readers().stop(keep=1)  # the next dataset finds one; many would hold memory that runs can use
+
+
+class _Readers:
+    """The children of one process."""
+
+    def __init__(self) -> None:
+        self._children: list[_Child] = []
+        self._process = os.getpid()
+        atexit.register(self._end)
+
+    def children(self, n: int) -> list["_Child"]:
+        while len(self._children) < n:
+            self._children.append(_Child())
+        return self._children[:n]
+
+    def stop(self, keep: int) -> None:
+        for child in self._children[keep:]:
+            child.stop()
+        del self._children[keep:]
+
+    def _end(self) -> None:
+        if os.getpid() == self._process:  # and not in a fork of it
+            self.stop(keep=0)
+
+
+def _readers() -> _Readers:
+    """Of this process. A fork has its own: two that read from one pipe would take each other's answers."""
+    return _readers_of(os.getpid())
+
+
+@cache
+def _readers_of(process: int) -> _Readers:
+    return _Readers()
+
+
+class _Child:
+    """A process that reads samples when asked. What is told and answered are pickles on its input and output."""
+
+    def __init__(self) -> None:
+        places = os.pathsep.join(place or os.getcwd() for place in sys.path)  # it imports what this process would
+        self._process = subprocess.Popen(
+            (sys.executable, "-P", *COMMAND),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": places},
+            start_new_session=True,  # a Ctrl-C is for its parent alone
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._questions, self._answers = self._process.stdin, self._process.stdout
+
+    def tell(self, what: tuple[Path, TaskSpec] | list[str]) -> None:
+        """The dataset, while the child is idle; then names, which are few, so that they fit in the pipe."""
+        with contextlib.suppress(BrokenPipeError):  # it died; `answer` says of what
+            pickle.dump(what, self._questions)
+            self._questions.flush()
+
+    def answer(self, dataset: str, names: Sequence[str]) -> Iterator[Sample]:
+        """The samples of the first names that are still to be answered.
+
+        The child sends the number of each sample that it begins with, and now and then a list of finished ones.
+        """
+        n_samples, current = 0, 0
+        while n_samples < len(names):
+            try:
+                message = pickle.load(self._answers)
+            except (EOFError, pickle.UnpicklingError):
+                raise UserError(f"{dataset}/{names[current]}.hdf5: {self._why_it_died()}") from None
+            if isinstance(message, Exception):
+                raise message
+            if isinstance(message, int):
+                current = message
+            else:
+                yield from message
+                n_samples += len(message)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(BrokenPipeError):  # what it was not told any more
+            self._questions.close()
+        self._answers.close()
+
+    def _why_it_died(self) -> str:
+        code = self._process.wait()
+        if hasattr(signal, "SIGPROF") and code == -signal.SIGPROF:
+            return f"reading it took more than {READ_SECONDS} seconds: the file is damaged. Download the file again"
+        reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return (
+            f"the process that read it was ended ({reason}), for lack of memory or by a damaged file. Try --workers 1; "
+            "if that does not help, download the file again"
+        )
