@@ -111,19 +111,9 @@ def test_a_reader_that_dies_is_told_and_leaves_nothing(root, cache_dir, monkeypa
     assert [name for name in left_behind(cache_dir) if not name.endswith(".lock")] == []
 
 
-<<<<<<< HEAD
-def _die(*anything):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_masks_and_vectors_come_out_whole(any_patches, cache_dir):
     for ref, dtype in zip(discover(any_patches), (np.float32, np.int16), strict=True):
         dataset = read_dataset(any_patches, ref.name)
-=======
-def test_real_masks_and_vectors_come_out_whole(cache_dir):
-    for ref, dtype, labels in zip(discover(FIXTURES), (np.float32, np.int16), ((9, 19), (9, 32, 32)), strict=True):
-        dataset = read_dataset(FIXTURES, ref.name)
->>>>>>> d9b2b7e (Samples are read in children that can be given up, from inside their own file only, within stated budgets of time and memory)
         arrays = open_arrays(dataset, cache_dir, Silent())
         assert (arrays.pixels.dtype, len(arrays.labels), arrays.labels.dtype) == (dtype, 9, np.uint8)
         for row, name in enumerate(arrays.samples):
