@@ -46,7 +46,7 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     if devices.count > 1 and request.trials:
         raise UserError("--trials: tune in one process, or in several that are started apart and share the trials.")
     leaderboard = open_leaderboard(request.db)
-    workbench = Workbench(_places(request), progress)
+    workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
     lines = _plan(request, workbench, convert=True)
     jobs = _jobs(line for line in lines if line.state is State.NEW)
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone

@@ -5,11 +5,12 @@ Everything heavy is imported inside the verb, so that `--help` is instant.
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from harness import cli_data, cli_plots, cli_report, cli_run, cli_statistics
+from harness import cli_cache, cli_data, cli_plots, cli_report, cli_run, cli_statistics
+from harness.cli_rows import show_rows
 from harness.interruption import end_on_signals
 from harness.terminal import (
     BEST_FIRST,
@@ -24,9 +25,6 @@ from harness.terminal import (
     say,
     user_errors,
 )
-
-if TYPE_CHECKING:
-    from leaderboards.query import Table
 
 app = typer.Typer(
     name="python -m harness",
@@ -53,7 +51,7 @@ def leaderboard(
         if form is Format.table:
             out.print(results_table(results))
         else:
-            _show(results, form)
+            show_rows(results, form)
 
 
 @app.command(
@@ -76,7 +74,7 @@ def sql(
     with user_errors(debug):
         from leaderboards.query import run_query
 
-        _show(run_query(db, query), form)
+        show_rows(run_query(db, query), form)
 
 
 @app.command()
@@ -142,7 +140,7 @@ def datasets(geobench_dir: GeobenchDir = None, form: FormatOption = Format.table
         from harness.overview import describe_datasets
 
         overview = describe_datasets(find_root(geobench_dir))
-        _show(overview.table, form)
+        show_rows(overview.table, form)
         for erratum in overview.errata:
             say(err, f"{erratum}; corrected here and in `run`, unless with --band-names stored", style="yellow")
         for problem in overview.problems:
@@ -157,22 +155,12 @@ def backbones(form: FormatOption = Format.table) -> None:
     from leaderboards.query import Table
 
     rows = [(entry.name, entry.weights, entry.summary) for entry in BACKBONES.values()]
-    _show(Table(columns=("backbone", "weights", "what it is"), rows=rows), form)
-
-
-def _show(table: "Table", form: Format) -> None:
-    """Print rows: a table for people, or CSV or JSON on plain stdout for programs."""
-    from harness.tables import rows_table
-    from leaderboards.query import to_csv, to_json
-
-    if form is Format.table:
-        out.print(rows_table(table.columns, table.rows))
-    else:
-        sys.stdout.write(to_csv(table) if form is Format.csv else to_json(table) + "\n")
+    show_rows(Table(columns=("backbone", "weights", "what it is"), rows=rows), form)
 
 
 cli_run.register(app)
 cli_data.register(app)
+cli_cache.register(app)
 cli_plots.register(app)
 cli_report.register(app)
 cli_statistics.register(app)

@@ -28,6 +28,7 @@ from harness.cli_run_options import (
     Select,
     Shots,
     Trials,
+    VerifyData,
     Weights,
     Workers,
 )
@@ -130,6 +131,7 @@ def run(
     input_size: InputSize = None,
     db: Db = DEFAULT_DB,
     cache_dir: CacheDir = DEFAULT_CACHE,
+    verify_data: VerifyData = False,
     device: Device = "auto",
     workers: Workers = None,
     dry_run: DryRun = False,
@@ -173,6 +175,7 @@ def run(
             input_size=input_size,
             db=db,
             cache_dir=cache_dir,
+            verify_data=verify_data,
             device=device,
             workers=workers or default_workers(),
         )

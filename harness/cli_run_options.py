@@ -77,5 +77,13 @@ Normalise = Annotated[
     Option(help="Standardise by the dataset's statistics, by those the backbone was pretrained with, or not at all."),
 ]
 CacheDir = Annotated[Path, Option(help="Where converted datasets and features are kept.")]
+VerifyData = Annotated[
+    bool,
+    Option(
+        "--verify-data",
+        help="Read every sample again and compare it with the arrays made of it earlier; convert anew what differs. "
+        "Without it, only files whose size or times have changed are looked at.",
+    ),
+]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]
 DryRun = Annotated[bool, Option("--dry-run", help="Only print what would run and what is already there.")]

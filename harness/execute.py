@@ -29,6 +29,7 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
         UserError: input that the user has to mend.
     """
     started = perf_counter()
+    workbench.check_content(job)
     run, spec = job.run, workbench.dataset(job.dataset).spec
     partition = workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
     protocol = find_protocol(run.protocol, spec.label_kind)
@@ -84,6 +85,7 @@ def _run_row(
             "filled_bands": dict(job.filled_bands),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
             "network_input": asdict(outcome.network_input or workbench.network_input(job)),
+            "extraction": None if outcome.network_input else dict(workbench.extraction(job)),
             "pixels_without_data": dict(workbench.arrays(job.dataset).n_nonfinite),
         },
         device=workbench.places.device,

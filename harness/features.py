@@ -1,15 +1,9 @@
-"""Features: extracted once per checkpoint, dataset and preprocessing, reused by every partition, seed and protocol."""
+"""Extraction: the features of every image of a dataset. `image_features` and `pixel_features` store them."""
 
-import io
-import json
 import math
-import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -17,9 +11,9 @@ import torch
 
 from baselines.contract import Backbone, Features
 from baselines.inputs import Preparation
-from baselines.meter import InputMeter, NetworkInput
+from baselines.meter import InputMeter
 from harness.data.cache import ArrayCache
-from harness.errors import UserError
+from harness.extraction import full_precision
 from harness.progress import Progress
 
 Value = TypeVar("Value")
@@ -27,75 +21,6 @@ Value = TypeVar("Value")
 PIXELS_PER_BATCH = {"cuda": 2**20, "cpu": 2**15}
 """Pixels per forward pass: on a GPU 256 images of 64 px, 9 of 332 px. Keeps memory level whatever the image size. On a
 CPU 8 and 1: what layers hand on to each other then stays in its caches, and embedding takes a third of the time."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ImageFeatures:
-    """The features of a whole dataset, in storage order, and what they were made from."""
-
-    vectors: np.ndarray
-    """(N, D) float32."""
-    network_input: NetworkInput
-
-
-def cached_features(
-    cache_dir: Path, key: str, n_rows: int, extract: Callable[[InputMeter], np.ndarray]
-) -> ImageFeatures:
-    """Features from the cache, or extracted and stored together with what entered the network.
-
-    Files are written under a temporary name and renamed, so processes that extract the same features at the same time
-    do the work twice but never read half a file.
-
-    Args:
-        extract: gives (N, D) float32; the meter it gets must see every image.
-    Raises:
-        UserError: the cache directory cannot be written.
-    """
-    path = cache_dir / "features" / f"{key}.npy"
-    stored = _read(path, n_rows)
-    if stored is not None:
-        return stored
-    meter = InputMeter()
-    vectors = extract(meter)
-    network_input = meter.result()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The features come last: whoever finds them finds the rest.
-        _write(path.with_suffix(".json"), json.dumps(asdict(network_input)).encode())
-        _write(path, _npy(vectors))
-    except OSError as error:
-        raise UserError(
-            f"{path.parent}: cannot store features: {error}. Pass --cache-dir DIR with room to write"
-        ) from error
-    return ImageFeatures(vectors=vectors, network_input=network_input)
-
-
-def _write(path: Path, content: bytes | memoryview) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _npy(array: np.ndarray) -> memoryview:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getbuffer()
-
-
-def _read(path: Path, n_rows: int) -> ImageFeatures | None:
-    """What is stored, or None if that is nothing or damaged (features are then extracted again)."""
-    try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        network_input = NetworkInput.from_json(json.loads(path.with_suffix(".json").read_bytes()))
-    except (OSError, ValueError, EOFError, TypeError, KeyError):
-        return None
-    sound = vectors.ndim == 2 and len(vectors) == n_rows
-    return ImageFeatures(vectors=vectors, network_input=network_input) if sound else None
 
 
 def pooled(batches: Iterator[Features]) -> np.ndarray:
@@ -149,7 +74,7 @@ def embed_images(
             return len(pixels), backbone(torch.from_numpy(pixels).to(target), preparation)
 
     threads = torch.get_num_threads() if target.type == "cpu" else 1
-    with progress.step("embedding images", n) as step, meter.watching(backbone):
+    with full_precision(), progress.step("embedding images", n) as step, meter.watching(backbone):
         for count, features in _ordered(embed, range(0, n, batch), threads):
             yield features
             step.advance(count)

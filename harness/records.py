@@ -331,6 +331,8 @@ class Job:
     backbone: str
     """The name it was chosen by."""
     dataset: DatasetRef
+    arrays_sha256: str
+    """Of all that the dataset's arrays held when the run was planned. Nothing else may be filed under its identity."""
     weights: Path | None
     filled_bands: Mapping[str, str | None]
     """Bands that the dataset lacks, each with the band that feeds it instead; None: zeros."""

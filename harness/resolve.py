@@ -98,6 +98,7 @@ def resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: b
         run_id=identity(run),
         backbone=cell.backbone,
         dataset=cell.dataset,
+        arrays_sha256=arrays.content_sha256,
         weights=weights,
         filled_bands=bands.filled,
     )

@@ -49,6 +49,8 @@ class RunRequest(BaseModel):
     """Side in pixels every image is resampled to; None: its own."""
     db: Path
     cache_dir: Path
+    verify_data: bool = False
+    """Whether all samples are read again and compared with arrays that were made of them earlier."""
     device: str
     workers: PositiveInt = 1
     """Processes that may execute runs side by side."""

@@ -1,8 +1,8 @@
 """What one process has open: datasets, the current backbone, features. Opened on first use, kept while useful."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,12 +17,16 @@ from harness.data.dataset import GeoBenchDataset, open_dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
 from harness.errors import UserError, as_user_error
-from harness.features import ImageFeatures, cached_features, embed_images, pooled, stored_channels
+from harness.extraction import describe_extraction
+from harness.features import embed_images, pooled, stored_channels
 from harness.identity import feature_key, fingerprint_samples
+from harness.image_features import ImageFeatures, cached_features
 from harness.input_policy import build_preparation, choose_normalisation, fed_size
 from harness.pixel_features import PixelFeatures, cached_pixel_features
 from harness.progress import Progress
 from harness.records import DatasetRef, Job, LabelKind, Places, TrainDraw
+from harness.store.damage import DamagedError
+from harness.store.kinds import FEATURES, PIXEL_FEATURES, Kind, Place
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -31,9 +35,14 @@ Value = TypeVar("Value")
 class Workbench:
     """Opens each thing once per process; every executor's worker has its own."""
 
-    def __init__(self, places: Places, progress: Progress) -> None:
+    def __init__(self, places: Places, progress: Progress, *, verify_data: bool = False) -> None:
+        """
+        Args:
+            verify_data: whether all samples are read again and compared with arrays that were made of them earlier.
+        """
         self.places = places
         self.progress = progress
+        self._verify_data = verify_data
         self._datasets: dict[DatasetRef, GeoBenchDataset | UserError] = {}
         self._partitions: dict[tuple[DatasetRef, str], Partition | UserError] = {}
         self._pools: dict[tuple[DatasetRef, int], Pool | UserError] = {}
@@ -99,8 +108,21 @@ class Workbench:
         return _once(
             self._arrays,
             ref,
-            lambda: open_arrays(self.dataset(ref), places.cache_dir, self.progress, places.workers),
+            lambda: open_arrays(
+                self.dataset(ref), places.cache_dir, self.progress, places.workers, verify=self._verify_data
+            ),
         )
+
+    def check_content(self, job: Job) -> None:
+        """UserError if the job's dataset holds something else now than when the job was planned."""
+        if self.arrays(job.dataset).content_sha256 != job.arrays_sha256:
+            raise UserError(f"{job.run.dataset}: its files changed since the run was planned. Run the command again")
+
+    def open_anew(self, damage: DamagedError) -> None:
+        """Close what came from the cache, part of which was found damaged: on next use it is made anew."""
+        self.progress.notice(str(damage))
+        for opened in (self._arrays, self._features, self._pixel_features):
+            opened.clear()
 
     def backbone(self, name: str, weights: Path | None, seed: int) -> Backbone:
         """Build a backbone. Only the last one is kept: plans go backbone by backbone, and some fill a GPU.
@@ -133,10 +155,17 @@ class Workbench:
 
     def network_input(self, job: Job) -> NetworkInput:
         """What entered the network for the features of a job that this process has read already."""
+        return self._read_features(job).network_input
+
+    def extraction(self, job: Job) -> Mapping[str, Any]:
+        """What extracted the features of a job that this process has read already."""
+        return self._read_features(job).extraction
+
+    def _read_features(self, job: Job) -> ImageFeatures | PixelFeatures:
         key = self._feature_key(job)
         found = self._features.get(key) or self._pixel_features[key]
         assert not isinstance(found, UserError), "the job has read its features"
-        return found.network_input
+        return found
 
     def costs(self, job: Job) -> Costs:
         """What the job's backbone costs on an image as it is fed. All seeds of a backbone cost the same."""
@@ -152,29 +181,42 @@ class Workbench:
 
     def features(self, job: Job) -> np.ndarray:
         """(N, D) float32 features of the job's whole dataset in storage order; cached ones need no backbone."""
-        key = self._feature_key(job)
-        n_rows = len(self.arrays(job.dataset).samples)
-        stored = _once(
+        return _once(
             self._features,
-            key,
-            lambda: cached_features(self.places.cache_dir, key, n_rows, lambda meter: self._extract(job, meter)),
-        )
-        return stored.vectors
+            self._feature_key(job),
+            lambda: cached_features(
+                self._feature_place(job, FEATURES),
+                len(self.arrays(job.dataset).samples),
+                lambda meter: self._extract(job, meter),
+                describe_extraction(self.places.device),
+                self.progress,
+            ),
+        ).vectors
 
     def pixel_features(self, job: Job) -> PixelFeatures:
         """The feature pyramids of the job's whole dataset in storage order; cached ones need no backbone."""
-        key = self._feature_key(job)
-        n_rows = len(self.arrays(job.dataset).samples)
         return _once(
             self._pixel_features,
-            key,
+            self._feature_key(job),
             lambda: cached_pixel_features(
-                self.places.cache_dir, key, n_rows, lambda meter: self._extract_pyramid(job, meter)
+                self._feature_place(job, PIXEL_FEATURES),
+                len(self.arrays(job.dataset).samples),
+                lambda meter: self._extract_pyramid(job, meter),
+                describe_extraction(self.places.device),
+                self.progress,
             ),
         )
 
     def _feature_key(self, job: Job) -> str:
         return feature_key(job.run, self.arrays(job.dataset).content_sha256)
+
+    def _feature_place(self, job: Job, kind: Kind) -> Place:
+        return Place(
+            cache_dir=self.places.cache_dir,
+            kind=kind,
+            key=f"{self._feature_key(job)[:32]}-{kind.version}",
+            title=f"{job.run.dataset}, {job.backbone}",
+        )
 
     def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
         return pooled(self._embed(job, meter))

@@ -20,9 +20,9 @@ FORBIDDEN_LIBRARIES = {
     "leaderboards": {"torch", "timm", "sklearn"},
     "mp_mae": {"duckdb", "optuna", "pandas", "sklearn", "scipy", "pydantic", "typer", "torchmetrics", "geobench"},
 }
-SIBLINGS = ("harness.data", "harness.protocols", "harness.metrics", "harness.fine_tuning")
+SIBLINGS = ("harness.data", "harness.protocols", "harness.metrics", "harness.fine_tuning", "harness.store")
 """Hand each other records and never import each other, nor anything above them."""
-SHARED_BELOW = {"harness.records", "harness.errors", "harness.progress"}
+SHARED_BELOW = {"harness.records", "harness.errors", "harness.progress", "harness.store"}
 BELOW_PROTOCOLS = {"harness.fine_tuning"}
 """What protocols alone may import as well."""
 LAYERS = (

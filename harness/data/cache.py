@@ -2,21 +2,25 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from harness.data.convert import convert, read_meta
+from harness.data.convert import LABELS, PIXELS, ArrayFacts, convert, differing_samples
 from harness.data.dataset import GeoBenchDataset
+from harness.data.labels import are_labels
+from harness.data.source_files import SourceFiles, list_source_files
 from harness.errors import UserError
 from harness.progress import Progress
+from harness.store.arrays import StoredArray
+from harness.store.damage import DamagedError
+from harness.store.entry import Entry, EntryWriter, find_entry, open_entry
+from harness.store.kinds import ARRAYS, Place
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,8 +31,8 @@ class ArrayCache:
     sample_sha256: Mapping[str, str]
     """Sample -> SHA-256 of its pixels and label; in the order of the arrays."""
     bands: tuple[str, ...]
-    pixels: np.ndarray
-    """(N, C, H, W) read-only memory map in the stored type; NaN and infinite values as the files have them."""
+    pixels: StoredArray
+    """(N, C, H, W) in the stored type; NaN and infinite values as the files have them. Checked as they are read."""
     labels: np.ndarray
     """(N,) int64 class indices, (N, K) uint8 of 0 and 1, or (N, H, W) uint8 masks with 255 = no label. Read-only."""
     n_nonfinite: Mapping[str, int]
@@ -78,129 +82,112 @@ class ArrayCache:
         batch = np.empty((len(row_indices), len(channels), *self.pixels.shape[2:]), self.pixels.dtype)
         channel_blocks = list(_blocks(np.asarray(channels)))
         for from_rows, to_rows in _blocks(row_indices):
+            rows_read = self.pixels[from_rows]
             for from_channels, to_channels in channel_blocks:
-                batch[to_rows, to_channels] = self.pixels[from_rows, from_channels]
+                batch[to_rows, to_channels] = rows_read[:, from_channels]
         return batch
 
 
-def open_arrays(dataset: GeoBenchDataset, cache_dir: Path, progress: Progress, workers: int = 1) -> ArrayCache:
+def open_arrays(
+    dataset: GeoBenchDataset, cache_dir: Path, progress: Progress, workers: int = 1, *, verify: bool = False
+) -> ArrayCache:
     """The arrays of a dataset, converting it first if nobody has.
 
-    Processes that start together share one conversion: one does it, the others wait. Arrays of an older format, or
-    damaged ones, are made anew. Arrays appear under their name complete or not at all.
+    Processes that start together share one conversion: one does it, the others wait. Arrays that are damaged, or of
+    files that hold something else by now, are made anew. docs/caches.md says by what that is noticed.
 
     Args:
-        workers: processes that may read samples for a conversion.
+        workers: processes that may read samples.
+        verify: whether to read all files again and compare, rather than those whose size or times have changed.
     Raises:
         UserError: a file of the dataset is bad, or the cache directory cannot be written or is full.
     """
-    directory = _directory(dataset, cache_dir)
-    arrays = _load(directory, dataset)
-    if arrays is None:
-        with _storing(dataset, cache_dir), _locked(directory, dataset, progress):
-            arrays = _load(directory, dataset)  # made by another process while this one waited
-            if arrays is None:
-                _replace(directory, dataset, progress, workers)
-                arrays = _load(directory, dataset)
-    if arrays is None:
-        raise UserError(f"{directory}: was written and cannot be read back. Pass --cache-dir DIR on another disk")
+    opening = _Opening(dataset, progress, workers, verify)
+    arrays = open_entry(_place(dataset, opening.files, cache_dir), opening.read, opening.make, progress)
     _tell_nonfinite(arrays, progress)
     return arrays
 
 
 def is_converted(dataset: GeoBenchDataset, cache_dir: Path) -> bool:
-    """Whether `open_arrays` would find the arrays ready."""
-    return _load(_directory(dataset, cache_dir), dataset) is not None
+    """Whether `open_arrays` would find the arrays ready, without reading a sample."""
+    files = list_source_files(dataset)
+    facts = find_entry(_place(dataset, files, cache_dir), _read_facts)
+    return facts is not None and facts.changed_ns == files.changed_ns
 
 
-def _directory(dataset: GeoBenchDataset, cache_dir: Path) -> Path:
-    """Named after name, size and time of every file that matters, so that changed files are converted again.
+class _Opening:
+    """How the arrays of a dataset are read and made, once."""
 
-    Partition files do not matter: they only say how the samples are split.
+    def __init__(self, dataset: GeoBenchDataset, progress: Progress, workers: int, verify: bool) -> None:
+        self.files = list_source_files(dataset)
+        self._dataset, self._progress, self._workers, self._verify = dataset, progress, workers, verify
+
+    def make(self, writer: EntryWriter) -> Mapping[str, Any]:
+        facts = convert(self._dataset, self.files.changed_ns, writer, self._progress, self._workers)
+        if list_source_files(self._dataset) != self.files:
+            raise UserError(f"{self._dataset.name}: its files changed while they were converted. Run the command again")
+        self._verify = False  # all files have just been read
+        return asdict(facts)
+
+    def read(self, entry: Entry) -> ArrayCache:
+        """The arrays of an entry. DamagedError if they are damaged, or its files hold something else by now."""
+        arrays, facts = _read(entry, self._dataset), _read_facts(entry)
+        suspect = [name for name in arrays.samples if facts.changed_ns.get(name) != self.files.changed_ns[name]]
+        if self._verify:
+            suspect = list(arrays.samples)
+        if suspect:
+            self._compare(suspect, arrays)
+            entry.keep_facts({**entry.facts, "changed_ns": self.files.changed_ns})
+        return arrays
+
+    def _compare(self, names: Sequence[str], arrays: ArrayCache) -> None:
+        """DamagedError if the files of some samples hold something else than the arrays."""
+        found = differing_samples(self._dataset, names, arrays.sample_sha256, self._progress, self._workers)
+        if found:
+            which = f"{found[0]}.hdf5 and {len(found) - 1} more hold" if found[1:] else f"{found[0]}.hdf5 holds"
+            raise DamagedError(f"{which} something else than was converted, under the same size and time")
+        if self._verify:
+            self._progress.notice(f"{self._dataset.name}: all {len(names)} samples are as they were converted")
+
+
+def _place(dataset: GeoBenchDataset, files: SourceFiles, cache_dir: Path) -> Place:
+    """Named after the files that are converted and the way they are, so that others are other arrays.
+
+    Partition files do not matter, they only say how the samples are split; nor do statistics, which are read anew.
     """
-    names = [f"{name}.hdf5" for name in sorted(dataset.samples)]
-    if not names:
-        raise UserError(f"{dataset.name}: holds no sample (*.hdf5); the zip file is still to be unzipped")
-    listing = []
-    for name in (*names, "task_specs.pkl", "band_stats.json"):
-        path = dataset.directory / name
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise UserError(
-                f"{dataset.name}/{name}: cannot be read ({error.strerror}). Download the dataset again"
-            ) from None
-        listing.append((name, status.st_size, status.st_mtime_ns))
-    digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]
-    return cache_dir / "arrays" / dataset.suite / f"{dataset.name}-{digest}"
+    what = {"files": files.sizes_and_times, "spec": asdict(dataset.spec), "version": ARRAYS.version}
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    return Place(cache_dir=cache_dir, kind=ARRAYS, key=f"{dataset.suite}/{dataset.name}-{digest}", title=dataset.name)
 
 
-def _load(directory: Path, dataset: GeoBenchDataset) -> ArrayCache | None:
-    """The arrays in a directory; None if there are none, or they are damaged or of another format."""
-    meta = read_meta(directory)
-    if meta is None:
-        return None
+def _read_facts(entry: Entry) -> ArrayFacts:
     try:
-        pixels = np.load(directory / "pixels.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(directory / "labels.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    if pixels.ndim != 4 or pixels.shape[:2] != (len(meta.sample_sha256), len(meta.bands)) or len(labels) != len(pixels):
-        return None
+        return ArrayFacts(**entry.facts)
+    except TypeError as error:
+        raise DamagedError(f"its facts are of something else ({error})") from None
+
+
+def _read(entry: Entry, dataset: GeoBenchDataset) -> ArrayCache:
+    """The arrays of an entry. DamagedError if they are not of this dataset, or damaged as far as was looked."""
+    facts, pixels, labels = _read_facts(entry), entry.array(PIXELS), entry.array(LABELS)[:]
+    n_samples, channels = len(dataset.samples), [band.channel for band in dataset.bands]
+    if list(facts.sample_sha256) != sorted(dataset.samples) or facts.bands != channels:
+        raise DamagedError("it holds other samples or bands, or in another order")
+    if pixels.ndim != 4 or pixels.shape[:2] != (n_samples, len(channels)) or pixels.dtype.kind not in "iuf":
+        raise DamagedError(f"{PIXELS} is {pixels.dtype} {pixels.shape}")
+    if not are_labels(labels, n_samples, pixels.shape[2:], dataset.spec):
+        raise DamagedError(f"{LABELS} is {labels.dtype} {labels.shape}, or holds other classes")
     return ArrayCache(
         dataset=dataset.name,
-        sample_sha256=meta.sample_sha256,
-        bands=tuple(meta.bands),
-        pixels=np.asarray(pixels),  # still the memory map, without the cost np.memmap adds to every slice
-        labels=np.asarray(labels),
-        n_nonfinite=meta.n_nonfinite,
-        n_nonfinite_samples=meta.n_nonfinite_samples,
-        first_nonfinite_sample=meta.first_nonfinite_sample,
-        first_nonfinite_band=meta.first_nonfinite_band,
+        sample_sha256=facts.sample_sha256,
+        bands=tuple(facts.bands),
+        pixels=pixels,
+        labels=labels,
+        n_nonfinite=facts.n_nonfinite,
+        n_nonfinite_samples=facts.n_nonfinite_samples,
+        first_nonfinite_sample=facts.first_nonfinite_sample,
+        first_nonfinite_band=facts.first_nonfinite_band,
     )
-
-
-@contextmanager
-def _storing(dataset: GeoBenchDataset, cache_dir: Path) -> Iterator[None]:
-    """Whatever the disk refuses is for the user to solve; damaged input has been told apart further below."""
-    try:
-        yield
-    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(
-            f"{cache_dir}: cannot store the arrays of {dataset.name} ({reason}). "
-            "Pass --cache-dir DIR, a directory that can be written and has room"
-        ) from error
-
-
-@contextmanager
-def _locked(directory: Path, dataset: GeoBenchDataset, progress: Progress) -> Iterator[None]:
-    """One process at a time. The operating system frees the lock of a process that dies."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(directory.with_name(f"{directory.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress.notice(f"{dataset.name}: another process is converting it; waiting")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _replace(directory: Path, dataset: GeoBenchDataset, progress: Progress, workers: int) -> None:
-    """Convert under a temporary name and rename. Under the lock that name is ours, leftovers of a crash included."""
-    partial = directory.with_name(f"{directory.name}.partial")
-    try:
-        for leftover in (partial, directory):
-            if leftover.exists():
-                shutil.rmtree(leftover)
-        partial.mkdir()
-        convert(dataset, partial, progress, workers)
-        partial.rename(directory)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _tell_nonfinite(arrays: ArrayCache, progress: Progress) -> None:

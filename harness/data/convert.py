@@ -1,12 +1,10 @@
-"""Writes a dataset as arrays: pixels.npy, labels.npy, meta.json. `cache` decides when, where and under which name."""
+"""Writes a dataset as arrays: pixels and labels. `cache` decides when, where and under which name."""
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -15,18 +13,19 @@ from harness.data.reading import read_samples
 from harness.data.samples import Sample
 from harness.errors import UserError
 from harness.progress import Progress
+from harness.store.entry import EntryWriter
 
-FORMAT_VERSION = 2
-"""Raised whenever the same files would give other arrays or another meta.json; older caches are then made anew."""
+PIXELS, LABELS = "pixels.npy", "labels.npy"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meta:
-    """What meta.json holds."""
+class ArrayFacts:
+    """What is stored beside the arrays."""
 
-    format_version: int
     sample_sha256: Mapping[str, str]
     """Sample -> digest of its pixels and label; sorted by name, which is the order of the arrays."""
+    changed_ns: Mapping[str, int]
+    """Sample -> when its file was last written, renamed or given other times (ctime), as of the last look at it."""
     bands: Sequence[str]
     n_nonfinite: Mapping[str, int]
     """Band -> number of NaN and infinite pixels, for bands that have any."""
@@ -35,38 +34,30 @@ class Meta:
     first_nonfinite_band: str | None
 
 
-def read_meta(directory: Path) -> Meta | None:
-    """The description of converted arrays; None if there is none, or it is damaged or of another format version."""
-    try:
-        meta = Meta(**json.loads((directory / "meta.json").read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
-    sound = isinstance(meta.sample_sha256, dict) and isinstance(meta.bands, list) and isinstance(meta.n_nonfinite, dict)
-    sound = sound and list(meta.sample_sha256) == sorted(meta.sample_sha256)
-    return meta if sound and meta.format_version == FORMAT_VERSION else None
-
-
-def convert(dataset: GeoBenchDataset, directory: Path, progress: Progress, workers: int = 1) -> None:
-    """Write the arrays of every sample of a dataset into an empty directory.
+def convert(
+    dataset: GeoBenchDataset,
+    changed_ns: Mapping[str, int],
+    entry: EntryWriter,
+    progress: Progress,
+    workers: int = 1,
+) -> ArrayFacts:
+    """Write the arrays of every sample of a dataset into a new entry.
 
     Args:
+        changed_ns: of the file of every sample, before it is read.
         workers: processes that read samples, of a dataset large enough for more than one; the bytes are the same.
     Raises:
         UserError: a file of the dataset is bad.
-        OSError: the directory cannot be written, or the disk is full.
+        OSError: the entry cannot be written, or the disk is full.
     """
     order = sorted(dataset.samples)  # of the names alone, so that no edited partition moves a row
     (first,) = read_samples(dataset.directory, dataset.spec, order[:1], 1)
     dtype = first.pixels.dtype
     while True:
         try:
-            meta = _write_arrays(dataset, order, dtype, directory, progress, workers)
-            break
+            return _write_arrays(dataset, order, dtype, changed_ns, entry, progress, workers)
         except _WiderTypeError as found:
             dtype = found.dtype  # starts again: rarely, some samples hold integers and others floating point
-    with (directory / "meta.json").open("wb") as file:
-        file.write(json.dumps(asdict(meta)).encode())
-        _sync(file)
 
 
 class _WiderTypeError(Exception):
@@ -101,38 +92,59 @@ def _write_arrays(
     dataset: GeoBenchDataset,
     order: list[str],
     dtype: np.dtype[Any],
-    directory: Path,
+    changed_ns: Mapping[str, int],
+    entry: EntryWriter,
     progress: Progress,
     workers: int,
-) -> Meta:
-    bands = [band.channel for band in dataset.bands]
-    nonfinite, labels, digests = _Nonfinite(bands), [], {}
-    shape: tuple[int, ...] = ()
-    with (directory / "pixels.npy").open("wb") as file, progress.step(f"converting {dataset.name}", len(order)) as step:
-        for sample in read_samples(dataset.directory, dataset.spec, order, workers):
-            if not shape:
-                shape = sample.pixels.shape
-                _write_header(file, (len(order), *shape), dtype)
+) -> ArrayFacts:
+    nonfinite, digests = _Nonfinite([band.channel for band in dataset.bands]), {}
+    samples = read_samples(dataset.directory, dataset.spec, order, workers)
+    first = next(samples)
+    shape = first.pixels.shape
+    with (
+        entry.array(PIXELS, (len(order), *shape), dtype) as pixels,
+        entry.array(LABELS, (len(order), *first.label.shape), first.label.dtype) as labels,
+        progress.step(f"converting {dataset.name}", len(order)) as step,
+    ):
+        for sample in chain([first], samples):
             _check_fits(sample, shape, dtype, dataset.name)
-            # Plain writing rather than through a memory map, where a full disk would kill the process.
-            file.write(np.ascontiguousarray(sample.pixels, dtype).data)
+            pixels.append(sample.pixels[None])
+            labels.append(sample.label[None])
             nonfinite.count(sample)
-            labels.append(sample.label)
-            digests[sample.name] = _digest(sample)
+            digests[sample.name] = digest(sample)
             step.advance()
-        _sync(file)
-    with (directory / "labels.npy").open("wb") as file:
-        np.save(file, np.stack(labels))
-        _sync(file)
-    return Meta(
-        format_version=FORMAT_VERSION,
+    return ArrayFacts(
         sample_sha256=digests,
-        bands=bands,
-        n_nonfinite={band: int(n) for band, n in zip(bands, nonfinite.per_band, strict=True) if n},
+        changed_ns=changed_ns,
+        bands=nonfinite.bands,
+        n_nonfinite={band: int(n) for band, n in zip(nonfinite.bands, nonfinite.per_band, strict=True) if n},
         n_nonfinite_samples=nonfinite.n_samples,
         first_nonfinite_sample=nonfinite.first_sample,
         first_nonfinite_band=nonfinite.first_band,
     )
+
+
+def differing_samples(
+    dataset: GeoBenchDataset,
+    names: Sequence[str],
+    sample_sha256: Mapping[str, str],
+    progress: Progress,
+    workers: int = 1,
+) -> list[str]:
+    """Those of the samples whose files hold something else than what was converted.
+
+    Args:
+        sample_sha256: of the samples as they were converted.
+    Raises:
+        UserError: a file of the dataset is bad.
+    """
+    different = []
+    with progress.step(f"reading {dataset.name} again", len(names)) as step:
+        for sample in read_samples(dataset.directory, dataset.spec, names, workers):
+            if digest(sample) != sample_sha256[sample.name]:
+                different.append(sample.name)
+            step.advance()
+    return different
 
 
 def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], dataset: str) -> None:
@@ -147,21 +159,10 @@ def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], da
         raise _WiderTypeError(wider)
 
 
-def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_2_0(file, header)
-
-
-def _digest(sample: Sample) -> str:
-    """Of pixels and label: type, shape and values, whatever the host's byte order."""
+def digest(sample: Sample) -> str:
+    """SHA-256 of pixels and label: type, shape and values, whatever the host's byte order."""
     digest = hashlib.sha256()
     for array in (sample.pixels, sample.label):
         digest.update(f"{array.dtype.kind}{array.dtype.itemsize}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
-
-
-def _sync(file: BinaryIO) -> None:
-    """Onto the disk, so that after a power cut no complete-looking file holds zeros."""
-    file.flush()
-    os.fsync(file.fileno())

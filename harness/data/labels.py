@@ -35,6 +35,24 @@ def parse_label(raw: Any, spec: TaskSpec, where: str) -> np.ndarray:
             return _parse_mask(raw, spec.n_classes, where)
 
 
+def are_labels(labels: np.ndarray, n_samples: int, size_px: tuple[int, ...], spec: TaskSpec) -> bool:
+    """Whether an array holds what `parse_label` returns, of all samples of a dataset.
+
+    Args:
+        size_px: (height, width) of its images.
+    """
+    dtype, shape = {
+        LabelKind.SINGLE_LABEL: (np.int64, (n_samples,)),
+        LabelKind.MULTI_LABEL: (np.uint8, (n_samples, spec.n_classes)),
+        LabelKind.SEGMENTATION: (np.uint8, (n_samples, *size_px)),
+    }[spec.label_kind]
+    if labels.dtype != dtype or labels.shape != shape:
+        return False
+    if spec.label_kind is LabelKind.SEGMENTATION:  # image by image; one more makes 0 of 255, which is `IGNORED`
+        return all((mask + np.uint8(1)).max() <= spec.n_classes for mask in labels)
+    return bool(labels.min() >= 0 and labels.max() < (spec.n_classes if labels.ndim == 1 else 2))
+
+
 def _parse_index(raw: Any, n_classes: int, where: str) -> np.ndarray:
     if type(raw) is not int:
         raise UserError(f"{where}: its label is {_describe(raw)}; a class index of 0 to {n_classes - 1} is wanted")

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from harness.errors import as_user_error
 from harness.execute import execute
 from harness.records import Failure, Job, Result
+from harness.store.damage import DamagedError
 from harness.workbench import Workbench
 from leaderboards.schema import RunRecord
 
@@ -16,10 +17,18 @@ def run_in_turn(jobs: Sequence[Job], workbench: Workbench) -> Generator[Result, 
 
 
 def execute_safely(job: Job, workbench: Workbench) -> RunRecord | Failure:
-    """A run's record, or its failure."""
+    """A run's record, or its failure. Where the cache was found damaged, it is made anew and the run starts again."""
     try:
-        return execute(job, workbench)
+        return _execute(job, workbench)
     except Exception as error:  # the border between runs: a bug in one must not cost the others
         failure = as_user_error(error)
         message = f"{job.run.partition}, {job.run.protocol}: {failure}"
         return Failure(message=message, traceback=failure.traceback)
+
+
+def _execute(job: Job, workbench: Workbench) -> RunRecord:
+    try:
+        return execute(job, workbench)
+    except DamagedError as damage:
+        workbench.open_anew(damage)
+        return execute(job, workbench)

@@ -7,6 +7,7 @@ import torch
 from command_line import harness
 from geobench_files import write_dataset
 from harness import features
+from harness.store.manifest import read_manifest
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +29,9 @@ def test_features_do_not_depend_on_the_number_of_threads(tmp_path, monkeypatch):
             "--missing-bands", "zero", "--cache-dir", cache, "--db", f"{count}.duckdb", "--device", "cpu", cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        (path,) = (cache / "features").glob("*.npy")
-        found.append((path.name, np.load(path).tobytes(), path.with_suffix(".json").read_text()))
+        (entry,) = (cache / "features").iterdir()
+        facts = read_manifest(entry).facts
+        found.append((entry.name, np.load(entry / "vectors.npy").tobytes(), facts["network_input"]))
     assert found[0] == found[1]
 
 

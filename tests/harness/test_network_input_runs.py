@@ -80,7 +80,7 @@ def test_another_size_is_another_run_with_features_of_its_own(run, tmp_path):
     native, small, large = found = rows(tmp_path)
     assert len({row["run_id"] for row in found}) == 3
     assert [json.loads(str(row["input_size"] or "null")) for row in found] == [None, 8, 16]
-    assert len(list((tmp_path / "cache" / "features").glob("*.npy"))) == 3
+    assert len(list((tmp_path / "cache" / "features").iterdir())) == 3
     # 4 px are padded to a whole patch of 8 px, which resampling to 8 px is not.
     assert [row["network_input"]["size_px"] for row in found] == [[8, 8], [8, 8], [16, 16]]
     assert native["network_input"]["std"] != small["network_input"]["std"]
@@ -106,7 +106,7 @@ def test_what_was_measured_is_kept_with_the_features(run, tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "text", "other"])
 def test_features_without_their_measurement_are_made_again(run, tmp_path, damage):
     assert run(protocols="knn").returncode == 0
-    (measured,) = (tmp_path / "cache" / "features").glob("*.json")
+    (measured,) = (tmp_path / "cache" / "features").glob("*/manifest.json")
     if damage == "missing":
         measured.unlink()
     else:
@@ -114,7 +114,7 @@ def test_features_without_their_measurement_are_made_again(run, tmp_path, damage
     assert run(protocols="linear_probe").returncode == 0
     first, second = rows(tmp_path)
     assert first["network_input"] == second["network_input"]
-    assert json.loads(measured.read_text())["images"] == 12
+    assert json.loads(measured.read_text())["manifest"]["facts"]["network_input"]["images"] == 12
 
 
 def test_show_tells_what_entered_and_how_to_do_it_again(run, tmp_path):

@@ -23,7 +23,9 @@ def bench(tmp_path):
 def count_calls(monkeypatch, name):
     calls = []
     original = getattr(module, name)
-    monkeypatch.setattr(module, name, lambda *arguments: calls.append(arguments) or original(*arguments))
+    monkeypatch.setattr(
+        module, name, lambda *arguments, **named: calls.append(arguments) or original(*arguments, **named)
+    )
     return calls
 
 

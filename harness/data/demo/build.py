@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ import numpy as np
 from harness.data.demo.band_counts import BandCounts
 from harness.data.demo.candidates import draw_samples
 from harness.data.demo.geobench_format import BANDS, SampleWriter, label_type
-from harness.data.demo.new_directory import is_there, new_directory
+from harness.data.demo.new_directory import is_there, make_directory
 from harness.data.demo.task_files import Written, write_task_files
 from harness.data.demo.tasks import TASKS, VERSION, DemoTask
 from harness.data.suites import DEMO_SUITE
@@ -45,13 +46,21 @@ def ensure_demo_suite(
     absent = [task for task in tasks if not is_there(directory / DEMO_SUITE / task.name, describe(task, seed))]
     with _simulators(processes if absent else 1) as executor:
         for task in absent:
-            with (
-                new_directory(directory / DEMO_SUITE / task.name, describe(task, seed)) as partial,
-                progress.step(f"{task.name}: simulate and write", sum(task.sizes.values())) as step,
-            ):
-                written = _write_samples(partial, task, seed, executor, 2 * processes, step)
-                write_task_files(partial, task, written, seed)
+            make_directory(
+                directory / DEMO_SUITE / task.name,
+                describe(task, seed),
+                partial(_write_task, task, seed, executor, 2 * processes, progress),
+                partial(progress.notice, f"{task.name}: is being simulated by another process; waiting for it"),
+            )
     return directory
+
+
+def _write_task(
+    task: DemoTask, seed: int, executor: Executor | None, ahead: int, progress: Progress, directory: Path
+) -> None:
+    with progress.step(f"{task.name}: simulate and write", sum(task.sizes.values())) as step:
+        written = _write_samples(directory, task, seed, executor, ahead, step)
+        write_task_files(directory, task, written, seed)
 
 
 def describe(task: DemoTask, seed: int) -> dict[str, Any]:

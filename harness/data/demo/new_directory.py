@@ -1,21 +1,20 @@
 """Directories that are there complete or not at all, and say what they hold."""
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.data.json_file import read_json
 from harness.errors import UserError
+from harness.store.leftovers import lock_file, partial_folder, remove
+from harness.store.locks import locked
 
 VERSION_FILE = "demo.json"
 
 
 def is_there(directory: Path, wanted: Mapping[str, Any]) -> bool:
-    """Whether a directory made by `new_directory` holds just what is wanted.
+    """Whether a directory made by `make_directory` holds just what is wanted.
 
     Raises:
         UserError: it holds something else; says what to do.
@@ -39,33 +38,34 @@ def is_there(directory: Path, wanted: Mapping[str, Any]) -> bool:
     return True
 
 
-@contextmanager
-def new_directory(directory: Path, wanted: Mapping[str, Any]) -> Iterator[Path]:
-    """A temporary directory to fill that becomes `directory` with a version file, or vanishes if filling it fails.
+def make_directory(
+    directory: Path, wanted: Mapping[str, Any], fill: Callable[[Path], None], on_wait: Callable[[], None]
+) -> None:
+    """Make a directory with a version file, or nothing if filling it fails. One process does it while others wait.
 
-    If another process has made the same directory meanwhile, that one stays.
-
+    Args:
+        fill: writes what belongs into a temporary directory.
+        on_wait: called if another process is making it.
     Raises:
         UserError: nothing can be written there, or the disk is full.
     """
-    partial = None
+    hidden = directory.with_name(f".{directory.name}")  # no dataset to whoever looks for some
+    partial = partial_folder(hidden)
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-        yield partial
-        n_files = sum(1 for _ in partial.iterdir()) + 1
-        (partial / VERSION_FILE).write_text(json.dumps({**wanted, "n_files": n_files}, indent=2) + "\n")
-        partial.chmod(0o755)  # mkdtemp's is for this user alone
-        try:
-            partial.rename(directory)
-        except OSError:
-            if not is_there(directory, wanted):
-                raise
+        with locked(lock_file(hidden), on_wait):
+            if is_there(directory, wanted):  # made by another process while this one waited
+                return
+            remove(partial)  # of one that was killed
+            try:
+                partial.mkdir()
+                fill(partial)
+                n_files = sum(1 for _ in partial.iterdir()) + 1
+                (partial / VERSION_FILE).write_text(json.dumps({**wanted, "n_files": n_files}, indent=2) + "\n")
+                partial.rename(directory)
+            finally:
+                remove(partial)
     except OSError as error:
         raise UserError(
             f"{directory}: cannot be written ({error.strerror or error}). "
             "Choose another directory, one that can be written and has room"
         ) from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)

@@ -3,7 +3,11 @@
 import errno
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +16,9 @@ import pytest
 from harness.data.demo.build import ensure_demo_suite
 from harness.errors import UserError
 from harness.progress import Silent
+from recorded_progress import Log
+
+ROOT = Path(__file__).parents[3]
 
 
 def build(root, task, seed=0, processes=1, progress=None):
@@ -115,22 +122,41 @@ def test_no_permission_is_said(tmp_path, tiny_task, monkeypatch):
     def refuse(*arguments, **options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(UserError, match=r"cannot be written \(Permission denied\)"):
         build(tmp_path, tiny_task)
 
 
-def test_the_task_of_another_process_that_was_faster_is_taken(tmp_path, tiny_task):
-    class Overtaken(Silent):
-        done = False
+def test_two_that_want_the_same_task_share_the_work(tmp_path, tiny_task):
+    logs = [Log(), Log()]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda log: build(tmp_path, tiny_task, progress=log), logs))
+    assert sum(len(log.steps) for log in logs) == 1
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == [tiny_task.name]
 
-        def advance(self, units=1):
-            if not Overtaken.done:
-                Overtaken.done = True
-                build(tmp_path, tiny_task)
 
-    directory = build(tmp_path, tiny_task, progress=Overtaken())
-    assert len(list(directory.glob("*.hdf5"))) == 36
+KILLED = """
+import dataclasses, os, signal, sys
+from pathlib import Path
+from harness.data.demo.tasks import TASKS
+from harness.data.demo.build import ensure_demo_suite
+from harness.progress import Silent
+
+class Killed(Silent):
+    def advance(self, units=1):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+task = dataclasses.replace(TASKS["demo-climate"], sizes={"train": 24, "valid": 6, "test": 6})
+ensure_demo_suite(Path(sys.argv[1]), 0, Killed(), tasks=[task], processes=1)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_killed_build_left_is_no_dataset_and_goes_with_the_next_build(tmp_path, tiny_task):
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert all(path.name.startswith(".") for path in (tmp_path / "demo").iterdir())
+    build(tmp_path, tiny_task)
     assert [path.name for path in (tmp_path / "demo").iterdir()] == [tiny_task.name]
 
 

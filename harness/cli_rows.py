@@ -1,0 +1,20 @@
+"""How verbs print rows."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from harness.terminal import Format, out
+
+if TYPE_CHECKING:
+    from leaderboards.query import Table
+
+
+def show_rows(table: "Table", form: Format) -> None:
+    """Print rows: a table for people, or CSV or JSON on plain stdout for programs."""
+    from harness.tables import rows_table
+    from leaderboards.query import to_csv, to_json
+
+    if form is Format.table:
+        out.print(rows_table(table.columns, table.rows))
+    else:
+        sys.stdout.write(to_csv(table) if form is Format.csv else to_json(table) + "\n")

@@ -1,0 +1,40 @@
+"""The files a dataset is converted from: by what one notices, without reading them, that they changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.data.dataset import GeoBenchDataset
+from harness.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFiles:
+    """As they are on disk now."""
+
+    sizes_and_times: Sequence[tuple[str, int, int]]
+    """(sample, bytes, nanoseconds): what a file has in common with its copies. Sorted by name."""
+    changed_ns: Mapping[str, int]
+    """Sample -> when its file was last written, renamed or given other times. No program can set this time, so that
+    files put in the place of others are noticed even if size and time were made the same."""
+
+
+def list_source_files(dataset: GeoBenchDataset) -> SourceFiles:
+    """All samples of a dataset.
+
+    Raises:
+        UserError: there is none, or one cannot be looked at.
+    """
+    names = sorted(dataset.samples)
+    if not names:
+        raise UserError(f"{dataset.name}: holds no sample (*.hdf5); the zip file is still to be unzipped")
+    sizes_and_times, changed_ns = [], {}
+    for name in names:
+        try:
+            status = (dataset.directory / f"{name}.hdf5").stat()
+        except OSError as error:
+            raise UserError(
+                f"{dataset.name}/{name}.hdf5: cannot be read ({error.strerror}). Download the dataset again"
+            ) from None
+        sizes_and_times.append((name, status.st_size, status.st_mtime_ns))
+        changed_ns[name] = status.st_ctime_ns
+    return SourceFiles(sizes_and_times=sizes_and_times, changed_ns=changed_ns)

@@ -1,0 +1,143 @@
+"""Looking after a cache: what is in it, and removing what has not been used for longest."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.store.damage import DamagedError
+from harness.store.entry import STAMP
+from harness.store.kinds import KINDS, Kind
+from harness.store.leftovers import LOCK, PARTIAL, lock_file, partial_folder, remove, sweep
+from harness.store.locks import try_alone
+from harness.store.manifest import read_manifest
+
+
+class State(StrEnum):
+    """What can be said of an entry without reading its arrays. The value is what users see."""
+
+    READY = "ready"
+    IN_USE = "in use"
+    """By a living process, this one included."""
+    UNUSABLE = "unusable"
+    """Of another version of the harness, or given up as damaged: whoever wants it has it made anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One entry."""
+
+    kind: Kind
+    directory: Path
+    title: str
+    n_bytes: int
+    last_used: datetime
+    state: State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What `prune` did."""
+
+    removed: tuple[Listed, ...]
+    n_leftovers: int
+    """Of killed processes: unfinished folders and locks."""
+    kept: tuple[Listed, ...]
+
+
+def list_entries(cache_dir: Path) -> list[Listed]:
+    """All entries of a cache, those used last first. OSError if it cannot be read."""
+    found = [_describe(kind, directory) for kind in KINDS for directory in _paths(cache_dir, kind)]
+    return sorted(filter(None, found), key=lambda entry: entry.last_used, reverse=True)
+
+
+def prune(cache_dir: Path, max_bytes: int | None) -> Pruned:
+    """Remove what killed processes left and what no command can use any more; then what was not used for longest, until
+    what is left fits. Nothing that a living process uses or makes is touched.
+
+    Args:
+        max_bytes: that may stay; None: all that can be used.
+    Raises:
+        UserError: the disk refuses.
+    """
+    try:
+        n_leftovers = _sweep_all(cache_dir)
+        removed: list[Listed] = []
+        kept = list_entries(cache_dir)
+        too_many = 0 if max_bytes is None else sum(entry.n_bytes for entry in kept) - max_bytes
+        for entry in sorted(kept, key=lambda entry: (entry.state is not State.UNUSABLE, entry.last_used)):
+            if (entry.state is State.UNUSABLE or too_many > 0) and _remove_unused(entry):
+                removed.append(entry)
+                too_many -= entry.n_bytes
+    except OSError as error:
+        raise UserError(f"{cache_dir}: cannot be pruned ({error}). Is it yours to write?") from error
+    return Pruned(
+        removed=tuple(removed), n_leftovers=n_leftovers, kept=tuple(entry for entry in kept if entry not in removed)
+    )
+
+
+def _paths(cache_dir: Path, kind: Kind) -> list[Path]:
+    """Everything where entries of a kind lie, but for what is being made or was left unfinished."""
+    found = (cache_dir / kind.folder).glob(kind.pattern)
+    return sorted(path for path in found if path.suffix not in (LOCK, PARTIAL))
+
+
+def _describe(kind: Kind, path: Path) -> Listed | None:
+    """None if it has gone meanwhile. OSError if it cannot be read."""
+    try:
+        title = _usable_title(kind, path)
+        in_use = title is not None and try_alone(path / STAMP) is None
+        return Listed(
+            kind=kind,
+            directory=path,
+            title=title or path.name,
+            n_bytes=sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()),
+            last_used=datetime.fromtimestamp((path / STAMP if title else path).stat().st_mtime, UTC),
+            state=State.UNUSABLE if title is None else State.IN_USE if in_use else State.READY,
+        )
+    except FileNotFoundError:
+        return None
+
+
+def _usable_title(kind: Kind, path: Path) -> str | None:
+    """What an entry is called; None if this version of the harness cannot use it."""
+    try:
+        manifest = read_manifest(path)
+    except (DamagedError, NotADirectoryError):
+        return None
+    return manifest.title if (manifest.kind, manifest.version) == (kind.folder, kind.version) else None
+
+
+def _remove_unused(entry: Listed) -> bool:
+    """Remove an entry, unless a living process uses or makes it. Killed in between, it leaves what `sweep` removes."""
+    maker = try_alone(lock_file(entry.directory), create=True)
+    if maker is None:
+        return False
+    try:
+        stamp = entry.directory / STAMP
+        user = try_alone(stamp) if stamp.exists() else None
+        if user is None and stamp.exists():
+            return False
+        partial = partial_folder(entry.directory)
+        entry.directory.rename(partial)  # from now on nobody finds it, whatever happens
+        remove(partial)
+        return True
+    finally:
+        maker.remove()
+
+
+def _sweep_all(cache_dir: Path) -> int:
+    """Remove what killed processes left, of the simulated suite too; how many things that were. OSError if refused.
+
+    What is unfinished without a lock was left by a version of the harness that had none.
+    """
+    unfinished = [path for kind in KINDS for path in (cache_dir / kind.folder).glob(kind.pattern)]
+    unfinished += cache_dir.glob("demo-suite-*/demo/.*")
+    n_removed = sum(sweep(folder) for folder in sorted({path.parent for path in unfinished}))
+    for path in unfinished:
+        orphan = path.suffix == PARTIAL or path.name.startswith(".")
+        if orphan and path.exists() and not path.with_suffix(LOCK).exists():
+            remove(path)
+            n_removed += 1
+    return n_removed
