@@ -47,15 +47,16 @@ class InputMeter:
         self._squares = torch.zeros(0, dtype=torch.float64)
         """Per band, sum over pixels of the squared distance from the mean."""
         self._origin: Tensor | None = None
-        """(C, 1) float32 near the mean, from where values are squared: far from it they would lose their digits."""
+        """(C, 1) float32 near the mean, from where values are squared: far from it they would lose their digits. Like
+        all that a meter keeps it is on the CPU, so that a meter can go to a process with another device."""
 
     def add(self, x: Tensor) -> None:
         """(B, C, H, W) float32; all batches have one C, H, W. Threads may add at once after the first."""
         height, width = x.shape[-2:]
         flat = x.flatten(2)
         if self._origin is None:
-            self._origin = flat[0].mean(-1, keepdim=True)
-        flat = flat - self._origin
+            self._origin = flat[0].mean(-1, keepdim=True).cpu()
+        flat = flat - self._origin.to(flat.device)
         # Image by image in single precision, which is exact enough for so few values and ten times as fast as var_mean
         # on a CPU; all beyond in double.
         sums = flat.sum(-1).cpu().double()  # (B, C)
@@ -64,7 +65,7 @@ class InputMeter:
         apart = sums.sum(0) / n_values
         squares = (norms.square().sum(0) - n_values * apart.square()).clamp(min=0)
         with _MERGING:
-            self._merge(len(x), (height, width), self._origin[:, 0].cpu().double() + apart, squares)
+            self._merge(len(x), (height, width), self._origin[:, 0].double() + apart, squares)
 
     def merge(self, other: "InputMeter") -> None:
         """What another meter saw of the same dataset."""

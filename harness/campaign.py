@@ -4,7 +4,7 @@ Under `accelerate launch` the first process plans, reports and writes; the other
 """
 
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from harness.errors import UserError, as_user_error
@@ -45,13 +45,16 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
     devices = Devices(request.device)
     if devices.count > 1 and request.trials:
         raise UserError("--trials: tune in one process, or in several that are started apart and share the trials.")
-    leaderboard = open_leaderboard(request.db)
-    workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
-    lines = _plan(request, workbench, convert=True)
-    jobs = _jobs(line for line in lines if line.state is State.NEW)
+    with devices.agreeing():
+        leaderboard = open_leaderboard(request.db)
+        workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
+        lines = _plan(request, workbench, convert=True)
+        jobs = _jobs(line for line in lines if line.state is State.NEW)
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
         jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))
     devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])
+    with devices.agreeing():
+        pass  # the others plan now
     executor = EXECUTORS["processes" if request.workers > 1 and devices.count == 1 else "local"]
     failed: dict[str, Failure] = {}
     with (
@@ -74,12 +77,25 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
 
 
 def help_campaign(request: RunRequest, devices: Devices, progress: Progress) -> None:
-    """What all processes but the first do: train with it what has to be trained, in its order, and store nothing."""
+    """What all processes but the first do: train with it what has to be trained, in its order, and store nothing.
+
+    Raises:
+        UserError: planning failed, here or in another process. The first one says it.
+    """
+    with devices.agreeing():
+        pass  # the first process plans, and converts what has to be
     wanted: list[str] = devices.from_first([])
-    workbench = Workbench(_places(request), progress)
-    jobs = {job.run_id: job for job in _jobs(build_plan(request, workbench, convert=True))}
+    with devices.agreeing():
+        workbench = Workbench(_places(request), progress)
+        lines = build_plan(request, workbench, convert=True)
+    jobs = {job.run_id: job for job in _jobs(lines)}
+    why_not = next((line.reason for line in lines if line.state is State.FAILED), "its files are others than here")
     for run_id in wanted:
-        execute_safely(jobs[run_id], workbench)  # the first process has the same failure, and reports it
+        if run_id in jobs:
+            execute_safely(jobs[run_id], workbench)  # the first process has the same failure, and reports it
+            continue
+        with suppress(UserError), devices.agreeing():
+            raise UserError(f"cannot help with this run: {why_not}")
 
 
 def _jobs(lines: Iterable[Line]) -> list[Job]:

@@ -197,8 +197,11 @@ def _work(request: "RunRequest", dry_run: bool, debug: bool) -> int:
     devices = Devices(request.device)
     if devices.rank == 0:
         return _preview(request) if dry_run else _run(request, debug)
-    if not dry_run:
-        help_campaign(request, devices, Silent())
+    try:
+        if not dry_run:
+            help_campaign(request, devices, Silent())
+    except UserError:
+        return 2  # the first process says it
     return 0
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 from harness.data.partitions import Partition
+from harness.fine_tuning.devices import Devices
 from harness.identity import configuration
 from harness.materials import build_material, read_areas, read_labels
 from harness.protocols import find_protocol
@@ -31,10 +32,11 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     started = perf_counter()
     workbench.check_content(job)
     run, spec = job.run, workbench.dataset(job.dataset).spec
-    partition = workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
     protocol = find_protocol(run.protocol, spec.label_kind)
     assert protocol is not None, "the plan skips what a protocol does not take"
-    material = build_material(job, partition, workbench, protocol)
+    with Devices(workbench.places.device).agreeing() if protocol.trains_backbone else nullcontext():
+        partition = workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
+        material = build_material(job, partition, workbench, protocol)
     with one_blas_thread() if len(partition.train) <= SMALL else nullcontext():
         tuned = tune_protocol(protocol, material, job, workbench)
         outcome = protocol.function(material, tuned.settings, run.seed)

@@ -8,7 +8,6 @@ VIEWS = (
     "leaderboard",
     "scores",
     "label_efficiency",
-    "curve_pairs",
     "label_savings",
     "ranking",
     "parameter_efficiency",

@@ -45,7 +45,8 @@ def build_accelerator(settings: Settings, out: Path) -> Accelerator:
     on_gpu = settings.device == "auto" and torch.cuda.is_available()
     precision = settings.precision
     if precision == "auto":
-        precision = "bf16" if on_gpu and torch.cuda.is_bf16_supported() else "float32"
+        # Older GPUs emulate bf16, slower than float32.
+        precision = "bf16" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if settings.tracker != "none" and not find_spec(settings.tracker):
         raise UserError(f"tracker={settings.tracker}: it is not installed. Run: pip install {settings.tracker}")
     accelerator = Accelerator(

@@ -32,11 +32,12 @@ class Augmentation:
 
     def apply(self, pixels: np.ndarray, masks: np.ndarray | None) -> None:
         """In place, on (n, C, H, W) float32 and, flipped likewise but not erased, (n, H, W)."""
-        for i, ((down, right), (top, bottom, left, end)) in enumerate(zip(self.flipped, self.erased, strict=True)):
-            turn = (slice(None, None, -1 if down else 1), slice(None, None, -1 if right else 1))
-            pixels[i] = pixels[(i, slice(None), *turn)].copy()
-            if masks is not None:
-                masks[i] = masks[(i, *turn)].copy()
+        down, right = self.flipped.T
+        for images in (pixels,) if masks is None else (pixels, masks):
+            images[down] = images[down][..., ::-1, :]
+            images[right] = images[right][..., ::-1]
+        for i in np.flatnonzero(self.erased.any(axis=1)):
+            top, bottom, left, end = self.erased[i]
             pixels[i, :, top:bottom, left:end] = np.nan
 
 

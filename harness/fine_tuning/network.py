@@ -1,14 +1,17 @@
 """A backbone with a head for one task, and the rate at which each of its layers learns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from baselines.contract import Backbone
 from baselines.inputs import Preparation, interpolate
+from harness.errors import UserError
 from harness.fine_tuning.recipe import FineTuneSettings
 from harness.fine_tuning.unet import UNetDecoder
 from harness.records import ImageMaterial, LabelKind
@@ -50,7 +53,7 @@ class Segmenter(nn.Module):
 
 def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
     """The pretrained backbone, a copy of its own, under a fresh head drawn from `seed`."""
-    backbone = material.backbone()
+    backbone = material.backbone().eval().requires_grad_(True)  # as a whole, whatever its makers had frozen
     with torch.random.fork_rng(devices=[]):  # layers initialise from the global generator
         torch.manual_seed(seed)
         if material.label_kind is LabelKind.SEGMENTATION:
@@ -61,24 +64,64 @@ def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
         return Classifier(backbone, width, material.n_classes)
 
 
-def parameter_groups(network: Classifier | Segmenter, settings: FineTuneSettings) -> list[dict[str, Any]]:
-    """For an optimizer. Each has `lr_scale`: the head 1, every layer below `layer_decay` times that of the one above.
+def set_training(network: Classifier | Segmenter, *, head_alone: bool) -> None:
+    """Ready for updates, of the head alone or of all weights.
 
-    What the layers are is timm's `group_matcher` of the model inside the backbone; norms after the last layer go with
-    the head.
+    What a sample meets depends on neither the rest of its batch nor how that is cut: batch norms keep their pretrained
+    statistics, only their scale and shift learn, and layers that would draw what to drop draw nothing.
+
+    Raises:
+        UserError: a layer has no statistics to keep; it normalises by whatever batch it is given.
     """
-    backbone = network.backbone
-    trunk = next((child for child in backbone.children() if hasattr(child, "group_matcher")), backbone)
-    groups = param_groups_layer_decay(
-        trunk, weight_decay=settings.weight_decay if settings.backbone_decays else 0.0, layer_decay=settings.layer_decay
-    )
-    vectors = [p for p in network.head.parameters() if p.ndim <= 1]
-    matrices = [p for p in network.head.parameters() if p.ndim > 1]
-    head: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": settings.weight_decay, "lr_scale": 1.0},
-        {"params": vectors, "weight_decay": 0.0, "lr_scale": 1.0},
+    network.train()
+    network.backbone.train(not head_alone)
+    network.backbone.requires_grad_(not head_alone)
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm):
+            if module.running_mean is None:
+                raise UserError(
+                    f"{name}: {type(module).__name__} keeps no statistics, so what it makes of an image depends on the "
+                    "other images of its batch. Build the backbone with track_running_stats=True, or with other norms"
+                )
+            module.eval()
+        elif isinstance(module, _DropoutNd):
+            module.eval()
+
+
+def parameter_groups(network: Classifier | Segmenter, settings: FineTuneSettings) -> list[dict[str, Any]]:
+    """For an optimizer; every parameter is in one group. Each has `lr_scale`: the head 1, every layer below
+    `layer_decay` times that of the one above.
+
+    What the layers are is timm's `group_matcher` of the models inside the backbone; norms after the last layer go with
+    the head, and so does what lies around those models: an adapter, an embedding.
+    """
+    backbone_decay = settings.weight_decay if settings.backbone_decays else 0.0
+    trunks = _trunks(network.backbone) or [network.backbone]
+    in_trunks = {id(parameter) for trunk in trunks for parameter in trunk.parameters()}
+    around = [parameter for parameter in network.backbone.parameters() if id(parameter) not in in_trunks]
+    groups = _full_rate(network.head.parameters(), settings.weight_decay) + _full_rate(around, backbone_decay)
+    for trunk in trunks:
+        groups += param_groups_layer_decay(trunk, weight_decay=backbone_decay, layer_decay=settings.layer_decay)
+    grouped = sorted(id(parameter) for group in groups for parameter in group["params"])
+    assert grouped == sorted(map(id, network.parameters())), "every parameter is in exactly one group"
+    return groups
+
+
+def _trunks(module: nn.Module) -> list[nn.Module]:
+    """The outermost modules of which timm knows the layers."""
+    if hasattr(module, "group_matcher"):
+        return [module]
+    return [trunk for child in module.children() for trunk in _trunks(child)]
+
+
+def _full_rate(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices and kernels, which decay, and vectors, which do not; either only if there are some."""
+    found = list(parameters)
+    groups = [
+        {"params": [p for p in found if p.ndim > 1], "weight_decay": weight_decay, "lr_scale": 1.0},
+        {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0, "lr_scale": 1.0},
     ]
-    return [*head, *groups]
+    return [group for group in groups if group["params"]]
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from baselines.meter import InputMeter, NetworkInput
+from harness.fine_tuning.ahead import read_ahead
 from harness.fine_tuning.losses import probabilities
 from harness.fine_tuning.train import Training
 
@@ -18,15 +19,20 @@ def predict_split(training: Training, split: Literal["valid", "test"]) -> np.nda
     mine = devices.share(material.n_images(split))
     parts: list[np.ndarray] = []
 
+    def read(portion: slice) -> np.ndarray:
+        return material.pixels(split, mine[portion])
+
     def work() -> None:
         parts.clear()
-        for portion in training.portions.of(len(mine)):
-            logits = training.predict(material.pixels(split, mine[portion]))
-            parts.append(probabilities(logits, material.label_kind))
+        for _, pixels in read_ahead(training.portions.of(len(mine)), read):
+            parts.append(probabilities(training.predict(pixels), material.label_kind))
 
-    training.portions.attempt(work)
-    found = [(row, scores) for row, scores in zip(mine.tolist(), (s for part in parts for s in part), strict=True)]
-    return np.stack([scores for _, scores in sorted(devices.gather(found), key=lambda pair: pair[0])])
+    with devices.agreeing():
+        training.portions.attempt(work)
+    gathered = np.concatenate(devices.gather(parts))
+    predicted = np.empty_like(gathered)
+    predicted[devices.gathered_rows(len(gathered))] = gathered
+    return predicted
 
 
 def measure_input(training: Training) -> NetworkInput:
@@ -35,13 +41,17 @@ def measure_input(training: Training) -> NetworkInput:
     mine = devices.share(material.n_images("train"))
     meters: list[InputMeter] = []
 
+    def read(portion: slice) -> np.ndarray:
+        return material.pixels("train", mine[portion])
+
     def work() -> None:
         meters[:] = [InputMeter()]  # begins anew where memory ran out
         with meters[0].watching(training.network.backbone):
-            for portion in training.portions.of(len(mine)):
-                training.predict(material.pixels("train", mine[portion]))
+            for _, pixels in read_ahead(training.portions.of(len(mine)), read):
+                training.predict(pixels)
 
-    training.portions.attempt(work)
+    with devices.agreeing():
+        training.portions.attempt(work)
     first, *others = devices.gather(meters)
     for meter in others:
         first.merge(meter)

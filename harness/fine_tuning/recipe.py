@@ -34,6 +34,8 @@ class Schedule:
 class FineTuneSettings(Schedule):
     """The documented defaults; `docs/protocols.md` gives their sources."""
 
+    version: int = 2
+    """2: batch norms keep their pretrained statistics, dropout is off, what lies around timm's layers is trained."""
     trials: int = 0
     """Trials that choose `rate`, `weight_decay`, `drop_path` and `layer_decay` on valid; 0: they are as given here."""
     backbone_decays: bool = True

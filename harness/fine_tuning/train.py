@@ -2,18 +2,29 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harness.errors import UserError
+from harness.fine_tuning.ahead import read_ahead
 from harness.fine_tuning.augment import Augmentation, draw_augmentation
 from harness.fine_tuning.devices import Devices
 from harness.fine_tuning.drop_path import draw_factors, insert_drop_paths, set_factors
 from harness.fine_tuning.losses import count_terms, loss_sum
 from harness.fine_tuning.memory import Portions
-from harness.fine_tuning.network import Classifier, Segmenter, build_network, parameter_groups, set_rate
+from harness.fine_tuning.network import (
+    Classifier,
+    Segmenter,
+    build_network,
+    parameter_groups,
+    set_rate,
+    set_training,
+)
 from harness.fine_tuning.recipe import (
     FineTuneSettings,
     count_updates,
@@ -47,6 +58,30 @@ def check_loss(loss: float, update: int, n_updates: int, rate: float) -> None:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What is drawn for an effective batch of n samples, which all processes share."""
+
+    rows: np.ndarray
+    """(n,) int64 of train."""
+    augmentation: Augmentation
+    factors: Tensor
+    """(n, number of drop paths) float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """This process's m samples of an effective batch, read and augmented."""
+
+    pixels: np.ndarray
+    """(m, C, H, W) float32."""
+    labels: np.ndarray
+    factors: Tensor
+    """(m, number of drop paths) float32."""
+    n_terms: int
+    """What the loss is averaged over, of the whole effective batch."""
+
+
 class Training:
     """One network in training, on train alone.
 
@@ -73,18 +108,18 @@ class Training:
 
         Raises:
             DivergedError: the loss is not finite.
-            UserError: a single image does not fit into memory.
+            UserError: a single image does not fit into memory, or the network cannot be trained image by image.
         """
         due = set(evaluated_after(self.n_updates, self.settings))
         n_head_first = round(self.settings.head_first * self.n_updates)
-        orders = draw_batches(len(self.labels), effective_batch(len(self.labels), self.settings), self.generator)
-        with self.material.progress.step("fine-tuning", self.n_updates) as step:
+        batches = read_ahead(self._draws(), self._read)
+        with closing(batches), self.material.progress.step("fine-tuning", self.n_updates) as step:
             for update in range(self.n_updates):
                 set_rate(self.optimizer, learning_rate(update, self.n_updates, self.settings))
                 head_alone = update < n_head_first
                 if update in (0, n_head_first) or not self.network.training:  # it costs a walk through all modules
-                    self._set_training(head_alone=head_alone)
-                self._update(next(orders), update, head_alone=head_alone)
+                    set_training(self.network, head_alone=head_alone)
+                self._update(batches, update, head_alone=head_alone)
                 step.advance()
                 if update + 1 in due:
                     yield update + 1
@@ -96,34 +131,37 @@ class Training:
             logits = self.network(torch.from_numpy(pixels).to(self.devices.device), self._preparation)
         return logits.float()
 
-    def _set_training(self, *, head_alone: bool) -> None:
-        self.network.train()
-        self.network.backbone.train(not head_alone)
-        self.network.backbone.requires_grad_(not head_alone)
+    def _draws(self) -> Iterator[Draw]:
+        n_train = len(self.labels)
+        orders = draw_batches(n_train, effective_batch(n_train, self.settings), self.generator)
+        for rows in islice(orders, self.n_updates):
+            augmentation = draw_augmentation(len(rows), self.material.size_px, self.settings, self.generator)
+            yield Draw(rows, augmentation, draw_factors(self.drop_paths, len(rows), self.generator))
 
-    def _update(self, rows: np.ndarray, update: int, *, head_alone: bool) -> None:
-        augmentation = draw_augmentation(len(rows), self.material.size_px, self.settings, self.generator)
-        factors = draw_factors(self.drop_paths, len(rows), self.generator)
-        n_terms = max(1, count_terms(self.labels[rows], self.material.label_kind))
-        mine = self.devices.share(len(rows))
+    def _read(self, draw: Draw) -> Batch:
+        mine = self.devices.share(len(draw.rows))
+        pixels, labels = self.material.pixels("train", draw.rows[mine]), self.labels[draw.rows[mine]]
+        is_mask = self.material.label_kind is LabelKind.SEGMENTATION
+        draw.augmentation.of(mine).apply(pixels, labels if is_mask else None)
+        n_terms = max(1, count_terms(self.labels[draw.rows], self.material.label_kind))
+        return Batch(pixels, labels, draw.factors[mine], n_terms)
 
-        def share_of_loss(portion: slice) -> Tensor:
-            part = mine[portion]
-            set_factors(self.drop_paths, None if head_alone else factors[part].to(self.devices.device))
-            return self._loss(rows[part], augmentation.of(part)) / n_terms
-
-        loss = self.portions.add_gradients(self.optimizer, len(mine), share_of_loss)
-        set_factors(self.drop_paths, None)
+    def _update(self, batches: Iterator[tuple[Draw, Batch]], update: int, *, head_alone: bool) -> None:
+        with self.devices.agreeing():
+            _, batch = next(batches)
+            loss = self.portions.add_gradients(
+                self.optimizer, len(batch.labels), lambda portion: self._loss(batch, portion, head_alone=head_alone)
+            )
+            set_factors(self.drop_paths, None)
         self.devices.add_gradients(self.network.parameters())
         check_loss(self.devices.total(loss), update, self.n_updates, self.settings.rate)
         self.optimizer.step()
 
-    def _loss(self, rows: np.ndarray, augmentation: Augmentation) -> Tensor:
-        pixels, labels = self.material.pixels("train", rows), self.labels[rows]
-        augmentation.apply(pixels, labels if self.material.label_kind is LabelKind.SEGMENTATION else None)
+    def _loss(self, batch: Batch, portion: slice, *, head_alone: bool) -> Tensor:
+        """A portion's share of the batch's loss."""
         device = self.devices.device
+        set_factors(self.drop_paths, None if head_alone else batch.factors[portion].to(device))
         with self.devices.autocast():
-            logits = self.network(torch.from_numpy(pixels).to(device), self._preparation)
-        return loss_sum(
-            logits.float(), torch.from_numpy(labels).to(device), self.material.label_kind, self.settings.smoothing
-        )
+            logits = self.network(torch.from_numpy(batch.pixels[portion]).to(device), self._preparation)
+        labels = torch.from_numpy(batch.labels[portion]).to(device)
+        return loss_sum(logits.float(), labels, self.material.label_kind, self.settings.smoothing) / batch.n_terms

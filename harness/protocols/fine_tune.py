@@ -27,8 +27,7 @@ def fine_tune(material: ImageMaterial, settings: FineTuneSettings, seed: int) ->
         UserError: labels that leave nothing to learn, a loss that is not finite, an image that does not fit into
             memory, or a headline metric that is undefined on valid.
     """
-    _check_labels(material)
-    training = Training(material, settings, seed, Devices(material.device))
+    training = _begin(material, settings, seed)
     network_input = measure_input(training)
     chosen = train_and_choose(
         training,
@@ -63,10 +62,16 @@ def valid_curve(material: ImageMaterial, settings: FineTuneSettings, seed: int) 
     Raises:
         UserError: as `fine_tune`, but for the metric; `DivergedError` if the loss is not finite.
     """
-    _check_labels(material)
-    training = Training(material, settings, seed, Devices(material.device))
+    training = _begin(material, settings, seed)
     for _ in training.run():
         yield material.score(material.labels("valid"), predict_split(training, "valid"))
+
+
+def _begin(material: ImageMaterial, settings: FineTuneSettings, seed: int) -> Training:
+    devices = Devices(material.device)
+    with devices.agreeing():
+        _check_labels(material)
+        return Training(material, settings, seed, devices)
 
 
 def _check_labels(material: ImageMaterial) -> None:

@@ -1,8 +1,11 @@
 """Runs in several processes: the same rows as one after the other, and whatever goes wrong costs one run."""
 
 import threading
-from concurrent.futures import Future
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +16,7 @@ from harness.executors import processes
 from harness.executors.local import execute_safely
 from harness.plan import State
 from harness.progress import Silent
-from harness.records import Failure
+from harness.records import Failure, Places, Result
 from harness.settings import make_request
 from leaderboards.query import run_query
 
@@ -121,12 +124,76 @@ def test_failures_are_the_same_and_cost_no_other_run(in_turn, side_by_side):
 
 def test_a_killed_process_fails_its_run_alone(data, tmp_path):
     report, _ = campaign(data, tmp_path, 1)
-    jobs = [line.job for line in report.lines if line.job][:2]
-    killed, finished = Future(), Future()
+    job = next(line.job for line in report.lines if line.job)
+    killed, results = Future(), SimpleQueue()
     killed.set_exception(BrokenProcessPool("gone"))
-    finished.set_result("a result")
-    results = list(processes._finished({killed: jobs[0], finished: jobs[1]}, at_most=0))
-    assert "a result" in results
-    (failure,) = (result.outcome for result in results if result != "a result")
+    processes._report(job, results, killed)
+    failure = results.get().outcome
     assert isinstance(failure, Failure)
     assert "was killed (out of memory?). Try --workers 1" in failure.message
+
+
+class Stage:
+    """`run_side_by_side` with threads for processes, runs that only wait, and one device run, the first of all."""
+
+    def __init__(self, monkeypatch, device):
+        self.bench = SimpleNamespace(places=Places(cache_dir=None, device=device, workers=2))
+        self.jobs = [
+            SimpleNamespace(run_id=run_id, backbone="b", weights=None)
+            for run_id in ["device", *(f"short_{i}" for i in range(2 * processes.WORTH_A_PROCESS))]
+        ]
+        self.pool = ThreadPoolExecutor(2)
+        monkeypatch.setattr(processes, "clean_pool", lambda n, module: nullcontext(self.pool))
+        monkeypatch.setattr(processes, "_start", lambda pool, started: started.set())
+        monkeypatch.setattr(processes, "_keeps_one_core_busy", lambda job, bench: job.run_id != "device")
+        monkeypatch.setattr(processes, "_is_embedded", lambda job, bench: True)
+        monkeypatch.setattr(processes, "_execute", self.execute)
+        monkeypatch.setattr(processes, "execute_safely", self.execute_here)
+        self.seen = []
+        """Jobs whose results were handed on, in that order."""
+        self.waiting = threading.Event()
+
+    def execute(self, job, places):
+        return Result(job, "done")
+
+    def execute_here(self, job, bench):
+        if job.run_id != "device":
+            return "done"
+        return "seen meanwhile" if self.waiting.wait(timeout=10) else "blocked"
+
+    def run(self):
+        outcomes = {}
+        for result in processes.run_side_by_side(self.jobs, self.bench):
+            outcomes[result.job.run_id] = result.outcome
+            self.seen.append(result.job.run_id)
+            if len(outcomes) == len(self.jobs) - 1:
+                self.waiting.set()
+        return outcomes
+
+
+def test_what_is_finished_is_handed_on_while_a_device_run_goes_on(monkeypatch):
+    outcomes = Stage(monkeypatch, "cuda").run()
+    assert len(outcomes) == 2 * processes.WORTH_A_PROCESS + 1
+    assert outcomes["device"] == "seen meanwhile"
+
+
+def test_on_a_cpu_a_device_run_has_the_cores_to_itself(monkeypatch):
+    stage = Stage(monkeypatch, "cpu")
+    busy = []
+
+    def execute(job, places):
+        busy.append(job.run_id)
+        time.sleep(0.01)
+        busy.remove(job.run_id)
+        return Result(job, "done")
+
+    monkeypatch.setattr(processes, "_execute", execute)
+    monkeypatch.setattr(processes, "execute_safely", lambda job, bench: list(busy))
+    assert stage.run()["device"] == []
+
+
+def test_what_goes_wrong_between_runs_is_raised_and_not_waited_for(monkeypatch):
+    stage = Stage(monkeypatch, "cuda")
+    monkeypatch.setattr(processes, "_submit", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        stage.run()

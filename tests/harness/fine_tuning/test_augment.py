@@ -25,6 +25,20 @@ def test_image_and_mask_are_flipped_alike_and_only_the_image_is_erased():
     assert np.array_equal(pixels[0, 0, 1:], masks[0, 1:])
 
 
+def test_a_whole_batch_is_flipped_as_image_by_image():
+    rng = np.random.default_rng(0)
+    pixels, masks = rng.standard_normal((40, 3, 5, 7)).astype(np.float32), rng.integers(0, 9, (40, 5, 7), np.uint8)
+    drawn = draw_augmentation(40, (5, 7), FineTuneSettings(erasing=0.5), generator())
+    expected = np.empty_like(pixels)
+    for i, ((down, right), (top, bottom, left, end)) in enumerate(zip(drawn.flipped, drawn.erased, strict=True)):
+        expected[i] = pixels[i, :, :: -1 if down else 1, :: -1 if right else 1]
+        expected[i, :, top:bottom, left:end] = np.nan
+    turned = np.stack([m[:: -1 if d else 1, :: -1 if r else 1] for m, (d, r) in zip(masks, drawn.flipped, strict=True)])
+    drawn.apply(pixels, masks)
+    np.testing.assert_array_equal(pixels, expected)
+    np.testing.assert_array_equal(masks, turned)
+
+
 def test_shares_of_flips_and_erased_areas_are_as_set():
     drawn = draw_augmentation(4_000, (40, 60), FineTuneSettings(erasing=0.25), generator())
     assert np.abs(drawn.flipped.mean(axis=0) - 0.5).max() < 0.03

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from baselines.meter import InputMeter
+from harness.fine_tuning import devices as module
 from harness.fine_tuning.devices import Devices
 from harness.fine_tuning.predict import predict_split
 from harness.fine_tuning.recipe import FineTuneSettings
@@ -53,6 +56,37 @@ def test_two_processes_give_the_weights_and_predictions_of_one(tmp_path):
         assert (int(one["count"]), int(found["count"])) == (1, 2)
         np.testing.assert_allclose(found["weights"], one["weights"], atol=1e-4)
         np.testing.assert_allclose(found["scores"], one["scores"], atol=1e-3)
+
+
+@pytest.mark.parametrize(("itself", "precision"), [(True, "bf16"), (False, "float32")])
+def test_emulated_bf16_is_not_used(monkeypatch, itself, precision):
+    """A T4 and a V100 emulate it, slower than float32."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or itself)
+    assert Devices("cuda:0").precision == precision
+
+
+def test_gradients_are_summed_many_at_a_time_and_each_comes_back_to_its_parameter(monkeypatch):
+    shapes = [(3, 4), (5,), (2, 2, 2), (1,), (40,)]
+    parameters = [nn.Parameter(torch.zeros(shape)) for shape in shapes]
+    for i, parameter in enumerate(parameters[:-1]):
+        parameter.grad = torch.full_like(parameter, i + 1.0)
+    parameters[1].requires_grad_(False)
+    sent = []
+    monkeypatch.setattr(module, "reduce", lambda flat, reduction: sent.append(flat.numel()) or 2 * flat)
+    monkeypatch.setattr(module, "BUCKET", 21)
+    devices = Devices("cpu")
+    devices.count = 2
+    devices.add_gradients(parameters)
+    assert sent == [12 + 8 + 1, 40]
+    assert [float(p.grad.flatten()[0]) for p in parameters] == [2, 2, 6, 8, 0]
+    assert [tuple(p.grad.shape) for p in parameters] == shapes
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_what_processes_tell_each_other_holds_no_tensor_of_a_gpu():
+    meter = InputMeter()
+    meter.add(torch.rand(2, 3, 4, 4, device="cuda"))
+    assert all(value.device.type == "cpu" for value in vars(meter).values() if isinstance(value, torch.Tensor))
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, [[0, 1, 2, 3, 4]]), (3, [[0, 3], [1, 4], [2]])])

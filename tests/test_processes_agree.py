@@ -1,0 +1,119 @@
+"""What goes wrong in one of several processes ends there and then for all of them, in one line of the first."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from geobench_files import write_dataset
+from leaderboards.query import run_query
+
+HERE = Path(__file__).parents[1]
+
+COMMAND = """
+import os, sys
+from dataclasses import replace
+
+import harness.campaign, harness.execute, harness.protocols
+from harness.errors import UserError
+from harness.fine_tuning.recipe import FineTuneSettings
+from harness.fine_tuning.train import Training
+
+entry = harness.protocols.PROTOCOLS["fine_tune"]
+brief = FineTuneSettings(epochs=1, min_updates=4, batch_size=4, evaluations=2)
+harness.protocols.PROTOCOLS["fine_tune"] = replace(entry, settings=brief)
+
+def fails_once(owner, name, error, at_call):
+    original, calls = getattr(owner, name), []
+    def failing(*arguments, **options):
+        calls.append(name)
+        if len(calls) == at_call:
+            error()
+        return original(*arguments, **options)
+    setattr(owner, name, failing)
+
+def disk_error():
+    raise OSError("the disk is gone")
+
+def user_error():
+    raise UserError("no data here")
+
+where = sys.argv.pop(1)
+if os.environ["RANK"] == "1":
+    match where:
+        case "planning":
+            fails_once(harness.campaign, "build_plan", user_error, at_call=1)
+        case "a job":
+            fails_once(harness.execute, "build_material", disk_error, at_call=1)
+        case "an update":
+            fails_once(Training, "_loss", disk_error, at_call=3)
+        case "reading ahead":
+            fails_once(Training, "_read", disk_error, at_call=3)
+        case "a look at valid":
+            fails_once(Training, "predict", disk_error, at_call=2)
+        case "the second process":
+            fails_once(Training, "_loss", lambda: os._exit(9), at_call=3)
+
+from harness.cli import main
+
+main()
+"""
+
+
+def run_two(folder, where):
+    """Two processes train two runs, the second process fails as told: (exit code, what it printed) of each."""
+    write_dataset(folder / "data", n_samples=12)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [
+        sys.executable, "-c", COMMAND, where, "run", "--backbone", "random_init",
+        "--geobench-dir", str(folder / "data"), "--protocols", "fine_tune", "--seeds", "0,1",
+        "--cache-dir", str(folder / "cache"), "--device", "cpu",
+        "--db", str(folder / "board.duckdb"), "--missing-bands", "nearest",
+    ]  # fmt: skip
+    processes = []
+    for rank in range(2):
+        environment = {
+            **os.environ, "PYTHONPATH": str(HERE), "WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank),
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
+            "COLUMNS": "300",
+        }  # fmt: skip
+        processes.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+    try:
+        printed = [process.communicate(timeout=240)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(process.returncode, text) for process, text in zip(processes, printed, strict=True)]
+
+
+@pytest.mark.slow
+def test_a_failure_in_planning_ends_the_command(tmp_path):
+    first, second = run_two(tmp_path, "planning")
+    assert first[0] == second[0] == 2
+    assert [line for line in first[1].splitlines() if "error" in line] == ["error: process 1: no data here"]
+    assert second[1] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["a job", "an update", "reading ahead", "a look at valid"])
+def test_a_failure_in_a_run_costs_this_run_alone(tmp_path, where):
+    first, second = run_two(tmp_path, where)
+    assert (first[0], second) == (1, (0, "")), first[1]
+    (failed,) = [line for line in first[1].splitlines() if line.startswith("failed: ")]
+    assert "default, fine_tune: process 1: OSError: the disk is gone" in failed
+    assert run_query(tmp_path / "board.duckdb", "SELECT seed FROM runs").rows == [(1,)]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_gone_is_not_waited_for(tmp_path):
+    first, second = run_two(tmp_path, "the second process")
+    assert (first[0], second[0]) == (1, 9)
+    (failed,) = [line for line in first[1].splitlines() if line.startswith("failed: ")]
+    assert "another of the processes is gone, and its own output says why" in failed
