@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from leaderboards.statistics.comparison import compare
+from leaderboards.statistics.comparison import adjust_together, compare
 from leaderboards.statistics.curves import Curve, aulc
 from leaderboards.statistics.reading import CurveKey, Point, read_points
 
@@ -69,23 +69,24 @@ def with_interval(values: np.ndarray, sign: str = "") -> str:
 
 
 def print_comparisons(db: Path) -> None:
-    """With all labels: paired difference over seeds and test samples, and the labels saved."""
+    """With all labels: paired difference over seeds and test samples, and the labels saved; Holm over the table."""
+    rows = [(rival, row) for rival in RIVALS for row in compare(db, FAVOURITE, rival) if row.protocol == PROTOCOL]
+    adjusted = adjust_together([row for _, row in rows])
     print_row(["A - B", "dataset", "difference, 95 % interval", "p (Holm)", "labels saved, 95 % interval"])
     print_row(["---"] * 5)
-    for rival in RIVALS:
-        for row in compare(db, FAVOURITE, rival):
-            if row.protocol != PROTOCOL or row.saving is None:
-                continue
-            value, low, high = row.saving.saving
-            saved = "never reaches B" if value is None else f"{'at least ' * row.saving.at_most}{value:.0%}"
-            bounds = "" if high is None else f" [{'below' if low is None else format(low, '.0%')}, {high:.0%}]"
-            print_row([
-                f"{FAVOURITE} - {rival}",
-                row.dataset,
-                f"{row.difference.value:+.3f} [{row.difference.ci_low:+.3f}, {row.difference.ci_high:+.3f}]",
-                "" if row.p_adjusted is None else f"{row.p_adjusted:.3f}",
-                saved + bounds,
-            ])  # fmt: skip
+    for (rival, _), row in zip(rows, adjusted, strict=True):
+        if row.saving is None:
+            continue
+        value, low, high = row.saving.saving
+        saved = "never reaches B" if value is None else f"{'at least ' * row.saving.at_most}{value:.0%}"
+        bounds = "" if high is None else f" [{'below' if low is None else format(low, '.0%')}, {high:.0%}]"
+        print_row([
+            f"{FAVOURITE} - {rival}",
+            row.dataset,
+            f"{row.difference.value:+.3f} [{row.difference.ci_low:+.3f}, {row.difference.ci_high:+.3f}]",
+            "" if row.p_adjusted is None else f"{row.p_adjusted:.3f}",
+            saved + bounds,
+        ])  # fmt: skip
     print()
 
 

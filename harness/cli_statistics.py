@@ -1,4 +1,4 @@
-"""The verbs that reason about results: `check`, `compare` and `published`."""
+"""The verbs that reason about results: `check`, `compare`, `ranking` and `published`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
     app.command(epilog=_CHECK_EXAMPLES)(check)
     app.command(epilog=_COMPARE_EXAMPLES)(compare)
+    app.command(epilog="Example: `python -m harness ranking --partition 1.00x_train`")(ranking)
     app.command()(published)
 
 
@@ -77,14 +78,33 @@ def compare(
 ) -> None:
     """Compare two backbones, or two protocols, on every dataset they share: scores, difference, labels saved.
 
-    95 % intervals; p-values adjusted by Holm's method over all rows. Both are scored on the same test samples, which
-    makes the difference surer than either score.
+    95 % intervals; p-values adjusted by Holm's method over all rows. Both are scored on the same test samples, and a
+    seed may draw the same training samples for both, which makes the difference surer than either score.
     """
     with user_errors(debug):
         from harness.comparison_table import comparison_table
         from leaderboards.statistics.comparison import compare as compare_backbones
 
         out.print(comparison_table(a, b, compare_backbones(db, a, b)))
+
+
+def ranking(
+    partition: Annotated[
+        str | None, typer.Option(help="Only rankings on this partition. Default: one for each suite and protocol.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    debug: Debug = False,
+) -> None:
+    """Rank backbones over all datasets of a suite, and say which of them cannot be told apart.
+
+    Mean ranks are those of the view `ranking`. Every two backbones are tested: seeds and stored test predictions, Holm
+    over all pairs of a ranking.
+    """
+    with user_errors(debug):
+        from harness.ranking_table import choose, ranking_tables
+        from leaderboards.statistics.ranking import read_standings
+
+        out.print(ranking_tables(choose(read_standings(db), partition)))
 
 
 def published(db: Db = DEFAULT_DB, debug: Debug = False) -> None:

@@ -47,11 +47,17 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
         )
     noise = " or ".join(dict.fromkeys(row.noise for row in comparisons))
     caption = (
-        f"A {a}, B {b}. Below each score its 95 % interval (noise of {noise}). p: of no difference, adjusted for "
-        f"{len(comparisons)} rows by Holm; bold below {SURE}. saving: share of B's labels that A does without when it "
-        "reaches B's score with all of them; -inf: it may never reach it."
+        f"A {a}, B {b}. Below each score its 95 % interval (noise of {noise}{_pairing(comparisons)}). p: of no "
+        f"difference, adjusted for {len(comparisons)} rows by Holm; bold below {SURE}. saving: share of B's labels "
+        "that A does without when it reaches B's score with all of them; -inf: it may never reach it."
     )
     return Group(table, Text(textwrap.fill(caption, WIDTH), style="dim"))
+
+
+def _pairing(comparisons: Sequence[Comparison]) -> str:
+    """How many seeds were compared pair by pair, where any were."""
+    counts = sorted({row.n_paired for row in comparisons if row.n_paired is not None})
+    return f"; {' or '.join(map(str, counts))} seeds that both have, in pairs" if counts else ""
 
 
 def _two_lines(estimate: Estimate, sign: str) -> str:

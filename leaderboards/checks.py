@@ -1,9 +1,10 @@
 """Regression checks: label-efficiency curves of a leaderboard against a baseline kept in git.
 
 For every point of every curve of the baseline, and for the area under every curve (AULC, seed by seed), the seeds then
-and the seeds now are compared by a one-sided moderated t-test (`statistics.moderated`). Holm's correction holds the
+and the seeds now are compared by a one-sided moderated t-test (`statistics.moderated`). Where a seed draws the training
+samples, it draws the same then and now, so seeds that both have are compared pair by pair. Holm's correction holds the
 chance that a check of unchanged code fails at all, over all points and areas together, at ALPHA. There is no tolerance
-to choose: noise is what seeds do. Its floor is one test sample, as a score cannot tell less.
+to choose: noise is what seeds do. Its floor is what a score can tell (`resolution`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,11 @@ from leaderboards.statistics.paired import holm
 
 ALPHA = 0.01
 """Chance that checking unchanged code fails: of any false regression among all points and areas."""
+COUNTED_BY_SAMPLE = frozenset({"accuracy", "f1_micro", "f1_macro"})
+"""Metrics that move by about 1 / (test samples) when one of them is predicted otherwise."""
+LAST_DIGIT = 1e-4
+"""Scores are shown to four digits. Of metrics of pixels and fractions, as miou and r2: one image moves them by any
+amount, so nothing but noise itself says what they can tell."""
 
 
 class Verdict(StrEnum):
@@ -50,7 +56,7 @@ class Finding:
     """None: the area."""
     verdict: Verdict
     before: float | None
-    """Mean over seeds; None: new."""
+    """Mean over the seeds that are compared; None: new."""
     now: float | None
     """None: missing."""
     p_adjusted: float | None
@@ -65,15 +71,33 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Test:
-    """One comparison of two groups of seeds."""
+    """One comparison of the seeds then with the seeds now."""
 
     curve: CurveName
     partition: str
     n_labels: int | None
     before: np.ndarray
+    """(S,) scores; `now` has the same seeds in the same order if `paired`."""
     now: np.ndarray
+    paired: bool
     resolution: float
-    """The least two scores can differ by, as a standard deviation's floor."""
+    """The floor of the standard deviation of what is tested."""
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of `variance`."""
+        return len(self.now) - 1.0 if self.paired else len(self.before) + len(self.now) - 2.0
+
+    @property
+    def variance(self) -> float:
+        """Of the drop of one seed if paired, else of one score."""
+        groups = [self.before - self.now] if self.paired else [self.before, self.now]
+        return max(sum(_sum_of_squares(scores) for scores in groups) / self.degrees, self.resolution**2)
+
+    @property
+    def n_inverse(self) -> float:
+        """What `variance` is multiplied by in the variance of the drop of the mean."""
+        return 1 / len(self.now) if self.paired else 1 / len(self.before) + 1 / len(self.now)
 
 
 def check(current: Baseline, baseline: Baseline) -> list[Finding]:
@@ -119,15 +143,14 @@ def _unmatched(
     return findings
 
 
+def resolution(metric: str, n_test: int) -> float:
+    """The least two scores can differ by: one sample right or wrong, or the last digit shown where pixels count."""
+    return 1 / max(n_test, 1) if metric in COUNTED_BY_SAMPLE else LAST_DIGIT
+
+
 def _point_test(curve: CurveName, partition: str, before: BaselinePoint, now: BaselinePoint) -> _Test:
-    return _Test(
-        curve=curve,
-        partition=partition,
-        n_labels=before.n_labels,
-        before=np.array(list(before.scores.values())),
-        now=np.array(list(now.scores.values())),
-        resolution=1 / max(before.n_test, 1),
-    )
+    floor = resolution(curve.metric, before.n_test)
+    return _Test(curve, partition, before.n_labels, *_by_seed(curve, before.scores, now.scores), floor)
 
 
 def _area_test(
@@ -143,18 +166,29 @@ def _area_test(
     for points in (before, now):
         chosen = [points[by_labels[n]] for n in n_labels.tolist()]
         seeds = sorted(set.intersection(*(set(point.scores) for point in chosen)))
-        areas.append(np.array([[point.scores[seed] for seed in seeds] for point in chosen]).T @ weights)
+        areas.append({seed: float(weights @ [point.scores[seed] for point in chosen]) for seed in seeds})
     if min(map(len, areas)) < 2:
         return None
-    resolution = float(np.linalg.norm(weights)) / max(before[shared[0]].n_test, 1)
-    return _Test(curve, AREA, None, areas[0], areas[1], resolution)
+    floor = float(np.linalg.norm(weights)) * resolution(curve.metric, before[shared[0]].n_test)
+    return _Test(curve, AREA, None, *_by_seed(curve, *areas), floor)
+
+
+def _by_seed(
+    curve: CurveName, before: Mapping[int, float], now: Mapping[int, float]
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Scores then and now, and whether they are pairs: of the common seeds, if a seed draws the training samples."""
+    common = sorted(set(before) & set(now))
+    if curve.train_draw == "seed" and len(common) > 1:
+        return np.array([before[seed] for seed in common]), np.array([now[seed] for seed in common]), True
+    return np.array(list(before.values())), np.array(list(now.values())), False
 
 
 def _judge(points: Sequence[_Test], areas: Sequence[_Test]) -> list[Finding]:
-    """Areas vary less than points, so each of the two kinds has its own distribution of variances."""
-    tests = [*points, *areas]
-    down = holm([p for kind in (points, areas) for p in _p_values(kind, 1.0)])
-    up = holm([p for kind in (points, areas) for p in _p_values(kind, -1.0)])
+    """Areas vary less than points and pairs less than scores, so each kind has its own distribution of variances."""
+    kinds = [[test for test in tests if test.paired == paired] for tests in (points, areas) for paired in (True, False)]
+    tests = [test for kind in kinds for test in kind]
+    down = holm([p for kind in kinds for p in _p_values(kind, 1.0)])
+    up = holm([p for kind in kinds for p in _p_values(kind, -1.0)])
     findings = []
     for test, p_down, p_up in zip(tests, down, up, strict=True):
         verdict, p = Verdict.OK, p_down
@@ -170,13 +204,9 @@ def _judge(points: Sequence[_Test], areas: Sequence[_Test]) -> list[Finding]:
 def _p_values(tests: Sequence[_Test], sign: float) -> list[float]:
     if not tests:
         return []
-    n_before = np.array([len(test.before) for test in tests])
-    n_now = np.array([len(test.now) for test in tests])
-    degrees = n_before + n_now - 2.0
-    within = np.array([_sum_of_squares(test.before) + _sum_of_squares(test.now) for test in tests])
-    variances = np.maximum(within / degrees, np.array([test.resolution for test in tests]) ** 2)
     drops = sign * np.array([test.before.mean() - test.now.mean() for test in tests])
-    return one_sided_p(drops, variances, degrees, 1 / n_before + 1 / n_now).tolist()
+    variances, degrees, n_inverse = np.array([(t.variance, t.degrees, t.n_inverse) for t in tests]).T
+    return one_sided_p(drops, variances, degrees, n_inverse).tolist()
 
 
 def _sum_of_squares(values: np.ndarray) -> float:

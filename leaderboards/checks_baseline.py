@@ -58,7 +58,7 @@ def measure(path: Path) -> Baseline:
 
     Raises:
         UserError: no leaderboard or nothing measured; fewer than MIN_SEEDS seeds; two results for one curve, of other
-            weights or settings.
+            weights, settings or samples.
     """
     curves: dict[CurveName, dict[str, BaselinePoint]] = {}
     keys: dict[CurveName, CurveKey] = {}
@@ -72,6 +72,11 @@ def measure(path: Path) -> Baseline:
             )
         keys[name] = key
         curves[name] = {p.partition: BaselinePoint(p.n_labels, p.n_test, dict(p.scores)) for p in points}
+        if len(curves[name]) < len(points):
+            raise UserError(
+                f"{path}: {name}: results on other lists of samples under one partition's name, so it is not clear "
+                "which to check. Check a leaderboard that has one: python -m harness run --db NEW"
+            )
     if not curves:
         raise UserError(f"{path}: no measured run to check. Fill it with: python -m harness run --db {path}")
     return _with_enough_seeds(Baseline(curves), path)

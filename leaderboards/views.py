@@ -8,6 +8,7 @@ VIEWS = (
     "leaderboard",
     "scores",
     "label_efficiency",
+    "curve_pairs",
     "label_savings",
     "ranking",
     "parameter_efficiency",

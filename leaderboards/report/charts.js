@@ -12,18 +12,19 @@ function drawHeadline(place, ranked, state, savings) {
     card("By how much", second ? `wins ${format.percent(first.win_rate)}` : "nobody to beat", second
       ? `of its comparisons with the others. Mean rank ${format.rank(first.mean_rank)}, normalised score ${format.score(first.score)}; ${second.model} follows with ${format.rank(second.mean_rank)} and ${format.score(second.score)}.`
       : "A ranking takes two backbones."),
-    card("How sure", first.rank_low === null ? "unknown" : `${format.rank(first.rank_low)} – ${format.rank(first.rank_high)}`, howSure(first, second)),
+    card("How sure", first.ties === null ? "unknown" : `place ${places(first)}`, howSure(first, ranked)),
     fewLabels(ranked, savings));
 }
 
 const card = (title, value, text) => html("div", { class: "card" }, html("h3", {}, title), html("p", { class: "value" }, value), html("p", {}, text));
 
-function howSure(first, second) {
-  if (first.rank_low === null) return "An interval takes two seeds or more in every cell; here some cell has one.";
-  const covers = "is where its mean rank lies with 95 % confidence, from the noise of seeds";
-  if (!second || second.rank_low === null) return `${covers}.`;
-  const apart = first.rank_high < second.rank_low ? "apart from" : "overlapping with";
-  return `${covers}; ${apart} ${second.model}'s, ${format.rank(second.rank_low)} – ${format.rank(second.rank_high)}.`;
+const places = (row) => row.place_low === row.place_high ? String(row.place_low) : `${row.place_low} – ${row.place_high}`;
+const tied = (a, b) => [...a.ties.matchAll(/[a-z]\d*/g)].some(([letter]) => b.ties.match(/[a-z]\d*/g).includes(letter));
+
+function howSure(first, ranked) {
+  if (first.ties === null) return "Nothing is known of the noise: it takes two seeds, or stored predictions, in every cell.";
+  const equals = ranked.filter((row) => row !== first && tied(row, first)).map((row) => row.model);
+  return `is where it surely stands (95 %); ${equals.length ? `it cannot be told apart from ${equals.join(", ")}` : "it is told apart from all others"}.`;
 }
 
 function fewLabels(ranked, savings) {
@@ -39,20 +40,22 @@ function fewLabels(ranked, savings) {
   return card("On how few labels", value, `On at least half of ${found[0].n_datasets} datasets ${told.join(", and ")}, for the same score.`);
 }
 
-function drawRanking(place, rows, state) {
+function drawRanking(target, rows, state) {
   const ranked = rows.filter((row) => row.mean_rank !== null);
   const worst = Math.max(2, ...ranked.map((row) => row.n_ranked));
   const estimate = (value, low, high, one) =>
     html("td", { class: "number" }, one(value), " ", html("small", {}, format.interval(low, high, one)));
+  const place = (row) => 1 + ranked.filter((other) => other.mean_rank < row.mean_rank).length;
   const body = ranked.map((row) => html("tr", {},
-    html("td", { class: "number" }, String(1 + ranked.filter((other) => other.mean_rank < row.mean_rank).length)),
+    html("td", { class: "number" }, String(place(row))),
     html("th", { scope: "row" }, named(state.style(row.model), row.model, row.source === "published"), " ", sourceBadge(row.source)),
-    html("td", { class: "bar-cell" }, frame((width) => drawIntervalBar(row, worst, state.style(row.model), width))),
-    estimate(row.mean_rank, row.rank_low, row.rank_high, format.rank),
-    estimate(row.win_rate, row.win_low, row.win_high, format.percent),
+    html("td", { class: "bar-cell" }, frame((width) => drawPlaces(row, place(row), worst, state.style(row.model), width))),
+    html("td", { class: "number" }, row.ties ?? "–"),
+    html("td", { class: "number" }, format.rank(row.mean_rank)),
+    html("td", { class: "number" }, format.percent(row.win_rate)),
     estimate(row.score, row.score_low, row.score_high, format.score)));
-  const heads = ["", "backbone", `rank, 1 to ${worst}`, "mean rank", "win rate", "normalised score"];
-  place.replaceChildren(ranked.length ? html("div", { class: "scroll" }, html("table", { class: "ranking" },
+  const heads = ["", "backbone", `place, 1 to ${worst}`, "tied", "mean rank", "win rate", "normalised score"];
+  target.replaceChildren(ranked.length ? html("div", { class: "scroll" }, html("table", { class: "ranking" },
     html("thead", {}, html("tr", {}, heads.map((head, i) => html("th", { scope: "col", class: i > 2 ? "number" : null }, head)))),
     html("tbody", {}, body))) : html("p", { class: "empty" }, "Nothing is ranked here."), ...listUnranked(rows));
 }
@@ -68,12 +71,12 @@ function listUnranked(rows) {
       html("th", { scope: "row" }, row.model, " ", sourceBadge(row.source)), html("td", {}, row.missing.join(", ")))))))];
 }
 
-function drawIntervalBar(row, worst, style, width) {
+function drawPlaces(row, place, worst, style, width) {
   const x = makeScale("linear", [1, worst], [7, width - 7]);
-  return svg("svg", { class: "interval", width, height: 20, viewBox: `0 0 ${width} 20`, role: "img", "aria-label": `mean rank ${format.rank(row.mean_rank)} of ${worst}` },
+  return svg("svg", { class: "interval", width, height: 20, viewBox: `0 0 ${width} 20`, role: "img", "aria-label": `place ${place} of ${worst}` },
     Array.from({ length: Math.min(worst, 40) }, (_, i) => svg("line", { class: "grid", x1: x(i + 1), x2: x(i + 1), y1: 0, y2: 20 })),
-    row.rank_low === null ? null : svg("path", { class: "whisker", "--c": style.colour, d: `M${x(row.rank_low)},10H${x(row.rank_high)}` }),
-    drawMarker(style, x(row.mean_rank), 10, 5.5, row.source === "published"));
+    row.ties === null ? null : svg("path", { class: "whisker", "--c": style.colour, d: `M${x(row.place_low)},10H${x(row.place_high)}` }),
+    drawMarker(style, x(place), 10, 5.5, row.source === "published"));
 }
 
 function drawCurves(place, points, state) {

@@ -13,8 +13,9 @@ from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.report.columns import encode_table, merge_keys
 from leaderboards.report.savings import with_saving_intervals
-from leaderboards.report.standings import CELL_COLUMNS, with_intervals
-from leaderboards.statistics.reading import read_points
+from leaderboards.report.standings import CELL_COLUMNS, with_ties
+from leaderboards.statistics.ranking import read_standings
+from leaderboards.statistics.reading import read_label_savings, read_points
 
 SIMULATED_SUITE = "demo"
 
@@ -27,7 +28,8 @@ QUERIES: Mapping[str, str] = {
         FROM label_efficiency WHERE value IS NOT NULL ORDER BY ALL""",
     "savings": """
         SELECT suite, dataset, protocol, selection, train_draw, axis, setup, rival_setup, metric, source, backbone,
-            weights, rival, rival_weights, rival_value, rival_labels, labels_needed, label_saving, at_most
+            weights, rival, rival_weights, rival_value, rival_labels, labels_needed, label_saving, at_most, curve_id,
+            rival_curve_id
         FROM label_savings WHERE source = 'measured' ORDER BY ALL""",
     # The largest saving reached on at least half of the datasets; a score that is never reached saves nothing at all.
     "typical_savings": """
@@ -89,7 +91,7 @@ class _Rows:
 def read_contents(path: Path) -> Contents:
     """Everything, from one state of the file.
 
-    But for intervals of label savings: those of curves that changed meanwhile would be of the new curves.
+    But for intervals of label savings and tie groups: those of what changed meanwhile would be of the new state.
 
     Raises:
         UserError: no leaderboard there, locked, of another version, or without any run.
@@ -108,8 +110,10 @@ def read_contents(path: Path) -> Contents:
         raise UserError(f"{path}: has no runs to report. Fill it with: python -m harness run --backbone mp_mae")
     page: dict[str, Any] = {name: encode_table(table.names, table.rows) for name, table in tables.items()}
     savings = tables["savings"]
-    page["savings"] = encode_table(*with_saving_intervals(savings.names, savings.rows, read_points(path)))
-    page["ranking"] = encode_table(*with_intervals(ranking.names, ranking.rows, cells.rows))
+    page["savings"] = encode_table(
+        *with_saving_intervals(savings.names, savings.rows, read_points(path), read_label_savings(path))
+    )
+    page["ranking"] = encode_table(*with_ties(ranking.names, ranking.rows, cells.rows, read_standings(path)))
     page["simulated"] = SIMULATED_SUITE
     return Contents(page, _details(documents, metrics, tables["runs"]))
 

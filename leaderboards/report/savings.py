@@ -1,62 +1,67 @@
 """95 % intervals of label savings, from the noise of seeds: what the view `label_savings` cannot draw."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from leaderboards.statistics.curves import SeededCurve, estimate_label_saving
-from leaderboards.statistics.reading import CurveKey, Point, distinct_points, seeded_curve
-from leaderboards.statistics.replicates import draw_seed_noise, replicate_means
+from leaderboards.statistics.curves import LabelSaving
+from leaderboards.statistics.reading import CurveKey, Point, distinct_points, score_matrix
+from leaderboards.statistics.replicates import N_REPLICATES, draw_seed_noise, replicate_means
 
-PAIR = (
-    "suite", "dataset", "protocol", "selection", "train_draw", "axis", "metric", "backbone", "weights", "setup",
-    "rival", "rival_weights", "rival_setup",
-)  # fmt: skip
-"""Columns of the view that tell its rows apart."""
 INTERVAL = ("saving_low", "saving_high")
-N_REPLICATES = 1_000
 SEED = 0
 
 Row = Sequence[Any]
 
 
 def with_saving_intervals(
-    names: Sequence[str], rows: Sequence[Row], curves: Mapping[CurveKey, list[Point]]
+    names: Sequence[str],
+    rows: Sequence[Row],
+    curves: Mapping[CurveKey, list[Point]],
+    savings: Mapping[tuple[CurveKey, CurveKey], LabelSaving],
 ) -> tuple[list[str], list[Row]]:
-    """Add the interval of `label_saving` to the rows of the view.
+    """Add the interval of `label_saving` to the rows of the view `label_savings`.
 
     Both ends are None if a point of either curve has a single seed. Only the lower is None if the interval has no lower
     end, as the backbone may never reach the rival's score.
 
     Args:
-        names: columns of the view, all of `PAIR` among them.
+        names: columns of the view, `curve_id` and `rival_curve_id` among them.
         rows: its measured rows.
         curves: the same curves with their seeds (`reading.read_points`).
+        savings: the rows again, by their curves (`reading.read_label_savings`).
     """
-    groups: dict[Row, dict[Row, list[Point]]] = defaultdict(dict)
-    for key, points in curves.items():
-        distinct = distinct_points(points)
-        if len(distinct) > 1:
-            shared = (key.suite, key.dataset, key.protocol, key.selection, key.train_draw, key.axis, key.metric)
-            groups[shared][key.backbone, key.weights or None, key.setup] = distinct
-    found = {(*shared, *pair): ends for shared, members in groups.items() for pair, ends in _intervals(members)}
-    positions = [names.index(name) for name in PAIR]
-    return [*names, *INTERVAL], [(*row, *found.get(tuple(row[i] for i in positions), (None, None))) for row in rows]
+    replicates = _Replicates(curves)
+    found = {(a.curve_id, b.curve_id): replicates.interval(a, b, saving) for (a, b), saving in savings.items()}
+    here, there = names.index("curve_id"), names.index("rival_curve_id")
+    return [*names, *INTERVAL], [(*row, *found.get((row[here], row[there]), (None, None))) for row in rows]
 
 
-def _intervals(members: Mapping[Row, list[Point]]) -> Iterator[tuple[Row, tuple[float | None, float | None]]]:
-    """Of every ordered pair of curves; a seed is the same draw of training samples for all of them."""
-    seeds = sorted({seed for points in members.values() for point in points for seed in point.scores})
-    noise = draw_seed_noise(len(seeds), N_REPLICATES, np.random.default_rng(SEED))
-    known: dict[Row, tuple[SeededCurve, np.ndarray]] = {}
-    for who, points in members.items():
-        if min(len(point.scores) for point in points) > 1:
-            curve = seeded_curve(str(who[0]), points, seeds)
-            known[who] = curve, replicate_means(curve.values, noise)
-    for who, (curve, replicates) in known.items():
-        for rival, (rival_curve, rival_replicates) in known.items():
-            if who != rival:
-                saving = estimate_label_saving(curve, rival_curve, replicates, rival_replicates).saving
-                yield (*who, *rival), (saving.ci_low, saving.ci_high)
+class _Replicates:
+    """Replicates of every curve, drawn together where a seed draws the same training samples for all."""
+
+    def __init__(self, curves: Mapping[CurveKey, list[Point]]) -> None:
+        self._points = {curve: distinct_points(points) for curve, points in curves.items()}
+        self._seeds = sorted({seed for points in curves.values() for point in points for seed in point.scores})
+        self._generator = np.random.default_rng(SEED)
+        self._shared = draw_seed_noise(len(self._seeds), N_REPLICATES, self._generator)
+        self._drawn: dict[CurveKey, np.ndarray | None] = {}
+
+    def interval(self, a: CurveKey, b: CurveKey, saving: LabelSaving) -> tuple[float | None, float | None]:
+        """Of what A saves against B; (None, None) if it is not known."""
+        of_a, of_b = self._of(a), self._of(b)
+        if of_a is None or of_b is None:
+            return None, None
+        n_labels = np.array([point.n_labels for point in self._points[a]])
+        return saving.with_interval_of(n_labels, of_a, of_b[:, -1]).saving[1:]
+
+    def _of(self, curve: CurveKey) -> np.ndarray | None:
+        """(B, P), or None if some point has a single seed."""
+        if curve not in self._drawn:
+            points, own = self._points[curve], self._shared
+            if curve.train_draw != "seed":
+                own = draw_seed_noise(len(self._seeds), N_REPLICATES, self._generator)
+            known = min(len(point.scores) for point in points) > 1
+            self._drawn[curve] = replicate_means(score_matrix(points, self._seeds), own) if known else None
+        return self._drawn[curve]

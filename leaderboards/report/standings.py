@@ -1,90 +1,53 @@
-"""The rows of the view `ranking`, with the intervals that SQL cannot draw."""
+"""The rows of the view `ranking`, with what SQL cannot say: who is tied with whom, and a normalised score."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from leaderboards.statistics.aggregate import Grid, aggregate, complete_grid, normalise
-from leaderboards.statistics.ranking import N_REPLICATES, win_counts
-from leaderboards.statistics.replicates import draw_seed_noise, interval, replicate_means
+from leaderboards.statistics.aggregate import aggregate, complete_grid, normalise
+from leaderboards.statistics.ranking import Entry, GridKey, Standing
 
-GRID = ("suite", "protocol", "selection", "train_draw", "partition", "source")
-"""What backbones that are ranked together have in common."""
-CELL_COLUMNS = ", ".join((*GRID, "backbone", "weights", "dataset"))
-INTERVALS = (
-    "rank_low", "rank_high", "win_low", "win_high", "score", "score_low", "score_high", "fewest_seeds"
-)  # fmt: skip
+CELL_COLUMNS = ", ".join((*GridKey._fields, *Entry._fields, "dataset"))
+ADDED = ("place_low", "place_high", "ties", "score", "score_low", "score_high", "fewest_seeds")
 SEED = 0
 
 Row = Sequence[Any]
-_NONE = (None,) * len(INTERVALS)
+_NONE = (None,) * len(ADDED)
 
 
-def with_intervals(names: Sequence[str], rows: Sequence[Row], cells: Sequence[Row]) -> tuple[list[str], list[Row]]:
-    """Add to each ranked row 95 % intervals of mean rank and win rate, and the normalised interquartile mean with its.
+def with_ties(
+    names: Sequence[str], rows: Sequence[Row], cells: Sequence[Row], standings: Mapping[GridKey, Sequence[Standing]]
+) -> tuple[list[str], list[Row]]:
+    """Add to each ranked row the columns of ADDED: `Standing`'s, and the interquartile mean of normalised scores.
 
-    An interval that seeds cannot tell, as some cell of the grid has a single one, is None.
+    The interval of that is None where seeds cannot tell it, as some cell of the grid has a single one.
 
     Args:
         names: columns of the view `ranking`.
         rows: its rows.
         cells: the columns of `CELL_COLUMNS`, then all scores of the cell.
     """
-    n_shared = len(GRID)
-    scores: dict[Row, dict[tuple[Row, str], list[float]]] = defaultdict(dict)
+    width = len(GridKey._fields)
+    scores: dict[GridKey, dict[tuple[Row, str], list[float]]] = defaultdict(dict)
     for *key, backbone, weights, dataset, values in cells:
-        scores[tuple(key)][(backbone, weights), dataset] = values
-    ranked: dict[Row, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row[names.index("mean_rank")] is not None:
-            ranked[tuple(row[:n_shared])].append(tuple(row[n_shared : n_shared + 2]))
+        scores[GridKey(*key)][Entry(backbone, weights), dataset] = values
     added = {
-        (*key, *entry): found
-        for key, entries in ranked.items()
-        for entry, found in _intervals(entries, scores[key]).items()
+        (*grid, *standing.entry): (standing.place_low, standing.place_high, standing.ties, *score)
+        for grid, ranked in standings.items()
+        for standing, score in zip(ranked, _scores([s.entry for s in ranked], scores[grid]), strict=True)
     }
-    return [*names, *INTERVALS], [(*row, *added.get(tuple(row[: n_shared + 2]), _NONE)) for row in rows]
+    return [*names, *ADDED], [(*row, *added.get(tuple(row[: width + 2]), _NONE)) for row in rows]
 
 
-def _intervals(entries: Sequence[Row], scores: dict[tuple[Row, str], list[float]]) -> dict[Row, tuple[Any, ...]]:
-    names = {str(i): entry for i, entry in enumerate(entries)}
+def _scores(entries: Sequence[Entry], scores: Mapping[tuple[Row, str], list[float]]) -> list[tuple[Any, ...]]:
+    """The score of each entry, its interval, and the fewest seeds of any cell."""
+    position = {entry: str(i) for i, entry in enumerate(entries)}
     grid = complete_grid(
-        {(name, dataset): values for name, e in names.items() for (who, dataset), values in scores.items() if who == e}
+        {(position[who], dataset): values for (who, dataset), values in scores.items() if who in position}
     )
     fewest = min(len(values) for values in grid.scores.values())
-    aggregates = aggregate(normalise(grid), np.random.default_rng(SEED))
-    ranks, wins = place_replicates(grid)
-    result = {}
-    for i, name in enumerate(grid.backbones):
-        score = aggregates[name]
-        known = fewest > 1
-        result[names[name]] = (
-            *(interval(ranks[:, i]) if known else (None, None)),
-            *(interval(wins[:, i]) if known and len(names) > 1 else (None, None)),
-            score.value,
-            *((score.ci_low, score.ci_high) if known else (None, None)),
-            fewest,
-        )
-    return result
-
-
-def place_replicates(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """(B, M) mean ranks and (B, M) win rates as other seeds might have given them.
-
-    The same draws as `leaderboards.statistics.ranking.rank` makes from seed 0, without its Bradley-Terry strengths,
-    which would take most of the time that a report may.
-    """
-    generator = np.random.default_rng(SEED)
-    n_backbones, n_datasets = len(grid.backbones), len(grid.datasets)
-    replicates = np.empty((N_REPLICATES, n_backbones, n_datasets))
-    for i, backbone in enumerate(grid.backbones):
-        for j, dataset in enumerate(grid.datasets):
-            values = grid.scores[backbone, dataset]
-            noise = draw_seed_noise(len(values), N_REPLICATES, generator)
-            replicates[:, i, j] = replicate_means(values[None], noise)[:, 0]
-    ranks = stats.rankdata(-replicates, axis=1).mean(axis=2)
-    wins = win_counts(replicates).sum(axis=2) / (max(n_backbones - 1, 1) * n_datasets)
-    return ranks, wins
+    found = aggregate(normalise(grid), np.random.default_rng(SEED))
+    estimates = [found[position[entry]] for entry in entries]
+    return [(e.value, *((e.ci_low, e.ci_high) if fewest > 1 else (None, None)), fewest) for e in estimates]

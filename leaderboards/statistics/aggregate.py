@@ -4,7 +4,7 @@ Source: Lacoste et al., GEO-Bench, NeurIPS 2023, section 4; Agarwal et al., Deep
 the Statistical Precipice, NeurIPS 2021 (interquartile mean, stratified bootstrap).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,43 +25,25 @@ class Grid:
     datasets: tuple[str, ...]
     scores: Mapping[tuple[str, str], np.ndarray]
     """(backbone, dataset) -> (S,) one score per seed; cells may differ in S."""
-    left_out: tuple[str, ...]
-    """Datasets not compared, as some backbone has no score there."""
 
 
-def complete_grid(scores: Mapping[tuple[str, str], Sequence[float]], *, drop_datasets: bool = False) -> Grid:
+def complete_grid(scores: Mapping[tuple[str, str], Sequence[float]]) -> Grid:
     """The grid of (backbone, dataset) -> scores by seed.
 
-    Args:
-        drop_datasets: compare on the datasets that every backbone has, instead of refusing an incomplete grid.
     Raises:
-        UserError: cells are missing (names them), or nothing is left to compare.
+        UserError: cells are missing; names them.
     """
-    filled = {cell: np.asarray(values, dtype=np.float64) for cell, values in scores.items() if len(values)}
     backbones = tuple(dict.fromkeys(backbone for backbone, _ in scores))
     datasets = tuple(dict.fromkeys(dataset for _, dataset in scores))
-    missing = [(b, d) for d in datasets for b in backbones if (b, d) not in filled]
-    if missing and not drop_datasets:
-        raise UserError(_what_is_missing(missing))
-    incomplete = {dataset for _, dataset in missing}
-    kept = tuple(dataset for dataset in datasets if dataset not in incomplete)
-    if not kept or not backbones:
-        raise UserError(f"no dataset has a score of every backbone. {_what_is_missing(missing) if missing else ''}")
-    return Grid(
-        backbones,
-        kept,
-        {(b, d): filled[b, d] for b in backbones for d in kept},
-        tuple(dataset for dataset in datasets if dataset in incomplete),
-    )
-
-
-def _what_is_missing(missing: Collection[tuple[str, str]]) -> str:
-    named = ", ".join(f"{backbone} on {dataset}" for backbone, dataset in list(missing)[:_NAMED])
-    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    return (
-        f"an incomplete grid ranks by what was skipped: {len(missing)} cells have no score: {named}{more}. "
-        "Run them, or ask to compare on the datasets that every backbone has."
-    )
+    missing = [(b, d) for d in datasets for b in backbones if not len(scores.get((b, d), ()))]
+    if missing:
+        named = ", ".join(f"{backbone} on {dataset}" for backbone, dataset in missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise UserError(
+            f"an incomplete grid ranks by what was skipped: {len(missing)} cells have no score: {named}{more}. "
+            "Run them."
+        )
+    return Grid(backbones, datasets, {cell: np.asarray(values, dtype=np.float64) for cell, values in scores.items()})
 
 
 def normalise(grid: Grid) -> Grid:
@@ -78,7 +60,7 @@ def normalise(grid: Grid) -> Grid:
         return (values - low) / (high - low) if high > low else np.full(len(values), 0.5)
 
     scores = {cell: scale(values, *ranges[cell[1]]) for cell, values in grid.scores.items()}
-    return Grid(grid.backbones, grid.datasets, scores, grid.left_out)
+    return Grid(grid.backbones, grid.datasets, scores)
 
 
 def interquartile_mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

@@ -6,21 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from leaderboards.errors import UserError
-from leaderboards.statistics.curves import LabelSaving, estimate_label_saving
-from leaderboards.statistics.paired import BOTH, TARGET, holm, mcnemar, resampled_scores, sample_weights, score_counts
-from leaderboards.statistics.reading import Point, distinct_points, read_counts, read_points, seeded_curve
-from leaderboards.statistics.replicates import (
-    N_REPLICATES,
-    Estimate,
-    draw_seed_noise,
-    interval,
-    replicate_means,
-    two_sided_p,
-)
+from leaderboards.statistics.curves import LabelSaving
+from leaderboards.statistics.difference import Difference, difference, estimate
+from leaderboards.statistics.paired import BOTH, TARGET, holm, mcnemar
+from leaderboards.statistics.reading import Point, distinct_points, read_label_savings, read_points, score_matrix
+from leaderboards.statistics.replicates import N_REPLICATES, Estimate, draw_seed_noise, replicate_means
 from leaderboards.statistics.sides import Curve, Shared, pair_curves
-
-_ROUNDING = 1e-6
+from leaderboards.statistics.student import Part, two_sided_p, with_interval
+from leaderboards.statistics.test_samples import TestSamples, read_test_samples
 
 
 @dataclass(frozen=True)
@@ -30,135 +23,108 @@ class Comparison(Shared):
     partition: str
     n_labels: int
     a: Estimate
+    """Mean over the seeds that are compared; `b` likewise."""
     b: Estimate
     difference: Estimate
-    """A - B. No interval: one seed each and no stored predictions."""
+    """A - B. No interval: no noise is known, as with one seed each and no stored predictions."""
     p_value: float | None
     """Two-sided, of no difference. None: as the interval."""
     p_adjusted: float | None
-    """By Holm over all comparisons made at once."""
+    """By Holm over all comparisons shown together (`adjust_together`)."""
     noise: str
     """What the interval covers, for readers: seeds, test samples or both."""
+    n_paired: int | None
+    """Seeds compared pair by pair, as both have them and they draw the same training samples. None: each by its own."""
     saving: LabelSaving | None
     """Labels A saves against B. None: one of them has fewer than two numbers of labels."""
-    replicates: np.ndarray = field(repr=False, compare=False)
-    """(B,) of the difference; empty if it has no interval."""
+    parts: tuple[Part, ...] = field(repr=False, compare=False)
+    """Of the variance of the difference; empty if it has no interval."""
 
 
 def compare(path: Path, a: str, b: str, seed: int = 0) -> list[Comparison]:
     """Every dataset and protocol that both sides were measured with, at their largest common partition.
 
-    Replicates of both means are drawn together: seeds that both have stand for the same draw of training samples, and
-    test samples are the same, so what is luck of either cancels in the difference.
-
     Args:
         a: a backbone's name; name@hex with the first digits of its weights or its setup (view `scores`); name:protocol
             for one protocol, then named by both sides. `b` likewise.
-        seed: of the replicates.
+        seed: of the replicates that give label savings their intervals.
     Raises:
         UserError: unknown, ambiguous or equal sides, or nothing that both were measured with.
     """
+    savings = read_label_savings(path)
     compared = [
         comparison
         for shared, (curve_a, curve_b) in pair_curves(read_points(path), a, b).items()
-        if (comparison := _compare(path, shared, curve_a, curve_b, np.random.default_rng(seed)))
+        if (comparison := _compare(path, shared, curve_a, curve_b, savings.get((curve_a[0], curve_b[0])), seed))
     ]
-    tested = [c for c in compared if c.p_value is not None]
-    adjusted = dict(zip(map(id, tested), holm([c.p_value for c in tested if c.p_value is not None]), strict=True))
-    return [replace(c, p_adjusted=adjusted.get(id(c))) for c in compared]
+    return adjust_together(compared)
 
 
-class _Noise:
-    """Replicates of the errors that two curves share: the same seeds, the same test samples."""
-
-    def __init__(self, path: Path, metric: str, points: Sequence[Point], generator: np.random.Generator) -> None:
-        self.seeds = sorted({seed for point in points for seed in point.scores})
-        self.seed_noise = draw_seed_noise(len(self.seeds), N_REPLICATES, generator)
-        run_ids = [run_id for point in points for run_id in point.run_ids.values()]
-        self.counts = read_counts(path, run_ids, metric)
-        self._metric = metric
-        n_samples = len(next(iter(self.counts.values()))) if self.counts else 0
-        self._weights = sample_weights(n_samples, N_REPLICATES, generator) if n_samples else None
-
-    def replicates(self, points: Sequence[Point]) -> np.ndarray:
-        """(B, P) means over seeds as they might have come out."""
-        means = replicate_means(seeded_curve("", points, self.seeds).values, self.seed_noise)
-        if self._weights is None:
-            return means
-        return means + np.stack([self._of_samples(point) for point in points], axis=1)
-
-    def _of_samples(self, point: Point) -> np.ndarray:
-        """(B,) how much other test samples would have moved the mean over seeds."""
-        assert self._weights is not None
-        moved = []
-        for seed, run_id in point.run_ids.items():
-            score = score_counts(self._metric, self.counts[run_id])
-            if abs(score - point.scores[seed]) > _ROUNDING:
-                raise UserError(
-                    f"run {run_id}: its stored predictions give {self._metric} {score:.6f}, its row says "
-                    f"{point.scores[seed]:.6f}. One of the two was changed; run it again in a new leaderboard."
-                )
-            # A resample that leaves the score undefined says nothing about its spread.
-            moved.append(np.nan_to_num(resampled_scores(self._metric, self.counts[run_id], self._weights) - score))
-        deviation: np.ndarray = np.mean(moved, axis=0)
-        return deviation
-
-    def covers(self, points: Sequence[Point]) -> str:
-        """What is in the replicates of these points, for readers."""
-        several = min(len(point.scores) for point in points) > 1
-        kinds = [*(["seeds"] if several else []), *(["test samples"] if self._weights is not None else [])]
-        return " and ".join(kinds) or "none"
+def adjust_together(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same with p-values adjusted by Holm over all of them: those that are shown together."""
+    adjusted = iter(holm([c.p_value for c in comparisons if c.p_value is not None]))
+    return [c if c.p_value is None else replace(c, p_adjusted=next(adjusted)) for c in comparisons]
 
 
-def _compare(path: Path, shared: Shared, a: Curve, b: Curve, generator: np.random.Generator) -> Comparison | None:
-    points_a, points_b = distinct_points(a[1]), distinct_points(b[1])
-    by_partition = {point.partition: point for point in b[1]}
-    pairs = [(point, by_partition[point.partition]) for point in a[1] if point.partition in by_partition]
+def _compare(
+    path: Path, shared: Shared, a: Curve, b: Curve, saving: LabelSaving | None, seed: int
+) -> Comparison | None:
+    by_place = {(point.partition, point.samples): point for point in b[1]}
+    places = [(point, by_place.get((point.partition, point.samples))) for point in a[1]]
+    pairs = [(point, other) for point, other in places if other is not None]
     if not pairs:
         return None
     at_a, at_b = max(pairs, key=lambda pair: (pair[0].n_labels, len(pair[0].scores), pair[0].partition))
-    noise = _Noise(path, shared.metric, [at_a, at_b, *points_a, *points_b], generator)
-    draws_a, draws_b = noise.replicates([at_a])[:, 0], noise.replicates([at_b])[:, 0]
-    covers = noise.covers([at_a, at_b])
-    mean_a, mean_b = _mean(at_a), _mean(at_b)
-    saving = None
-    if len(points_a) > 1 and len(points_b) > 1:
-        saving = estimate_label_saving(
-            seeded_curve(a[0].describe(), points_a, noise.seeds),
-            seeded_curve(b[0].describe(), points_b, noise.seeds),
-            noise.replicates(points_a),
-            noise.replicates(points_b),
-        )
-    known = covers != "none"
-    replicates = draws_a - draws_b if known else np.empty(0)
+    points_a, points_b = (distinct_points(curve[1]) if saving else [] for curve in (a, b))
+    samples = read_test_samples(path, shared.metric, [at_a, at_b, *points_a, *points_b])
+    found = difference(at_a, at_b, samples, draws_shared=shared.draws_shared)
+    if saving is not None:
+        saving = _with_interval(saving, points_a, points_b, samples, shared, np.random.default_rng(seed))
     return Comparison(
         **vars(shared),
         partition=at_a.partition,
         n_labels=at_a.n_labels,
-        a=Estimate(mean_a, *(interval(draws_a) if known else (None, None))),
-        b=Estimate(mean_b, *(interval(draws_b) if known else (None, None))),
-        difference=Estimate(mean_a - mean_b, *(interval(replicates) if known else (None, None))),
-        p_value=_p_value(at_a, at_b, noise, shared.metric, replicates) if known else None,
+        a=estimate(at_a, found.seeds_a, samples),
+        b=estimate(at_b, found.seeds_b, samples),
+        difference=with_interval(found.value, found.parts),
+        p_value=_p_value(at_a, at_b, found, samples, shared.metric) if found.parts else None,
         p_adjusted=None,
-        noise=covers,
+        noise=found.noise,
+        n_paired=found.n_paired,
         saving=saving,
-        replicates=replicates,
+        parts=found.parts,
     )
 
 
-def _mean(point: Point) -> float:
-    return float(np.mean(list(point.scores.values())))
-
-
-def _p_value(a: Point, b: Point, noise: _Noise, metric: str, replicates: np.ndarray) -> float:
-    """McNemar's exact test where it applies, accuracy of one run each; else from the replicates of the difference."""
-    if metric == "accuracy" and len(a.scores) == len(b.scores) == 1 and noise.counts:
+def _p_value(a: Point, b: Point, found: Difference, samples: TestSamples, metric: str) -> float:
+    """McNemar's exact test where it applies, accuracy of one run each; else the dual of the interval."""
+    if metric == "accuracy" and len(a.scores) == len(b.scores) == 1:
         (run_a,), (run_b,) = a.run_ids.values(), b.run_ids.values()
-        return mcnemar(_correct(noise.counts[run_a]), _correct(noise.counts[run_b]))
-    return two_sided_p(replicates)
+        return mcnemar(_correct(samples.counts[run_a]), _correct(samples.counts[run_b]))
+    return two_sided_p(found.value, found.parts)
 
 
 def _correct(counts: np.ndarray) -> np.ndarray:
     """(n, 1, 3) counts of single labels -> (n,) bool."""
     result: np.ndarray = counts[:, 0, BOTH] == counts[:, 0, TARGET]
     return result
+
+
+def _with_interval(
+    saving: LabelSaving,
+    a: Sequence[Point],
+    b: Sequence[Point],
+    samples: TestSamples,
+    shared: Shared,
+    generator: np.random.Generator,
+) -> LabelSaving:
+    """Replicates of both curves: a seed that draws for both is drawn once, and so are the test samples."""
+    if not samples.known and min(len(point.scores) for point in (*a, *b)) < 2:
+        return saving
+    seeds = sorted({seed for point in (*a, *b) for seed in point.scores})
+    noise_a = draw_seed_noise(len(seeds), N_REPLICATES, generator)
+    noise_b = noise_a if shared.draws_shared else draw_seed_noise(len(seeds), N_REPLICATES, generator)
+    moved = samples.replicates([*a, *b], N_REPLICATES, generator)
+    curve_a = replicate_means(score_matrix(a, seeds), noise_a) + moved[:, : len(a)]
+    curve_b = replicate_means(score_matrix(b, seeds), noise_b) + moved[:, len(a) :]
+    return saving.with_interval_of(np.array([point.n_labels for point in a]), curve_a, curve_b[:, -1])

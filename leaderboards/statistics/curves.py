@@ -1,6 +1,6 @@
-"""Label-efficiency curves: area, labels to reach a score, label saving of one backbone over another."""
+"""Label-efficiency curves: their area, and the interval of the labels that one saves over another."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,37 +25,31 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class SeededCurve:
-    """A curve of which every point was measured with several seeds."""
-
-    n_labels: np.ndarray
-    """(P,) as in `Curve`."""
-    seeds: tuple[int, ...]
-    """(S,) A seed stands for one draw of training samples, whatever the backbone."""
-    values: np.ndarray
-    """(P, S) float64; NaN: this seed was not run here."""
-    name: str = "curve"
-    partitions: tuple[str, ...] = field(default=())
-    """(P,) where the points come from."""
-
-    def mean(self) -> Curve:
-        """The curve of means over seeds."""
-        return Curve(self.n_labels, np.nanmean(self.values, axis=1), self.name)
-
-
-@dataclass(frozen=True)
 class LabelSaving:
-    """How many of B's labels A does without."""
+    """How many of B's labels A does without: a row of the view `curve_pairs`, with an interval."""
 
     target: float
     """B's score with all its labels."""
+    target_labels: float
+    """All of B's labels."""
     labels_needed: float | None
     """By A; None: never reached."""
     saving: Estimate
-    """1 - labels_needed / (labels B used). value None: A never reaches the target; ci_low None: the interval has no
+    """1 - labels_needed / target_labels. value None: A never reaches the target; ci_low None: the interval has no
     lower end, as in more than 2.5 % of the replicates A never reaches it."""
     at_most: bool
     """A is there at its smallest number of labels already: the saving may be larger."""
+
+    def with_interval_of(self, n_labels: np.ndarray, replicates: np.ndarray, targets: np.ndarray) -> "LabelSaving":
+        """The same with the 95 % interval of replicates: the view's rule on curves as they might have come out.
+
+        Args:
+            n_labels: (P,) of A's curve.
+            replicates: (B, P) of A's scores, drawn together with `targets` (B,), B's scores with all its labels, where
+                seeds or test samples are shared.
+        """
+        low, high = interval(1 - _first_crossings(n_labels, replicates, targets) / self.target_labels)
+        return replace(self, saving=Estimate(self.saving.value, low, high))
 
 
 def aulc(curve: Curve) -> float:
@@ -64,7 +58,7 @@ def aulc(curve: Curve) -> float:
     Trapezoids between the points. Unchanged if all numbers of labels are multiplied by a constant.
 
     Raises:
-        CurveError: as `labels_to_reach`.
+        CurveError: fewer than two points, unordered or undefined; names the curve.
     """
     _check(curve)
     return float(log_label_weights(curve.n_labels) @ np.asarray(curve.value, dtype=np.float64))
@@ -79,58 +73,11 @@ def log_label_weights(n_labels: np.ndarray) -> np.ndarray:
     return weights / (x[-1] - x[0])
 
 
-def labels_to_reach(curve: Curve, target: float) -> float | None:
-    """Labels needed before a label-efficiency curve first reaches a score.
-
-    Linear in log(labels) between measured points, which makes it monotone: a dip after the first crossing changes
-    nothing. Never extrapolates: a target that the first point reaches already gives the first point's labels.
-
-    Args:
-        target: score to reach, a fraction.
-    Returns:
-        Labels in total, not per class; None if no measured point reaches the target.
-    Raises:
-        CurveError: fewer than two points, unordered or undefined; names the curve.
-    """
-    _check(curve)
-    labels = _first_crossings(curve.n_labels, np.asarray(curve.value)[None], np.array([target]))[0]
-    return None if np.isinf(labels) else float(labels)
-
-
-def label_saving(a: Curve, b: Curve) -> float | None:
-    """1 - (labels A needs to reach B's score with all its labels) / (labels B used); None if A never reaches it."""
-    _check(b)
-    needed = labels_to_reach(a, float(b.value[-1]))
-    return None if needed is None else 1 - needed / float(b.n_labels[-1])
-
-
-def estimate_label_saving(
-    a: SeededCurve, b: SeededCurve, replicates_a: np.ndarray, replicates_b: np.ndarray
-) -> LabelSaving:
-    """`label_saving` of the mean curves with its 95 % interval.
-
-    Args:
-        replicates_a: (B, P_a) the mean curve of A as it might have come out (`replicates.replicate_means`), drawn
-            together with `replicates_b` (B, P_b) where seeds or test samples are shared.
-    Raises:
-        CurveError: as `labels_to_reach`.
-    """
-    mean_a, mean_b = a.mean(), b.mean()
-    _check(mean_a)
-    value = label_saving(mean_a, mean_b)
-    target = float(mean_b.value[-1])
-    needed = _first_crossings(a.n_labels, replicates_a, replicates_b[:, -1])
-    low, high = interval(1 - needed / float(b.n_labels[-1]))
-    return LabelSaving(
-        target=target,
-        labels_needed=labels_to_reach(mean_a, target),
-        saving=Estimate(value, low, high),
-        at_most=bool(mean_a.value[0] >= target),
-    )
-
-
 def _first_crossings(n_labels: np.ndarray, values: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """(B, P) curves and (B,) targets -> (B,) labels at which each first reaches its target; infinity: never."""
+    """(B, P) curves and (B,) targets -> (B,) labels at which each first reaches its target; infinity: never.
+
+    Linear in log(labels) between points and never extrapolated, as the view `curve_pairs` has it.
+    """
     x = np.log(np.asarray(n_labels, dtype=np.float64))
     reached = values >= targets[:, None]
     first = reached.argmax(axis=1)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from leaderboards.statistics.comparison import Comparison
-from leaderboards.statistics.replicates import Estimate, interval
+from leaderboards.statistics.replicates import Estimate
+from leaderboards.statistics.student import Part, with_interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,23 +29,26 @@ class MeanDifference:
     some dataset has no interval."""
 
 
-def mean_differences(comparisons: Sequence[Comparison], seed: int = 0) -> list[MeanDifference]:
+def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
     """Of every group of comparisons that differ in their dataset alone; none for a single dataset.
 
-    Args:
-        seed: of the order in which replicates of different datasets meet: their errors are independent.
+    Errors of different datasets are independent.
     """
     groups: dict[tuple[str, ...], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.suite, c.protocol, c.selection, c.train_draw, c.axis), []).append(c)
-    generator = np.random.default_rng(seed)
-    return [_mean(group, generator) for group in groups.values() if len(group) > 1]
+    return [_mean(group) for group in groups.values() if len(group) > 1]
 
 
-def _mean(group: Sequence[Comparison], generator: np.random.Generator) -> MeanDifference:
+def mean_parts(groups: Sequence[Sequence[Part]]) -> list[Part]:
+    """Parts of the variance of a mean of independent estimates; none if one of them has none."""
+    if not all(groups):
+        return []
+    return [Part(part.variance / len(groups) ** 2, part.degrees) for parts in groups for part in parts]
+
+
+def _mean(group: Sequence[Comparison]) -> MeanDifference:
     first = group[0]
-    known = all(len(c.replicates) for c in group)
-    replicates = np.mean([generator.permutation(c.replicates) for c in group], axis=0) if known else None
     a, b = np.array([(c.a.value, c.b.value) for c in group], dtype=np.float64).mean(axis=0).tolist()
     return MeanDifference(
         suite=first.suite,
@@ -55,5 +59,5 @@ def _mean(group: Sequence[Comparison], generator: np.random.Generator) -> MeanDi
         datasets=tuple(c.dataset for c in group),
         a=a,
         b=b,
-        difference=Estimate(a - b, *(interval(replicates) if replicates is not None else (None, None))),
+        difference=with_interval(a - b, mean_parts([c.parts for c in group])),
     )

@@ -51,13 +51,13 @@ def inverse_trigamma(value: float) -> float:
 
 
 def one_sided_p(drops: np.ndarray, variances: np.ndarray, degrees: np.ndarray, n_inverse: np.ndarray) -> np.ndarray:
-    """(T,) p-values of no drop between two groups of scores.
+    """(T,) p-values of no drop between two groups of scores, or of pairs of scores.
 
     Args:
         drops: (T,) mean before minus mean now.
-        variances: (T,) pooled variance of a single score, above 0.
+        variances: (T,) pooled variance of a single score, above 0; of pairs, that of the drop of one pair.
         degrees: (T,) its degrees of freedom.
-        n_inverse: (T,) 1 / n before + 1 / n now.
+        n_inverse: (T,) 1 / n before + 1 / n now; of pairs, 1 / n.
     """
     prior = fit_prior(variances, degrees)
     # With an infinite prior all are one variance, known with as many degrees of freedom as they have together.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from leaderboards.statistics.replicates import Estimate, interval, two_sided_p
-
 BOTH, TARGET, PREDICTED = range(3)
+_STEP = 1e-4
+"""Of a sample's weight: small against 1, and far above rounding."""
 
 Summed = Callable[[np.ndarray], np.ndarray]
 """(..., C, 3) sums of counts -> (...) metric; NaN: undefined."""
@@ -66,35 +66,22 @@ def score_counts(metric: str, counts: np.ndarray) -> float:
     return float(FROM_COUNTS[metric].value(counts.sum(axis=0, dtype=np.float64)))
 
 
-def sample_weights(n_samples: int, n_replicates: int, generator: np.random.Generator) -> np.ndarray:
-    """(n_replicates, n_samples) float32: how often each sample is drawn, with replacement, in each replicate."""
-    draws = generator.integers(0, n_samples, size=(n_replicates, n_samples))
-    flat = (draws + n_samples * np.arange(n_replicates)[:, None]).ravel()
-    return np.bincount(flat, minlength=n_replicates * n_samples).reshape(n_replicates, n_samples).astype(np.float32)
+def influences(metric: str, counts: np.ndarray) -> np.ndarray:
+    """How much each test sample moves a metric of `FROM_COUNTS`: its derivative by the sample's weight.
 
-
-def resampled_scores(metric: str, counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(B,) metric under each row of `sample_weights` (B, n); NaN where a resample leaves it undefined."""
-    n, n_classes, _ = counts.shape
-    sums = (weights @ counts.reshape(n, n_classes * 3).astype(np.float32)).astype(np.float64)
-    return FROM_COUNTS[metric].value(sums.reshape(len(weights), n_classes, 3))
-
-
-def paired_bootstrap(
-    metric: str, counts_a: np.ndarray, counts_b: np.ndarray, weights: np.ndarray
-) -> tuple[Estimate, float]:
-    """Difference A - B of a metric on the same test samples.
+    The product of the influences of two runs is the covariance of their scores by the luck of the test samples
+    (infinitesimal jackknife: Efron, Nonparametric estimates of standard error, Biometrika 1981).
 
     Args:
-        counts_a: (n, C, 3) of A's predictions, `counts_b` those of B in the same order of samples.
-        weights: (B, n) of `sample_weights`.
+        counts: (n, C, 3)
     Returns:
-        The difference with its 95 % percentile interval, and the two-sided p-value of no difference.
+        (n,) float64, scaled so that the sum of squares is the unbiased variance of an accuracy. Their sum is 0.
     """
-    replicates = resampled_scores(metric, counts_a, weights) - resampled_scores(metric, counts_b, weights)
-    defined = replicates[~np.isnan(replicates)]
-    value = score_counts(metric, counts_a) - score_counts(metric, counts_b)
-    return Estimate(value, *interval(defined)), two_sided_p(defined)
+    n = len(counts)
+    sums, value = counts.sum(axis=0, dtype=np.float64), FROM_COUNTS[metric].value
+    heavier, lighter = (value(sums + step * counts) for step in (_STEP, -_STEP))
+    moved: np.ndarray = (heavier - lighter) / (2 * _STEP) * np.sqrt(n / max(n - 1, 1))
+    return moved
 
 
 def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> float:

@@ -1,108 +1,179 @@
-"""Who is better over several datasets: mean rank, win rate and Bradley-Terry strength, each with an interval."""
+"""Who cannot be told apart from whom in a ranking over several datasets.
 
+Mean ranks and win rates are those of the view `ranking`, which is the only place that ranks. They say nothing about
+noise, and drawing it anew around observed scores would add it a second time. So every two backbones of a ranking are
+tested instead: no difference of their mean scores over its datasets, by `difference` on each of them, Holm's correction
+over all pairs of the ranking. Two are told apart where that is significant and their mean ranks say the same.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from string import ascii_lowercase
+from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
-from leaderboards.errors import UserError
-from leaderboards.statistics.aggregate import Grid
-from leaderboards.statistics.replicates import Estimate, draw_seed_noise, interval, replicate_means
+from leaderboards.statistics.difference import difference
+from leaderboards.statistics.mean_difference import mean_parts
+from leaderboards.statistics.paired import holm
+from leaderboards.statistics.reading import Point, fetch
+from leaderboards.statistics.student import two_sided_p
+from leaderboards.statistics.test_samples import TestSamples, read_test_samples
 
-N_REPLICATES = 1_000
-VIRTUAL_TIES = 0.5
-"""Ties added between every two backbones, or one that wins everywhere would be infinitely strong."""
-ELO_SCALE = 400 / np.log(10)
-ELO_MEAN = 1_000.0
-_MAX_ITERATIONS = 10_000
-_TOLERANCE = 1e-10
+SURE = 0.05
+"""Chance of telling any two of a ranking apart that are equal."""
+
+
+class GridKey(NamedTuple):
+    """What backbones that are ranked together have in common."""
+
+    suite: str
+    protocol: str
+    selection: str | None
+    train_draw: str | None
+    partition: str
+    source: str
+
+
+class Entry(NamedTuple):
+    """Who is ranked."""
+
+    backbone: str
+    weights: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One row of the view `ranking`, and where it surely stands."""
+
+    entry: Entry
+    mean_rank: float
+    win_rate: float | None
+    n_datasets: int
+    n_labels: int
+    """The fewest that any of its scores used."""
+    place_low: int
+    """1 + how many are surely better. With 95 % confidence all places of a ranking lie in their intervals at once."""
+    place_high: int
+    """How many there are, less those that are surely worse."""
+    ties: str | None
+    """Letters; who shares one cannot be told apart. None: nothing is known of the noise, as with one seed each."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How one backbone does against the others of a grid."""
+class Cell:
+    """One dataset of a ranking: everybody's seeds on the same test set."""
 
-    backbone: str
-    mean_rank: Estimate
-    """1 is best; ties share their mean rank."""
-    win_rate: Estimate
-    """Share of comparisons won against the others on the same dataset, a tie counting half."""
-    elo: Estimate
-    """Bradley-Terry strength on Elo's scale around 1,000: 400 more means ten times the odds of winning on a dataset."""
+    points: Mapping[Entry, Point]
+    samples: TestSamples
 
 
-def rank(grid: Grid, generator: np.random.Generator) -> list[Standing]:
-    """Standings in the order of mean rank.
+_RANKED = """
+    SELECT suite, protocol, selection, train_draw, partition, source, backbone, weights, mean_rank, win_rate, n_datasets
+    FROM ranking WHERE mean_rank IS NOT NULL ORDER BY ALL
+"""
+# Of published numbers nobody knows the seeds: they are counted.
+_CELLS = """
+    SELECT suite, protocol, selection, train_draw, partition, source, dataset, metric, backbone, weights,
+        coalesce(any_value(samples), ''), coalesce(any_value(n_labels), 0),
+        list(coalesce(seed, n) ORDER BY n), list(value ORDER BY n), list(run_id ORDER BY n)
+    FROM (SELECT *, row_number() OVER (
+        PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset, metric, backbone, weights
+        ORDER BY seed, run_id) AS n FROM scores WHERE value IS NOT NULL)
+    GROUP BY ALL ORDER BY ALL
+"""
 
-    The 95 % intervals come from the noise of the seeds in every cell (`replicates`); a cell with one seed has none.
+
+def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
+    """Every ranking of the leaderboard, each in the order of mean rank.
 
     Raises:
-        UserError: fewer than two backbones.
+        UserError: as `reading.read_points`, or predictions that do not give their scores.
     """
-    if len(grid.backbones) < 2:
-        raise UserError(f"a ranking takes two backbones or more, found {', '.join(grid.backbones)}.")
-    means, replicates = _cell_means(grid, generator)
-    everything = np.concatenate([means[None], replicates])  # (1 + B, M, D), the observed first
-    ranks = stats.rankdata(-everything, axis=1).mean(axis=2)
-    wins = win_counts(everything)
-    n_backbones, n_datasets = means.shape
-    rates = wins.sum(axis=2) / ((n_backbones - 1) * n_datasets)
-    elos = ELO_MEAN + ELO_SCALE * bradley_terry(wins + VIRTUAL_TIES / 2 * (1 - np.eye(n_backbones)))
-    standings = [
-        Standing(
-            backbone=backbone,
-            mean_rank=_estimate(ranks[:, i]),
-            win_rate=_estimate(rates[:, i]),
-            elo=_estimate(elos[:, i]),
-        )
-        for i, backbone in enumerate(grid.backbones)
+    ranked: dict[GridKey, dict[Entry, tuple[float, float | None, int]]] = {}
+    for *key, backbone, weights, mean_rank, win_rate, n_datasets in fetch(path, _RANKED, {}):
+        ranked.setdefault(GridKey(*key), {})[Entry(backbone, weights)] = mean_rank, win_rate, n_datasets
+    points: dict[GridKey, dict[tuple[str, str], dict[Entry, Point]]] = {}
+    for row in fetch(path, _CELLS, {}):
+        *key, dataset, metric, backbone, weights, samples, n_labels, seeds, values, run_ids = row
+        grid, entry = GridKey(*key), Entry(backbone, weights)
+        if entry in ranked.get(grid, {}):
+            scores, runs = (dict(zip(seeds, column, strict=True)) for column in (values, run_ids))
+            point = Point(grid.partition, samples, n_labels, 0, scores, runs)
+            points.setdefault(grid, {}).setdefault((dataset, metric), {})[entry] = point
+    return {grid: _standings(path, grid, rows, points[grid]) for grid, rows in ranked.items()}
+
+
+def _standings(
+    path: Path,
+    grid: GridKey,
+    rows: Mapping[Entry, tuple[float, float | None, int]],
+    points: Mapping[tuple[str, str], Mapping[Entry, Point]],
+) -> list[Standing]:
+    cells = [
+        Cell(of_dataset, read_test_samples(path, metric, list(of_dataset.values())))
+        for (_, metric), of_dataset in points.items()
     ]
-    return sorted(standings, key=lambda standing: standing.mean_rank.value or 0.0)
+    mean_ranks = {entry: mean_rank for entry, (mean_rank, _, _) in rows.items()}
+    better = told_apart(mean_ranks, cells, draws_shared=grid.train_draw == "seed")
+    order = sorted(rows, key=lambda entry: (mean_ranks[entry], entry.backbone, entry.weights or ""))
+    letters = tie_letters(order, better or ())
+    return [
+        Standing(
+            entry=entry,
+            mean_rank=mean_ranks[entry],
+            win_rate=rows[entry][1],
+            n_datasets=rows[entry][2],
+            n_labels=min(cell.points[entry].n_labels for cell in cells),
+            place_low=1 + sum(worse == entry for _, worse in better or ()),
+            place_high=len(rows) - sum(best == entry for best, _ in better or ()),
+            ties=None if better is None else letters[entry],
+        )
+        for entry in order
+    ]
 
 
-def win_counts(scores: np.ndarray) -> np.ndarray:
-    """(..., M, D) scores -> (..., M, M): on how many datasets row beats column, a tie counting half; zero diagonal."""
-    first, second = scores[..., :, None, :], scores[..., None, :, :]
-    wins: np.ndarray = (first > second).sum(axis=-1) + 0.5 * (first == second).sum(axis=-1)
-    return wins - np.eye(scores.shape[-2]) * scores.shape[-1] / 2
-
-
-def bradley_terry(wins: np.ndarray) -> np.ndarray:
-    """Maximum-likelihood strengths from counts of wins, by the minorise-maximise iteration.
+def told_apart(
+    mean_ranks: Mapping[Entry, float], cells: Sequence[Cell], *, draws_shared: bool
+) -> set[tuple[Entry, Entry]] | None:
+    """Pairs (better, worse) that differ surely; None if the noise of no pair is known.
 
     Args:
-        wins: (..., M, M) how often row beat column; everyone must reach everyone by wins, or no maximum exists.
-    Returns:
-        (..., M) natural logarithms of the strengths, their mean 0: i beats j with odds exp(r_i - r_j).
-    Source: Hunter, MM algorithms for generalized Bradley-Terry models, Annals of Statistics 2004, equation 3.
+        mean_ranks: of the entries, all in every cell.
+        draws_shared: one seed draws the same training samples for all.
     """
-    games = wins + np.swapaxes(wins, -1, -2)
-    won = wins.sum(axis=-1)
-    strength = np.ones(won.shape)
-    for _ in range(_MAX_ITERATIONS):
-        met = games / (strength[..., :, None] + strength[..., None, :])
-        updated = won / np.maximum(met.sum(axis=-1), np.finfo(float).tiny)
-        updated /= np.exp(np.log(updated).mean(axis=-1, keepdims=True))
-        converged = np.abs(np.log(updated / strength)).max() < _TOLERANCE
-        strength = updated
-        if converged:
-            break
-    return np.log(strength)
+    tested: dict[tuple[Entry, Entry], float] = {}
+    for a, b in combinations(sorted(mean_ranks, key=lambda entry: mean_ranks[entry]), 2):
+        found = [difference(c.points[a], c.points[b], c.samples, draws_shared=draws_shared) for c in cells]
+        parts = mean_parts([one.parts for one in found])
+        value = float(np.mean([one.value for one in found]))
+        if parts:
+            agrees = value > 0 and mean_ranks[a] < mean_ranks[b]
+            tested[a, b] = two_sided_p(value, parts) if agrees else 1.0
+    adjusted = holm(list(tested.values()))
+    return {pair for pair, p in zip(tested, adjusted, strict=True) if p < SURE} if tested else None
 
 
-def _cell_means(grid: Grid, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(M, D) means over seeds and (B, M, D) replicates of them."""
-    shape = len(grid.backbones), len(grid.datasets)
-    means, replicates = np.empty(shape), np.empty((N_REPLICATES, *shape))
-    for i, backbone in enumerate(grid.backbones):
-        for j, dataset in enumerate(grid.datasets):
-            values = grid.scores[backbone, dataset]
-            means[i, j] = values.mean()
-            noise = draw_seed_noise(len(values), N_REPLICATES, generator)
-            replicates[:, i, j] = replicate_means(values[None], noise)[:, 0]
-    return means, replicates
+def tie_letters(order: Sequence[Entry], apart: set[tuple[Entry, Entry]] | tuple[()]) -> dict[Entry, str]:
+    """Letters such that two share one exactly if they are not told apart: a compact letter display.
+
+    Args:
+        order: from the best to the worst; the best have the first letters.
+    Source: Piepho, An algorithm for a letter-based representation of all-pairwise comparisons, 2004 (insert-absorb).
+    """
+    groups = [frozenset(order)]
+    for pair in apart:
+        split = {group - {one} for group in groups if group.issuperset(pair) for one in pair}
+        whole = split | {group for group in groups if not group.issuperset(pair)}
+        groups = [group for group in whole if not any(group < other for other in whole)]
+    places = {entry: place for place, entry in enumerate(order)}
+    groups.sort(key=lambda group: sorted(places[entry] for entry in group))
+    return {entry: "".join(_letter(i) for i, group in enumerate(groups) if entry in group) for entry in order}
 
 
-def _estimate(values: np.ndarray) -> Estimate:
-    """The observed value is first, its replicates follow."""
-    return Estimate(float(values[0]), *interval(values[1:]))
+def _letter(i: int) -> str:
+    """a to z, then a1 to z1, and so on."""
+    turn, letter = divmod(i, len(ascii_lowercase))
+    return ascii_lowercase[letter] + (str(turn) if turn else "")

@@ -1,7 +1,8 @@
 """From the leaderboard's rows to arrays: curves with their seeds, and counts of stored predictions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from leaderboards.connection import WAIT_SECONDS, connect_to_read
 from leaderboards.errors import UserError
-from leaderboards.statistics.curves import SeededCurve
+from leaderboards.statistics.curves import LabelSaving
 from leaderboards.statistics.paired import BOTH, FROM_COUNTS, PREDICTED, TARGET
+from leaderboards.statistics.replicates import Estimate
 
 
 @dataclass(frozen=True, order=True)
@@ -29,6 +31,8 @@ class CurveKey:
     axis: str
     setup: str
     metric: str
+    curve_id: str
+    """Says all of the above at once."""
 
     def describe(self) -> str:
         """For messages."""
@@ -41,6 +45,8 @@ class Point:
     """All seeds of one point of a curve."""
 
     partition: str
+    samples: str
+    """Of the samples that all its seeds share: points of two curves are alike where it and the partition are equal."""
     n_labels: int
     n_test: int
     scores: Mapping[int, float]
@@ -52,13 +58,23 @@ class Point:
 _POINTS = """
     SELECT
         suite, dataset, backbone, coalesce(weights, ''), protocol, coalesce(selection, ''), coalesce(train_draw, ''),
-        axis, setup, scores.metric, scores.partition, round(avg(scores.n_labels))::BIGINT, max(runs.n_test),
+        axis, setup, scores.metric, curve_id, scores.partition, samples,
+        round(avg(scores.n_labels))::BIGINT, max(runs.n_test),
         list(scores.seed ORDER BY scores.seed, run_id), list(value ORDER BY scores.seed, run_id),
         list(run_id ORDER BY scores.seed, run_id)
     FROM scores JOIN (SELECT run_id, n_test FROM runs) AS runs USING (run_id)
     WHERE source = 'measured' AND value IS NOT NULL AND ($backbones IS NULL OR list_contains($backbones, backbone))
     GROUP BY ALL
     ORDER BY ALL
+"""
+_SAVINGS = """
+    SELECT
+        rival_value, rival_labels, labels_needed, label_saving, at_most,
+        suite, dataset, backbone, coalesce(weights, ''), protocol, coalesce(selection, ''), coalesce(train_draw, ''),
+        axis, setup, metric, curve_id,
+        suite, dataset, rival, coalesce(rival_weights, ''), rival_protocol, coalesce(selection, ''),
+        coalesce(train_draw, ''), axis, rival_setup, metric, rival_curve_id
+    FROM curve_pairs WHERE source = 'measured'
 """
 
 
@@ -72,16 +88,43 @@ def read_points(path: Path, backbones: Collection[str] | None = None) -> dict[Cu
     """
     curves: dict[CurveKey, list[Point]] = {}
     for row in fetch(path, _POINTS, {"backbones": None if backbones is None else list(backbones)}):
-        *key, partition, n_labels, n_test, seeds, values, run_ids = row
+        *key, partition, samples, n_labels, n_test, seeds, values, run_ids = row
+        curve = CurveKey(*key)
+        _refuse_duplicates(path, f"{curve.describe()}, {partition}", seeds, run_ids)
         point = Point(
             partition,
+            samples,
             n_labels,
             n_test,
             dict(zip(seeds, values, strict=True)),
             dict(zip(seeds, run_ids, strict=True)),
         )
-        curves.setdefault(CurveKey(*key), []).append(point)
-    return {key: sorted(points, key=lambda p: (p.n_labels, p.partition)) for key, points in curves.items()}
+        curves.setdefault(curve, []).append(point)
+    return {key: sorted(points, key=lambda p: (p.n_labels, p.partition, p.samples)) for key, points in curves.items()}
+
+
+def _refuse_duplicates(path: Path, what: str, seeds: Sequence[int], run_ids: Sequence[str]) -> None:
+    for (seed, run_id), (next_seed, next_run_id) in pairwise(zip(seeds, run_ids, strict=True)):
+        if seed == next_seed:
+            raise UserError(
+                f"{path}: {what}: seed {seed} was run twice, as {run_id} and {next_run_id}, and nobody can say which "
+                "of the two counts. Put one of them into another leaderboard."
+            )
+
+
+def read_label_savings(path: Path) -> dict[tuple[CurveKey, CurveKey], LabelSaving]:
+    """The rows of the view `curve_pairs` between measured curves, by the curves; intervals unknown.
+
+    Raises:
+        UserError: as `read_points`.
+    """
+    found = {}
+    width = len(fields(CurveKey))
+    for row in fetch(path, _SAVINGS, {}):
+        (target, labels, needed, saving, at_most), keys = row[:5], row[5:]
+        pair = CurveKey(*keys[:width]), CurveKey(*keys[width:])
+        found[pair] = LabelSaving(target, labels, needed, Estimate(saving, None, None), at_most)
+    return found
 
 
 def distinct_points(points: Sequence[Point]) -> list[Point]:
@@ -94,16 +137,10 @@ def distinct_points(points: Sequence[Point]) -> list[Point]:
     return [best[n] for n in sorted(best)]
 
 
-def seeded_curve(name: str, points: Sequence[Point], seeds: Sequence[int]) -> SeededCurve:
-    """A curve with one column for each of `seeds`, NaN where a point lacks it."""
+def score_matrix(points: Sequence[Point], seeds: Sequence[int]) -> np.ndarray:
+    """(P, S) float64 scores of the points by seed, NaN where a point lacks one."""
     values = [[point.scores.get(seed, np.nan) for seed in seeds] for point in points]
-    return SeededCurve(
-        n_labels=np.array([point.n_labels for point in points], dtype=np.int64),
-        seeds=tuple(seeds),
-        values=np.array(values, dtype=np.float64).reshape(len(points), len(seeds)),
-        name=name,
-        partitions=tuple(point.partition for point in points),
-    )
+    return np.array(values, dtype=np.float64).reshape(len(points), len(seeds))
 
 
 _TEST_SETS = """
@@ -195,5 +232,5 @@ def fetch(path: Path, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any
 
 def key_without_setup(key: CurveKey) -> tuple[str, ...]:
     """The curve without what a new version of the code may change: weights and setup."""
-    suite, dataset, backbone, _, protocol, selection, train_draw, axis, _, metric = astuple(key)
+    suite, dataset, backbone, _, protocol, selection, train_draw, axis, _, metric, _ = astuple(key)
     return suite, dataset, backbone, protocol, selection, train_draw, axis, metric

@@ -40,6 +40,11 @@ class Shared:
     axis: str
     metric: str
 
+    @property
+    def draws_shared(self) -> bool:
+        """Whether one seed draws the same training samples for both."""
+        return self.train_draw == "seed"
+
 
 def pair_curves(points: Mapping[CurveKey, list[Point]], a: str, b: str) -> dict[Shared, tuple[Curve, Curve]]:
     """The curves of both sides that can be compared.

@@ -4,16 +4,16 @@
 -- Units     value, ci_low, ci_high, seed_std, se_test: fractions. n_labels counts all labels used, for fitting
 --           (n_labels_fit) and for choosing (n_labels_select), rounded if seeds differ.
 -- interval  95 %, of the score expected over seeds and over test samples. All seeds share one test set, so their mean
---           does not average its luck away: variance = seed_std^2 / n_seeds + se_test^2, times Student's t with
---           Welch and Satterthwaite's degrees of freedom (the second term counts as known). What seeds and test
---           samples do together is in both terms, so the interval errs on the wide side. It is not cut off at 0 or 1.
+--           does not average its luck away: variance = seed_std^2 / n_seeds + se_test^2, of which the
+--           second counts as known. What one seed does to single test samples is in both terms, so the interval errs
+--           on the wide side. It covers 93 to 97 % from two seeds on (docs/statistics.md), and is not cut off at 0 or 1.
 --           One seed: that run's own bootstrap interval. train_draw = 'partition': every seed has the same training
 --           samples, so the interval does not tell how much another draw would have changed.
 -- setup     see the view scores, as for axis, curve_id, samples and identity_version: runs of other settings are points
 --           of another curve, runs on other samples other points of it.
 -- Excluded  nothing: simulated points have suite = 'demo', published ones source = 'published'.
 -- NULL      value: undefined for every seed. seed_std: fewer than two seeds. ci_low, ci_high: as seed_std, and the run
---           has no interval. se_test: no run has an interval (then seeds alone make it). weights: drawn from the
+--           has no interval; or seeds that all agree and no run's interval, which tell nothing of the noise. se_test: no run has an interval (then seeds alone make it). weights: drawn from the
 --           seed, or published. n_labels, selection, train_draw, samples, identity_version: unknown, published rows only.
 CREATE OR REPLACE VIEW label_efficiency AS
 WITH points AS (
@@ -40,27 +40,25 @@ variances AS (
     SELECT *, seed_std ** 2 / n_seeds AS of_seeds, coalesce(se_test ** 2, 0) AS of_test
     FROM points
 ),
-freedoms AS (
-    -- Capped, as the infinite degrees of freedom of equal seeds would be NaN below.
-    SELECT *, CASE WHEN of_seeds > 0
-        THEN least((of_seeds + of_test) ** 2 * (n_seeds - 1) / of_seeds ** 2, 1e6) ELSE 1e6 END AS df
-    FROM variances
-),
-quantiles AS (
-    -- Student's 97.5 % quantile for 1 to 30 degrees of freedom, linear in 1 / df between them and down to the normal's.
-    SELECT *, CASE WHEN df >= 30 THEN 1.959964 + (t[30] - 1.959964) * 30 / df
-        ELSE t[k + 1] + (t[k] - t[k + 1]) * ((k + 1) / df - 1) * k END AS quantile
-    FROM (SELECT *, floor(df)::INTEGER AS k, [
-        12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139,
-        2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963,
-        2.079614, 2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407, 2.045230, 2.042272
-    ] AS t FROM freedoms)
+margins AS (
+    -- critical ^ 2 = z ^ 2 + (t ^ 2 - z ^ 2) * share ^ 1.9, as leaderboards/statistics/student.py has it: Student's t
+    -- where seeds are all of the variance, the normal where test samples are. Listed: Student's 97.5 % quantile of 1 to
+    -- 30 degrees of freedom; linear in 1 / degrees from there down to the normal's.
+    SELECT *, sqrt((1.959964 ** 2 + (t ** 2 - 1.959964 ** 2)
+        * (of_seeds / nullif(of_seeds + of_test, 0)) ** 1.9) * (of_seeds + of_test)) AS margin
+    FROM (SELECT *, CASE WHEN n_seeds <= 31 THEN list_extract(students, n_seeds - 1)
+        ELSE 1.959964 + (students[30] - 1.959964) * 30 / (n_seeds - 1) END AS t
+        FROM (SELECT *, [
+            12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139,
+            2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963,
+            2.079614, 2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407, 2.045230, 2.042272
+        ] AS students FROM variances))
 )
 SELECT
     suite, dataset, backbone, weights, protocol, partition, n_labels, n_labels_fit, n_labels_select, metric,
     value,
-    CASE WHEN n_seeds > 1 THEN value - quantile * sqrt(of_seeds + of_test) ELSE run_low END AS ci_low,
-    CASE WHEN n_seeds > 1 THEN value + quantile * sqrt(of_seeds + of_test) ELSE run_high END AS ci_high,
+    CASE WHEN n_seeds > 1 THEN value - margin ELSE run_low END AS ci_low,
+    CASE WHEN n_seeds > 1 THEN value + margin ELSE run_high END AS ci_high,
     n_seeds, seed_std, se_test, selection, train_draw, setup, axis, source, parameters, flops_per_image,
     curve_id, samples, identity_version
-FROM quantiles;
+FROM margins;

@@ -3,9 +3,11 @@
 --
 -- Units     mean_rank: 1 is best, ties share their mean rank. win_rate: share of comparisons won against the other
 --           ranked backbones on the same dataset, a tie counting half. Both are means over datasets of the headline
---           metric, which is better when higher. leaderboards.statistics.ranking gives them with intervals.
+--           metric, which is better when higher. Nobody else ranks: `python -m harness ranking` and the report take
+--           these numbers and say which backbones cannot be told apart.
 -- n_ranked  how many backbones are compared: those without a missing dataset.
 -- missing   datasets of the grid (any that some backbone has) on which this one has no score, or has several setups.
+--           Scores on other samples (see scores) are those of another dataset; then nobody has both.
 -- Excluded  nothing. Simulated runs are ranked apart (suite = 'demo'), and so are published ones (source), suite by suite.
 -- NULL      mean_rank, win_rate: something is missing; an incomplete row is never ranked. win_rate: nobody to beat.
 --           weights: see scores. selection, train_draw: unknown, published only.
@@ -13,21 +15,24 @@ CREATE OR REPLACE VIEW ranking AS
 WITH cells AS (
     SELECT
         suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset,
+        {'dataset': dataset, 'samples': samples} AS task,
         CASE WHEN count(*) = 1 THEN any_value(value) END AS value
     FROM label_efficiency
-    GROUP BY suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset
+    GROUP BY suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset, samples
 ),
 grids AS (
     SELECT
         *,
-        list(DISTINCT dataset) OVER (PARTITION BY suite, protocol, selection, train_draw, partition, source) AS wanted,
-        list(dataset) FILTER (value IS NOT NULL) OVER (
+        list(DISTINCT task) OVER (PARTITION BY suite, protocol, selection, train_draw, partition, source) AS wanted,
+        list(task) FILTER (value IS NOT NULL) OVER (
             PARTITION BY suite, protocol, selection, train_draw, partition, source, backbone, weights
         ) AS present
     FROM cells
 ),
 entries AS (
-    SELECT *, list_sort(list_filter(wanted, lambda name: NOT list_contains(coalesce(present, []), name))) AS missing
+    SELECT *, list_sort(list_distinct(list_transform(
+        list_filter(wanted, lambda one: NOT list_contains(coalesce(present, []), one)), lambda one: one.dataset
+    ))) AS missing
     FROM grids
 ),
 ranks AS (
@@ -38,11 +43,11 @@ ranks AS (
     FROM entries
     WHERE len(missing) = 0
     WINDOW
-        on_dataset AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset),
+        on_dataset AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, task),
         by_score AS (
-            PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset ORDER BY value DESC
+            PARTITION BY suite, protocol, selection, train_draw, partition, source, task ORDER BY value DESC
         ),
-        equals AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset, value)
+        equals AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, task, value)
 )
 SELECT
     suite, protocol, partition, backbone, weights,

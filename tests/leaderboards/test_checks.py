@@ -1,6 +1,7 @@
 """Regression checks: verdicts, refusals, reports that no name can break, and the stated false-alarm rate."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,13 +10,15 @@ import pytest
 from leaderboard_records import metric
 from scored_runs import board_with, run_of
 
-from leaderboards.checks import ALPHA, AREA, Finding, Verdict, check, failed
+from leaderboards.checks import ALPHA, AREA, Finding, Verdict, check, failed, resolution
 from leaderboards.checks_baseline import Baseline, BaselinePoint, CurveName, measure, read_baseline, write_baseline
+from leaderboards.checks_power import failure_rate
 from leaderboards.checks_report import describe, summarise, to_json, to_junit, to_markdown
 from leaderboards.errors import UserError
 from leaderboards.schema import RunRecord
 from leaderboards.statistics.moderated import fit_prior, inverse_trigamma, one_sided_p
 from leaderboards.statistics.paired import holm
+from leaderboards.store import open_leaderboard
 
 LABELS = {"0.01x_train": 20, "0.10x_train": 200, "1.00x_train": 2000}
 
@@ -27,7 +30,7 @@ def name(dataset: str = "m-eurosat", backbone: str = "mp_mae") -> CurveName:
 def baseline_of(
     *curves: CurveName, drop: float = 0.0, seed: int = 0, n_seeds: int = 5, noise: float = 0.01
 ) -> Baseline:
-    """Curves from 0.5 to 0.7; `drop` lowers the first one at every point."""
+    """Curves from 0.5 to 0.7; `drop` lowers the first one at every point. Every seed has another draw in each."""
     generator = np.random.default_rng(seed)
     result = {}
     for i, curve in enumerate(curves):
@@ -108,19 +111,66 @@ def test_seeds_that_all_agree_still_have_the_resolution_of_the_test_set() -> Non
     assert failed(check(flat(0.68), flat(0.7)))
 
 
+def pairs_of(drop: float, metric: str = "accuracy", train_draw: str = "seed") -> list[Finding]:
+    """Draws that differ by 0.3 between seeds, each lower by `drop` now."""
+    curve = replace(name(), metric=metric, train_draw=train_draw)
+    before, now = (
+        Baseline({curve: {"default": BaselinePoint(100, 1000, dict(enumerate(s)))}})
+        for s in ([0.3, 0.6, 0.5], [0.3 - drop, 0.6 - drop, 0.5 - drop])
+    )
+    return check(now, before)
+
+
+def test_seeds_that_draw_alike_are_compared_pair_by_pair() -> None:
+    assert failed(pairs_of(0.02))
+    assert not failed(pairs_of(0.02, train_draw="partition"))
+
+
+def test_pairs_are_of_the_seeds_that_both_have() -> None:
+    curve, later = name(), {4: 0.9, 3: 0.1, 2: 0.48, 1: 0.58, 0: 0.28}
+    before = Baseline({curve: {"default": BaselinePoint(100, 1000, {0: 0.3, 1: 0.6, 2: 0.5})}})
+    (finding,) = check(Baseline({curve: {"default": BaselinePoint(100, 1000, later)}}), before)
+    assert (finding.verdict, finding.change) == (Verdict.REGRESSED, pytest.approx(-0.02))
+
+
+def test_one_sample_in_a_thousand_is_no_regression_and_a_twentieth_of_it_is_one_where_pixels_count() -> None:
+    """One test image moves mIoU by any amount: its floor is no sample, but the last digit that is shown."""
+    assert resolution("accuracy", 1000) == resolution("f1_micro", 1000) == 1e-3
+    assert resolution("miou", 1000) == resolution("miou", 10) == resolution("r2", 10) == 1e-4
+    assert not failed(pairs_of(0.002))
+    assert failed(pairs_of(0.002, metric="miou"))
+    assert not failed(pairs_of(0.0001, metric="miou"))
+
+
+@pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("spread", [0.0, 0.5])
-def test_false_alarms_of_a_whole_check_are_as_rare_as_stated(spread: float) -> None:
+def test_false_alarms_of_a_whole_check_are_as_rare_as_stated(spread: float, paired: bool) -> None:
     """4,000 checks of unchanged code, 60 points of 3 seeds then and now whose noise differs by up to a factor of 3."""
     generator = np.random.default_rng(0)
-    degrees, n_inverse = np.full(60, 4.0), np.full(60, 2 / 3)
+    degrees, n_inverse = np.full(60, 2.0 if paired else 4.0), np.full(60, 1 / 3 if paired else 2 / 3)
     alarms = 0
     for _ in range(4_000):
         deviations = 0.02 * np.exp(spread * generator.standard_normal(60))
         before, now = deviations * generator.standard_normal((2, 3, 60))
         variances = (before.var(axis=0, ddof=1) + now.var(axis=0, ddof=1)) / 2
+        if paired:
+            variances = (before - now).var(axis=0, ddof=1)
         p = one_sided_p(before.mean(axis=0) - now.mean(axis=0), variances, degrees, n_inverse)
         alarms += min(holm(p.tolist())) < ALPHA
     assert alarms / 4_000 <= ALPHA + 2.6 * (ALPHA / 4_000) ** 0.5  # 99 % of such counts, were the rate ALPHA
+
+
+def test_a_uniform_drop_of_0_01_over_six_curves_with_five_seeds_is_found() -> None:
+    """Unpaired, 6 to 20 % of checks found it."""
+    assert failure_rate(5, 0.01, np.random.default_rng(0), n_checks=25) >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("train_draw", ["seed", "partition"])
+@pytest.mark.parametrize("n_seeds", [3, 5])
+def test_checks_of_unchanged_code_fail_as_rarely_as_docs_ci_says(n_seeds: int, train_draw: str) -> None:
+    rate = failure_rate(n_seeds, 0.0, np.random.default_rng(1), n_checks=1_000, train_draw=train_draw)
+    assert rate <= ALPHA + 2.6 * (ALPHA / 1_000) ** 0.5
 
 
 def test_a_check_of_three_seeds_sees_a_drop_of_five_deviations() -> None:
@@ -197,6 +247,17 @@ def test_two_results_for_one_curve_are_refused(tmp_path: Path) -> None:
     run = run_of("a", "d", "default", 0, dataset_fingerprint="another")
     board.commit(RunRecord(run=run, metrics=[metric(0.5, None)]))
     with pytest.raises(UserError, match="results of two kinds"):
+        measure(board.path)
+
+
+def test_two_lists_of_samples_under_one_partition_are_refused(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for lists in "12":
+        for seed in range(3):
+            configuration = {"identity_version": 2, "valid_sha256": lists * 64, "test_sha256": "3" * 64}
+            run = run_of("a", "d", "default", seed, configuration=configuration)
+            board.commit(RunRecord(run=run, metrics=[metric(0.5, None)]))
+    with pytest.raises(UserError, match="other lists of samples"):
         measure(board.path)
 
 

@@ -13,7 +13,9 @@ PARTITIONS = ("0.01x_train", "0.10x_train", "1.00x_train")
 
 def scores(drop: float = 0.0) -> dict[tuple[str, str, str], list[float | None]]:
     return {
-        (backbone, dataset, partition): [0.4 + 0.1 * step + more - drop + 0.01 * seed for seed in (1, -1, 0)]
+        (backbone, dataset, partition): [
+            0.4 + 0.1 * step + more - drop + 0.01 * (1 + more) * seed for seed in (1, -1, 0)
+        ]
         for backbone, more in (("mp_mae", 0.1), ("random_init", 0.0))
         for dataset in ("m-eurosat", "m-SA-crop-type")
         for step, partition in enumerate(PARTITIONS)
@@ -79,6 +81,22 @@ def test_compare_is_plain_and_fits_80_columns(folder: Path) -> None:
     for text in ("m-SA-crop-type", "linear_probe_sgd", "1.00x_train", ".700", ".600", "+.100"):
         assert text in done.stdout
     assert "90%" in done.stdout  # one decade of labels
+
+
+def test_ranking_says_who_cannot_be_told_apart(folder: Path) -> None:
+    done = harness("ranking", "--db", "same.duckdb", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "partition 1.00x_train" in done.stdout
+    assert "0.01x_train" not in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if "mp_mae" in line or "random_init" in line]
+    assert [(row[0], row[1], row[3]) for row in rows] == [("1", "mp_mae", "a"), ("2", "random_init", "b")]
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_ranking_of_an_unknown_partition_says_which_there_are(folder: Path) -> None:
+    done = harness("ranking", "--db", "same.duckdb", "--partition", "k=3", cwd=folder)
+    assert done.returncode == 2
+    assert "There are rankings on: 0.01x_train, 0.10x_train, 1.00x_train" in done.stderr
 
 
 def test_compare_of_an_unknown_backbone_exits_2(folder: Path) -> None:

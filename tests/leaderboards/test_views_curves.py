@@ -15,9 +15,12 @@ from leaderboards.derived import SELECT_DERIVED
 from leaderboards.migrate import create_tables
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
-from leaderboards.statistics.curves import Curve, label_saving
+from leaderboards.statistics.reading import read_label_savings
+from leaderboards.statistics.student import Part, margin
 from leaderboards.store import Leaderboard, open_leaderboard
 from leaderboards.views import create_views
+
+PARTITIONS = ("0.01x_train", "0.10x_train", "1.00x_train")
 
 
 def one(board: Leaderboard, sql: str) -> dict[str, Any]:
@@ -47,16 +50,17 @@ def test_the_error_of_the_shared_test_set_does_not_average_away(tmp_path: Path) 
     assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * 1.96 * 0.02, rel=1e-3)
 
 
-def test_both_errors_add_up_with_welch_and_satterthwaites_degrees_of_freedom(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_seeds", [2, 3, 12, 40])
+def test_both_errors_add_up_as_in_the_statistics(tmp_path: Path, n_seeds: int) -> None:
     board = open_leaderboard(tmp_path / "b.duckdb")
-    for seed, value in enumerate((0.5, 0.6, 0.7)):
-        commit(board, run_of("a", "d", "default", seed), value, (value - 0.0784, value + 0.0784))
+    values = np.random.default_rng(0).normal(0.5, 0.1, n_seeds)
+    with board.session() as session:
+        for seed, value in enumerate(values.tolist()):
+            run = run_of("a", "d", "default", seed)
+            session.commit(RunRecord(run=run, metrics=[metric(value, (value - 0.0784, value + 0.0784))]))
     row = one(board, "FROM label_efficiency")
-    of_seeds, of_test = 0.01 / 3, 0.04**2
-    df = (of_seeds + of_test) ** 2 / (of_seeds**2 / 2)
-    half = stats.t.ppf(0.975, df) * (of_seeds + of_test) ** 0.5
-    assert row["ci_high"] - row["value"] == pytest.approx(half, rel=0.02)
-    assert row["ci_high"] - row["value"] >= half
+    half = margin([Part(values.var(ddof=1) / n_seeds, n_seeds - 1), Part(0.04**2, np.inf)])
+    assert (row["ci_high"] - row["value"], row["value"] - row["ci_low"]) == pytest.approx((half, half), rel=2e-3)
 
 
 def test_one_seed_keeps_its_own_interval_and_none_stays_null(tmp_path: Path) -> None:
@@ -114,9 +118,12 @@ def test_published_points_stand_apart_with_what_they_do_not_tell_as_null(tmp_pat
 
 
 def test_the_interval_covers_the_truth() -> None:
-    """1,000 simulated points with 3 seeds and 1,000 with 10, whose test error is shared, through the view's own SQL."""
+    """1,000 simulated points each with 2, 3 and 10 seeds, whose test error is shared, through the view's own SQL.
+
+    Two seeds covered 87 %, three 92 %.
+    """
     generator = np.random.default_rng(0)
-    studies = [(n, study, 0.5 + 0.02 * generator.standard_normal()) for n in (3, 10) for study in range(1_000)]
+    studies = [(n, study, 0.5 + 0.01 * generator.standard_normal()) for n in (2, 3, 10) for study in range(1_000)]
     runs = [
         {"suite": str(n), "dataset": str(study), "seed": seed, "value": expected + 0.03 * generator.standard_normal()}
         for n, study, expected in studies
@@ -135,7 +142,7 @@ def test_the_interval_covers_the_truth() -> None:
                     '{{}}' AS provenance, 'default' AS partition, 'accuracy' AS metric, 'published' AS source,
                     NULL AS weights_sha256, NULL AS train_draw, NULL AS selection, NULL AS n_train, NULL AS n_valid,
                     NULL AS n_test, NULL AS dataset_fingerprint, NULL AS protocol_version,
-                    value AS score, value - 0.0392 AS score_low, value + 0.0392 AS score_high
+                    value AS score, value - 0.0196 AS score_low, value + 0.0196 AS score_high
                 FROM numbered
             );
         """)
@@ -144,10 +151,10 @@ def test_the_interval_covers_the_truth() -> None:
             SELECT suite, avg((ci_low <= 0.5 AND 0.5 <= ci_high)::INTEGER), count(*)
             FROM label_efficiency GROUP BY suite
         """).fetchall()
-    assert len(rows) == 2
+    assert len(rows) == 3
     for _, coverage, n in rows:
         assert n == 1_000
-        assert 0.93 <= coverage <= 0.97
+        assert 0.925 <= coverage <= 0.975  # two deviations beyond 0.94 and 0.96
 
 
 def savings(board: Leaderboard) -> dict[tuple[str, str], Any]:
@@ -169,25 +176,39 @@ def test_label_savings_by_hand(tmp_path: Path) -> None:
     }  # c has one point: no curve
 
 
-def test_label_savings_equal_the_python_function_on_curves_that_dip(tmp_path: Path) -> None:
+def test_replicates_follow_the_rule_of_the_view_on_curves_that_dip(tmp_path: Path) -> None:
+    """Without noise the interval of a saving is the saving, which is the view's alone."""
     generator = np.random.default_rng(0)
-    labels = {}
-    partitions = ("0.01x_train", "0.10x_train", "1.00x_train")
-    for dataset in "defghij":
-        for backbone in "ab":
-            labels[backbone, dataset] = generator.random(3).round(3).tolist()
     scores = {
-        (backbone, dataset, partition): [value]
-        for (backbone, dataset), values in labels.items()
-        for partition, value in zip(partitions, values, strict=True)
+        (backbone, dataset, partition): [round(float(generator.random()), 3)]
+        for dataset in "defghij"
+        for backbone in "ab"
+        for partition in PARTITIONS
     }
+    savings = read_label_savings(board_with(tmp_path / "b.duckdb", scores).path)
+    assert len(savings) == 14
+    for (a, b), saving in savings.items():
+        values_a, values_b = ([scores[key.backbone, key.dataset, p][0] for p in PARTITIONS] for key in (a, b))
+        found = saving.with_interval_of(np.array([20, 200, 2000]), np.array([values_a]), np.array(values_b[-1:])).saving
+        assert found.ci_low == found.ci_high == (None if found.value is None else pytest.approx(found.value))
+
+
+def test_curves_of_two_protocols_are_pairs_but_no_savings_of_one_protocol(tmp_path: Path) -> None:
+    scores = {("a", "d", "0.01x_train"): [0.4], ("a", "d", "1.00x_train"): [0.8]}
     board = board_with(tmp_path / "b.duckdb", scores)
-    rows = run_query(board.path, "SELECT dataset, backbone, rival, label_saving FROM label_savings").rows
-    assert len(rows) == 14
-    for dataset, a, b, saving in rows:
-        n = np.array([20, 200, 2000])
-        expected = label_saving(Curve(n, np.array(labels[a, dataset])), Curve(n, np.array(labels[b, dataset])))
-        assert saving == (None if expected is None else pytest.approx(expected))
+    for (backbone, dataset, partition), (value,) in scores.items():
+        commit(board, run_of(backbone, dataset, partition, 0, protocol="fine_tune"), value + 0.1)
+    sql = "SELECT protocol, rival_protocol, at_most, label_saving FROM curve_pairs ORDER BY ALL"
+    assert run_query(board.path, sql).rows == [
+        ("fine_tune", "knn", False, pytest.approx(1 - 20 * 100**0.75 / 2000)),
+        ("knn", "fine_tune", False, None),
+    ]
+    assert savings(board) == {}
+
+
+def test_seeds_that_all_agree_and_nothing_else_have_no_interval(tmp_path: Path) -> None:
+    row = one(board_with(tmp_path / "b.duckdb", {("a", "d", "default"): [0.5, 0.5, 0.5]}), "FROM label_efficiency")
+    assert (row["seed_std"], row["ci_low"], row["ci_high"]) == (0.0, None, None)
 
 
 def test_equal_numbers_of_labels_count_once_and_few_shots_are_another_curve(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from command_line import harness
@@ -15,11 +14,8 @@ from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.report.build import SCRIPTS, build_report
 from leaderboards.report.columns import encode, encode_table, script_safe_json
-from leaderboards.report.standings import place_replicates
-from leaderboards.statistics.aggregate import complete_grid
 from leaderboards.statistics.comparison import compare
-from leaderboards.statistics.ranking import rank
-from leaderboards.statistics.replicates import interval
+from leaderboards.statistics.ranking import GridKey, read_standings
 from leaderboards.store import open_leaderboard
 from report_boards import BACKBONES, campaign, published, write_board
 
@@ -152,34 +148,21 @@ def test_intervals_of_label_savings_are_those_of_compare(elements: Elements, db:
         assert (row["saving_low"], row["saving_high"]) == pytest.approx(saving[1:], abs=0.05)  # other draws
 
 
-def test_intervals_of_the_ranking_are_those_of_the_statistics(elements: Elements, db: Path) -> None:
-    found = [r for r in rows(elements, "ranking") if r["partition"] == "0.01x_train" and r["source"] == "measured"]
-    values = run_query(
-        db,
-        "SELECT backbone, dataset, list(value ORDER BY seed) FROM scores WHERE partition = '0.01x_train' GROUP BY ALL",
-    ).rows
-    order = [row["backbone"] for row in found]
-    cells = {(b, d): v for b, d, v in sorted(values, key=lambda row: (order.index(row[0]), row[1]))}
-    standings = {s.backbone: s for s in rank(complete_grid(cells), np.random.default_rng(0))}
-    for row in found:
-        standing = standings[row["backbone"]]
-        shown = row["mean_rank"], row["rank_low"], row["rank_high"], row["win_rate"], row["win_low"], row["win_high"]
-        assert shown == pytest.approx([*standing.mean_rank, *standing.win_rate], abs=1e-6)
-
-
-def test_replicated_places_are_those_of_the_ranking() -> None:
-    draws = np.random.default_rng(1)
-    cells = {
-        (b, d): (0.02 * i + 0.05 * draws.standard_normal(4)).tolist()
-        for i, b in enumerate("abcd")
-        for d in map(str, range(40))
+def test_ties_of_the_ranking_are_those_of_the_statistics(elements: Elements, db: Path) -> None:
+    found = [row for row in rows(elements, "ranking") if row["mean_rank"] is not None and row["source"] == "measured"]
+    listed = {
+        (*grid, *standing.entry): standing for grid, standings in read_standings(db).items() for standing in standings
     }
-    grid = complete_grid(cells)
-    ranks, wins = place_replicates(grid)
-    standings = {s.backbone: s for s in rank(grid, np.random.default_rng(0))}
-    for i, backbone in enumerate(grid.backbones):
-        assert interval(ranks[:, i]) == pytest.approx(standings[backbone].mean_rank[1:])
-        assert interval(wins[:, i]) == pytest.approx(standings[backbone].win_rate[1:])
+    keys = (*GridKey._fields, "backbone", "weights")
+    assert len(found) == 8
+    for row in found:
+        standing = listed[tuple(row[key] for key in keys)]
+        assert (row["place_low"], row["place_high"], row["ties"]) == (
+            standing.place_low,
+            standing.place_high,
+            standing.ties,
+        )
+        assert row["ties"] is not None
 
 
 def test_an_incomplete_backbone_is_not_ranked_and_says_what_is_missing(elements: Elements) -> None:
@@ -192,9 +175,7 @@ def test_an_incomplete_backbone_is_not_ranked_and_says_what_is_missing(elements:
 def test_single_seeds_have_no_interval(tmp_path: Path) -> None:
     elements = report_of(write_board(tmp_path / "b.duckdb", campaign(backbones=BACKBONES[:2], n_seeds=1)))
     found = rows(elements, "ranking")
-    assert {(row["rank_low"], row["win_high"], row["score_low"], row["fewest_seeds"]) for row in found} == {
-        (None, None, None, 1)
-    }
+    assert {(row["ties"], row["score_low"], row["fewest_seeds"]) for row in found} == {(None, None, 1)}
     assert all(row["mean_rank"] is not None for row in found)
     assert {row["saving_high"] for row in rows(elements, "savings")} == {None}
 

@@ -1,0 +1,67 @@
+"""How rankings are shown: a table for each, with who cannot be told apart."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from harness.errors import UserError
+from harness.tables import bare_table
+from leaderboards.statistics.ranking import GridKey, Standing
+
+CAPTION = (
+    "place: with 95 % confidence; tied: who shares a letter cannot be told apart by mean score (Holm over all pairs)."
+)
+
+
+def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
+    """One table per ranking, headed by what its backbones have in common."""
+    parts: list[RenderableType] = []
+    for grid, standings in rankings.items():
+        table = bare_table()
+        for heading in ("place", "backbone", "weights", "tied", "mean rank", "win rate"):
+            table.add_column(heading, justify="left" if heading in ("backbone", "weights", "tied") else "right")
+        for row in standings:
+            table.add_row(
+                _places(row),
+                escape(row.entry.backbone),
+                row.entry.weights or "",
+                row.ties or "unknown",
+                f"{row.mean_rank:.2f}",
+                "" if row.win_rate is None else f"{row.win_rate:.0%}",
+            )
+        shared = ", ".join(f"{name} {value}" for name, value in grid._asdict().items() if value)
+        parts += [Text(f"{shared}, {standings[0].n_datasets} datasets", style="bold"), table]
+    return Group(*parts, Text(CAPTION, style="dim"))
+
+
+def choose(rankings: Mapping[GridKey, Sequence[Standing]], partition: str | None) -> dict[GridKey, Sequence[Standing]]:
+    """Those on one partition; without a name, of each kind the one with most scores, of equals that with most labels.
+
+    Raises:
+        UserError: nothing is ranked there.
+    """
+    chosen = {grid: rows for grid, rows in rankings.items() if partition in (None, grid.partition)}
+    if partition is None:
+        best: dict[tuple[object, ...], GridKey] = {}
+        for grid, rows in rankings.items():
+            kind = tuple(value for name, value in grid._asdict().items() if name != "partition")
+            rival = best.get(kind)
+            if rival is None or _weight(grid, rows) > _weight(rival, rankings[rival]):
+                best[kind] = grid
+        chosen = {grid: rankings[grid] for grid in best.values()}
+    if not chosen:
+        there = ", ".join(sorted({grid.partition for grid in rankings})) or "none"
+        raise UserError(f"nothing is ranked on partition {partition}. There are rankings on: {there}.")
+    return chosen
+
+
+def _weight(grid: GridKey, rows: Sequence[Standing]) -> tuple[int, int, str]:
+    return len(rows) * rows[0].n_datasets, rows[0].n_labels, grid.partition
+
+
+def _places(row: Standing) -> str:
+    if row.ties is None:
+        return "?"
+    return str(row.place_low) if row.place_low == row.place_high else f"{row.place_low}-{row.place_high}"

@@ -1,0 +1,78 @@
+"""The luck of the test samples: all seeds and both sides share them, so it does not average away, and cancels in part.
+
+A score is a sum over test samples, nearly: each moves it by its influence (`paired.influences`). Products of influences
+are the covariances of scores by the draw of the test set. What a seed does to a single sample is in the spread of the
+seeds already, so only what seeds have in common counts here: covariances between different seeds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from leaderboards.errors import UserError
+from leaderboards.statistics.paired import influences, score_counts
+from leaderboards.statistics.reading import Point, read_counts
+
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class TestSamples:
+    """What stored predictions say; nothing where some run to compare has none."""
+
+    __test__ = False
+    """No test of pytest's."""
+    counts: Mapping[str, np.ndarray]
+    """run_id -> (n, C, 3) as in `paired`, all in one order of samples; empty: not known."""
+    moved: Mapping[str, np.ndarray]
+    """run_id -> (n,) influences."""
+
+    @property
+    def known(self) -> bool:
+        """Whether there are predictions."""
+        return bool(self.counts)
+
+    def of_seeds(self, point: Point, seeds: Sequence[int]) -> np.ndarray:
+        """(S, n) influences."""
+        return np.stack([self.moved[point.run_ids[seed]] for seed in seeds])
+
+    def replicates(self, points: Sequence[Point], n_replicates: int, generator: np.random.Generator) -> np.ndarray:
+        """(B, P) how much other test samples would have moved the mean over seeds of each point; 0: not known."""
+        if not self.known:
+            return np.zeros((n_replicates, len(points)))
+        means = np.stack([self.of_seeds(point, list(point.scores)).mean(axis=0) for point in points])
+        _, scales, axes = np.linalg.svd(means @ means.T)
+        return (generator.standard_normal((n_replicates, len(points))) * np.sqrt(scales)) @ axes
+
+
+def read_test_samples(path: Path, metric: str, points: Sequence[Point]) -> TestSamples:
+    """The stored predictions of all runs of these points, if all have some and the metric follows from them.
+
+    Raises:
+        UserError: predictions that do not give the stored score, or other test samples.
+    """
+    scores = {run_id: point.scores[seed] for point in points for seed, run_id in point.run_ids.items()}
+    counts = read_counts(path, list(scores), metric)
+    for run_id, of_run in counts.items():
+        score = score_counts(metric, of_run)
+        if abs(score - scores[run_id]) > _ROUNDING:
+            raise UserError(
+                f"run {run_id}: its stored predictions give {metric} {score:.6f}, its row says "
+                f"{scores[run_id]:.6f}. One of the two was changed; run it again in a new leaderboard."
+            )
+    return TestSamples(counts, {run_id: influences(metric, of_run) for run_id, of_run in counts.items()})
+
+
+def shared_variance(moved: np.ndarray) -> float:
+    """Variance, by the draw of the test set, of the mean over seeds that all share it, but for what seeds average.
+
+    Args:
+        moved: (S, n) influences of each seed's score, or difference of scores.
+    Returns:
+        The mean covariance of two different seeds, at least 0; of a single seed its variance.
+    """
+    n_seeds = len(moved)
+    squares, square_of_sum = float((moved**2).sum()), float((moved.sum(axis=0) ** 2).sum())
+    return squares if n_seeds == 1 else max(0.0, (square_of_sum - squares) / (n_seeds * (n_seeds - 1)))
