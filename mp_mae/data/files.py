@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from mp_mae.config import MMEARTH_S2_BANDS
@@ -113,7 +112,7 @@ def open_mmearth(
     """
     paths = find_files(folder)
     sentinel2 = _choose_bands(bands)
-    columns = describe_all(paths.h5)
+    columns = describe(paths.h5)
     left_out = tuple(modality.name for modality in modalities if modality.name not in columns)
     if left_out and not allow_missing:
         raise UserError(
@@ -138,21 +137,6 @@ def open_mmearth(
         statistics=read_statistics(paths.band_stats, needed),
         splits=_read_splits(paths.splits, n_tiles),
     )
-
-
-def describe_all(path: Path) -> dict[str, Column]:
-    """Every dataset at the root of an HDF5 file by name.
-
-    Raises:
-        UserError: not an HDF5 file, or truncated.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            return {name: describe(item) for name, item in file.items() if isinstance(item, h5py.Dataset)}
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be opened as HDF5 ({error}): it is no HDF5 file or is truncated. Copy or download it again."
-        ) from error
 
 
 def _choose_bands(bands: Sequence[str]) -> Modality:

@@ -23,18 +23,57 @@ READ_AHEAD = 64 * 1024
 MEMORY_RATE = 1e9
 """Bytes per second; what is copied faster was in memory."""
 
+MIN_PACKED = 64
+"""Bytes that gzip may need even for an empty row."""
+
 Fetch = Callable[[np.ndarray, np.ndarray], None]
 """Given rows (n,) int64 and a destination (n, *row), fills the destination."""
 
 
-def describe(dataset: h5py.Dataset) -> Column:
+def describe(path: Path) -> dict[str, Column]:
+    """Every dataset at the root of an HDF5 file by name.
+
+    HDF5 lets a file draw its values from anywhere: links, virtual datasets and external storage name other files, or
+    blocks of any file. MMEarth has none of these, so a file that has one is refused.
+
+    Raises:
+        UserError: not a regular file, not an HDF5 file, truncated, or it has a dataset that is no rows of its own.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: wanted an HDF5 file; found a folder, a pipe or a device. Put a copy there.")
+    try:
+        with h5py.File(path, "r") as file:
+            links = {name: file.get(name, getlink=True) for name in file}
+            for name, link in links.items():
+                if not isinstance(link, h5py.HardLink):
+                    raise UserError(f"{path}: {name} is a link to another place, which MMEarth has not; copy it anew.")
+            items = [(name, file[name]) for name in links]
+            return {name: _describe(path, item) for name, item in items if isinstance(item, h5py.Dataset)}
+    except (OSError, KeyError, RuntimeError) as error:  # the last two: HDF5, of links and objects that are damaged
+        raise UserError(
+            f"{path} cannot be opened as HDF5 ({error}): it is no HDF5 file or is truncated. Copy or download it again."
+        ) from error
+
+
+def _describe(path: Path, dataset: h5py.Dataset) -> Column:
     """What one needs to know to read an open dataset."""
+    name = dataset.name.lstrip("/")
+    if dataset.is_virtual or dataset.external:
+        raise UserError(f"{path}: {name} takes its values from another file, which MMEarth does not; copy it anew.")
+    if not dataset.shape:
+        raise UserError(f"{path}: {name} has no rows; wanted one row per tile. Copy or download it again.")
+    try:
+        stored = dataset.dtype
+    except TypeError as error:
+        raise UserError(
+            f"{path}: {name} has a type that cannot be read ({error}). Copy or download it again."
+        ) from None
     return Column(
-        name=dataset.name.lstrip("/"),
-        stored=dataset.dtype,
+        name=name,
+        stored=stored,
         shape=dataset.shape[1:],
         n_rows=dataset.shape[0],
-        offset=None if dataset.external else dataset.id.get_offset(),  # no offset unless contiguous and written
+        offset=dataset.id.get_offset(),  # none unless contiguous and written
     )
 
 
@@ -141,6 +180,8 @@ def _from_gzip(column: Column, dataset: h5py.Dataset, *, shuffled: bool) -> Fetc
             if left_out:  # filters that this chunk did without
                 library(rows[i : i + 1], out[i : i + 1])
                 continue
+            if len(packed) > 2 * column.row_bytes + MIN_PACKED:  # bounds what it unpacks to, a thousand times as much
+                raise OSError(f"row {row} is packed into {len(packed)} bytes")
             plain = np.frombuffer(zlib.decompress(packed, bufsize=column.row_bytes), np.uint8)
             if len(plain) != column.row_bytes:
                 raise OSError(f"row {row} has {len(plain)} bytes instead of {column.row_bytes}")

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 
 from mp_mae.data.buffers import PAGE, Column
-from mp_mae.data.files import Paths, describe_all, find_files
-from mp_mae.data.h5 import RowReader
+from mp_mae.data.files import Paths, find_files
+from mp_mae.data.h5 import RowReader, describe
 from mp_mae.errors import UserError
 from mp_mae.json_file import read_json
 
@@ -100,7 +100,7 @@ class _State:
 
 
 def _columns(path: Path) -> Mapping[str, Column]:
-    columns = describe_all(path)
+    columns = describe(path)
     lengths = {column.n_rows for column in columns.values()}
     if len(lengths) != 1 or 0 in lengths:
         found = ", ".join(f"{name} {column.n_rows}" for name, column in columns.items()) or "no datasets"
@@ -146,7 +146,7 @@ def _write_structure(source: Path, target: Path, columns: Mapping[str, Column]) 
 
 def _copy_rows(reader: RowReader, target: Path, first: int, total: int, workers: int) -> Iterator[int]:
     """Copy the rows first .. total - 1; yields the rows that are safely on disk so far."""
-    columns = describe_all(target)
+    columns = describe(target)
     blocks = iter(range(first, total, BLOCK))
     reading: deque[tuple[int, Future[dict[str, np.ndarray]]]] = deque()
     with ThreadPoolExecutor(workers) as pool, target.open("r+b") as file:

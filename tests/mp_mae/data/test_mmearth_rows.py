@@ -17,9 +17,7 @@ ROWS = np.array([4, 0, 3, 3, 1])
 
 
 def read(path, rows=ROWS):
-    with h5py.File(path) as file:
-        columns = [describe(file[name]) for name in file]
-    reader = RowReader(path, columns)
+    reader = RowReader(path, list(describe(path).values()))
     return reader, reader.read_rows(rows)
 
 
