@@ -6,10 +6,9 @@ CC BY-NC 4.0 by their authors.
 
 from pathlib import Path
 
-from safetensors import SafetensorError
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-from timm.models import load_state_dict
-from timm.models.convnext import checkpoint_filter_fn, convnextv2_atto
+from timm.models.convnext import ConvNeXt, checkpoint_filter_fn, convnextv2_atto
+from torch import Tensor
 
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
@@ -17,6 +16,7 @@ from baselines.inputs import Moments, PixelKind
 from baselines.weights import fetch_from_hub
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
+from mp_mae.weights_file import describe_wrong, load_safetensors, load_weights_only
 
 REPOSITORY = "timm/convnextv2_atto.fcmae"
 STATISTICS = {
@@ -39,19 +39,7 @@ def build(weights: Path | None, seed: int) -> Backbone:
     """
     path = weights or fetch_from_hub(REPOSITORY, "model.safetensors")
     model = convnextv2_atto(pretrained=False, num_classes=0)
-    try:
-        state = checkpoint_filter_fn(load_state_dict(str(path), device="cpu", weights_only=True), model)
-        result = model.load_state_dict(state, strict=False)
-    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
-        raise UserError(
-            f"{path}: not a {REPOSITORY} weights file: {error}. Fetch it again and pass --weights"
-        ) from error
-    missing = set(result.missing_keys) - FRESH
-    if missing or result.unexpected_keys:
-        raise UserError(
-            f"{path}: not a complete {REPOSITORY} weights file: missing {sorted(missing)[:5]}, unexpected "
-            f"{sorted(result.unexpected_keys)[:5]}. Fetch it again and pass --weights"
-        )
+    model.load_state_dict(_read_state(path, model), strict=False)
     return ConvNeXtBackbone(
         model,
         inputs=InputSpec(
@@ -59,3 +47,29 @@ def build(weights: Path | None, seed: int) -> Backbone:
         ),
         origin=Origin(weights_sha256=hash_tensors(model.state_dict()), description=f"timm {REPOSITORY}"),
     )
+
+
+def _read_state(path: Path, model: ConvNeXt) -> dict[str, Tensor]:
+    """Every tensor of the model but FRESH, in the model's own names.
+
+    Raises:
+        UserError: it is another file, or incomplete, or has values that are none.
+    """
+    refetch = f"Fetch the {REPOSITORY} weights file again and pass --weights"
+    content = load_safetensors(path, refetch) if path.suffix == ".safetensors" else load_weights_only(path)
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise UserError(f"{path}: not a {REPOSITORY} weights file: no tensors by name. {refetch}")
+    wrong = [name for name, tensor in content.items() if not isinstance(tensor, Tensor)]
+    try:
+        state = {} if wrong else checkpoint_filter_fn(content, model)
+    except (RuntimeError, ValueError, LookupError, NotImplementedError) as error:
+        raise UserError(f"{path}: not a {REPOSITORY} weights file: {error}. {refetch}") from error
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in FRESH}
+    missing, unexpected = sorted(wanted.keys() - state.keys()), sorted(state.keys() - model.state_dict().keys())
+    wrong = wrong or describe_wrong(state, wanted)
+    if missing or unexpected or wrong:
+        raise UserError(
+            f"{path}: not a complete {REPOSITORY} weights file: missing {missing[:5]}, unexpected {unexpected[:5]}, "
+            f"wrong {wrong[:5]}. {refetch}"
+        )
+    return state

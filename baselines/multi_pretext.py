@@ -73,7 +73,7 @@ def _pretraining_statistics(weights: Path, checkpoint: Checkpoint) -> Pretrainin
             for level, kind in _LEVELS.items()
             if level in held
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise UserError(
             f"{weights}: wanted the statistics of its pretraining as bands, mean and std of each level, found others "
             f"({error!r}). Export the checkpoint again: python -m mp_mae export"
@@ -85,7 +85,8 @@ def _check_pretext(weights: Path, checkpoint: Checkpoint, pretext: Pretext) -> N
     """A row called optical-only must not hold the score of an encoder that saw more."""
     if pretext == "any":
         return
-    outputs = tuple(checkpoint.summary.modalities.get("outputs", ()))
+    listed = checkpoint.summary.modalities.get("outputs", ())
+    outputs = tuple(name for name in listed if isinstance(name, str)) if isinstance(listed, (list, dict)) else ()
     bands = checkpoint.encoder.bands
     if outputs != PRESETS[pretext] or set(bands) != set(PRESET_BANDS.get(pretext, bands)):
         predicted = ", ".join(outputs) or "nobody knows what"

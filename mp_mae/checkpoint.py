@@ -5,11 +5,8 @@ Our own is a folder: `model.safetensors` (timm's names) and `config.json` (what 
 
 import hashlib
 import json
-import shutil
 import sys
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mp_mae.config import EncoderConfig, Padding
@@ -25,6 +22,8 @@ from mp_mae.encoder import MpMaeConvNeXt, build_encoder, check_tensors, encoder_
 from mp_mae.errors import UserError
 from mp_mae.json_file import read_json
 from mp_mae.official import read_official
+from mp_mae.replace_folder import recover, replacing
+from mp_mae.weights_file import load_safetensors
 
 FORMAT_VERSION = 1
 WEIGHTS_FILE = "model.safetensors"
@@ -83,6 +82,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         UserError: no such file, not a checkpoint, damaged, or its tensors are not exactly those of its encoder.
     """
     path = Path(path)
+    recover(path)
     if not path.exists():
         raise UserError(f"{path}: no such checkpoint. Pass an official .pth file or a folder with {WEIGHTS_FILE}.")
     if path.is_dir():
@@ -100,7 +100,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
-    """Write our own format; `folder` appears complete or not at all, and replaces an older checkpoint of that name.
+    """Write our own format; `folder` appears complete or not at all, and replaces an older checkpoint of that name,
+    which is never missing meanwhile.
 
     Raises:
         UserError: the tensors do not fit the encoder, `folder` holds something else, or it cannot be written.
@@ -120,7 +121,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.state.items()}
     try:
-        with _replacing(folder) as partial:
+        with replacing(folder) as partial:
             save_file(tensors, partial / WEIGHTS_FILE)
             (partial / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
@@ -165,10 +166,7 @@ def _load_own(weights: Path, config: Path) -> Checkpoint:
         encoder = EncoderConfig(described["size"], tuple(described["bands"]), described["patch"])
     except UserError as error:
         raise UserError(f"{config}: {error}") from error
-    try:
-        state = load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{weights}: cannot read the weights ({error}). Copy the checkpoint again.") from error
+    state = load_safetensors(weights, "Copy the checkpoint again.")
     check_tensors(str(weights), state, encoder_shapes(encoder))
     summary = TrainingSummary(**{f.name: described[f.name] for f in fields(TrainingSummary)})
     summary = replace(summary, unknown_keys=tuple(summary.unknown_keys))
@@ -206,25 +204,6 @@ def _read_config(path: Path) -> dict[str, Any]:
             found = type(described[name]).__name__ if name in described else "nothing"
             raise UserError(f"{path}: `{name}` is {found}. Use a checkpoint written by `save_checkpoint`.")
     return described
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` that takes its name once the block has ended without error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
-    partial.mkdir()
-    try:
-        yield partial
-        if folder.exists():  # a folder with content cannot be renamed over, so the old one steps aside
-            old = partial.with_suffix(".old")
-            folder.rename(old)
-            partial.rename(folder)
-            shutil.rmtree(old)
-        else:
-            partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _is_empty_folder(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """What defines an encoder: size, bands by name, patch size and how it treats the image border."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -9,6 +10,7 @@ Padding = Literal["same", "published"]
 
 MMEARTH_S2_BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8A", "B8", "B9", "B11", "B12")
 """Sentinel-2 input of MP-MAE in MMEarth's order: B8A comes before B8, and the cirrus band B10 is left out."""
+_SHOWN_BANDS = 20
 
 
 class Size(NamedTuple):
@@ -87,9 +89,10 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         check_size(self.size)
         stem_geometry(self.patch, self.padding)
-        if not isinstance(self.bands, tuple) or not self.bands or not all(b and isinstance(b, str) for b in self.bands):
-            raise UserError(f"The encoder's bands are {self.bands!r}; pass a tuple of band names such as ('B2', 'B3').")
-        repeated = sorted({band for band in self.bands if self.bands.count(band) > 1})
+        if not isinstance(self.bands, tuple) or not self.bands or not all(isinstance(b, str) and b for b in self.bands):
+            found = [band if isinstance(band, str) else type(band).__name__ for band in self.bands[:_SHOWN_BANDS]]
+            raise UserError(f"The encoder's bands are {found}; pass a tuple of band names such as ('B2', 'B3').")
+        repeated = [band for band, n in Counter(self.bands).items() if n > 1][:_SHOWN_BANDS]
         if repeated:
             raise UserError(f"The encoder's bands list {', '.join(repeated)} more than once; name each band once.")
         if self.grn_eps is not None and not self.grn_eps > 0:

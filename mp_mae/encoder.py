@@ -15,12 +15,15 @@ from timm.layers import LayerNorm2d
 from timm.layers.grn import GlobalResponseNorm
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from timm.models.convnext import ConvNeXt
-from torch import Tensor, nn
+from torch import nn
 
 from mp_mae.config import MMEARTH_S2_BANDS, SIZES, EncoderConfig, Padding, StemGeometry, check_size, stem_geometry
 from mp_mae.errors import UserError
+from mp_mae.weights_file import describe_wrong
 
 NORM_EPS = 1e-6
+_SHOWN = 200
+"""Tensors that an error names."""
 
 
 class MpMaeConvNeXt(ConvNeXt):
@@ -112,17 +115,10 @@ def encoder_shapes(config: EncoderConfig) -> Mapping[str, torch.Size]:
 
 
 def check_tensors(where: str, found: Mapping[str, Any], wanted: Mapping[str, torch.Size]) -> None:
-    """Raises UserError that names every missing, unexpected, wrongly shaped or non-floating tensor."""
-    wrong = []
-    for key in sorted(wanted.keys() & found.keys()):
-        tensor = found[key]
-        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-            wrong.append(f"{key} is {kind} (wanted floating point)")
-        elif tensor.shape != wanted[key]:
-            wrong.append(f"{key} is {list(tensor.shape)} (wanted {list(wanted[key])})")
+    """Raises UserError that names every missing or unexpected tensor, and every wrong one and what is wrong with it."""
+    wrong = describe_wrong(found, wanted)
     problems = [
-        f"{label}: {', '.join(names)}"
+        f"{label}: {_listed(names)}"
         for label, names in (
             ("missing", sorted(wanted.keys() - found.keys())),
             ("unexpected", sorted(found.keys() - wanted.keys())),
@@ -132,6 +128,11 @@ def check_tensors(where: str, found: Mapping[str, Any], wanted: Mapping[str, tor
     ]
     if problems:
         raise UserError(f"{where}: the encoder's tensors do not fit. {'; '.join(problems)}. Use an intact checkpoint.")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _create(size: str, pretrained: bool = False, **kwargs: Any) -> Any:

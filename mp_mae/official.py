@@ -2,22 +2,18 @@
 
 import argparse
 import pathlib
-import pickle
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from mp_mae.config import MMEARTH_S2_BANDS, SIZES, EncoderConfig
 from mp_mae.encoder import check_tensors, encoder_shapes
 from mp_mae.errors import UserError
 from mp_mae.official_layout import from_official, to_official
+from mp_mae.weights_file import load_weights_only
 
 RGB_BANDS = ("B2", "B3", "B4")
 """Input of the published three-band checkpoints, in MMEarth's order: blue, green, red."""
@@ -30,20 +26,6 @@ TRAINING_FACTS = (
     "input_size", "random_crop", "mask_ratio", "loss_aggr", "norm_pix_loss", "decoder_depth", "decoder_embed_dim",
 )  # fmt: skip
 """Arguments of the pretraining that are worth keeping; the rest is paths and logging."""
-
-# The two classes that official files hold beside tensors. A path is read as a pure one, which exists on every system;
-# Python 3.13 moved the class, so both of its names are listed.
-_ALLOWED_CLASSES: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-    argparse.Namespace,
-    (pathlib.PurePosixPath, "pathlib.PosixPath"),
-    (pathlib.PurePosixPath, "pathlib._local.PosixPath"),
-]
-
-# What torch's unpickler raises on bytes that are no pickle of its own.
-_UNREADABLE = (
-    pickle.UnpicklingError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError, AssertionError,
-    struct.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,32 +73,6 @@ def read_official(path: pathlib.Path) -> OfficialCheckpoint:
     )
 
 
-def load_weights_only(path: pathlib.Path) -> Any:
-    """The file's content with every tensor on the CPU, mapped instead of read."""
-    not_ours = f"{path}: wanted a checkpoint written by torch.save; the file is another kind or cut short"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch does not look at the checksums
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError) as error:
-        raise UserError(f"{not_ours} ({error}). Download it again.") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the checkpoint ({error.strerror}). Check the path.") from error
-    if damaged is not None:
-        raise UserError(f"{path}: the part {damaged} fails its checksum, the file is damaged. Download it again.")
-    try:
-        with safe_globals(_ALLOWED_CLASSES):
-            refused = get_unsafe_globals_in_checkpoint(str(path))
-            if refused:
-                raise UserError(
-                    f"{path}: the file wants to create {', '.join(sorted(refused))}, which a checkpoint has no need "
-                    "of; nothing was executed. Use a file from a source you trust."
-                )
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except _UNREADABLE as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise UserError(f"{not_ours} ({reason}). Download it again.") from error
-
-
 def _infer_encoder(path: pathlib.Path, tensors: Mapping[str, Any], facts: Mapping[str, Any]) -> EncoderConfig:
     """Size, patch and bands from the tensors' shapes; the bands' names from the arguments when they are there."""
     if any(key.startswith("encoder.stem_orig.") for key in tensors):
@@ -135,7 +91,11 @@ def _infer_encoder(path: pathlib.Path, tensors: Mapping[str, Any], facts: Mappin
     if rows not in (1, 4):
         raise UserError(f"{path}: the patch stem has {rows} kernel rows; wanted 1 (8 px patches) or 4 (16 px patches).")
     patch = 8 if rows == 1 else 16
-    return EncoderConfig(sizes[width], _band_names(path, channels, facts), patch)
+    bands = _band_names(path, channels, facts)
+    try:
+        return EncoderConfig(sizes[width], bands, patch)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def _shape(path: pathlib.Path, tensors: Mapping[str, Any], key: str, dims: int) -> tuple[int, ...]:
@@ -151,12 +111,12 @@ def _band_names(path: pathlib.Path, channels: int, facts: Mapping[str, Any]) -> 
     inputs = facts.get("inp_modalities")
     listed = inputs.get("sentinel2") if isinstance(inputs, dict) else None
     if isinstance(listed, (list, tuple)):
-        bands = tuple(band for band in listed if band != "B10")  # stored in the data, never an input
+        bands = tuple(band for band in listed if not _is_cirrus(band))  # stored in the data, never an input
         if len(bands) == channels:
             return bands
         raise UserError(
             f"{path}: the encoder reads {channels} channels, but its arguments list {len(bands)} Sentinel-2 bands "
-            f"({' '.join(map(str, bands))}). Only Sentinel-2 inputs are supported."
+            f"({' '.join(map(_plain, bands))[:200]}). Only Sentinel-2 inputs are supported."
         )
     for bands in (MMEARTH_S2_BANDS, RGB_BANDS):
         if channels == len(bands):
@@ -171,12 +131,21 @@ def _modalities(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     listed = {"inputs": facts.get("inp_modalities"), "outputs": facts.get("out_modalities")}
     return {
         role: {
-            str(name): list(map(str, bands)) if isinstance(bands, (list, tuple)) else str(bands)
+            _plain(name): list(map(_plain, bands)) if isinstance(bands, (list, tuple)) else _plain(bands)
             for name, bands in bands_by_modality.items()
         }
         for role, bands_by_modality in listed.items()
         if isinstance(bands_by_modality, dict)
     }
+
+
+def _is_cirrus(band: Any) -> bool:
+    return isinstance(band, str) and band == "B10"
+
+
+def _plain(value: Any) -> str:
+    """A name or number as text; of anything else, which may be nested without end, what it is."""
+    return str(value) if isinstance(value, (str, int, float)) else type(value).__name__
 
 
 def _training(epoch: Any, facts: Mapping[str, Any]) -> dict[str, Any]:

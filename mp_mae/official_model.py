@@ -12,7 +12,8 @@ from mp_mae.encoder import check_tensors
 from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES
 from mp_mae.model import MPMAE, ModelConfig
-from mp_mae.official import DECODER_PREFIXES, load_weights_only, read_official
+from mp_mae.official import DECODER_PREFIXES, read_official
+from mp_mae.weights_file import load_weights_only
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

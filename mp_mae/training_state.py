@@ -5,9 +5,7 @@ order, crops, masks and learning rate follow from the seed and the step.
 """
 
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +13,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mp_mae.config import EncoderConfig
 from mp_mae.errors import UserError
 from mp_mae.json_file import read_json
 from mp_mae.model import MPMAE, ModelConfig
+from mp_mae.replace_folder import replacing
+from mp_mae.weights_file import load_safetensors
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.safetensors"
@@ -80,22 +80,14 @@ def save_state(root: Path, step: int, model: nn.Module, optimizer: torch.optim.O
         UserError: it cannot be written.
     """
     folder = root / f"step-{step:08d}"
-    partial = root / f".{folder.name}.{uuid.uuid4().hex}.partial"
     described = {"format_version": FORMAT_VERSION, "step": step, **asdict(facts)}
     try:
-        partial.mkdir(parents=True)
-        save_file(_on_cpu(model.state_dict()), partial / MODEL_FILE)
-        save_file(_on_cpu(_optimizer_tensors(model, optimizer)), partial / OPTIMIZER_FILE)
-        (partial / STATE_FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-        for path in partial.iterdir():
-            _flush_to_disk(path)
-        if folder.exists():  # of an attempt that went the same way
-            shutil.rmtree(folder)
-        partial.rename(folder)
+        with replacing(folder) as partial:
+            save_file(_on_cpu(model.state_dict()), partial / MODEL_FILE)
+            save_file(_on_cpu(_optimizer_tensors(model, optimizer)), partial / OPTIMIZER_FILE)
+            (partial / STATE_FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{folder}: cannot write the checkpoint ({error}). Free some space, then resume.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
@@ -191,12 +183,7 @@ def _check_shapes(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, 
 
 
 def _load(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{path}: cannot read it ({error}). Delete {path.parent} to use an older checkpoint."
-        ) from error
+    return load_safetensors(path, f"Delete {path.parent} to use an older checkpoint.")
 
 
 def _short(value: Any) -> str:
@@ -210,9 +197,3 @@ def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.glob("step-*") if path.is_dir())
-
-
-def _flush_to_disk(path: Path) -> None:
-    """So that a power cut after the rename cannot leave an empty file under the final name."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

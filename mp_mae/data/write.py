@@ -2,8 +2,6 @@
 
 import errno
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,6 +19,7 @@ from mp_mae.data.world.simulate import WORLD_VERSION, simulate
 from mp_mae.data.world.tile_info import describe_tiles, tile_id
 from mp_mae.errors import UserError
 from mp_mae.json_file import read_json
+from mp_mae.replace_folder import replacing
 
 DESCRIPTION = "world.json"
 """Says which world a directory holds; written last."""
@@ -93,14 +92,8 @@ def write_mmearth(
     paths = Paths(directory / f"{directory.name}.h5")
     if _holds(directory, world):
         return paths
-    partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
-    with _explained(directory, world):
-        try:
-            partial.mkdir(parents=True)
-            _write_all(world, partial, directory.name, processes, report or _say_nothing)
-            os.replace(partial, directory)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with _explained(directory, world), replacing(directory) as partial:
+        _write_all(world, partial, directory.name, processes, report or _say_nothing)
     return paths
 
 

@@ -184,3 +184,30 @@ def test_image_statistics_of_blocks_by_hand():
     torch.testing.assert_close(small, torch.tensor([[[[0.0, 2.0]], [[0.0, 1.0]]]]))
     assert large.shape == (1, 2, 1, 1)
     assert large[0, 0, 0, 0] == pytest.approx((2 * 12 * 1 + 14 * 12 * 3) / 256)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "x.(safetensors|bin): "),
+        ({"stem.0.weight": torch.zeros(3)}, "not a complete timm/convnextv2_atto.fcmae weights file: missing"),
+        ("nan", "wrong .'stem.0.bias has 40 values that are NaN or infinite"),
+    ],
+)
+def test_imagenet_mae_refuses_hostile_weights_in_one_line(weights, tmp_path, suffix, content, said):
+    path = tmp_path / f"x{suffix}"
+    if content == "nan":
+        from safetensors.torch import load_file
+
+        content = load_file(weights["imagenet_mae"])
+        content["stem.0.bias"] = content["stem.0.bias"] * float("nan")
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif suffix == ".bin":
+        torch.save(content, path)
+    else:
+        save_file(content, path)
+    with pytest.raises(UserError, match=said) as caught:
+        BACKBONES["imagenet_mae"].build(path, 0)
+    assert "\n" not in str(caught.value)
