@@ -1,11 +1,13 @@
 """How rankings are shown: a table for each, with who cannot be told apart."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
+from harness.comparison_table import WIDTH
 from harness.errors import UserError
 from harness.tables import bare_table
 from leaderboards.statistics.ranking import GridKey, Standing
@@ -32,8 +34,9 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
                 "" if row.win_rate is None else f"{row.win_rate:.0%}",
             )
         shared = ", ".join(f"{name} {value}" for name, value in grid._asdict().items() if value)
-        parts += [Text(f"{shared}, {standings[0].n_datasets} datasets", style="bold"), table]
-    return Group(*parts, Text(CAPTION, style="dim"))
+        title = textwrap.fill(f"{shared}, {standings[0].n_datasets} datasets", WIDTH)
+        parts += [Text(title, style="bold"), table]
+    return Group(*parts, Text(textwrap.fill(CAPTION, WIDTH), style="dim"))
 
 
 def choose(rankings: Mapping[GridKey, Sequence[Standing]], partition: str | None) -> dict[GridKey, Sequence[Standing]]:
