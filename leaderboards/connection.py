@@ -16,14 +16,16 @@ WAIT_SECONDS = 10.0
 """How long to wait while another process holds the file."""
 
 _Config = dict[str, str | bool | int | float | list[str]]
-_NO_EXTENSIONS: _Config = {"autoload_known_extensions": "false", "autoinstall_known_extensions": "false"}
-# Without it DuckDB 2 writes files that no 1.x client can open; with it those from 1.3 on can.
-_READ_WRITE: _Config = {**_NO_EXTENSIONS, "storage_compatibility_version": "v1.3.0"}
-_READ_ONLY: _Config = {
-    **_NO_EXTENSIONS,
+_CONFIG: _Config = {
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
     "allow_persistent_secrets": "false",
-    "temp_directory": "",  # reading needs no writable folder
+    "temp_directory": "",  # nothing spills: reading needs no writable folder, and writing leaves none behind
 }
+# Without it DuckDB 2 writes files that no 1.x client can open; with it those from 1.3 on can.
+_READ_WRITE: _Config = {**_CONFIG, "storage_compatibility_version": "v1.3.0"}
+_BESIDE = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+"""What DuckDB opens of a database file: itself and the logs beside it."""
 
 # DuckDB has no error class for this. The first two come from another process, on POSIX and on Windows; the others from
 # another connection or another thread of this one.
@@ -41,35 +43,38 @@ CANNOT_WRITE = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalExc
 Value = TypeVar("Value")
 
 
-@contextmanager
-def connect_to_read(path: Path, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection for the duration of the context; meanwhile other processes can read and not write.
-
-    It reaches this file alone: no other file, no extension, no setting. Its time zone is UTC.
-
-    Raises:
-        UserError: the file cannot be opened or read, or others held it for all of `wait_seconds`.
-    """
-    connection = duckdb.connect(":memory:", config=_READ_ONLY)
-    try:
-        connection.execute("SET enable_progress_bar = false")
-        attach(connection, path, "board", wait_seconds, read_only=True)
-        connection.execute("USE board")
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_external_access = false")  # other files, and this process's Python variables
-        connection.execute("SET lock_configuration = true")
-        yield connection
-    except duckdb.IOException as error:
-        raise UserError(f"{path}: {first_line(error)}. Check the disk and try again.") from error
-    finally:
-        connection.close()
-
-
-def start_engine() -> duckdb.DuckDBPyConnection:
+def start_engine(config: _Config = _READ_WRITE) -> duckdb.DuckDBPyConnection:
     """DuckDB with no file open. Starting it takes longer than opening a file, so whoever writes often keeps it."""
-    engine = duckdb.connect(":memory:", config=_READ_WRITE)
+    engine = duckdb.connect(":memory:", config=config)
     engine.execute("SET enable_progress_bar = false")
     return engine
+
+
+def start_reader(memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    """DuckDB for queries of others: its time zone is UTC.
+
+    Args:
+        memory_limit: as DuckDB takes it, `2GB`; None: most of the machine's.
+    """
+    engine = start_engine(_CONFIG if memory_limit is None else {**_CONFIG, "memory_limit": memory_limit})
+    engine.execute("SET TimeZone = 'UTC'")
+    return engine
+
+
+def confine(engine: duckdb.DuckDBPyConnection, *files: Path, folder: Path | None = None) -> None:
+    """From now on, for good, `engine` opens these database files and nothing else of this machine or any other.
+
+    In `folder` it may read and write whatever it likes.
+
+    To be called before it opens a file that somebody else may have made: a view, a generated column, a macro, a default
+    or a constraint in it could read any file into what we store or print.
+    """
+    paths = ", ".join(quote(f"{usable_path(file)}{suffix}") for file in files for suffix in _BESIDE)
+    engine.execute(f"SET allowed_paths = [{paths}]")
+    if folder is not None:
+        engine.execute(f"SET allowed_directories = [{quote(f'{usable_path(folder)}/')}]")
+    engine.execute("SET enable_external_access = false")  # this process's Python variables too
+    engine.execute("SET lock_configuration = true")
 
 
 def attach(
@@ -84,8 +89,12 @@ def attach(
     """
     path = usable_path(path)
     mode = "READ_ONLY" if read_only else "READ_WRITE"
-    statement = f"ATTACH {quote(str(path))} AS {alias} (TYPE duckdb, {mode})"
-    _when_free(path, wait_seconds, lambda: engine.execute(statement))
+    _when_free(path, wait_seconds, lambda: _attach(engine, path, alias, mode))
+
+
+def attach_new(engine: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
+    """Create a file as database `alias`. Raises what is in CANNOT_WRITE."""
+    _attach(engine, usable_path(path), alias, "READ_WRITE")
 
 
 @contextmanager
@@ -121,6 +130,10 @@ def quote(text: str) -> str:
 def first_line(error: duckdb.Error) -> str:
     """DuckDB's message without its excerpt of the query, suggestions and links."""
     return str(error).partition("\n")[0].strip().rstrip(".")
+
+
+def _attach(engine: duckdb.DuckDBPyConnection, path: Path, alias: str, mode: str) -> None:
+    engine.execute(f"ATTACH {quote(str(path))} AS {alias} (TYPE duckdb, {mode})")
 
 
 def _when_free(path: Path, wait_seconds: float, open_file: Callable[[], Value]) -> Value:

@@ -6,9 +6,10 @@ from pathlib import Path
 import duckdb
 
 from leaderboards.connection import first_line, start_engine
+from leaderboards.definitions import TABLE_NAMES
 from leaderboards.errors import UserError
 from leaderboards.rows import SCORE_COLUMNS
-from leaderboards.sources import TABLE_NAMES, open_source
+from leaderboards.sources import open_source
 from leaderboards.store import Leaderboard
 from leaderboards.writer import Writer
 
@@ -50,7 +51,7 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
         raise UserError(f"{source}: is the leaderboard itself. Name another one to import.")
     engine = start_engine()
     with Writer(leaderboard.path, leaderboard.wait_seconds, 0, engine) as writer:
-        theirs = open_source(engine, source, leaderboard.wait_seconds)
+        theirs = open_source(engine, source, leaderboard.wait_seconds, leaderboard.path)
         _require_headlines(engine, theirs, source)
         with writer.transaction() as connection:
             conflicts = _conflicts(connection, theirs)
@@ -97,12 +98,8 @@ def _add_new(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[int, i
     connection.execute(
         f"CREATE TEMP TABLE fresh AS SELECT run_id FROM {theirs}.runs ANTI JOIN board.runs USING (run_id)"
     )
-    tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [theirs]).fetchall()
     for table in TABLE_NAMES:
-        if (table,) in tables:
-            connection.execute(
-                f"INSERT INTO board.{table} BY NAME FROM {theirs}.{table} SEMI JOIN fresh USING (run_id)"
-            )
+        connection.execute(f"INSERT INTO board.{table} BY NAME FROM {theirs}.{table} SEMI JOIN fresh USING (run_id)")
     counts = connection.execute(f"SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM {theirs}.runs)").fetchone()
     assert counts is not None
     connection.execute("DROP TABLE fresh")

@@ -12,10 +12,9 @@ from typing import Any
 
 import duckdb
 
-from leaderboards.connection import WAIT_SECONDS, connect_to_read
+from leaderboards.connection import WAIT_SECONDS
 from leaderboards.errors import UserError
-from leaderboards.migrate import is_older
-from leaderboards.writer import Writer
+from leaderboards.reader import connect_to_read
 
 # By type as DuckDB parses it: SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are SELECT, and PIVOT is MULTI.
 _ALLOWED = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
@@ -42,11 +41,6 @@ def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS) -> Table
     """
     if not path.is_file():
         raise UserError(f"{path}: no leaderboard here. Fill one with: python -m harness run --backbone mp_mae")
-    with connect_to_read(path, wait_seconds) as connection:
-        if not is_older(connection):
-            return _run(connection, sql)
-    with Writer(path, wait_seconds, 0) as writer, writer.transaction():  # brings the file to this version
-        pass
     with connect_to_read(path, wait_seconds) as connection:
         return _run(connection, sql)
 

@@ -9,17 +9,16 @@ from typing import Any
 
 import duckdb
 
-from leaderboards.connection import attach, first_line
+from leaderboards.connection import attach, confine, first_line
+from leaderboards.definitions import TABLE_NAMES, create_tables, read_version
 from leaderboards.errors import UserError
-from leaderboards.migrate import copy_older, create_tables, read_version
+from leaderboards.migrate import copy_older
 from leaderboards.rows import SCORE_COLUMNS
-from leaderboards.schema import SCHEMA_VERSION, TABLES
-
-TABLE_NAMES = ("runs", *(table.table for table in TABLES))
+from leaderboards.schema import SCHEMA_VERSION
 
 
-def open_source(engine: duckdb.DuckDBPyConnection, path: Path, wait_seconds: float) -> str:
-    """Open another leaderboard; nothing is ever written to it.
+def open_source(engine: duckdb.DuckDBPyConnection, path: Path, wait_seconds: float, ours: Path) -> str:
+    """Open another leaderboard; nothing is ever written to it. `engine` can then open `ours` and nothing else.
 
     Returns:
         The name of the database in `engine` that has its tables as this version knows them.
@@ -29,26 +28,18 @@ def open_source(engine: duckdb.DuckDBPyConnection, path: Path, wait_seconds: flo
     try:
         if path.is_dir():
             _open_parquet(engine, path)
-        elif path.suffix == ".csv":
-            return _open_table(engine, path, *_read_csv(path))
-        elif path.suffix == ".json":
-            return _open_table(engine, path, *_read_json(path))
-        elif path.is_file():
-            _open_duckdb(engine, path, wait_seconds)
-        else:
+            confine(engine, ours)
+        elif not path.is_file():
             raise UserError(f"{path}: no such leaderboard. Name a DuckDB file, a folder of Parquet, a .csv or a .json.")
+        elif path.suffix in _READERS:
+            confine(engine, ours)
+            return _open_table(engine, path, *_READERS[path.suffix](path))
+        else:
+            confine(engine, ours, path)
+            attach(engine, path, "old", wait_seconds, read_only=True)
         return _as_this_version(engine, path)
     except duckdb.Error as error:
         raise UserError(f"{path}: not a leaderboard that can be imported ({first_line(error)}).") from error
-
-
-def _open_duckdb(engine: duckdb.DuckDBPyConnection, path: Path, wait_seconds: float) -> None:
-    attach(engine, path, "old", wait_seconds, read_only=True)
-    # A view of that name could read any file of this machine into the leaderboard.
-    views = engine.execute("SELECT view_name FROM duckdb_views() WHERE database_name = 'old'").fetchall()
-    for name in ("schema_version", *TABLE_NAMES):
-        if (name,) in views:
-            raise UserError(f"{path}: {name} is a view where a leaderboard has a table. Name another file.")
 
 
 def _open_parquet(engine: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -64,7 +55,7 @@ def _open_parquet(engine: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _as_this_version(engine: duckdb.DuckDBPyConnection, path: Path) -> str:
-    version = read_version(engine, path, "old.")
+    version = read_version(engine, "old", path)
     if version == SCHEMA_VERSION:
         return "old"
     engine.execute("ATTACH ':memory:' AS new")
@@ -127,3 +118,7 @@ def _read_json(path: Path) -> tuple[Sequence[str] | None, list[dict[str, Any]]]:
     if any(set(row) != set(rows[0]) for row in rows):
         raise UserError(f"{path}: its objects do not all have the same keys. Export it again.")
     return list(rows[0]) if rows else None, rows
+
+
+_READERS = {".csv": _read_csv, ".json": _read_json}
+"""By ending."""

@@ -9,9 +9,19 @@ from pathlib import Path
 
 import duckdb
 
-from leaderboards.connection import WAIT_SECONDS, attach, connect_to_read, start_engine, transaction, usable_path
+from leaderboards.connection import (
+    CANNOT_WRITE,
+    WAIT_SECONDS,
+    attach_new,
+    confine,
+    first_line,
+    start_engine,
+    transaction,
+    usable_path,
+)
+from leaderboards.definitions import create_tables
 from leaderboards.errors import UnavailableError, UserError
-from leaderboards.migrate import create_tables, read_version
+from leaderboards.reader import connect_to_read
 from leaderboards.rows import insert_record, same_seed
 from leaderboards.schema import RunRecord
 from leaderboards.spool import Spool, read_pending
@@ -48,17 +58,25 @@ class Session:
             UnavailableError: the file is gone, locked, read-only, or the disk is full.
             duckdb.ConstraintException: a row breaks a rule of `schema.sql`.
         """
+        try:
+            with self._writer.transaction() as connection:
+                insert_record(connection, record)
+        except duckdb.ConstraintException as error:
+            self._refuse_second(record, error)
+            raise
+
+    def _refuse_second(self, record: RunRecord, error: duckdb.ConstraintException) -> None:
         with self._writer.transaction() as connection:
-            run, rival = record.run, same_seed(connection, record)
-            name = f"run {run.run_id} ({run.backbone}, {run.dataset}, {run.protocol})"
-            if rival == run.run_id:
-                raise UserError(f"{self._path}: {name} is there already; nothing was written. Its first result stands.")
-            if rival is not None:
-                raise UserError(
-                    f"{self._path}: {name} is another result of seed {run.seed} in the point of run {rival}, which "
-                    "stands; nothing was written. To keep both, give this one a leaderboard of its own by --db."
-                )
-            insert_record(connection, record)
+            holder = same_seed(connection, record)
+        run = record.run
+        name = f"{self._path}: run {run.run_id} ({run.backbone}, {run.dataset}, {run.protocol})"
+        if holder == run.run_id:
+            raise UserError(f"{name} is there already; nothing was written. Its first result stands.") from error
+        if holder is not None:
+            raise UserError(
+                f"{name} is another result of seed {run.seed} in the point of run {holder}, which stands; nothing was "
+                "written. To keep both, give this one a leaderboard of its own by --db."
+            ) from error
 
     def commit_or_keep(self, record: RunRecord) -> str | None:
         """Commit; if the file cannot be written now, keep the run in the spool. Runs that wait there go in as well.
@@ -163,7 +181,6 @@ class Leaderboard:
         if not run_ids or not self.path.exists():
             return {}
         with connect_to_read(self.path, self.wait_seconds) as connection:
-            read_version(connection, self.path)
             found = connection.execute(
                 "SELECT run_id, backbone FROM runs WHERE run_id IN (SELECT unnest($run_ids))",
                 {"run_ids": list(run_ids)},
@@ -186,6 +203,8 @@ def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderbo
             _create(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be created ({error.strerror}). Name a place you can write to.") from error
+    except CANNOT_WRITE as error:
+        raise UnavailableError(f"{path}: cannot be created ({first_line(error)}). Check the disk.") from error
     with Writer(path, wait_seconds, 0) as writer:
         with writer.transaction() as connection:
             create_views(connection)
@@ -200,7 +219,8 @@ def _create(path: Path) -> None:
         draft = Path(folder) / path.name
         engine = start_engine()
         try:
-            attach(engine, draft, "draft", 0)
+            confine(engine, draft)
+            attach_new(engine, draft, "draft")
             engine.execute("USE draft")
             with transaction(engine):
                 create_tables(engine)

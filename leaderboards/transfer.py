@@ -6,11 +6,11 @@ from pathlib import Path
 
 import duckdb
 
-from leaderboards.connection import CANNOT_WRITE, attach, first_line, quote, start_engine
+from leaderboards.connection import CANNOT_WRITE, attach, confine, first_line, quote, start_engine
+from leaderboards.definitions import TABLE_NAMES, read_version
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.query import Table, run_query, to_csv, to_json
 from leaderboards.rows import SCORE_COLUMNS
-from leaderboards.sources import TABLE_NAMES
 from leaderboards.store import Leaderboard
 
 
@@ -35,6 +35,7 @@ def export(leaderboard: Leaderboard, target: Path, form: ExportFormat) -> int:
     """
     if target.exists():
         raise UserError(f"{target}: is there already. Name a new place, or move it away.")
+    run_query(leaderboard.path, "SELECT 1", leaderboard.wait_seconds)  # upgrades an old one
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
@@ -52,7 +53,9 @@ def _write_parquet(leaderboard: Leaderboard, folder: Path) -> int:
     folder.mkdir()
     engine = start_engine()
     try:
+        confine(engine, leaderboard.path, folder=folder)
         attach(engine, leaderboard.path, "board", leaderboard.wait_seconds, read_only=True)
+        read_version(engine, "board", leaderboard.path)
         for table in ("schema_version", *TABLE_NAMES):
             file = quote(str(folder / f"{table}.parquet"))
             engine.execute(f"COPY board.{table} TO {file} (FORMAT parquet, COMPRESSION zstd)")

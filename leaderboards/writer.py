@@ -9,9 +9,18 @@ from types import TracebackType
 
 import duckdb
 
-from leaderboards.connection import CANNOT_WRITE, attach, first_line, start_engine, transaction, usable_path
+from leaderboards.connection import (
+    CANNOT_WRITE,
+    attach,
+    confine,
+    first_line,
+    start_engine,
+    transaction,
+    usable_path,
+)
+from leaderboards.definitions import read_version, require_nothing_else
 from leaderboards.errors import UnavailableError
-from leaderboards.migrate import read_version, upgrade
+from leaderboards.migrate import upgrade
 from leaderboards.schema import SCHEMA_VERSION
 
 LONGEST_HOLD_SECONDS = 0.2
@@ -31,7 +40,8 @@ class Writer:
     def __init__(
         self, path: Path, wait_seconds: float, linger_seconds: float, engine: duckdb.DuckDBPyConnection | None = None
     ) -> None:
-        """`engine` may have other databases open, which transactions can read; it is closed with the writer."""
+        """`engine` may have other databases open, which transactions can read, and be confined to them and
+        `path`; it is closed with the writer."""
         self.path = path
         self._wait_seconds = wait_seconds
         self._linger_seconds = linger_seconds
@@ -39,6 +49,7 @@ class Writer:
         self._engine = engine
         self._timer: threading.Timer | None = None
         self._held_file: tuple[int, int] | None = None
+        self._trusted_file: tuple[int, int] | None = None
         self._held_since = 0.0
 
     def __enter__(self) -> "Writer":
@@ -80,6 +91,7 @@ class Writer:
             self._release()  # replaced by another file, which is the leaderboard now
         if self._engine is None:
             self._engine = start_engine()
+            confine(self._engine, self.path)
         if self._held_file is None:
             self._attach(self._engine)
         return self._engine
@@ -90,20 +102,24 @@ class Writer:
                 f"{self.path}: the leaderboard is gone; nothing was written. Run the same command again."
             )
         try:
-            self._open(engine)
-            if read_version(engine, self.path) < SCHEMA_VERSION:
+            if self._open(engine) < SCHEMA_VERSION:
                 self._close(engine)
-                upgrade(engine, usable_path(self.path), self._wait_seconds)
+                upgrade(usable_path(self.path), self._wait_seconds)
                 self._open(engine)
+            if self._trusted_file != _file_id(self.path):  # a look that takes longer than storing a run
+                require_nothing_else(engine, "board", self.path)
+                self._trusted_file = _file_id(self.path)
+            engine.execute("USE board")
         except BaseException:
             self._stop_engine()
             raise
         self._held_file = _file_id(self.path)
         self._held_since = time.monotonic()
 
-    def _open(self, engine: duckdb.DuckDBPyConnection) -> None:
+    def _open(self, engine: duckdb.DuckDBPyConnection) -> int:
+        """Returns the version of its tables."""
         attach(engine, self.path, "board", self._wait_seconds)
-        engine.execute("USE board")
+        return read_version(engine, "board", self.path)
 
     def _close(self, engine: duckdb.DuckDBPyConnection) -> None:
         engine.execute("USE memory")
