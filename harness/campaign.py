@@ -5,9 +5,9 @@ Under `accelerate launch` the first process plans, reports and writes; the other
 
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from harness.errors import UserError, as_user_error
+from harness.errors import UserError
 from harness.executors import EXECUTORS
 from harness.executors.local import execute_safely
 from harness.fine_tuning.devices import Devices
@@ -21,24 +21,16 @@ from leaderboards.schema import RunRecord
 from leaderboards.store import Leaderboard, Session, open_leaderboard
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What a campaign did."""
-
-    lines: tuple[Line, ...]
-    """The plan as it ended: NEW lines finished and were committed just now, FAILED ones say why."""
-    tracebacks: tuple[str, ...]
-    """Of failures that are ours, not the user's."""
-
-
 def preview(request: RunRequest, progress: Progress) -> list[Line]:
     """The plan alone: reads what is there, converts, runs and writes nothing."""
     return _plan(request, Workbench(_places(request), progress), convert=False)
 
 
-def run_campaign(request: RunRequest, progress: Progress) -> Report:
+def run_campaign(request: RunRequest, progress: Progress) -> list[Line]:
     """Run what the leaderboard lacks. One failing run leaves the others alone; each finished run is safe at once.
 
+    Returns:
+        The plan as it ended: NEW lines finished and were committed just now, FAILED ones say why.
     Raises:
         UserError: the request as a whole cannot be met (of `harness.errors`, or of `leaderboards.errors` for the file).
     """
@@ -69,11 +61,7 @@ def run_campaign(request: RunRequest, progress: Progress) -> Report:
             step.advance()
     for run_id in leaderboard.known(failed):  # waited in the spool until a later commit took it along
         del failed[run_id]
-    ended = tuple(_with_failure(line, failed) for line in lines)
-    return Report(
-        lines=ended,
-        tracebacks=tuple(dict.fromkeys(line.traceback for line in ended if line.traceback)),
-    )
+    return [_with_failure(line, failed) for line in lines]
 
 
 def help_campaign(request: RunRequest, devices: Devices, progress: Progress) -> None:
@@ -109,8 +97,7 @@ def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:
     try:
         reason = session.commit_or_keep(outcome)
     except Exception as error:  # the border between runs: the others can be stored nevertheless
-        failure = as_user_error(error)
-        return Failure(message=str(failure), traceback=failure.traceback)
+        return Failure.of(error)
     return Failure(message=reason, traceback=None) if reason else None
 
 

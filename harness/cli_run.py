@@ -52,6 +52,7 @@ from harness.terminal import (
 
 if TYPE_CHECKING:
     from harness.plan import Line
+    from harness.records import Job
     from harness.settings import RunRequest
 
 
@@ -196,7 +197,7 @@ def _work(request: "RunRequest", dry_run: bool, debug: bool) -> int:
 
     devices = Devices(request.device)
     if devices.rank == 0:
-        return _preview(request) if dry_run else _run(request, debug)
+        return _preview(request, debug) if dry_run else _run(request, debug)
     try:
         if not dry_run:
             help_campaign(request, devices, Silent())
@@ -219,13 +220,14 @@ def _build_demo(cache_dir: Path) -> Path:
         return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
 
 
-def _preview(request: "RunRequest") -> int:
+def _preview(request: "RunRequest", debug: bool) -> int:
     from harness.campaign import preview
     from harness.display import RichProgress, plan_table
 
     with RichProgress(err) as progress:
         lines = preview(request, progress)
     out.print(plan_table(lines))
+    _show_tracebacks(lines, debug)
     return _explain(lines)
 
 
@@ -235,31 +237,30 @@ def _run(request: "RunRequest", debug: bool) -> int:
     from harness.plan import State
 
     with RichProgress(err) as progress:
-        report = run_campaign(request, progress)
-    lines = report.lines
-    there = [line.job.run_id for line in lines if line.job and line.state in (State.NEW, State.DONE)]
+        lines = run_campaign(request, progress)
+    there = [line.job for line in lines if line.job and line.state in (State.NEW, State.DONE)]
     if there:
         _show_results(request, there)
     done = sum(line.state is State.DONE for line in lines)
     if done:
         err.print(f"{done} of {len(lines)} runs were in the leaderboard already and were not repeated.")
-    for traceback in report.tracebacks if debug else ():
-        err.print(traceback, markup=False, highlight=False)
+    _show_tracebacks(lines, debug)
     code = _explain(lines)
     if there:
         err.print(f'Stored in {request.db}. Ask it: python -m harness sql "SELECT * FROM leaderboard"', soft_wrap=True)
     return code
 
 
-def _show_results(request: "RunRequest", run_ids: list[str]) -> None:
+def _show_results(request: "RunRequest", jobs: "Sequence[Job]") -> None:
     """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
     from harness.grid_table import grid_tables
     from harness.plots.curves import read_panels
     from harness.tables import RESULT_COLUMNS, results_table
     from leaderboards.query import run_query
 
+    run_ids = [job.run_id for job in jobs]
     partitions = {name for block in request.blocks for name in block.partitions}
-    if len({*request.seeds}) == len(partitions) == 1 and not request.draws_few_labels:
+    if len({job.run.seed for job in jobs}) == len(partitions) == 1 and not request.draws_few_labels:
         columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
         query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
         out.print(results_table(run_query(request.db, query)))
@@ -270,6 +271,12 @@ def _show_results(request: "RunRequest", run_ids: list[str]) -> None:
     if panels:
         show_panels([panel for panel in panels if panel.protocol == panels[0].protocol], None)
         show_panels(panels, request.db.with_name(f"{request.db.stem}-curves.png"))
+
+
+def _show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
+    """Of failures that nobody foresaw, each once."""
+    for traceback in dict.fromkeys(line.traceback for line in lines if line.traceback) if debug else ():
+        err.print(traceback, markup=False, highlight=False)
 
 
 def _explain(lines: "Sequence[Line]") -> int:

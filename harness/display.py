@@ -16,7 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from harness.data.suites import tell_apart
 from harness.plan import Line, State
+from harness.resolve import Cell
 from harness.tables import bare_table, captioned
 
 STATE_STYLE = {
@@ -78,25 +80,35 @@ class RichProgress:
 def plan_table(lines: Sequence[Line]) -> Group:
     """One row per run and its state; `reasons` tells of those that were skipped."""
     counts = Counter(line.state for line in lines)
+    names = tell_apart(line.cell.dataset for line in lines)
     table = bare_table()
     for column in ("dataset", "backbone", "protocol", "partition", "seed", "state"):
         table.add_column(column, overflow="fold")
     for line in lines:
         if line.state is not State.SKIPPED:
             cell = line.cell
-            described = (cell.dataset.name, cell.backbone, cell.protocol, cell.partition, str(cell.seed))
+            described = (names[cell.dataset], cell.backbone, cell.protocol, cell.partition, str(cell.seed))
             table.add_row(*map(escape, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
     return captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
 
 
 def reasons(lines: Sequence[Line], state: State) -> list[str]:
-    """Why lines of a state did not run, or what is odd about them: each reason once, with the number of its runs."""
-    counts = Counter(
-        (line.cell.dataset.name, line.cell.backbone, line.reason)
-        for line in lines
-        if line.state is state and line.reason
-    )
+    """Why lines of a state did not run, or what is odd about them: each reason once, with what it is about."""
+    names = tell_apart(line.cell.dataset for line in lines)
+    cells: dict[tuple[str, str, str], list[Cell]] = {}
+    for line in lines:
+        if line.state is state and line.reason:
+            cells.setdefault((names[line.cell.dataset], line.cell.backbone, line.reason), []).append(line.cell)
+    label = "note" if state is State.NEW else state
     return [
-        f"{state}: {dataset}, {backbone}: {reason}" + (f" ({count} runs)" if count > 1 else "")
-        for (dataset, backbone, reason), count in counts.items()
+        f"{label}: {dataset}, {backbone}{_which(of_reason, state)}: {reason}"
+        for (dataset, backbone, reason), of_reason in cells.items()
     ]
+
+
+def _which(cells: Sequence[Cell], state: State) -> str:
+    """The runs of one dataset and backbone that share a reason; empty where the reason says it better."""
+    if len(cells) > 1:
+        protocols = ", ".join(dict.fromkeys(cell.protocol for cell in cells))
+        return f" ({len(cells)} runs of {protocols})"
+    return f", {cells[0].partition}, {cells[0].protocol}" if state is State.FAILED else ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.data.dataset import GeoBenchDataset, open_dataset
 from harness.data.errata import describe_erratum
-from harness.data.suites import discover, headline_metric
+from harness.data.suites import discover, headline_metric, tell_apart
 from harness.errors import UserError
 from leaderboards.query import Table
 
@@ -27,22 +27,22 @@ class Overview:
 def describe_datasets(root: Path) -> Overview:
     """What can be told without reading a pixel. Raises UserError as `discover` does."""
     rows, errata, problems = [], [], []
-    for ref in discover(root):
+    for ref, name in tell_apart(discover(root)).items():
         try:
             dataset = open_dataset(ref)
-            rows.append(_row(dataset))
+            rows.append(_row(name, dataset))
         except UserError as error:
             problems.append(str(error))
             continue
         if dataset.erratum:
-            errata.append(f"{ref.name}: {describe_erratum(dataset.erratum)}")
+            errata.append(f"{name}: {describe_erratum(dataset.erratum)}")
     return Overview(table=Table(columns=COLUMNS, rows=rows), errata=tuple(errata), problems=tuple(problems))
 
 
-def _row(dataset: GeoBenchDataset) -> tuple[object, ...]:
+def _row(name: str, dataset: GeoBenchDataset) -> tuple[object, ...]:
     spec, default = dataset.spec, dataset.partition("default")
     return (
-        dataset.name,
+        name,
         str(spec.label_kind),
         spec.n_classes,
         "x".join(map(str, spec.size_px)) if spec.size_px else None,

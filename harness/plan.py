@@ -9,10 +9,10 @@ from pathlib import Path
 from baselines.table import BACKBONES
 from harness.data.draws import budget, shot
 from harness.data.suites import DEMO_SUITE, discover
-from harness.errors import DoesNotApplyError, UserError, as_user_error
+from harness.errors import DoesNotApplyError, UserError
 from harness.presets import Block
 from harness.protocols import runs_on_few_labels
-from harness.records import BandNames, DatasetRef, Job
+from harness.records import BandNames, DatasetRef, Failure, Job
 from harness.resolve import Cell, resolve
 from harness.settings import RunRequest, known_name
 from harness.workbench import Workbench
@@ -52,9 +52,27 @@ class Line:
 
 
 def choose_datasets(names: Sequence[str], root: Path, band_names: BandNames) -> list[DatasetRef]:
-    """The datasets asked for, all of the root if none was named. UserError for a name that is not there."""
-    found = {ref.name: replace(ref, band_names=band_names) for ref in discover(root)}
-    return [found[known_name("dataset", name, found)] for name in dict.fromkeys(names or found)]
+    """The datasets asked for, by name or by suite and name; all of the root if none was named.
+
+    Raises:
+        UserError: a name that is not there, or that two suites have.
+    """
+    refs = [replace(ref, band_names=band_names) for ref in discover(root)]
+    if not names:
+        return refs
+    called: dict[str, list[DatasetRef]] = {}
+    for ref in refs:
+        called.setdefault(ref.name, []).append(ref)
+    for ref in refs:
+        called[ref.qualified_name] = [ref]
+    chosen = []
+    for name in names:
+        matches = called[known_name("dataset", name, called)]
+        if len(matches) > 1:
+            ways = " or ".join(ref.qualified_name for ref in matches)
+            raise UserError(f"--datasets {name}: {len(matches)} suites have a dataset of that name. Say {ways}")
+        chosen += matches
+    return list(dict.fromkeys(chosen))
 
 
 def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:
@@ -102,8 +120,8 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
     except DoesNotApplyError as error:
         return Line(cell=cell, state=State.SKIPPED, reason=str(error))
     except Exception as error:  # the border between runs: a bug or a plug-in must not cost the others
-        failure = as_user_error(error)
-        return Line(cell=cell, state=State.FAILED, reason=str(failure), traceback=failure.traceback)
+        failure = Failure.of(error)
+        return Line(cell=cell, state=State.FAILED, reason=failure.message, traceback=failure.traceback)
     if job is None:
         return Line(cell=cell, state=State.UNKNOWN)
     return Line(cell=replace(cell, seed=job.run.seed), state=State.NEW, job=job, reason="; ".join(_notes(cell, job)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from harness.errors import as_user_error
 from harness.progress import Progress
 from leaderboards.schema import RunRecord
 
@@ -79,6 +80,11 @@ class DatasetRef:
     directory: Path
     band_names: BandNames = BandNames.CORRECTED
     """How it is to be opened."""
+
+    @property
+    def qualified_name(self) -> str:
+        """Folder of the suite and name, which no other dataset of the root has."""
+        return f"{self.directory.parent.name}/{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -345,6 +351,12 @@ class Failure:
     message: str
     traceback: str | None
     """None if the cause is the user's to fix."""
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failure":
+        """What is told of an error at the border between runs."""
+        told = as_user_error(error)
+        return cls(message=str(told), traceback=told.traceback)
 
 
 class Result(NamedTuple):

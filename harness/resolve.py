@@ -52,7 +52,7 @@ def resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: b
         backbone.inputs.bands or tuple(band.name for band in dataset.bands),
         dataset.bands,
         request.missing_bands,
-        f"{dataset.name}, {cell.backbone}",
+        cell.backbone,
     )
     # Refuse statistics that cannot normalise before anything is converted.
     check_statistics(request.normalisation, dataset, bands.sources, cell.backbone, backbone.inputs.pretraining)

@@ -31,6 +31,7 @@ def run(root, cwd, *more):
         "--normalisation", "none", "--protocols", "linear_probe", "--workers", 1, *more, cwd=cwd,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return done
 
 
 def test_the_network_is_fed_what_was_corrected_unless_stored_names_are_asked_for(root, tmp_path):
@@ -56,6 +57,18 @@ def test_show_tells_which_names_were_used_and_how_to_use_them_again(root, tmp_pa
     assert "band_names: corrected" in shown
     assert 'B8A from "12 - SWIR"' in shown
     assert "--band-names corrected" in shown
+
+
+def test_a_row_tells_that_most_of_its_bands_are_filled(tmp_path):
+    write_thirteen_bands(tmp_path / "data", "toy", ["B2", "B4"])
+    done = run(tmp_path / "data", tmp_path, "--missing-bands", "zero")
+    assert (
+        "note: toy, random_init_demo: 10 of 12 bands are not in the dataset and are filled: B1 by zeros" in done.stderr
+    )
+    ((run_id, _, provenance),) = rows(tmp_path)
+    assert set(provenance["filled_bands"]) == set(MMEARTH_S2_BANDS) - {"B2", "B4"}
+    assert set(provenance["filled_bands"].values()) == {None}
+    assert "filled_bands: {" in harness("show", run_id[:12], cwd=tmp_path).stdout
 
 
 def test_a_preset_uses_the_stored_names_as_published(root, tmp_path):

@@ -1,7 +1,8 @@
 """Where GEO-Bench data lie, which suites and datasets are there, and what their files cannot say."""
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -107,6 +108,13 @@ def discover(root: Path) -> list[DatasetRef]:
     if not found:
         raise UserError(_why_none(root.resolve()))
     return sorted(found, key=lambda ref: (ref.suite, ref.name))
+
+
+def tell_apart(refs: Iterable[DatasetRef]) -> dict[DatasetRef, str]:
+    """What each dataset is called among these: its name, after its suite where another suite has that name too."""
+    refs = list(dict.fromkeys(refs))
+    counts = Counter(ref.name for ref in refs)
+    return {ref: ref.name if counts[ref.name] == 1 else ref.qualified_name for ref in refs}
 
 
 def _datasets_in(directory: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Sequence
 
-from harness.errors import as_user_error
 from harness.execute import execute
 from harness.records import Failure, Job, Result
 from harness.store.damage import DamagedError
@@ -21,9 +20,7 @@ def execute_safely(job: Job, workbench: Workbench) -> RunRecord | Failure:
     try:
         return _execute(job, workbench)
     except Exception as error:  # the border between runs: a bug in one must not cost the others
-        failure = as_user_error(error)
-        message = f"{job.run.partition}, {job.run.protocol}: {failure}"
-        return Failure(message=message, traceback=failure.traceback)
+        return Failure.of(error)
 
 
 def _execute(job: Job, workbench: Workbench) -> RunRecord:

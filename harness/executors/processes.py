@@ -103,8 +103,10 @@ def _report(job: Job, results: Results, future: Future[Result]) -> None:
     try:
         results.put(future.result())
     except BrokenProcessPool:
-        message = f"{job.run.partition}, {job.run.protocol}: the process it ran in was killed"
-        results.put(Result(job, Failure(message=f"{message} (out of memory?). Try --workers 1", traceback=None)))
+        message = "the process it ran in was killed (out of memory?). Try --workers 1"
+        results.put(Result(job, Failure(message=message, traceback=None)))
+    except Exception as error:  # the border between runs: a job or a result that cannot be handed over, for example
+        results.put(Result(job, Failure.of(error)))
     except BaseException as error:
         results.put(error)
 

@@ -89,12 +89,12 @@ def give_features(asked, root: Path) -> None:
 def test_the_few_shot_grid_takes_less_than_half_a_minute(benchmark, root, tmp_path, selection):
     give_features(request(root, tmp_path, selection), root)
     folders = iter([tmp_path / str(i) for i in range(ROUNDS)])
-    report = benchmark.pedantic(
+    lines = benchmark.pedantic(
         lambda asked: run_campaign(asked, Silent()),
         setup=lambda: ((request(root, next(folders), selection),), {}),
         rounds=ROUNDS,
     )
-    assert [line.state for line in report.lines] == [State.NEW] * len(SHOTS) * len(DRAWS) * len(CLASSIFIERS)
+    assert [line.state for line in lines] == [State.NEW] * len(SHOTS) * len(DRAWS) * len(CLASSIFIERS)
     median = benchmark.stats.stats.median
     query = (
         "SELECT protocol, list(round(score, 3) ORDER BY n) AS scores, sum(seconds) FROM (SELECT l.protocol, "
@@ -102,7 +102,7 @@ def test_the_few_shot_grid_takes_less_than_half_a_minute(benchmark, root, tmp_pa
         "USING (run_id) GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
     )
     rows = run_query(tmp_path / "0" / "leaderboard.duckdb", query).rows
-    print(f"\nchosen by {selection}: {len(report.lines)} runs in {median:.1f} s; mean accuracy for k = {SHOTS}:")
+    print(f"\nchosen by {selection}: {len(lines)} runs in {median:.1f} s; mean accuracy for k = {SHOTS}:")
     for protocol, scores, seconds in rows:
         print(f"  {protocol}: {', '.join(map(str, scores))} ({seconds:.1f} s)")
     if selection == "valid":

@@ -170,7 +170,7 @@ def test_a_label_efficiency_curve_is_50_times_faster(benchmark, geobench, root, 
     start = time.perf_counter()
     cold = run_campaign(request(root, weights, cache, tmp_path / "cold.duckdb"), Silent())
     cold_seconds = time.perf_counter() - start
-    assert {line.state for line in cold.lines} == {State.NEW}
+    assert {line.state for line in cold} == {State.NEW}
 
     databases = (tmp_path / f"warm{i}.duckdb" for i in range(ROUNDS))
     benchmark.pedantic(

@@ -93,8 +93,8 @@ def test_only_what_uses_all_cores_is_done_here(side_by_side, done_here):
 
 
 def test_enough_runs_are_there_to_share(in_turn):
-    report, _ = in_turn
-    assert sum(line.state is State.NEW for line in report.lines) >= 2 * processes.WORTH_A_PROCESS
+    lines, _ = in_turn
+    assert sum(line.state is State.NEW for line in lines) >= 2 * processes.WORTH_A_PROCESS
 
 
 @pytest.mark.parametrize("table", ["metrics", "class_metrics", "predictions"])
@@ -114,8 +114,8 @@ def test_what_runs_record_is_the_same(in_turn, side_by_side):
 
 def test_failures_are_the_same_and_cost_no_other_run(in_turn, side_by_side):
     one, other = (
-        {line.job.run_id: (line.state, line.reason) for line in report.lines if line.job}
-        for report, _ in (in_turn, side_by_side)
+        {line.job.run_id: (line.state, line.reason) for line in lines if line.job}
+        for lines, _ in (in_turn, side_by_side)
     )
     assert one == other
     reasons = {reason for state, reason in one.values() if state is State.FAILED}
@@ -123,14 +123,23 @@ def test_failures_are_the_same_and_cost_no_other_run(in_turn, side_by_side):
 
 
 def test_a_killed_process_fails_its_run_alone(data, tmp_path):
-    report, _ = campaign(data, tmp_path, 1)
-    job = next(line.job for line in report.lines if line.job)
+    lines, _ = campaign(data, tmp_path, 1)
+    job = next(line.job for line in lines if line.job)
     killed, results = Future(), SimpleQueue()
     killed.set_exception(BrokenProcessPool("gone"))
     processes._report(job, results, killed)
     failure = results.get().outcome
     assert isinstance(failure, Failure)
     assert "was killed (out of memory?). Try --workers 1" in failure.message
+
+
+def test_a_result_that_cannot_be_handed_over_fails_its_run_alone(data, tmp_path):
+    lines, _ = campaign(data, tmp_path, 1)
+    job = next(line.job for line in lines if line.job)
+    broken, results = Future(), SimpleQueue()
+    broken.set_exception(TypeError("cannot pickle this"))
+    processes._report(job, results, broken)
+    assert results.get().outcome.message == "TypeError: cannot pickle this. Add --debug for the traceback"
 
 
 class Stage:

@@ -97,6 +97,22 @@ def test_zero_fills_with_nothing_and_says_so():
     assert plan.filled == {"B1": None}
 
 
+def test_zero_never_feeds_nothing_but_zeros():
+    with pytest.raises(UserError) as caught:
+        plan_bands(["B1", "B5"], LANDSAT, ZERO, "mp_mae")
+    assert str(caught.value) == (
+        "mp_mae: --missing-bands zero would feed it nothing but zeros, as this dataset has none of the bands B1 B5. "
+        'Choose a backbone that reads "02 - Blue" "04 - Red" "05 - NIR"'
+    )
+
+
+def test_error_lists_every_band_that_is_missing():
+    with pytest.raises(
+        UserError, match=r"wants bands B1 B9; .* \(closest wavelength: B1 from B2, B9 from B8A\) or zero"
+    ):
+        sources(["B1", "B2", "B9"], SO2SAT)
+
+
 def test_error_lists_what_is_stored_and_what_to_type():
     with pytest.raises(UserError) as caught:
         plan_bands(["B2", "B1"], SO2SAT, ERROR, "m-so2sat: mp_mae")
