@@ -18,7 +18,13 @@ PresetName = Annotated[
     ),
 ]
 Weights = Annotated[list[str] | None, Option(metavar="[BACKBONE=]PATH", help="Weights of a backbone; may be repeated.")]
-Datasets = Annotated[str, Option(metavar="NAME,...", help="Datasets, by name. Default: all there are.")]
+Datasets = Annotated[
+    str,
+    Option(
+        metavar="NAME,...",
+        help="Datasets, by name; by FOLDER/NAME where two suites have one of that name. Default: all there are.",
+    ),
+]
 Protocols = Annotated[
     str | None,
     Option(

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.data.dataset import GeoBenchDataset, open_dataset
 from harness.data.errata import describe_erratum
 from harness.data.suites import discover, headline_metric, tell_apart
-from harness.errors import UserError
+from harness.errors import UnforeseenError, UserError
 from leaderboards.query import Table
 
 COLUMNS = ("dataset", "label", "classes", "size_px", "bands", "train", "valid", "test", "metric", "erratum")
@@ -33,6 +33,9 @@ def describe_datasets(root: Path) -> Overview:
             rows.append(_row(name, dataset))
         except UserError as error:
             problems.append(str(error))
+            continue
+        except Exception as error:  # the border between datasets: one must not hide the others
+            problems.append(f"{name}: {UnforeseenError(error)}")
             continue
         if dataset.erratum:
             errata.append(f"{name}: {describe_erratum(dataset.erratum)}")

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from baselines.inputs import Preparation
-from baselines.table import BACKBONES
+from baselines.table import BACKBONES, DEMO_WEIGHTS, Entry
 from mp_mae.errors import UserError
 from official_checkpoint import write_official_checkpoint
 
@@ -211,3 +211,17 @@ def test_imagenet_mae_refuses_hostile_weights_in_one_line(weights, tmp_path, suf
     with pytest.raises(UserError, match=said) as caught:
         BACKBONES["imagenet_mae"].build(path, 0)
     assert "\n" not in str(caught.value)
+
+
+def test_what_builds_another_network_is_in_its_description_whatever_its_author_recorded(backbone):
+    """One module may build several networks, and not every author thinks of `Origin.settings`."""
+    entries = [Entry(name=pool, summary="", module="mine", settings={"pool": pool}, weights="none") for pool in "ab"]
+    first, second = (entry.describe(backbone) for entry in entries)
+    assert first != second
+    assert (first["builder"], first["version"]) == ("mine", backbone.version)
+
+
+def test_what_only_refuses_weights_is_not():
+    optical, mp_mae = (BACKBONES[name].build(DEMO_WEIGHTS / "optical_mae", 0) for name in ("optical_mae", "mp_mae"))
+    assert BACKBONES["optical_mae"].describe(optical) == BACKBONES["mp_mae"].describe(mp_mae)
+    assert optical.origin.weights_sha256 == mp_mae.origin.weights_sha256

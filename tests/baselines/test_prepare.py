@@ -11,7 +11,16 @@ from torch.nn import functional as F
 
 from baselines import multi_pretext
 from baselines.imagenet_mae import STATISTICS
-from baselines.inputs import Moments, PixelKind, Preparation, interpolate, prepare, resample
+from baselines.inputs import (
+    EXTRACTION_VERSION,
+    Moments,
+    PixelKind,
+    Preparation,
+    interpolate,
+    pad_to_multiple,
+    prepare,
+    resample,
+)
 from baselines.meter import InputMeter, NetworkInput
 from baselines.table import BACKBONES, DEMO_WEIGHTS
 from mp_mae.checkpoint import load_checkpoint, save_checkpoint
@@ -194,6 +203,27 @@ def test_statistics_of_another_shape_are_refused(tmp_path):
     held = {"bands": ["B2", "B3"], "l2a": {"mean": [900.0], "std": [300.0]}}
     with pytest.raises(UserError, match="wanted the statistics of its pretraining"):
         multi_pretext.build(with_statistics(tmp_path / "own", held), 0)
+
+
+PREPARED_BY_VERSION = {
+    1: [
+        [-0.39063, -0.08775, 1.16327, 1.16327, 6.25429, 7.77341, 8.2271, 8.2271, 17.18892, 19.28085, 0, 0],
+        [0.90453, 1.1556, 1.41299, 1.41299, 2.23188, 2.51551, 2.80476, 2.80476, 3.70298, 4.01603, 4.07923, 4.07923],
+    ]
+}
+
+
+def test_other_numbers_enter_a_network_only_under_another_extraction_version():
+    """Resampled from 5 x 5 with holes to 3 x 3, standardised, padded to 4 x 4. If these numbers have to change, raise
+    EXTRACTION_VERSION and put the new ones here: features that are stored, and runs, are of the old ones."""
+    pixels = torch.arange(50, dtype=torch.float32).reshape(1, 2, 5, 5) ** 1.5
+    pixels[0, 0, 0, 0], pixels[0, 0, 3:, 3:], pixels[0, 1, 4, 4] = torch.nan, torch.nan, torch.inf
+    asked = Preparation(torch.tensor([10.0, 100.0]), torch.tensor([4.0, 50.0]), (3, 3))
+    prepared = pad_to_multiple(prepare(pixels, asked), 4)
+    assert prepared.shape == (1, 2, 4, 4)
+    expected = torch.tensor(PREPARED_BY_VERSION[EXTRACTION_VERSION]).reshape(2, 3, 4)
+    torch.testing.assert_close(prepared[0, :, :3], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(prepared[0, :, 3], prepared[0, :, 2])
 
 
 def test_imagenets_statistics_are_of_8_bit_values():

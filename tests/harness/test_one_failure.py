@@ -1,5 +1,7 @@
 """Whatever goes wrong with one run, in planning, building, running or committing, is that run's failure in one line."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.table import BACKBONES, Entry
 from command_line import harness
 from geobench_files import BLUE, RED, SUITE, write_dataset, write_sample
+from harness import overview
 from harness.workbench import Workbench
 from leaderboards.store import Session
 
@@ -126,6 +129,21 @@ def test_a_failure_while_committing_is_of_one_run(data, tmp_path, monkeypatch):
     (failure,) = failures(done)
     assert failure.startswith("failed: b, image_statistics, default, knn: OverflowError: no column holds this")
     assert stored(tmp_path) == ["a,image_statistics", "c,image_statistics"]
+
+
+def test_a_dataset_that_cannot_be_described_does_not_hide_the_others(data, tmp_path, monkeypatch):
+    original = overview.open_dataset
+
+    def fail_for_b(ref):
+        if ref.name == "b":
+            raise OverflowError("int too large to convert to float")
+        return original(ref)
+
+    monkeypatch.setattr(overview, "open_dataset", fail_for_b)
+    done = harness("datasets", "--geobench-dir", data, "--format", "json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert [row["dataset"] for row in json.loads(done.stdout)] == ["a", "c"]
+    assert done.stderr.startswith("failed: b: OverflowError: int too large to convert to float")
 
 
 def test_a_fill_value_in_one_dataset_does_not_end_the_campaign(tmp_path):

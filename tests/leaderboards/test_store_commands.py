@@ -124,6 +124,20 @@ def test_a_few_shot_run_is_asked_for_by_its_labels(partition: str, option: list[
     assert "--partitions" not in words
 
 
+@pytest.mark.parametrize("version", [None, 2])
+def test_show_says_of_an_older_identity_that_it_is_one(tmp_path: Path, version: int | None) -> None:
+    configuration = {
+        "dataset": "d", "protocol": "knn", "partition": "default", "seed": 0, "band_sources": ["a"], "bands": ["B1"],
+    }  # fmt: skip
+    if version is not None:
+        digests = dict.fromkeys(("partition_sha256", "valid_sha256", "test_sha256"), "0" * 64)
+        configuration |= {"identity_version": version, "weights_from_seed": False, **digests}
+    open_leaderboard(tmp_path / PLACE).commit(make_record("run", configuration=configuration))
+    shown = harness("show", run_id("run")[:10], cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert ("identity version 1: stored when" in shown.stdout) == (version is None)
+
+
 def test_a_published_number_has_no_command(tmp_path: Path) -> None:
     open_leaderboard(tmp_path / PLACE).commit(RunRecord(run=published_run(), metrics=[metric(ci=None)]))
     shown = harness("show", run_id("published")[:6], cwd=tmp_path)
