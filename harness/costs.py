@@ -8,6 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from baselines.contract import Backbone
 from baselines.inputs import Preparation
 
+HALF_BYTES = 2
+"""Of a stored feature of a pixel."""
+
 
 class Costs(NamedTuple):
     """Recorded with each run, for comparing backbones by what they need."""
@@ -15,6 +18,8 @@ class Costs(NamedTuple):
     parameters: int
     flops_per_image: int
     """Of matrix products and convolutions; a multiplication and an addition are two."""
+    pyramid_bytes: int
+    """That the stored features of an image's pixels take."""
 
 
 def count_costs(backbone: Backbone, n_bands: int, height: int, width: int) -> Costs:
@@ -27,6 +32,10 @@ def count_costs(backbone: Backbone, n_bands: int, height: int, width: int) -> Co
     preparation = Preparation(torch.zeros(n_bands, device=device), torch.ones(n_bands, device=device))
     training = backbone.training
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        backbone.eval()(pixels, preparation)
+        features = backbone.eval()(pixels, preparation)
     backbone.train(training)
-    return Costs(sum(parameter.numel() for parameter in backbone.parameters()), counter.get_total_flops())
+    return Costs(
+        parameters=sum(parameter.numel() for parameter in backbone.parameters()),
+        flops_per_image=counter.get_total_flops(),
+        pyramid_bytes=HALF_BYTES * sum(level.numel() for level in features.maps),
+    )

@@ -12,6 +12,7 @@ from harness.data.suites import DEMO_SUITE, discover
 from harness.errors import DoesNotApplyError, UserError
 from harness.presets import Block
 from harness.protocols import runs_on_few_labels
+from harness.reading import bytes_read
 from harness.records import BandNames, DatasetRef, Failure, Job
 from harness.resolve import Cell, resolve
 from harness.settings import RunRequest, known_name
@@ -19,6 +20,9 @@ from harness.workbench import Workbench
 
 EVERY = "*"
 """Stands for all partitions of a dataset that cannot even be opened."""
+
+WORTH_TELLING = 10
+"""Gigabytes that a run reads: a minute or so of a fast disk."""
 
 
 class State(StrEnum):
@@ -117,6 +121,7 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
     """What becomes of one cell. Whatever goes wrong with it is its failure alone."""
     try:
         job = resolve(cell, request, workbench, convert=convert)
+        notes = "; ".join(_notes(cell, job, workbench)) if job else ""
     except DoesNotApplyError as error:
         return Line(cell=cell, state=State.SKIPPED, reason=str(error))
     except Exception as error:  # the border between runs: a bug or a plug-in must not cost the others
@@ -124,7 +129,7 @@ def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: 
         return Line(cell=cell, state=State.FAILED, reason=failure.message, traceback=failure.traceback)
     if job is None:
         return Line(cell=cell, state=State.UNKNOWN)
-    return Line(cell=replace(cell, seed=job.run.seed), state=State.NEW, job=job, reason="; ".join(_notes(cell, job)))
+    return Line(cell=replace(cell, seed=job.run.seed), state=State.NEW, job=job, reason=notes)
 
 
 def _once_each(lines: Sequence[Line]) -> list[Line]:
@@ -142,7 +147,7 @@ def _once_each(lines: Sequence[Line]) -> list[Line]:
     return [mark(line) for line in lines]
 
 
-def _notes(cell: Cell, job: Job) -> Iterator[str]:
+def _notes(cell: Cell, job: Job, workbench: Workbench) -> Iterator[str]:
     """What is odd about a run that can be made."""
     if cell.seed != job.run.seed:
         yield f"{cell.protocol} does not depend on the seed here; it runs once, as seed {job.run.seed}"
@@ -151,6 +156,9 @@ def _notes(cell: Cell, job: Job) -> Iterator[str]:
             f"{len(job.filled_bands)} of {len(job.run.bands)} bands are not in the dataset and are filled: "
             + ", ".join(f"{band} by {source or 'zeros'}" for band, source in job.filled_bands.items())
         )
+    gigabytes = bytes_read(job, workbench) / 1e9
+    if gigabytes >= WORTH_TELLING:
+        yield f"{cell.protocol} reads about {gigabytes:,.0f} GB of stored features: put --cache-dir on a fast disk"
 
 
 def _check_weights(request: RunRequest, refs: Iterable[DatasetRef]) -> None:

@@ -107,7 +107,7 @@ def test_a_failure_in_a_run_costs_this_run_alone(tmp_path, where):
     first, second = run_two(tmp_path, where)
     assert (first[0], second) == (1, (0, "")), first[1]
     (failed,) = [line for line in first[1].splitlines() if line.startswith("failed: ")]
-    assert "default, fine_tune: process 1: OSError: the disk is gone" in failed
+    assert "process 1: OSError: the disk is gone" in failed
     assert run_query(tmp_path / "board.duckdb", "SELECT seed FROM runs").rows == [(1,)]
 
 

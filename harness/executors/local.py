@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 
 from harness.execute import execute
+from harness.fine_tuning.devices import Devices
 from harness.records import Failure, Job, Result
 from harness.store.damage import DamagedError
 from harness.workbench import Workbench
@@ -27,5 +28,7 @@ def _execute(job: Job, workbench: Workbench) -> RunRecord:
     try:
         return execute(job, workbench)
     except DamagedError as damage:
+        if Devices(workbench.places.device).count > 1:  # the others have gone on to the next run
+            raise
         workbench.open_anew(damage)
         return execute(job, workbench)

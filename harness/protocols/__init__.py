@@ -52,6 +52,9 @@ class ProtocolEntry:
     """Predicts which fraction of an image each class covers instead of its mask; gets an `AreaMaterial`."""
     search: Search | None = None
     """None: there is nothing to tune by trials."""
+    images_read: Callable[[Any, Selection, int, int, int, int], int] | None = None
+    """(settings, selection, images of train, of valid, of test, bytes of one) -> how many images' stored features a run
+    reads. None: each once or so."""
 
     @property
     def reads_pixel_features(self) -> bool:
@@ -153,7 +156,12 @@ MASK_PROTOCOLS: dict[str, ProtocolEntry] = {
         selections=frozenset({Selection.VALID, Selection.CV}),
     ),
     "conv_probe": ProtocolEntry(
-        conv_probe.ConvProbeSettings(), conv_probe.conv_probe, _MASKS, _VALID_OR_LAST, uses_all_cores=True
+        conv_probe.ConvProbeSettings(),
+        conv_probe.conv_probe,
+        _MASKS,
+        _VALID_OR_LAST,
+        uses_all_cores=True,
+        images_read=conv_probe.images_read,
     ),
     "fine_tune": ProtocolEntry(
         recipe.MASK_DEFAULTS,

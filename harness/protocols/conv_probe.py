@@ -2,11 +2,15 @@
 
 Between the linear probe, which sees each pixel's features alone, and fine-tuning, which may change them.
 
+Features of a large dataset do not fit into memory, and reading them is most of the cost. So a block of images is read
+and trained on for several epochs before the next one is, and valid is judged by some of its images.
+
 There is no augmentation. A flipped map is not the map of the flipped image: the encoder's kernels are not symmetric and
 its padding is at the bottom and right. Maps of flipped images would be honest, at four times the disk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,20 +20,27 @@ from torch import Tensor
 
 from baselines.inputs import interpolate
 from harness.errors import UserError
+from harness.fine_tuning.ahead import read_ahead
 from harness.fine_tuning.choose import train_and_choose
 from harness.fine_tuning.losses import count_terms, loss_sum, probabilities
 from harness.fine_tuning.memory import Portions
 from harness.fine_tuning.recipe import Schedule, count_updates, effective_batch, evaluated_after, learning_rate
-from harness.fine_tuning.train import check_loss, draw_batches
+from harness.fine_tuning.train import check_loss
+from harness.protocols.blocks import draw_blocks, plan_blocks
 from harness.protocols.conv_head import ConvHead
-from harness.protocols.frozen_maps import FrozenMaps
+from harness.protocols.frozen_maps import STATISTICS_FROM, FrozenMaps, spread
 from harness.records import IGNORED, LabelKind, Outcome, PixelMaterial, Selection
+
+BLOCK_BYTES = 2**30
+"""Of a block at most; the next one is read meanwhile. It is no setting of a machine: it decides what is seen when."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConvProbeSettings(Schedule):
     """The head and how it is trained; the same for every backbone and number of labels."""
 
+    version: int = 2
+    """2: blocks of train, and part of a large valid split. What fits into a block is trained on as it was."""
     epochs: int = 20
     min_updates: int = 300
     batch_size: int = 8
@@ -38,6 +49,12 @@ class ConvProbeSettings(Schedule):
     evaluations: int = 10
     width: int = 32
     depth: int = 2
+    block: int = 256
+    """Images of train in memory at a time, fewer if they take more than a GiB."""
+    block_epochs: int = 5
+    """Epochs made of a block before the next one is read."""
+    judged: int = 128
+    """Labelled images of valid that choose, at even intervals, if it has more."""
 
 
 def conv_probe(material: PixelMaterial, settings: ConvProbeSettings, seed: int) -> Outcome:
@@ -50,16 +67,20 @@ def conv_probe(material: PixelMaterial, settings: ConvProbeSettings, seed: int) 
             undefined on valid, or an image that does not fit into memory.
     """
     training = HeadTraining(material, settings, seed)
+    everything = np.arange(material.n_images("valid"))
+    choosing = material.selection is Selection.VALID
+    judged = _judged(material.labels("valid"), settings) if choosing else everything
     chosen = train_and_choose(
         training,
-        predict=lambda: training.predict("valid"),
-        judge=lambda predicted: material.pixel_score(material.labels("valid").ravel(), predicted.ravel()),
-        choosing=material.selection is Selection.VALID,
+        predict=lambda: training.predict("valid", judged),
+        judge=lambda predicted: material.pixel_score(material.labels("valid")[judged].ravel(), predicted.ravel()),
+        choosing=choosing,
     )
     training.network.load_state_dict(dict(chosen.weights))
+    is_whole = len(judged) == len(everything)
     return Outcome(
-        valid_scores=chosen.valid_scores,
-        test_scores=training.predict("test"),
+        valid_scores=chosen.valid_scores if is_whole else training.predict("valid", everything),
+        test_scores=training.predict("test", np.arange(material.n_images("test"))),
         ran_with={
             "updates": training.n_updates,
             "effective_batch": training.batch_size,
@@ -71,8 +92,27 @@ def conv_probe(material: PixelMaterial, settings: ConvProbeSettings, seed: int) 
             "absent_classes": sorted(set(range(material.n_classes)) - set(training.classes.tolist())),
         },
         n_labels_fit=material.n_images("train"),
-        n_labels_select=material.n_images("valid") if material.selection is Selection.VALID else 0,
+        n_labels_select=len(judged) if choosing else 0,
     )
+
+
+def images_read(
+    settings: ConvProbeSettings, selection: Selection, n_train: int, n_valid: int, n_test: int, image_bytes: int
+) -> int:
+    """How many times the features of an image are read in a run, if all masks have labels.
+
+    Args:
+        image_bytes: of the pyramid of one image.
+    """
+    n_updates, batch_size = count_updates(n_train, settings), effective_batch(n_train, settings)
+    block = _block_size(settings, batch_size, image_bytes)
+    parts = plan_blocks(n_train, batch_size, block, settings.block_epochs, n_updates)
+    training = sum(part.stop - part.start for part, _ in parts)
+    looks = len(evaluated_after(n_updates, settings))
+    judging = looks * min(n_valid, settings.judged) if selection is Selection.VALID else n_valid
+    if selection is Selection.VALID and n_valid > settings.judged:
+        judging += n_valid  # its predictions, by the head that was chosen
+    return 1 + min(n_train, STATISTICS_FROM) + training + judging + n_test
 
 
 class HeadTraining:
@@ -93,44 +133,58 @@ class HeadTraining:
         self.batch_size = effective_batch(len(self._labelled), settings)
         self.n_updates = count_updates(len(self._labelled), settings)
         self._targets = _positions(self.classes)[masks]
+        self._block = _block_size(settings, self.batch_size, self.maps.image_bytes)
 
     def run(self) -> Iterator[int]:
         """Trains; yields the number of updates made whenever it is time to look at valid, and after the last."""
         due = set(evaluated_after(self.n_updates, self.settings))
-        batches = draw_batches(len(self._labelled), self.batch_size, self.generator)
-        with self.material.progress.step("training the probe", self.n_updates) as step:
-            for update in range(self.n_updates):
-                for group in self.optimizer.param_groups:
-                    group["lr"] = learning_rate(update, self.n_updates, self.settings)
-                self._update(self._labelled[next(batches)], update)
-                step.advance()
-                if update + 1 in due:
-                    yield update + 1
+        drawn = draw_blocks(
+            len(self._labelled),
+            self.batch_size,
+            self._block,
+            self.settings.block_epochs,
+            self.n_updates,
+            self.generator,
+        )
+        blocks = read_ahead(drawn, lambda block: self.maps.read("train", self._labelled[block.images]))
+        update = 0
+        with closing(blocks), self.material.progress.step("training the probe", self.n_updates) as step:
+            for block, levels in blocks:
+                for batch in block.batches:
+                    for group in self.optimizer.param_groups:
+                        group["lr"] = learning_rate(update, self.n_updates, self.settings)
+                    self._update([level[batch] for level in levels], self._labelled[block.images[batch]], update)
+                    update += 1
+                    step.advance()
+                    if update in due:
+                        yield update
 
-    def predict(self, split: Literal["valid", "test"]) -> np.ndarray:
-        """(n, H, W) uint8 classes of every pixel of a split."""
-        rows = np.arange(self.material.n_images(split))
-        predicted = np.empty((len(rows), *self.material.size_px), np.uint8)
+    def predict(self, split: Literal["valid", "test"], images: np.ndarray) -> np.ndarray:
+        """(n, H, W) uint8 classes of every pixel of (n,) images of a split."""
+        parts: list[np.ndarray] = []
 
         def work() -> None:
-            for portion in self.portions.of(len(rows)):
+            parts.clear()
+            for _, levels in read_ahead(
+                self.portions.of(len(images)), lambda part: self.maps.read(split, images[part])
+            ):
                 with torch.inference_mode():
-                    logits = self._logits(split, rows[portion])
-                predicted[portion] = self.classes[probabilities(logits, LabelKind.SEGMENTATION)]
+                    logits = self._logits(levels)
+                parts.append(self.classes[probabilities(logits, LabelKind.SEGMENTATION)])
 
         self.portions.attempt(work)
-        return predicted
+        return np.concatenate(parts)
 
-    def _logits(self, split: Literal["train", "valid", "test"], images: np.ndarray) -> Tensor:
-        maps = [level.to(self.device) for level in self.maps.read(split, images)]
+    def _logits(self, levels: Sequence[np.ndarray]) -> Tensor:
+        maps = [level.to(self.device) for level in self.maps.standardised(levels)]
         return interpolate(self.network(maps, self.material.fed_px), self.material.size_px)
 
-    def _update(self, images: np.ndarray, update: int) -> None:
+    def _update(self, levels: Sequence[np.ndarray], images: np.ndarray, update: int) -> None:
         n_terms = count_terms(self._targets[images], LabelKind.SEGMENTATION)
 
         def share_of_loss(portion: slice) -> Tensor:
             targets = torch.from_numpy(self._targets[images[portion]]).to(self.device)
-            logits = self._logits("train", images[portion])
+            logits = self._logits([level[portion] for level in levels])
             return loss_sum(logits, targets, LabelKind.SEGMENTATION, smoothing=0.0) / n_terms
 
         loss = self.portions.add_gradients(self.optimizer, len(images), share_of_loss)
@@ -150,6 +204,18 @@ class HeadTraining:
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
+
+
+def _block_size(settings: ConvProbeSettings, batch_size: int, image_bytes: int) -> int:
+    return max(batch_size, min(settings.block, BLOCK_BYTES // image_bytes))
+
+
+def _judged(masks: np.ndarray, settings: ConvProbeSettings) -> np.ndarray:
+    """(m,) images of valid that choose; all of them if none has a label, which is said later."""
+    labelled = np.flatnonzero((masks != IGNORED).any(axis=(1, 2)))
+    return (
+        spread(labelled, settings.judged) if len(masks) > settings.judged and len(labelled) else np.arange(len(masks))
+    )
 
 
 def _classes(masks: np.ndarray) -> np.ndarray:

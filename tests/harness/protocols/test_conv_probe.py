@@ -1,16 +1,17 @@
 """Convolutional probe of masks: what its head sees, what it learns, chooses and refuses."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
-from toy_masks import SIDE, reached_miou, toy
+from toy_masks import SIDE, ToyMasks, reached_miou, toy
 
 from harness.errors import UserError
 from harness.protocols import find_protocol
+from harness.protocols.blocks import draw_blocks
 from harness.protocols.conv_head import ConvHead
-from harness.protocols.conv_probe import ConvProbeSettings, HeadTraining, conv_probe
+from harness.protocols.conv_probe import ConvProbeSettings, HeadTraining, conv_probe, images_read
 from harness.protocols.frozen_maps import FrozenMaps
 from harness.protocols.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
 from harness.records import IGNORED, LabelKind, Selection
@@ -76,7 +77,7 @@ def test_the_best_head_on_valid_is_kept_and_the_first_of_equals(monkeypatch):
     assert kept.ran_with["chosen_after"] == 2
     assert kept.ran_with["valid_curve"] == [0.2, 0.6, 0.6, 0.1]
     training = HeadTraining(material, replace(BRIEF, evaluations=4), 0)
-    predicted = [training.predict("test") for _ in training.run()]
+    predicted = [training.predict("test", np.arange(5)) for _ in training.run()]
     assert np.array_equal(kept.test_scores, predicted[1])
     assert not np.array_equal(predicted[1], predicted[3])
 
@@ -126,12 +127,12 @@ def test_maps_are_standardised_by_train_and_a_constant_channel_becomes_zero():
         fine[..., 2] = 7.0
     material.levels["test"][0][..., 2] = 9.0
     maps = FrozenMaps(material, np.arange(6))
-    fine, coarse = maps.read("train", np.arange(6))
+    fine, coarse = maps.standardised(maps.read("train", np.arange(6)))
     assert (fine.shape, coarse.shape) == ((6, 5, SIDE, SIDE), (6, 2, SIDE // 4, SIDE // 4))
     means, stds = (f(fine, dim=(0, 2, 3)) for f in (torch.mean, torch.std))
     torch.testing.assert_close(means, torch.zeros(5), atol=1e-4, rtol=0)
     torch.testing.assert_close(stds, torch.tensor([1.0, 1, 0, 1, 1]), atol=1e-2, rtol=0)
-    assert not maps.read("test", np.arange(2))[0][:, 2].any()
+    assert not maps.standardised(maps.read("test", np.arange(2)))[0][:, 2].any()
     assert conv_probe(material, BRIEF, 0).ran_with["constant_features"] == 1
 
 
@@ -210,3 +211,61 @@ def test_a_prediction_reaches_as_far_as_the_layers_say_and_stays_in_place():
 def test_it_takes_masks_and_nothing_else():
     assert find_protocol("conv_probe", LabelKind.SEGMENTATION).function is conv_probe
     assert find_protocol("conv_probe", LabelKind.SINGLE_LABEL) is None
+
+
+@dataclass
+class Counting(ToyMasks):
+    """Counts how often the features of an image are read."""
+
+    n_read: int = 0
+
+    def maps(self, split, image):
+        self.n_read += 1
+        return super().maps(split, image)
+
+
+@pytest.mark.parametrize("selection", [Selection.VALID, Selection.NONE])
+@pytest.mark.parametrize(("block", "judged"), [(256, 128), (10, 4), (12, 128)])
+def test_a_run_reads_what_is_foretold(selection, block, judged):
+    toy_material = toy(n=(29, 9, 5), selection=selection)
+    material = Counting(**vars(toy_material))
+    settings = ConvProbeSettings(epochs=10, min_updates=0, evaluations=3, width=4, block=block, judged=judged)
+    image_bytes = sum(level[0].nbytes for level in material.levels["train"])
+    outcome = conv_probe(material, settings, 0)
+    assert material.n_read == images_read(settings, selection, 29, 9, 5, image_bytes)
+    assert outcome.n_labels_select == (min(9, judged) if selection is Selection.VALID else 0)
+    assert outcome.valid_scores.shape[0] == 9
+
+
+def test_a_full_run_on_a_large_dataset_reads_a_fifth_of_what_it_did():
+    """3,000, 1,000 and 1,000 images of 256 px, ConvNeXt V2 atto with 8 px patches: 9.8 MB each."""
+    image_bytes = 2 * (40 * 256**2 + 80 * 128**2 + 160 * 64**2 + 320 * 32**2)
+    before = 3_000 + 20 * 3_000 + 10 * 1_000 + 1_000
+    assert before * image_bytes / 1e9 == pytest.approx(727, abs=1)
+    now = images_read(ConvProbeSettings(), Selection.VALID, 3_000, 1_000, 1_000, image_bytes)
+    assert now * image_bytes / 1e9 == pytest.approx(157, abs=1)
+
+
+def test_blocks_hold_every_image_as_often_and_no_update_more_than_asked():
+    blocks = list(draw_blocks(30, 5, 12, 2, 24, torch.Generator().manual_seed(0)))
+    assert [len(block.images) for block in blocks] == [10] * 6
+    assert sum(len(block.batches) for block in blocks) == 24
+    seen = np.concatenate([block.images[batch] for block in blocks for batch in block.batches])
+    assert np.bincount(seen, minlength=30).tolist() == [4] * 30
+    for three in (blocks[:3], blocks[3:]):
+        assert sorted(np.concatenate([block.images for block in three])) == list(range(30))
+
+
+def test_images_that_come_in_blocks_are_learned_as_well():
+    """Chance is a mean IoU of 0.2."""
+    material = textures()
+    settings = replace(SHORT, min_updates=200, block=4, block_epochs=3, judged=3)
+    assert reached_miou(material, conv_probe(material, settings, 0)) > 0.7
+
+
+def test_features_of_valid_that_choose_have_labels():
+    material = toy(n=(6, 9, 5))
+    material.targets["valid"][::2] = IGNORED
+    outcome = conv_probe(material, replace(BRIEF, judged=3), 0)
+    assert outcome.n_labels_select == 3
+    assert all(score is not None for score in outcome.ran_with["valid_curve"])
