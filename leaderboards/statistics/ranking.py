@@ -6,7 +6,7 @@ tested instead: no difference of their mean scores over its datasets, by `differ
 over all pairs of the ranking. Two are told apart where that is significant and their mean ranks say the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -18,9 +18,9 @@ import numpy as np
 from leaderboards.statistics.difference import difference
 from leaderboards.statistics.mean_difference import mean_parts
 from leaderboards.statistics.paired import holm
-from leaderboards.statistics.reading import Point, fetch
+from leaderboards.statistics.reading import Point, fetch, read_test_sets
 from leaderboards.statistics.student import two_sided_p
-from leaderboards.statistics.test_samples import TestSamples, read_test_samples
+from leaderboards.statistics.test_samples import TestSamples, read_influences
 
 SURE = 0.05
 """Chance of telling any two of a ranking apart that are equal."""
@@ -103,19 +103,22 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
             scores, runs = (dict(zip(seeds, column, strict=True)) for column in (values, run_ids))
             point = Point(grid.partition, samples, n_labels, 0, scores, runs)
             points.setdefault(grid, {}).setdefault((dataset, metric), {})[entry] = point
-    return {grid: _standings(path, grid, rows, points[grid]) for grid, rows in ranked.items()}
+    by_metric: dict[str, list[Point]] = {}
+    for of_grid in points.values():
+        for (_, metric), cell in of_grid.items():
+            by_metric.setdefault(metric, []).extend(cell.values())
+    sets = read_test_sets(path)
+    moved = read_influences(path, by_metric, sets)
+    cells = {
+        grid: [Cell(cell, _of_test_samples(cell.values(), moved, sets)) for cell in of_grid.values()]
+        for grid, of_grid in points.items()
+    }
+    return {grid: _standings(grid, rows, cells[grid]) for grid, rows in ranked.items()}
 
 
 def _standings(
-    path: Path,
-    grid: GridKey,
-    rows: Mapping[Entry, tuple[float, float | None, int]],
-    points: Mapping[tuple[str, str], Mapping[Entry, Point]],
+    grid: GridKey, rows: Mapping[Entry, tuple[float, float | None, int]], cells: Sequence[Cell]
 ) -> list[Standing]:
-    cells = [
-        Cell(of_dataset, read_test_samples(path, metric, list(of_dataset.values())))
-        for (_, metric), of_dataset in points.items()
-    ]
     mean_ranks = {entry: mean_rank for entry, (mean_rank, _, _) in rows.items()}
     better = told_apart(mean_ranks, cells, draws_shared=grid.train_draw == "seed")
     order = sorted(rows, key=lambda entry: (mean_ranks[entry], entry.backbone, entry.weights or ""))
@@ -133,6 +136,13 @@ def _standings(
         )
         for entry in order
     ]
+
+
+def _of_test_samples(points: Iterable[Point], moved: Mapping[str, np.ndarray], sets: Mapping[str, str]) -> TestSamples:
+    """Known if every run has predictions of the same test samples."""
+    runs = [run_id for point in points for run_id in point.run_ids.values()]
+    alike = len({sets.get(run_id) for run_id in runs}) == 1 and all(run_id in moved for run_id in runs)
+    return TestSamples({}, {run_id: moved[run_id] for run_id in runs} if alike else {})
 
 
 def told_apart(

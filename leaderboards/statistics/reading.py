@@ -144,6 +144,16 @@ def score_matrix(points: Sequence[Point], seeds: Sequence[int]) -> np.ndarray:
     return np.array(values, dtype=np.float64).reshape(len(points), len(seeds))
 
 
+def read_test_sets(path: Path) -> dict[str, str]:
+    """run_id -> something that is equal for runs with stored predictions of the same test samples; others have none.
+
+    Raises:
+        UserError: as `read_points`.
+    """
+    one = "SELECT run_id, concat_ws(' ', bit_xor(hash(sample)), count(*)) FROM {} WHERE split = 'test' GROUP BY run_id"
+    return dict(fetch(path, " UNION ALL ".join(one.format(table) for table in ("predictions", "mask_counts")), {}))
+
+
 _TEST_SETS = """
     SELECT run_id, md5(string_agg(sample, chr(31) ORDER BY sample)), count(*)
     FROM {table} WHERE split = 'test' AND run_id IN (SELECT unnest($runs)) GROUP BY run_id

@@ -5,7 +5,8 @@ are the covariances of scores by the draw of the test set. What a seed does to a
 seeds already, so only what seeds have in common counts here: covariances between different seeds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from leaderboards.statistics.paired import influences, score_counts
 from leaderboards.statistics.reading import Point, read_counts
 
 _ROUNDING = 1e-6
+_POINTS_AT_ONCE = 60
+"""Counts of masks take megabytes a point."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,14 @@ class TestSamples:
     __test__ = False
     """No test of pytest's."""
     counts: Mapping[str, np.ndarray]
-    """run_id -> (n, C, 3) as in `paired`, all in one order of samples; empty: not known."""
+    """run_id -> (n, C, 3) as in `paired`, all in one order of samples."""
     moved: Mapping[str, np.ndarray]
-    """run_id -> (n,) influences."""
+    """run_id -> (n,) influences; empty: not known."""
 
     @property
     def known(self) -> bool:
         """Whether there are predictions."""
-        return bool(self.counts)
+        return bool(self.moved)
 
     def of_seeds(self, point: Point, seeds: Sequence[int]) -> np.ndarray:
         """(S, n) influences."""
@@ -47,7 +50,7 @@ class TestSamples:
         return (generator.standard_normal((n_replicates, len(points))) * np.sqrt(scales)) @ axes
 
 
-def read_test_samples(path: Path, metric: str, points: Sequence[Point]) -> TestSamples:
+def read_test_samples(path: Path, metric: str, points: Iterable[Point]) -> TestSamples:
     """The stored predictions of all runs of these points, if all have some and the metric follows from them.
 
     Raises:
@@ -63,6 +66,30 @@ def read_test_samples(path: Path, metric: str, points: Sequence[Point]) -> TestS
                 f"{scores[run_id]:.6f}. One of the two was changed; run it again in a new leaderboard."
             )
     return TestSamples(counts, {run_id: influences(metric, of_run) for run_id, of_run in counts.items()})
+
+
+def read_influences(
+    path: Path, points: Mapping[str, Sequence[Point]], sets: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """run_id -> (n,) influences of every run that has predictions, a few points at a time.
+
+    Args:
+        points: by metric.
+        sets: of `read_test_sets`.
+    Raises:
+        UserError: as `read_test_samples`, but never for other test samples.
+    """
+    alike: defaultdict[tuple[str, str], list[Point]] = defaultdict(list)
+    for metric, of_metric in points.items():
+        for point in of_metric:
+            of_point = {sets.get(run_id) for run_id in point.run_ids.values()}
+            if len(of_point) == 1 and (known := of_point.pop()) is not None:
+                alike[metric, known].append(point)
+    moved: dict[str, np.ndarray] = {}
+    for (metric, _), of_set in alike.items():
+        for first in range(0, len(of_set), _POINTS_AT_ONCE):
+            moved |= read_test_samples(path, metric, of_set[first : first + _POINTS_AT_ONCE]).moved
+    return moved
 
 
 def shared_variance(moved: np.ndarray) -> float:

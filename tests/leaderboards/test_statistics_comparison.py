@@ -22,6 +22,7 @@ from leaderboards.statistics.student import Part, margin, two_sided_p
 from leaderboards.statistics.test_samples import TestSamples
 from leaderboards.store import Leaderboard, open_leaderboard
 
+NOTHING_STORED = TestSamples({}, {})
 PARTITIONS = ("0.01x_train", "0.10x_train", "1.00x_train")
 
 
@@ -237,9 +238,6 @@ def test_runs_on_other_samples_are_not_compared(tmp_path: Path) -> None:
 
 def point(scores: Mapping[int, float]) -> Point:
     return Point("default", "", 100, 1_000, scores, dict.fromkeys(scores, ""))
-
-
-NOTHING_STORED = TestSamples({}, {})
 
 
 def coverage_of(n_a: int, n_b: int, n_studies: int, *, shared: bool) -> float:

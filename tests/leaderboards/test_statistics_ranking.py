@@ -22,6 +22,8 @@ from leaderboards.statistics.student import two_sided_p
 from leaderboards.statistics.test_samples import TestSamples
 from leaderboards.store import open_leaderboard
 
+NOTHING_STORED = TestSamples({}, {})
+
 
 def generator() -> np.random.Generator:
     return np.random.default_rng(0)
@@ -198,7 +200,7 @@ def test_what_differs_in_mean_but_not_in_rank_is_not_told_apart() -> None:
     """Far ahead on one dataset, a little behind on three: which of the two is better is a matter of taste."""
     a, b = Entry("a", None), Entry("b", None)
     cells = [
-        Cell({a: point(0.5 + gain + 0.001 * np.arange(4) ** 2), b: point(np.full(4, 0.5))}, TestSamples({}, {}))
+        Cell({a: point(0.5 + gain + 0.001 * np.arange(4) ** 2), b: point(np.full(4, 0.5))}, NOTHING_STORED)
         for gain in (0.4, -0.02, -0.02, -0.02)
     ]
     parts = difference(cells[0].points[a], cells[0].points[b], cells[0].samples, draws_shared=True)
@@ -215,6 +217,6 @@ def simulated(draws: np.random.Generator, n_backbones: int, step: float) -> tupl
     """Four datasets, four seeds; every backbone is better than the next by `step`."""
     entries = [Entry(str(i), None) for i in range(n_backbones)]
     values = 0.5 - step * np.arange(n_backbones)[None, :, None] + 0.02 * draws.standard_normal((4, n_backbones, 4))
-    cells = [Cell({e: point(v) for e, v in zip(entries, of, strict=True)}, TestSamples({}, {})) for of in values]
+    cells = [Cell({e: point(v) for e, v in zip(entries, of, strict=True)}, NOTHING_STORED) for of in values]
     ranks = stats.rankdata(-values.mean(axis=2), axis=1).mean(axis=0)
     return cells, dict(zip(entries, ranks.tolist(), strict=True))
