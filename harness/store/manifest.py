@@ -61,11 +61,11 @@ def write_manifest(directory: Path, place: Place, arrays: Mapping[str, Layout], 
     }
     temporary = directory / f"{FILE}.new"
     with temporary.open("wb") as file:
-        file.write(json.dumps({"sha256": _digest(fields), "manifest": fields}, allow_nan=False).encode())
+        file.write(json.dumps({"sha256": _digest(fields), "manifest": fields}).encode())
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(directory / FILE)
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, allow_nan=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
