@@ -28,6 +28,9 @@ from harness.records import DatasetRef, Job, LabelKind, Places, TrainDraw
 from harness.store.damage import DamagedError
 from harness.store.kinds import FEATURES, PIXEL_FEATURES, Kind, Place
 
+KEPT_OPEN = 64
+"""Features of each kind that stay open; each takes some of the files that a process may have open. Opening is cheap."""
+
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
@@ -182,7 +185,7 @@ class Workbench:
     def features(self, job: Job) -> np.ndarray:
         """(N, D) float32 features of the job's whole dataset in storage order; cached ones need no backbone."""
         return _once(
-            self._features,
+            _with_room(self._features),
             self._feature_key(job),
             lambda: cached_features(
                 self._feature_place(job, FEATURES),
@@ -196,7 +199,7 @@ class Workbench:
     def pixel_features(self, job: Job) -> PixelFeatures:
         """The feature pyramids of the job's whole dataset in storage order; cached ones need no backbone."""
         return _once(
-            self._pixel_features,
+            _with_room(self._pixel_features),
             self._feature_key(job),
             lambda: cached_pixel_features(
                 self._feature_place(job, PIXEL_FEATURES),
@@ -254,6 +257,13 @@ def _once(store: dict[Key, Value | UserError], key: Key, make: Callable[[], Valu
     if isinstance(found, UserError):
         raise found.with_traceback(None)
     return found
+
+
+def _with_room(store: dict[Key, Value]) -> dict[Key, Value]:
+    """The store, without what has been in it for longest if it is full."""
+    while len(store) > KEPT_OPEN:
+        del store[next(iter(store))]
+    return store
 
 
 def _build(name: str, weights: Path | None, seed: int) -> Backbone:

@@ -4,6 +4,10 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from harness.workbench import Workbench
 from leaderboards.query import run_query
 
 N = 30
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -152,3 +157,29 @@ def test_data_that_changed_after_the_plan_are_not_filed_under_it(tmp_path, image
     outcome = execute_safely(line.job, Workbench(places, Silent()))
     assert isinstance(outcome, Failure)
     assert "toy: its files changed since the run was planned. Run the command again" in outcome.message
+
+
+@pytest.mark.slow
+def test_runs_killed_while_they_fill_the_cache_leave_nothing_that_changes_a_score(tmp_path, masks):
+    """Killed as soon as something unfinished lies in the cache, at first pixels, then maps; and a little later."""
+    command_line = [
+        sys.executable, "-m", "harness", "run", "--backbone", "random_init_demo", "--geobench-dir", tmp_path / "data",
+        "--protocols", "linear_probe", "--missing-bands", "zero", "--cache-dir", tmp_path / "cache", "--workers", "1",
+        "--db", tmp_path / "killed.duckdb", "--device", "cpu",
+    ]  # fmt: skip
+    killed_while = []
+    for delay in (0.0, 0.05):
+        for kind in ("arrays", "pixel_features"):
+            with subprocess.Popen(command_line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run_:
+                while run_.poll() is None and not list((tmp_path / "cache" / kind).rglob("*.partial")):
+                    time.sleep(0.005)
+                time.sleep(delay)
+                run_.kill()
+            killed_while += [path.name for path in (tmp_path / "cache").rglob("*.partial")]
+    assert killed_while, "something was caught in the making"
+    run(tmp_path, "after.duckdb", backbone="random_init_demo")
+    run(tmp_path, "fresh.duckdb", backbone="random_init_demo", cache="fresh")
+    assert predictions(tmp_path, "after.duckdb") == predictions(tmp_path, "fresh.duckdb")
+    assert command("cache", "prune", "--cache-dir", tmp_path / "cache", cwd=tmp_path).returncode == 0
+    left = [path.name for path in (tmp_path / "cache").rglob("*") if path.suffix in (".lock", ".partial", ".new")]
+    assert left == []

@@ -66,3 +66,9 @@ def test_weights_that_fail_are_not_read_again(bench, monkeypatch):
         with pytest.raises(UserError, match=r"absent\.pth"):
             workbench.backbone("mp_mae", Path("absent.pth"), 0)
     assert len(calls) == 1
+
+
+def test_of_many_features_only_the_last_stay_open():
+    """Each holds files open, of which a process may have some hundred."""
+    store = dict.fromkeys(range(module.KEPT_OPEN + 3))
+    assert list(module._with_room(store)) == list(range(3, module.KEPT_OPEN + 3))
