@@ -87,7 +87,7 @@ def test_printed_table_and_skipped_segmentation(finished):
     _, _, printed = finished
     assert "linear_probe" in printed.stdout
     assert "1.00x" in printed.stdout
-    assert f"{COVERS}, mp_mae: knn does not take segmentation labels" in printed.stderr
+    assert f"{COVERS}, mp_mae (2 runs of knn): knn does not take segmentation labels" in printed.stderr
 
 
 def test_asking_again_is_free_and_says_so(finished):
@@ -128,7 +128,7 @@ def test_one_failing_run_leaves_the_others_alone(checkpoint, patches, tmp_path):
         "--partitions", "0.50x_train", "--cache-dir", tmp_path / "cache", cwd=tmp_path,
     )  # fmt: skip
     assert finished.returncode == 1
-    assert f"failed: {SCENES}, mp_mae: 0.50x_train, linear_probe: no label varies in train" in finished.stderr
+    assert f"failed: {SCENES}, mp_mae, 0.50x_train, linear_probe: no label varies in train" in finished.stderr
     assert harness("sql", "SELECT protocol FROM runs", "--format", "csv", cwd=tmp_path).stdout.split()[1:] == ["knn"]
 
 
