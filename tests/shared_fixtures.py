@@ -11,14 +11,28 @@ import pytest
 
 BESIDE = Path(__file__).parents[2] / "shared" / "fixtures"
 VARIABLE = "SHARED_FIXTURES"
+CASES = "cases"
+"""The folder beside the fixtures with inputs on which the project once failed."""
 
 
 def shared_fixtures(*below: str) -> Path:
     """A file or folder of `../shared/fixtures`, or of the folder named by $SHARED_FIXTURES; the test is skipped where
     that is absent."""
-    path = Path(os.environ.get(VARIABLE) or BESIDE).joinpath(*below)
+    return _existing(_root().joinpath(*below))
+
+
+def shared_cases(*below: str) -> Path:
+    """The same of the folder `cases` beside the fixtures."""
+    return _existing((_root().parent / CASES).joinpath(*below))
+
+
+def _root() -> Path:
+    return Path(os.environ.get(VARIABLE) or BESIDE)
+
+
+def _existing(path: Path) -> Path:
     if not path.exists():
-        pytest.skip(f"{path}: files that others published are not there; ${VARIABLE} names their folder")
+        pytest.skip(f"{path}: what others published is not there; ${VARIABLE} names the folder of fixtures")
     return path
 
 
