@@ -21,6 +21,9 @@ RGB_BANDS = ("B2", "B3", "B4")
 DECODER_PREFIXES = ("decoder_dict.", "pred_dict.", "proj.", "mask_token", "layer_norm_tmp.", "loss_fn.")
 """Pretraining's other tensors. Evaluation has no use for them; the decoders are tied, so most are one storage."""
 
+WRAPPERS = ("module.", "_orig_mod.")
+"""What DistributedDataParallel and torch.compile put before every name of the model they wrap."""
+
 TRAINING_FACTS = (
     "epochs", "warmup_epochs", "batch_size", "update_freq", "world_size", "lr", "blr", "weight_decay", "seed",
     "input_size", "random_crop", "mask_ratio", "loss_aggr", "norm_pix_loss", "decoder_depth", "decoder_embed_dim",
@@ -51,9 +54,8 @@ def read_official(path: pathlib.Path) -> OfficialCheckpoint:
     """
     content = load_weights_only(path)
     model = content.get("model") if isinstance(content, dict) else None
-    tensors = model if isinstance(model, dict) else {}
-    keys = [key for key in tensors if isinstance(key, str)]
-    found = {key: tensors[key] for key in keys if key.startswith("encoder.")}
+    tensors = _unwrapped(model) if isinstance(model, dict) else {}
+    found = {key: tensor for key, tensor in tensors.items() if key.startswith("encoder.")}
     if not found:
         raise UserError(
             f"{path}: wanted an MMEarth pretraining checkpoint, a dictionary with `encoder.*` tensors under `model`; "
@@ -69,8 +71,17 @@ def read_official(path: pathlib.Path) -> OfficialCheckpoint:
         state=from_official(found),
         modalities=_modalities(facts),
         training=_training(content.get("epoch"), facts),
-        unknown_keys=tuple(key for key in keys if not key.startswith(("encoder.", *DECODER_PREFIXES))),
+        unknown_keys=tuple(key for key in tensors if not key.startswith(("encoder.", *DECODER_PREFIXES))),
     )
+
+
+def _unwrapped(model: Mapping[Any, Any]) -> dict[str, Any]:
+    """What has a name, under the name it has in the model itself: a wrapper prefixes every one, or it is none."""
+    named = {key: value for key, value in model.items() if isinstance(key, str)}
+    for wrapper in WRAPPERS * 2:  # one within the other, either way round
+        if all(key.startswith(wrapper) for key in named):
+            named = {key.removeprefix(wrapper): value for key, value in named.items()}
+    return named
 
 
 def _infer_encoder(path: pathlib.Path, tensors: Mapping[str, Any], facts: Mapping[str, Any]) -> EncoderConfig:

@@ -58,12 +58,14 @@ def test_a_new_leaderboard_without_room_is_one_line(tmp_path):
     assert any("lb.duckdb" in line for line in ended.lines("error: ")), ended.said
 
 
-def test_two_datasets_of_one_name_are_both_planned(tmp_path):
+def test_two_datasets_of_one_name_are_both_planned_and_told_apart(tmp_path):
     ended = run_case("same-name-two-suites", tmp_path)
     assert TRACEBACK not in ended.said, ended.said
-    listed, planned = ended.said.split("twin", 1)[0], ended.said
-    assert planned.count("geobench-segmentation-v1.0") > listed.count("geobench-segmentation-v1.0")
-    assert planned.count("geobench-classification-v1.0") > listed.count("geobench-classification-v1.0")
+    for name in ("classification_v1.0/twin", "segmentation_v1.0/twin"):
+        planned = [line for line in ended.said.splitlines() if name in line and "to convert" in line]
+        assert len(planned) == 1, ended.said
+    assert len(ended.lines("error: --datasets twin: 2 suites have a dataset of that name. Say ")) == 1
+    assert ended.code == 2
 
 
 def test_samples_replaced_under_the_same_size_and_time_are_noticed_by_verifying(tmp_path):

@@ -54,6 +54,20 @@ def test_size_patch_and_bands_are_read_from_the_file(geometry, official_files):
     assert "data_dir" not in official.training
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_a_wrapper_around_the_whole_model_changes_nothing(prefix, content, written):
+    plain = read_official(written(content))
+    wrapped = read_official(written({**content, "model": {prefix + k: v for k, v in content["model"].items()}}))
+    assert (wrapped.encoder, wrapped.unknown_keys) == (plain.encoder, plain.unknown_keys)
+    assert all(torch.equal(wrapped.state[name], tensor) for name, tensor in plain.state.items())
+
+
+def test_a_prefix_of_some_names_is_no_wrapper(content, written):
+    some = {f"module.{k}" if k.startswith("encoder.") else k: v for k, v in content["model"].items()}
+    with pytest.raises(UserError, match="this file has none"):
+        read_official(written({**content, "model": some}))
+
+
 @pytest.mark.parametrize("geometry", PATCHES)
 def test_converting_to_timm_and_back_is_exact_both_ways(geometry):
     encoder = {name: t for name, t in model_tensors(geometry).items() if name.startswith("encoder.")}
