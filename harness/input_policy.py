@@ -1,5 +1,6 @@
 """What is done to a dataset's pixels before they enter a network: by whose statistics, and at what size."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,12 +8,13 @@ import numpy as np
 import torch
 
 from baselines.inputs import Preparation, PretrainingStatistics
+from baselines.meter import NetworkInput
 from harness.data.band_statistics import Normalisation
 from harness.data.bands import canonical_name
 from harness.data.dataset import GeoBenchDataset, normalisation
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind, unit_divisors
-from harness.errors import DoesNotApplyError
-from harness.records import NormalisationPolicy
+from harness.errors import DoesNotApplyError, UserError
+from harness.records import NormalisationPolicy, Run
 
 
 class UnfitStatisticsError(DoesNotApplyError):
@@ -118,6 +120,22 @@ def effective_size(asked_px: int | None, native_px: tuple[int, int]) -> int | No
 def fed_size(input_size: int | None, native_px: tuple[int, int]) -> tuple[int, int]:
     """(height, width) of images as they are fed, before a backbone pads them."""
     return native_px if input_size is None else (input_size, input_size)
+
+
+def check_entered(run: Run, entered: NetworkInput) -> NetworkInput:
+    """Refuse numbers that no sensor gives: a fill value that nobody declared is squared to infinity.
+
+    Args:
+        entered: what entered the network, bands as in `Run.bands`.
+    """
+    measured = zip(run.bands, run.band_sources, entered.mean, entered.std, strict=True)
+    for band, source, mean, std in measured:
+        if not (math.isfinite(mean) and math.isfinite(std)):
+            raise UserError(
+                f"what entered the network as band {band} has mean {mean:g} and std {std:g}, finite ones are wanted. "
+                f'Look for an undeclared fill value (-3.4e38?) in channel "{source}" and write NaN for it'
+            )
+    return entered
 
 
 def build_preparation(chosen: Normalisation, input_size: int | None) -> Preparation:

@@ -21,7 +21,7 @@ from harness.extraction import describe_extraction
 from harness.features import embed_images, pooled, stored_channels
 from harness.identity import feature_key, fingerprint_samples
 from harness.image_features import ImageFeatures, cached_features
-from harness.input_policy import build_preparation, choose_normalisation, fed_size
+from harness.input_policy import build_preparation, check_entered, choose_normalisation, fed_size
 from harness.pixel_features import PixelFeatures, cached_pixel_features
 from harness.progress import Progress
 from harness.records import DatasetRef, Job, LabelKind, Places, TrainDraw
@@ -228,9 +228,9 @@ class Workbench:
         return self.backbone(job.backbone, job.weights, job.run.seed).pyramid, self._embed(job, meter)
 
     def _embed(self, job: Job, meter: InputMeter) -> Iterator[Features]:
-        """Features of all images, batch by batch in storage order."""
+        """Features of all images, batch by batch in storage order. UserError at its end if they are of no numbers."""
         run, arrays = job.run, self.arrays(job.dataset)
-        return embed_images(
+        yield from embed_images(
             self.backbone(job.backbone, job.weights, run.seed),
             arrays,
             stored_channels(arrays, run.band_sources),
@@ -239,6 +239,7 @@ class Workbench:
             meter,
             self.progress,
         )
+        check_entered(run, meter.result())
 
 
 def _once(store: dict[Key, Value | UserError], key: Key, make: Callable[[], Value]) -> Value:

@@ -7,8 +7,9 @@
 --           it may be compared with under configuration.comparable_backbones; without a list the names must be equal.
 -- partition ours; default and 1.00x_train are the same samples and count as equal.
 -- Excluded  train_draw = 'seed': published numbers have the samples of the partition as filed, and a draw of as many is
---           another question. Measured points without a value; published rows without a counterpart; pairs from different suites, so
---           nothing of suite = 'demo' is ever here.
+--           another question. So are bands whose wrong names were corrected: published numbers took the files' names
+--           (configuration.band_names). Measured points without a value; published rows without a counterpart; pairs
+--           from different suites, so nothing of suite = 'demo' is ever here.
 -- NULL      ci_low, ci_high: our point has no interval. published_uncertainty: exact as printed, or unknown.
 CREATE OR REPLACE VIEW published_gap AS
 WITH published AS (
@@ -21,6 +22,8 @@ WITH published AS (
         provenance ->> '$.source' AS published_in
     FROM runs
     WHERE source = 'published' AND score IS NOT NULL
+), corrected AS (
+    SELECT DISTINCT setup FROM runs WHERE source = 'measured' AND configuration ->> '$.band_names' = 'corrected'
 )
 SELECT
     ours.suite, ours.dataset, ours.protocol, ours.partition, ours.backbone, ours.weights, ours.n_labels, ours.n_seeds,
@@ -35,4 +38,5 @@ JOIN published
     AND list_contains(published.comparable, ours.backbone)
     AND CASE published.partition WHEN 'default' THEN '1.00x_train' ELSE published.partition END
         = CASE ours.partition WHEN 'default' THEN '1.00x_train' ELSE ours.partition END
-WHERE ours.source = 'measured' AND ours.train_draw = 'partition' AND ours.value IS NOT NULL;
+WHERE ours.source = 'measured' AND ours.train_draw = 'partition' AND ours.value IS NOT NULL
+    AND ours.setup NOT IN (SELECT setup FROM corrected);

@@ -8,7 +8,7 @@ import pytest
 from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.table import BACKBONES, Entry
 from command_line import harness
-from geobench_files import BLUE, RED, SUITE, write_dataset, write_sample
+from geobench_files import BLUE, RED, SUITE, write_dataset, write_sample, write_statistics
 from harness import overview
 from harness.workbench import Workbench
 from leaderboards.store import Session
@@ -149,13 +149,19 @@ def test_a_dataset_that_cannot_be_described_does_not_hide_the_others(data, tmp_p
 def test_a_fill_value_in_one_dataset_does_not_end_the_campaign(tmp_path):
     """GDAL's no-data of float32, undeclared, as exports have it: squares of it are infinite."""
     for name in "abc":
-        write_dataset(tmp_path / "data", name, n_samples=9, dtype="float32")
-    fill = np.full((4, 4), -3.4028235e38, np.float32)
-    write_sample(tmp_path / "data" / SUITE / "b", "id_4", [(band, fill, None) for band in (BLUE, RED)])
+        write_statistics(write_dataset(tmp_path / "data", name, n_samples=30, dtype="float32"), [BLUE, RED], std=400.0)
+    holes = np.full((4, 4), 900, np.float32)
+    holes[:2] = -3.4028235e38
+    for i in range(0, 30, 5):
+        write_sample(tmp_path / "data" / SUITE / "b", f"id_{i}", [(band, holes, None) for band in (BLUE, RED)])
     done = harness(
         "run", "--backbone", "image_statistics", "--geobench-dir", tmp_path / "data", "--cache-dir", tmp_path / "cache",
         "--protocols", "knn", "--workers", 1, cwd=tmp_path,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert {"a,image_statistics", "c,image_statistics"} <= set(stored(tmp_path))
-    assert all(line.startswith("failed: b, image_statistics") for line in failures(done))
+    (failure,) = failures(done)
+    assert failure.startswith(
+        "failed: b, image_statistics, default, knn: what entered the network as band 02 - Blue has"
+    )
+    assert 'Look for an undeclared fill value (-3.4e38?) in channel "02 - Blue"' in failure

@@ -19,10 +19,14 @@ SHARED = Path(__file__).parents[3] / "shared" / "published"
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     board = open_leaderboard(tmp_path_factory.mktemp("published") / "board.duckdb")
-    for train_draw, value in (("partition", 0.75), ("seed", 0.5)):
+    for train_draw, names, value in (
+        ("partition", "stored", 0.75),
+        ("seed", "stored", 0.5),
+        ("partition", "corrected", 0.9),
+    ):
         run = run_of(
             "mp_mae_published", "m-eurosat", "default", 0, protocol="linear_probe_sgd_8",
-            suite="geobench-classification-v1.0", train_draw=train_draw,
+            suite="geobench-classification-v1.0", train_draw=train_draw, configuration={"band_names": names},
         )  # fmt: skip
         board.commit(RunRecord(run=run, metrics=[metric(value, (value - 0.03, value + 0.03))]))
     assert import_published(board) > 0
@@ -71,7 +75,8 @@ def test_each_number_says_where_it_was_read(board: Leaderboard) -> None:
 
 
 def test_the_gap_is_to_the_same_backbone_fed_as_published(board: Leaderboard) -> None:
-    """Our default partition is their 1.00x_train, and their probe is our linear_probe_sgd_8; not a draw by seed."""
+    """Our default partition is their 1.00x_train, and their probe is our linear_probe_sgd_8; not a draw by seed,
+    and the bands by the names in the files, as theirs were."""
     table = run_query(board.path, "FROM published_gap")
     (row,) = (dict(zip(table.columns, values, strict=True)) for values in table.rows)
     assert (row["backbone"], row["published_backbone"], row["published_value"]) == ("mp_mae_published", "mp_mae", 0.737)
