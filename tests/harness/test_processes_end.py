@@ -88,7 +88,7 @@ def members(session: int) -> list[int]:
     return found
 
 
-def wait_until(condition, seconds=120.0):
+def wait_until(condition, seconds=300.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ import torch
 from torch import nn
 
 from baselines.meter import InputMeter
+from harness.executors import local
 from harness.fine_tuning import devices as module
 from harness.fine_tuning.devices import Devices
 from harness.fine_tuning.predict import predict_split
 from harness.fine_tuning.recipe import FineTuneSettings
 from harness.fine_tuning.train import Training
+from harness.store.damage import DamagedError
 from toy_images import textures
 
 TESTS = Path(__file__).parents[2]
@@ -80,6 +83,25 @@ def test_gradients_are_summed_many_at_a_time_and_each_comes_back_to_its_paramete
     assert sent == [12 + 8 + 1, 40]
     assert [float(p.grad.flatten()[0]) for p in parameters] == [2, 2, 6, 8, 0]
     assert [tuple(p.grad.shape) for p in parameters] == shapes
+
+
+@pytest.mark.parametrize(("count", "attempts"), [(1, 2), (2, 1)])
+def test_a_run_that_several_processes_train_does_not_start_again_in_one_alone(monkeypatch, count, attempts):
+    """The others would be at the next run already, and help with that."""
+    made = []
+
+    def damaged_once(job, bench):
+        made.append(job)
+        if len(made) == 1:
+            raise DamagedError("a block is not what was written")
+        return "a record"
+
+    monkeypatch.setattr(local, "execute", damaged_once)
+    monkeypatch.setattr(local, "Devices", lambda device: SimpleNamespace(count=count))
+    bench = SimpleNamespace(places=SimpleNamespace(device="cpu"), open_anew=lambda damage: None)
+    outcome = local.execute_safely("a job", bench)
+    assert len(made) == attempts
+    assert (outcome == "a record") == (count == 1)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
