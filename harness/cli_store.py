@@ -15,7 +15,8 @@ from harness.records import BandNames
 from harness.reproduce import reproducing_command, software
 from harness.tables import rows_table
 from harness.terminal import say
-from leaderboards.merge import merge
+from leaderboards.agreement import TOLERANCE
+from leaderboards.merge import Merged, merge
 from leaderboards.query import Table, run_query, to_json
 from leaderboards.spool import Spool
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -110,24 +111,34 @@ def import_leaderboards(db: Path, sources: list[Path], err: Console) -> int:
     leaderboard, contradicted = open_leaderboard(db), False
     for source in sources:
         merged = merge(leaderboard, source)
-        say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
-        for conflict in merged.conflicts[:_MOST_CONFLICTS]:
-            told = (
-                f"conflict: run {conflict.run_id[:12]}, {conflict.what}: {conflict.ours} here, {conflict.theirs} there"
-            )
-            say(err, told, style="red")
-        if merged.conflicts:
-            n_runs = len({conflict.run_id for conflict in merged.conflicts})
-            say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
-            contradicted = True
+        _tell(source, merged, err)
+        contradicted = contradicted or bool(merged.conflicts)
     return 1 if contradicted else 0
+
+
+def _tell(source: Path, merged: Merged, err: Console) -> None:
+    say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
+    for alias in merged.aliases:
+        say(err, f"{source}: {alias.n_runs} runs of {alias.ours} are of {alias.theirs} there; our name was kept.")
+    if merged.largest is not None:
+        found = merged.largest
+        told = f"run {found.run_id[:12]}, {found.what}: {found.ours} here, {found.theirs} there"
+        say(err, f"{source}: values differ by no more than {TOLERANCE:g}, most in {told}; ours were kept.")
+    for conflict in merged.conflicts[:_MOST_CONFLICTS]:
+        told = f"conflict: run {conflict.run_id[:12]}, {conflict.what}: {conflict.ours} here, {conflict.theirs} there"
+        say(err, told, style="red")
+    if merged.conflicts:
+        n_runs = len({conflict.run_id for conflict in merged.conflicts})
+        say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
 
 
 def replay_spool(db: Path, err: Console) -> int:
     """Commit what waits in the spool; the exit code is 1 if something stays there."""
-    n_waiting = len(Spool(db).pending())
+    spool = Spool(db)
+    n_waiting, n_unreadable = len(spool.pending()), len(spool.unreadable())
     problems = open_leaderboard(db).replay().problems  # opening has stored what it could
-    say(err, f"{n_waiting - len(problems)} runs that were waiting are in {db} now.")
+    n_left = len(spool.pending()) + len(spool.unreadable()) - n_unreadable
+    say(err, f"{n_waiting - n_left} runs that were waiting are in {db} now.")
     for problem in problems:
         say(err, f"still waiting: {problem}", style="red")
     return 1 if problems else 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from leaderboards.errors import UserError
+from leaderboards.json_text import read_json
 from leaderboards.statistics.reading import CurveKey, key_without_setup, read_points
 
 FORMAT = 1
@@ -89,13 +90,9 @@ def read_baseline(path: Path) -> Baseline:
         UserError: no such file, not a baseline, of another format, or with fewer than MIN_SEEDS seeds; says where.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path, "Restore it, or write a new one: --update")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no baseline here. Write one with: check --baseline {path} --update") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(
-            f"{path}: not a readable baseline ({error}). Restore it, or write a new one: --update"
-        ) from error
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise UserError(f"{path}: wanted a baseline of format {FORMAT}, found {found!r}. Write a new one: --update")

@@ -1,11 +1,14 @@
 """Merging leaderboards by identity: what is new is added, what contradicts is reported, nothing is overwritten."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from leaderboards.connection import first_line, start_engine
+from leaderboards.agreement import Difference
+from leaderboards.connection import CANNOT_WRITE, first_line, start_engine
 from leaderboards.definitions import TABLE_NAMES
 from leaderboards.errors import UserError
 from leaderboards.rows import SCORE_COLUMNS
@@ -20,9 +23,18 @@ class Conflict:
 
     run_id: str
     what: str
-    """`test accuracy` for a metric of a split, or the column of `runs`."""
+    """`test accuracy` for a metric of a split, the column of `runs`, or that its seed is in its point already."""
     ours: str
     theirs: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alias:
+    """Runs that both leaderboards have, of one checkpoint under two names. Ours stays."""
+
+    ours: str
+    theirs: str
+    n_runs: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +45,16 @@ class Merged:
     present: int
     """Runs that were here before, those in conflict included."""
     conflicts: tuple[Conflict, ...]
+    largest: Difference | None = None
+    """Of the differences that `agreement.TOLERANCE` allows; None: all values are the same to the last digit."""
+    aliases: tuple[Alias, ...] = ()
 
 
 def merge(leaderboard: Leaderboard, source: Path) -> Merged:
     """Add the runs of another leaderboard that this one lacks, with all their rows; all of them or none.
 
-    A run that is here already is left as it is, also where theirs has more rows.
+    A run that is here already is left as it is, also where theirs has more rows or was measured on another device. A
+    second run of a seed that a point of ours has is a conflict, and not added.
 
     Args:
         source: a leaderboard of this or an older version (DuckDB), or what `transfer.export` wrote: a folder of Parquet
@@ -52,14 +68,31 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
     engine = start_engine()
     with Writer(leaderboard.path, leaderboard.wait_seconds, 0, engine) as writer:
         theirs = open_source(engine, source, leaderboard.wait_seconds, leaderboard.path)
-        _require_headlines(engine, theirs, source)
-        with writer.transaction() as connection:
+        with _blamed_on(source):
+            _require_headlines(engine, theirs, source)
+        with writer.transaction() as connection, _blamed_on(source):
             conflicts = _conflicts(connection, theirs)
-            try:
-                added, present = _add_new(connection, theirs)
-            except duckdb.ConstraintException as error:
-                raise UserError(f"{source}: breaks a rule of leaderboards ({first_line(error)}).") from error
-    return Merged(added=added, present=present, conflicts=conflicts)
+            differing, largest = _differences(connection, theirs)
+            second, aliases = _second_runs(connection, theirs), _aliases(connection, theirs)
+            added, present = _add_new(connection, theirs, [conflict.run_id for conflict in second])
+    return Merged(
+        added=added,
+        present=present,
+        conflicts=tuple(sorted([*conflicts, *differing, *second], key=lambda found: (found.run_id, found.what))),
+        largest=largest,
+        aliases=aliases,
+    )
+
+
+@contextmanager
+def _blamed_on(source: Path) -> Iterator[None]:
+    """What DuckDB has against their rows, but for a failing disk of ours."""
+    try:
+        yield
+    except CANNOT_WRITE:
+        raise
+    except duckdb.Error as error:
+        raise UserError(f"{source}: breaks a rule of leaderboards ({first_line(error)}). Export it again.") from error
 
 
 def _require_headlines(engine: duckdb.DuckDBPyConnection, theirs: str, source: Path) -> None:
@@ -76,27 +109,71 @@ def _require_headlines(engine: duckdb.DuckDBPyConnection, theirs: str, source: P
         )
 
 
-_MUST_AGREE = ("suite", "dataset", "backbone", "protocol", "partition", "seed", "metric", "source")
+_MUST_AGREE = ("suite", "dataset", "protocol", "partition", "seed", "metric", "source")
 
 
-def _conflicts(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[Conflict, ...]:
+def _conflicts(connection: duckdb.DuckDBPyConnection, theirs: str) -> list[Conflict]:
+    """Columns of `runs`. Under identity 1 the backbone's name is among them; later it is only an alias."""
+    differs = {name: f"o.{name} IS DISTINCT FROM t.{name}" for name in _MUST_AGREE}
+    differs["backbone"] = "o.backbone <> t.backbone AND o.identity_version = 1"
     columns = " UNION ALL ".join(
         f"SELECT run_id, '{name}', o.{name}::VARCHAR, t.{name}::VARCHAR "
-        f"FROM {theirs}.runs AS t JOIN board.runs AS o USING (run_id) WHERE o.{name} IS DISTINCT FROM t.{name}"
-        for name in _MUST_AGREE
+        f"FROM {theirs}.runs AS t JOIN board.runs AS o USING (run_id) WHERE {condition}"
+        for name, condition in differs.items()
     )
-    values = (
-        "SELECT run_id, split || ' ' || metric, coalesce(o.value::VARCHAR, 'undefined'), "
-        f"coalesce(t.value::VARCHAR, 'undefined') FROM {theirs}.metrics AS t JOIN board.metrics AS o "
-        "USING (run_id, split, metric) WHERE o.value IS DISTINCT FROM t.value"
-    )
-    rows = connection.execute(f"{columns} UNION ALL {values} ORDER BY ALL").fetchall()
-    return tuple(Conflict(run_id=run_id, what=what, ours=str(a), theirs=str(b)) for run_id, what, a, b in rows)
+    return _as_conflicts(connection.execute(columns).fetchall())
 
 
-def _add_new(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[int, int]:
+def _differences(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[list[Conflict], Difference | None]:
+    """Metrics that contradict, and the largest difference of those that do not."""
+    result = connection.execute(
+        f"SELECT run_id, split || ' ' || metric, o.value, t.value FROM {theirs}.metrics AS t "
+        "JOIN board.metrics AS o USING (run_id, split, metric) WHERE o.value IS DISTINCT FROM t.value"
+    )
+    conflicts, largest = [], None
+    while rows := result.fetchmany(_CHUNK):
+        for run_id, what, ours, value in rows:
+            found = Difference(run_id=run_id, what=what, ours=ours, theirs=value)
+            if not found.agrees:
+                shown = ["undefined" if value is None else str(value) for value in (ours, value)]
+                conflicts.append(Conflict(run_id=run_id, what=what, ours=shown[0], theirs=shown[1]))
+            elif largest is None or found.size > largest.size:
+                largest = found
+    return conflicts, largest
+
+
+_CHUNK = 10_000
+
+
+def _second_runs(connection: duckdb.DuckDBPyConnection, theirs: str) -> list[Conflict]:
+    """New runs of theirs whose seed some run of ours has in the same point, where a seed counts once."""
+    rows = connection.execute(
+        f"""
+        SELECT t.run_id, 'second run of seed ' || t.seed || ' in one point', o.run_id, t.run_id
+        FROM (FROM {theirs}.runs ANTI JOIN board.runs USING (run_id)) AS t
+        JOIN board.runs AS o USING (curve_id, partition, samples, seed)
+        """
+    ).fetchall()
+    return _as_conflicts(rows)
+
+
+def _as_conflicts(rows: Iterable[tuple[str, str, object, object]]) -> list[Conflict]:
+    return [Conflict(run_id=run_id, what=what, ours=str(a), theirs=str(b)) for run_id, what, a, b in rows]
+
+
+def _aliases(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[Alias, ...]:
+    rows = connection.execute(
+        f"SELECT o.backbone, t.backbone, count(*) FROM {theirs}.runs AS t JOIN board.runs AS o USING (run_id) "
+        "WHERE o.backbone <> t.backbone AND o.identity_version > 1 GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return tuple(Alias(ours=ours, theirs=name, n_runs=n) for ours, name, n in rows)
+
+
+def _add_new(connection: duckdb.DuckDBPyConnection, theirs: str, but: Sequence[str]) -> tuple[int, int]:
     connection.execute(
-        f"CREATE TEMP TABLE fresh AS SELECT run_id FROM {theirs}.runs ANTI JOIN board.runs USING (run_id)"
+        f"CREATE TEMP TABLE fresh AS SELECT run_id FROM {theirs}.runs ANTI JOIN board.runs USING (run_id) "
+        "WHERE NOT list_contains($but, run_id)",
+        {"but": list(but)},
     )
     for table in TABLE_NAMES:
         connection.execute(f"INSERT INTO board.{table} BY NAME FROM {theirs}.{table} SEMI JOIN fresh USING (run_id)")
@@ -104,4 +181,4 @@ def _add_new(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[int, i
     assert counts is not None
     connection.execute("DROP TABLE fresh")
     added, given = counts
-    return added, given - added
+    return added, given - added - len(but)

@@ -6,7 +6,6 @@ leaves behind and adapts the others to its tables.
 """
 
 import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from leaderboards.connection import CANNOT_WRITE, attach, attach_new, confine, first_line, start_engine, transaction
 from leaderboards.definitions import create_tables, read_version
 from leaderboards.derived import SELECT_DERIVED
+from leaderboards.drafts import draft_of
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.schema import SCHEMA_VERSION, TABLES
 
@@ -60,8 +60,8 @@ def upgrade(path: Path, wait_seconds: float) -> None:
     lock = path.with_name(f".{path.name}.upgrade")
     try:
         with FileLock(lock, timeout=wait_seconds):
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-                _upgrade(path, Path(folder) / path.name, wait_seconds)
+            with draft_of(path) as draft:
+                _upgrade(path, draft, wait_seconds)
             lock.unlink(missing_ok=True)  # from now on nobody who gets this lock finds an old file behind it
     except Timeout as error:
         raise UnavailableError(f"{path}: another process is upgrading it. Run the same command again later.") from error

@@ -1,7 +1,5 @@
 """Reading a leaderboard: SQL that can look at everything in the file and touch nothing anywhere."""
 
-import csv
-import io
 import json
 import math
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 import duckdb
 
 from leaderboards.connection import WAIT_SECONDS
+from leaderboards.csv_cells import csv_line, guard
 from leaderboards.errors import UserError
 from leaderboards.reader import connect_to_read
 
@@ -46,12 +45,12 @@ def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS) -> Table
 
 
 def to_csv(table: Table) -> str:
-    """A header line and a line per row (RFC 4180, but "\\n" ends lines). NULL and NaN are empty, nested values JSON."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([_csv_cell(value) for value in row] for row in table.rows)
-    return text.getvalue()
+    """A header line and a line per row (RFC 4180, but "\\n" ends lines). NULL and NaN are empty, nested values JSON.
+
+    Texts that a spreadsheet would take for a formula begin with an apostrophe, see `csv_cells`.
+    """
+    lines = [[guard(column) for column in table.columns], *([_csv_cell(value) for value in row] for row in table.rows)]
+    return "".join(csv_line(cells) for cells in lines)
 
 
 def to_json(table: Table) -> str:
@@ -130,8 +129,10 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one return per kind of value i
             return str(value)
 
 
-def _csv_cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> str:
     plain = _plain(value)
+    if plain is None:
+        return ""
     if isinstance(plain, bool | dict | list):
         return json.dumps(plain, ensure_ascii=False, allow_nan=False)
-    return plain
+    return guard(plain) if isinstance(plain, str) else str(plain)

@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 
 from leaderboards.connection import attach, confine, first_line
+from leaderboards.csv_cells import unguard
 from leaderboards.definitions import TABLE_NAMES, create_tables, read_version
 from leaderboards.errors import UserError
+from leaderboards.json_text import read_json
 from leaderboards.migrate import copy_older
 from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.schema import SCHEMA_VERSION
@@ -104,17 +106,16 @@ def _read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, Any]]]:
     for number, row in enumerate(rows, start=1):
         if None in row or None in row.values():
             raise UserError(f"{path}: row {number} has more or fewer cells than the header. Export it again.")
-    return columns, [{name: value or None for name, value in row.items()} for row in rows]
+    return columns, [{name: unguard(value) if value else None for name, value in row.items()} for row in rows]
 
 
 def _read_json(path: Path) -> tuple[Sequence[str] | None, list[dict[str, Any]]]:
     """The columns, None if no row tells them, and the rows."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a JSON file that can be read ({error}).") from error
+    rows = read_json(path, "Export it again.")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{path}: expected a list of objects, one per run, as `export --format json` writes it.")
+    if any(isinstance(value, list | dict) for row in rows for value in row.values()):
+        raise UserError(f"{path}: expected texts and numbers, found a list or an object within a run. Export it again.")
     if any(set(row) != set(rows[0]) for row in rows):
         raise UserError(f"{path}: its objects do not all have the same keys. Export it again.")
     return list(rows[0]) if rows else None, rows

@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from leaderboards.errors import UserError
+from leaderboards.json_text import read_json
 from leaderboards.schema import TABLES, RunRecord, RunRow
 
 _FORMAT = 1
+_UNREADABLE = ".unreadable"
+
+
+class NotARecordError(UserError):
+    """A file in a spool that is not the record of a run."""
 
 
 class Spool:
@@ -54,6 +60,16 @@ class Spool:
         """The files of all records that wait, by name."""
         return [path for folder in self.folders if self._trusts(folder) for path in sorted(folder.glob("*.json"))]
 
+    def set_aside(self, path: Path) -> Path:
+        """Rename a file that is no record, so that it is not tried again."""
+        return path.rename(path.with_name(path.name + _UNREADABLE))
+
+    def unreadable(self) -> list[Path]:
+        """The files that were set aside and are still there, by name."""
+        return [
+            path for folder in self.folders if self._trusts(folder) for path in sorted(folder.glob(f"*{_UNREADABLE}"))
+        ]
+
     def remove_if_empty(self) -> None:
         """Leave no empty folder behind."""
         for folder in self.folders:
@@ -71,17 +87,24 @@ def read_pending(path: Path) -> RunRecord:
     """The record of a file that `keep` wrote.
 
     Raises:
-        UserError: not such a file, or written by a newer version.
+        NotARecordError: not such a file, or written by a newer version.
+        UserError: the file is gone.
     """
     try:
-        return _from_json(json.loads(path.read_text(encoding="utf-8")))
+        return _from_json(read_json(path, _ADVICE))
     except FileNotFoundError as error:
         raise UserError(f"{path}: is gone; another process stored it.") from error
+    except UserError as error:
+        raise NotARecordError(str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # whatever a damaged or foreign file leads to
-        raise UserError(
-            f"{path}: not the record of a run ({type(error).__name__}: {error}). If a newer version wrote it, upgrade: "
-            "pip install --upgrade mp-mae-bench. Else move it away and run it again."
+        raise NotARecordError(
+            f"{path}: not the record of a run ({type(error).__name__}: {error}). {_ADVICE}"
         ) from error
+
+
+_ADVICE = (
+    "If a newer version wrote it, upgrade: pip install --upgrade mp-mae-bench. Else move it away and run it again."
+)
 
 
 def _write(path: Path, record: RunRecord) -> Path:

@@ -1,7 +1,6 @@
 """Writing a leaderboard: one short transaction per run, so that a run is there with all its rows or not at all."""
 
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from leaderboards.agreement import Difference
 from leaderboards.connection import (
     CANNOT_WRITE,
     WAIT_SECONDS,
@@ -20,11 +20,12 @@ from leaderboards.connection import (
     usable_path,
 )
 from leaderboards.definitions import create_tables
+from leaderboards.drafts import draft_of
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.reader import connect_to_read
 from leaderboards.rows import insert_record, same_seed
 from leaderboards.schema import RunRecord
-from leaderboards.spool import Spool, read_pending
+from leaderboards.spool import NotARecordError, Spool, read_pending
 from leaderboards.views import create_views
 from leaderboards.writer import Writer
 
@@ -39,7 +40,7 @@ class Replayed:
     stored: int
     """Records that are in the leaderboard now and no longer in the spool, some of them because they were before."""
     problems: tuple[str, ...]
-    """One line per record that stays in the spool: it contradicts the leaderboard, or cannot be read."""
+    """One line per file that stays in the spool: it contradicts the leaderboard, or is no record and was set aside."""
 
 
 class Session:
@@ -58,9 +59,14 @@ class Session:
             UnavailableError: the file is gone, locked, read-only, or the disk is full.
             duckdb.ConstraintException: a row breaks a rule of `schema.sql`.
         """
+        with self._naming_the_holder(record), self._writer.transaction() as connection:
+            insert_record(connection, record)
+
+    @contextmanager
+    def _naming_the_holder(self, record: RunRecord) -> Iterator[None]:
+        """Asked for only when a rule is broken, as the question takes as long as storing a run."""
         try:
-            with self._writer.transaction() as connection:
-                insert_record(connection, record)
+            yield
         except duckdb.ConstraintException as error:
             self._refuse_second(record, error)
             raise
@@ -94,7 +100,9 @@ class Session:
         return None
 
     def replay(self) -> Replayed:
-        """Commit what waits in the spool. What is in now, or was already with the same values, leaves the spool.
+        """Commit what waits in the spool. What is in now, or was already with values that agree, leaves the spool.
+
+        A file that is no record of a run is set aside: it keeps no other from going in, now or later.
 
         Raises:
             UnavailableError: the file still cannot be written; the spool is as it was but for what went in.
@@ -104,6 +112,8 @@ class Session:
             try:
                 record = read_pending(path)
                 self._store_once(record)
+            except NotARecordError:
+                self._spool.set_aside(path)
             except duckdb.ConstraintException as error:
                 problems.append(f"{path}: breaks a rule of the leaderboard ({error}). Delete it and run it again.")
             except UnavailableError:
@@ -113,25 +123,31 @@ class Session:
             else:
                 path.unlink(missing_ok=True)
                 stored += 1
+        problems += [
+            f"{path}: set aside, as it is no record of a run. {HOW_TO_SEE}" for path in self._spool.unreadable()
+        ]
         self._spool.remove_if_empty()
         return Replayed(stored=stored, problems=tuple(problems))
 
     def _store_once(self, record: RunRecord) -> None:
-        with self._writer.transaction() as connection:
-            rows = connection.execute(
-                "SELECT split, metric, value FROM metrics WHERE run_id = ?", [record.run.run_id]
-            ).fetchall()
+        run_id = record.run.run_id
+        with self._naming_the_holder(record), self._writer.transaction() as connection:
+            rows = connection.execute("SELECT split, metric, value FROM metrics WHERE run_id = ?", [run_id]).fetchall()
             if not rows:
                 insert_record(connection, record)
-        theirs = {(row.split, row.metric): row.value for row in record.metrics}
         ours = {(split, metric): value for split, metric, value in rows}
-        if rows and any(ours.get(key, value) != value for key, value in theirs.items()):
-            raise UserError(
-                f"{self._path}: has run {record.run.run_id} with other values than the spool; the first result stands. "
-                f"Compare them: python -m harness show {record.run.run_id[:12]}, then delete the record in the spool."
-            )
+        for row in record.metrics:
+            here = ours.get((row.split, row.metric), row.value)
+            found = Difference(run_id=run_id, what=f"{row.split} {row.metric}", ours=here, theirs=row.value)
+            if rows and here != row.value and not found.agrees:
+                raise UserError(
+                    f"{self._path}: has run {run_id} with another value than the spool ({found.what}: {here} and "
+                    f"{row.value}); the first result stands. Compare them: python -m harness show {run_id[:12]}, then "
+                    "delete the record in the spool."
+                )
 
 
+HOW_TO_SEE = "If a newer version wrote it, upgrade and take the ending off its name; else delete it."
 HOW_TO_REPLAY = "it goes in with the next run, or by: python -m harness replay"
 
 
@@ -215,8 +231,7 @@ def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderbo
 
 def _create(path: Path) -> None:
     """Build the file elsewhere and give it its name when it is whole, as another process may look at any moment."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        draft = Path(folder) / path.name
+    with draft_of(path) as draft:
         engine = start_engine()
         try:
             confine(engine, draft)

@@ -1,6 +1,5 @@
 """Leaderboards as files that other tools read. `merge` takes all of them back."""
 
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import duckdb
 
 from leaderboards.connection import CANNOT_WRITE, attach, confine, first_line, quote, start_engine
 from leaderboards.definitions import TABLE_NAMES, read_version
+from leaderboards.drafts import draft_of
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.query import Table, run_query, to_csv, to_json
 from leaderboards.rows import SCORE_COLUMNS
@@ -38,8 +38,7 @@ def export(leaderboard: Leaderboard, target: Path, form: ExportFormat) -> int:
     run_query(leaderboard.path, "SELECT 1", leaderboard.wait_seconds)  # upgrades an old one
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
-            draft = Path(folder) / "draft"
+        with draft_of(target) as draft:
             n_runs = _WRITERS[form](leaderboard, draft)
             draft.rename(target)
     except OSError as error:

@@ -2,12 +2,12 @@
 
 import base64
 import hashlib
-import tempfile
 from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from leaderboards.drafts import draft_of
 from leaderboards.errors import UserError
 from leaderboards.report.columns import script_safe_json
 from leaderboards.report.contents import Contents, read_contents
@@ -29,12 +29,9 @@ def build_report(db: Path, target: Path) -> int:
     text = render(read_contents(db), title=db.name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, suffix=".part", encoding="utf-8", delete=False
-        ) as part:
-            part.write(text)
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(target)  # whoever looks meanwhile sees the old report or the new one
+        with draft_of(target) as draft:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(target)  # whoever looks meanwhile sees the old report or the new one
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror}). Name a place you can write to.") from error
     return target.stat().st_size

@@ -7,8 +7,9 @@ import duckdb
 import pytest
 from leaderboard_records import make_mask, make_record, metric, run_id
 
+from leaderboards.agreement import TOLERANCE, Difference
 from leaderboards.errors import UserError
-from leaderboards.merge import Conflict, merge
+from leaderboards.merge import Alias, Conflict, merge
 from leaderboards.query import run_query
 from leaderboards.sources import TABLE_NAMES
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -93,6 +94,57 @@ def test_other_values_are_reported_and_not_taken(ours: Leaderboard, tmp_path: Pa
     assert run_query(ours.path, sql).rows == [("m-eurosat", 0.5)]
 
 
+def test_last_digits_of_another_device_are_no_contradiction(ours: Leaderboard, tmp_path: Path) -> None:
+    """A CPU and a GPU disagree about a few samples; the first result stands, and the largest difference is told."""
+    other = open_leaderboard(tmp_path / "other.duckdb")
+    values = [metric(0.5 + TOLERANCE / 2), metric(0.509, split="valid"), metric(None, None, metric="f1_macro")]
+    other.commit(replace(make_record("shared", device="cuda"), metrics=values))
+    merged = merge(ours, other.path)
+    assert merged.conflicts == ()
+    assert merged.largest is not None
+    assert (merged.largest.what, merged.largest.size) == ("valid accuracy", pytest.approx(0.009))
+    assert run_query(ours.path, "SELECT DISTINCT value FROM metrics ORDER BY ALL").rows == [(0.5,), (None,)]
+
+
+@pytest.mark.parametrize(("mine", "other", "agrees"), [
+    (0.5, 0.5099, True), (0.5, 0.5101, False), (0.5, None, False), (250.0, 252.0, True), (250.0, 253.0, False),
+    (-0.5, -0.505, True), (0.0, 0.0, True),
+])  # fmt: skip
+def test_the_tolerance_is_a_point_of_a_fraction_and_a_hundredth_of_what_is_larger(
+    mine: float, other: float | None, agrees: bool
+) -> None:
+    assert Difference(run_id="", what="", ours=mine, theirs=other).agrees == agrees
+
+
+def test_one_checkpoint_under_two_names_is_no_contradiction(ours: Leaderboard, tmp_path: Path) -> None:
+    identity = {"identity_version": 2, "partition_sha256": "a" * 64}
+    other = open_leaderboard(tmp_path / "other.duckdb")
+    ours.commit(make_record("one", configuration=identity))
+    other.commit(make_record("one", configuration=identity, backbone="optical_mae"))
+    other.commit(make_record("shared", backbone="optical_mae"))  # of identity 1, which the name is part of
+    merged = merge(ours, other.path)
+    assert merged.aliases == (Alias(ours="mp_mae", theirs="optical_mae", n_runs=1),)
+    assert [conflict.what for conflict in merged.conflicts] == ["backbone"]
+    assert run_query(ours.path, "SELECT DISTINCT backbone FROM runs").rows == [("mp_mae",)]
+
+
+def test_a_second_run_of_a_seed_is_a_conflict_that_names_both_and_the_rest_goes_in(
+    ours: Leaderboard, tmp_path: Path
+) -> None:
+    identity = {"identity_version": 2, "partition_sha256": "a" * 64}
+    other = open_leaderboard(tmp_path / "other.duckdb")
+    ours.commit(make_record("first", configuration=identity))
+    other.commit(make_record("second", configuration=identity))
+    other.commit(make_record("third", configuration=identity, seed=1))
+    merged = merge(ours, other.path)
+    assert (merged.added, merged.present) == (1, 0)
+    assert merged.conflicts == (
+        Conflict(run_id=run_id("second"), what="second run of seed 0 in one point", ours=run_id("first"),
+                 theirs=run_id("second")),
+    )  # fmt: skip
+    assert ours.known([run_id("third"), run_id("second")]) == {run_id("third")}
+
+
 def test_undefined_here_and_a_value_there_is_a_contradiction(ours: Leaderboard, tmp_path: Path) -> None:
     other = open_leaderboard(tmp_path / "other.duckdb")
     other.commit(replace(make_record("shared"), metrics=[metric(), metric(0.3, None, metric="f1_macro")]))
@@ -170,7 +222,11 @@ def test_rows_that_break_a_rule_bring_nothing(ours: Leaderboard, theirs: Leaderb
         ("a.csv", "run_id,value\nx,1\n", "missing or unknown: .*backbone"),
         ("a.csv", "run_id,value\nx\n", "row 1 has more or fewer cells"),
         ("a.csv", "\xff\xfe", "missing or unknown"),
-        ("a.json", "{", "not a JSON file"),
+        ("a.json", "{", "is not JSON"),
+        ("a.json", "[" * 100_000, "nested too deeply"),
+        ("a.json", "[" + "1" * 5_000 + "]", "is not JSON .*digits"),
+        ("a.json", '[{"a": NaN}]', "NaN is no number"),
+        ("a.json", '[{"a": [1]}]', "a list or an object within a run"),
         ("a.json", '{"a": 1}', "a list of objects"),
         ("a.json", '[{"a": 1}, {"b": 2}]', "same keys"),
         ("a.duckdb", "hello", "cannot be opened as a leaderboard"),

@@ -197,24 +197,52 @@ def test_a_record_that_contradicts_the_leaderboard_stays_and_is_reported(board: 
     kept = Spool(board.path).keep(replace(make_record(), metrics=[metric(0.9)]), "why")
     replayed = board.replay()
     assert replayed.stored == 0
-    assert "with other values" in replayed.problems[0]
+    assert "test accuracy: 0.5 and 0.9" in replayed.problems[0]
     assert kept.is_file()
     assert run_query(board.path, "SELECT value FROM leaderboard").rows == [(0.5,)]
 
 
-@pytest.mark.parametrize(
-    "content",
-    ["", "{", "[]", "null", '"run"', "{}", '{"format": 9}', '{"format": 1, "run": {"run_id": "x"}}', "\x00\xff"],
-)
-def test_a_damaged_record_is_reported_and_does_not_stop_the_others(board: Leaderboard, content: str) -> None:
-    Spool(board.path).keep(make_record(), "why")
-    damaged = spool_of(board) / "0000.json"
-    damaged.write_text(content)
-    replayed = board.replay()
-    assert replayed.stored == 1
-    assert len(replayed.problems) == 1
-    assert "0000.json: not the record of a run" in replayed.problems[0]
-    assert damaged.read_text() == content
+DAMAGED = {
+    "empty": b"", "object": b"{}", "list": b"[]", "null": b"null", "half": b"{", "other": b'{"format": 9}',
+    "few fields": b'{"format": 1, "run": {"run_id": "x"}}', "deep": b"[" * 100_000, "long integer": b"1" * 5_000,
+    "encoding": b"\xff\xfe\"", "nested": b'{"format": 1, "run": ' + b"[" * 900 + b"]" * 900 + b"}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=list(DAMAGED))
+def test_a_damaged_file_is_set_aside_and_keeps_no_run_from_going_in(board: Leaderboard, content: bytes) -> None:
+    good = Spool(board.path).keep(make_record("good"), "why")
+    good.with_name("0000.json").write_bytes(content)
+    open_leaderboard(board.path)
+    assert board.known([run_id("good")]) == {run_id("good")}
+    assert [path.name for path in good.parent.iterdir()] == ["0000.json.unreadable"]
+    assert (good.parent / "0000.json.unreadable").read_bytes() == content
+    for _ in range(2):  # as long as it lies there
+        (problem,) = board.replay().problems
+        assert "0000.json.unreadable: set aside, as it is no record of a run" in problem
+        assert "\n" not in problem
+
+
+def test_a_pipe_in_the_spool_is_set_aside(board: Leaderboard) -> None:
+    spool_of(board).mkdir()
+    os.mkfifo(spool_of(board) / "0000.json")
+    assert "0000.json.unreadable: set aside" in board.replay().problems[0]
+
+
+def test_a_run_that_waited_may_differ_in_its_last_digits_from_what_came_first(board: Leaderboard) -> None:
+    board.commit(make_record())
+    Spool(board.path).keep(replace(make_record(), metrics=[metric(0.505)]), "why")
+    assert board.replay().problems == ()
+    assert run_query(board.path, "SELECT value FROM leaderboard").rows == [(0.5,)]
+
+
+def test_a_second_run_of_a_seed_stays_in_the_spool_and_both_are_named(board: Leaderboard) -> None:
+    identity = {"identity_version": 2, "partition_sha256": "a" * 64}
+    board.commit(make_record("first", configuration=identity))
+    Spool(board.path).keep(make_record("second", configuration=identity), "why")
+    (problem,) = board.replay().problems
+    assert run_id("first") in problem
+    assert run_id("second") in problem
 
 
 def test_a_record_that_breaks_a_rule_is_reported(board: Leaderboard) -> None:

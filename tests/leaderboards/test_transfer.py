@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import time
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,8 @@ import pytest
 from leaderboard_records import make_record, metric, published_run, run_id
 
 from leaderboards.errors import UserError
-from leaderboards.query import run_query
+from leaderboards.merge import merge
+from leaderboards.query import Table, run_query, to_csv
 from leaderboards.schema import RunRecord
 from leaderboards.sources import TABLE_NAMES
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -56,6 +58,35 @@ def test_json_has_the_same_rows(board: Leaderboard, tmp_path: Path) -> None:
     assert rows[run_id("published")]["seed"] is None
 
 
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\uff1d1", "'=1", "''x", "'tis", "a=1", "-"]
+
+
+def test_no_spreadsheet_takes_a_name_for_a_formula_and_import_gives_it_back(tmp_path: Path) -> None:
+    board, other = open_leaderboard(tmp_path / "board.duckdb"), open_leaderboard(tmp_path / "other.duckdb")
+    for name in FORMULAS:
+        board.commit(make_record(name, dataset=name, backbone=name))
+    export(board, tmp_path / "out.csv", ExportFormat.CSV)
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\uff1d"))]
+    assert "'=1+1" in cells
+    merge(other, tmp_path / "out.csv")
+    names = "SELECT dataset, backbone FROM runs ORDER BY ALL"
+    assert run_query(other.path, names) == run_query(board.path, names)
+
+
+def test_numbers_below_zero_stay_numbers() -> None:
+    assert to_csv(Table(("=a", "b"), [(-1.5, "-x")])) == "'=a,b\n-1.5,'-x\n"
+
+
+def test_what_a_killed_process_left_is_swept_and_a_young_draft_is_not(board: Leaderboard, tmp_path: Path) -> None:
+    for name, age in (("old", 7200), ("young", 0)):
+        (tmp_path / f".out.csv-{name}").mkdir()
+        os.utime(tmp_path / f".out.csv-{name}", (time.time() - age, time.time() - age))
+    export(board, tmp_path / "out.csv", ExportFormat.CSV)
+    assert sorted(os.listdir(tmp_path)) == [".out.csv-young", "board.duckdb", "out.csv"]
+
+
 @pytest.mark.parametrize("form", ExportFormat)
 def test_nothing_is_ever_replaced(board: Leaderboard, tmp_path: Path, form: ExportFormat) -> None:
     target = tmp_path / "out"
@@ -74,8 +105,6 @@ def test_a_place_that_cannot_be_written_is_named(board: Leaderboard, tmp_path: P
 
 
 def test_an_empty_leaderboard_is_exported_and_merged(tmp_path: Path) -> None:
-    from leaderboards.merge import merge
-
     board = open_leaderboard(tmp_path / "board.duckdb")
     other = open_leaderboard(tmp_path / "other.duckdb")
     for form, name in ((ExportFormat.PARQUET, "out"), (ExportFormat.CSV, "out.csv"), (ExportFormat.JSON, "out.json")):

@@ -1,6 +1,7 @@
 """The report as a file: one of it, harmless, with SQL's numbers, from any leaderboard."""
 
 import json
+import os
 import re
 from html.parser import HTMLParser
 from importlib import resources
@@ -240,3 +241,10 @@ def test_the_verb_writes_the_file_and_says_where(db: Path, tmp_path: Path) -> No
     assert result.returncode == 0, result.stderr
     assert "Wrote sub/report.html" in result.stderr
     assert (tmp_path / "sub/report.html").stat().st_size > 10_000
+
+
+def test_a_report_that_cannot_take_its_place_leaves_nothing_behind(db: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.html" / "in the way").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"out\.html: cannot be written"):
+        build_report(db, tmp_path / "out.html")
+    assert os.listdir(tmp_path) == ["out.html"]

@@ -1,0 +1,29 @@
+"""Files that appear whole: written beside their place, then renamed."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+
+_FORGOTTEN_SECONDS = 3600.0
+"""A draft that nobody touched for so long is of a process that was killed."""
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """A path in a new folder beside `target`, of the same name; the folder goes with the context, whatever happens.
+
+    Drafts that killed processes left there go too.
+
+    Raises:
+        OSError: the place cannot be written.
+    """
+    prefix = f".{target.name}-"
+    for left in target.parent.glob(f"{escape(prefix)}*"):
+        if left.is_dir() and time.time() - left.stat().st_mtime > _FORGOTTEN_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix, ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / target.name
