@@ -3,7 +3,6 @@
 Everything heavy is imported inside the verb, so that `--help` is instant.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +23,7 @@ from harness.terminal import (
     out,
     say,
     user_errors,
+    write,
 )
 
 app = typer.Typer(
@@ -90,7 +90,7 @@ def show(
 
         details = find_run(db, run)
         if as_json:
-            sys.stdout.write(run_as_json(details) + "\n")
+            write(run_as_json(details) + "\n")
         else:
             print_run(details, out)
 

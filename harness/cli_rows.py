@@ -1,9 +1,8 @@
 """How verbs print rows."""
 
-import sys
 from typing import TYPE_CHECKING
 
-from harness.terminal import Format, out
+from harness.terminal import Format, out, write
 
 if TYPE_CHECKING:
     from leaderboards.query import Table
@@ -17,4 +16,4 @@ def show_rows(table: "Table", form: Format) -> None:
     if form is Format.table:
         out.print(rows_table(table.columns, table.rows))
     else:
-        sys.stdout.write(to_csv(table) if form is Format.csv else to_json(table) + "\n")
+        write(to_csv(table) if form is Format.csv else to_json(table) + "\n")

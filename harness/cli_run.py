@@ -247,7 +247,7 @@ def _run(request: "RunRequest", debug: bool) -> int:
     _show_tracebacks(lines, debug)
     code = _explain(lines)
     if there:
-        err.print(f'Stored in {request.db}. Ask it: python -m harness sql "SELECT * FROM leaderboard"', soft_wrap=True)
+        say(err, f'Stored in {request.db}. Ask it: python -m harness sql "SELECT * FROM leaderboard"')
     return code
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from harness.visible_text import plain
 from leaderboards.statistics.comparison import Comparison
 from leaderboards.statistics.mean_difference import mean_differences
 from leaderboards.statistics.replicates import Estimate
@@ -29,7 +29,7 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
     for row in comparisons:
         sure = row.p_adjusted is not None and row.p_adjusted < SURE
         table.add_row(
-            escape(f"{row.dataset}\n{row.protocol}\n{row.partition}"),
+            plain(f"{row.dataset}\n{row.protocol}\n{row.partition}"),
             _two_lines(row.a, ""),
             _two_lines(row.b, ""),
             _two_lines(row.difference, "+"),
@@ -40,7 +40,7 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
     table.add_section()
     for mean in mean_differences(comparisons):
         table.add_row(
-            escape(f"mean of {len(mean.datasets)} datasets\n{mean.protocol}"),
+            plain(f"mean of {len(mean.datasets)} datasets\n{mean.protocol}"),
             _short(mean.a, ""),
             _short(mean.b, ""),
             _two_lines(mean.difference, "+"),
@@ -66,7 +66,7 @@ def _two_lines(estimate: Estimate, sign: str) -> str:
     value = _short(estimate.value, sign)
     if estimate.ci_low is None or estimate.ci_high is None:
         return value
-    return escape(f"{value}\n[{_short(estimate.ci_low, sign)}, {_short(estimate.ci_high, sign)}]")
+    return plain(f"{value}\n[{_short(estimate.ci_low, sign)}, {_short(estimate.ci_high, sign)}]")
 
 
 def _short(value: float, sign: str) -> str:
@@ -87,4 +87,4 @@ def _saving(row: Comparison) -> str:
     first = "never" if value is None else f"{'>' if row.saving.at_most else ''}{value:.0%}"
     if high is None:
         return first
-    return escape(f"{first}\n[{'-inf' if low is None else format(low, '.0%')}, {high:.0%}]")
+    return plain(f"{first}\n[{'-inf' if low is None else format(low, '.0%')}, {high:.0%}]")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from harness.data.suites import tell_apart
 from harness.plan import Line, State
 from harness.resolve import Cell
 from harness.tables import bare_table, captioned
+from harness.visible_text import plain
 
 STATE_STYLE = {
     State.NEW: "green",
@@ -48,7 +48,7 @@ class RichProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -88,7 +88,7 @@ def plan_table(lines: Sequence[Line]) -> Group:
         if line.state is not State.SKIPPED:
             cell = line.cell
             described = (names[cell.dataset], cell.backbone, cell.protocol, cell.partition, str(cell.seed))
-            table.add_row(*map(escape, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
+            table.add_row(*map(plain, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
     return captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
+from harness.visible_text import plain
 from leaderboards.statistics.reading import fetch
 
 _POINTS = """
@@ -54,16 +54,16 @@ def _table(protocol: str, points: Sequence[_Point]) -> Table:
     several_weights = len({p.row for p in points}) > len({p.row[:-1] for p in points})
     simulated = " (simulated)" if all(point.suite == "demo" for point in points) else ""
     seeds = " or ".join(map(str, sorted({point.n_seeds for point in points})))
-    title = f"{escape(protocol)}{simulated}: test split, mean over {seeds} seeds ± half of the 95 % interval"
+    title = f"{plain(protocol)}{simulated}: test split, mean over {seeds} seeds ± half of the 95 % interval"
     table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("dataset", "metric", "backbone", *(["weights"] if several_weights else [])):
         table.add_column(name, overflow="fold")
     for name in columns:
-        table.add_column(escape(name.removesuffix("_train")), justify="right", no_wrap=True)
+        table.add_column(plain(name.removesuffix("_train")), justify="right", no_wrap=True)
     cells = {(point.row, point.partition): _cell(point) for point in points}
     for row in dict.fromkeys(sorted((point.row for point in points), key=lambda row: row[0])):
         shown = row if several_weights else row[:-1]
-        table.add_row(*map(escape, shown), *(cells.get((row, name), "") for name in columns))
+        table.add_row(*map(plain, shown), *(cells.get((row, name), "") for name in columns))
     return table
 
 

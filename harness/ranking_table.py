@@ -4,12 +4,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.text import Text
 
 from harness.comparison_table import WIDTH
 from harness.errors import UserError
 from harness.tables import bare_table
+from harness.visible_text import plain
 from leaderboards.statistics.ranking import GridKey, Standing
 
 CAPTION = (
@@ -27,7 +27,7 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
         for row in standings:
             table.add_row(
                 _places(row),
-                escape(row.entry.backbone),
+                plain(row.entry.backbone),
                 row.entry.weights or "",
                 row.ties or "unknown",
                 f"{row.mean_rank:.2f}",

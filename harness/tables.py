@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from harness.visible_text import plain
 from leaderboards.query import Table as LeaderboardTable
 
 RESULT_COLUMNS = (
@@ -34,7 +34,7 @@ def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Tabl
     table = bare_table()
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(plain(column), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
     return table
@@ -63,7 +63,7 @@ def results_table(results: LeaderboardTable) -> Group:
         table.add_column(HEADINGS.get(column, column), justify="right" if numeric else "left", overflow="fold")
     table.add_column("value", no_wrap=True)
     for row in rows:
-        score = escape(_score(row["value"], row["ci_low"], row["ci_high"]))
+        score = plain(_score(row["value"], row["ci_low"], row["ci_high"]))
         table.add_row(*(_cell(row[column]) for column in shown), score)
     return captioned(table, "test split, 95 % intervals; " + ", ".join(common))
 
@@ -77,4 +77,4 @@ def _score(value: float | None, low: float | None, high: float | None) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.4f}" if isinstance(value, float) else plain(str(value))

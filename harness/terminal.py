@@ -13,14 +13,15 @@ from rich.console import Console
 
 import leaderboards.errors
 from harness.errors import UserError
+from harness.visible_text import VisibleConsole, visible
 
 DEFAULT_DB = Path("leaderboards/leaderboard.duckdb")
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mp-mae-bench"
 
 BEST_FIRST = "suite, dataset, protocol, n_labels_fit, partition, value DESC NULLS LAST, backbone, seed"
 
-out = Console(width=None if sys.stdout.isatty() else 200)  # piped output has no width to fit
-err = Console(stderr=True)
+out = VisibleConsole(width=None if sys.stdout.isatty() else 200)  # piped output has no width to fit
+err = VisibleConsole(stderr=True)
 
 
 class Format(StrEnum):
@@ -45,6 +46,11 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to print the
 def say(console: Console, text: str, style: str | None = None) -> None:
     """One line as it stands: nothing in it is markup, and it is not folded, so that it can be pasted."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """Rows for programs on plain stdout, as they are; where a person looks on instead, made visible."""
+    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
 
 
 @contextmanager

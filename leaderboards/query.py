@@ -38,6 +38,8 @@ def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS) -> Table
     Raises:
         UserError: no such file, or locked; not one query; or what DuckDB has against it.
     """
+    if not sql.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in sql):
+        raise UserError("the query is no UTF-8 text. Type it again")
     if not path.is_file():
         raise UserError(f"{path}: no leaderboard here. Fill one with: python -m harness run --backbone mp_mae")
     with connect_to_read(path, wait_seconds) as connection:

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
 
 from mp_mae.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -23,6 +22,7 @@ from mp_mae.progress import build_reporter
 from mp_mae.settings import AUTO, RECIPES, SETTING_DOCS, Settings, as_fields, parse_assignment, read_toml, vary
 from mp_mae.train import LOG, pretrain
 from mp_mae.training_step import NonFiniteLossError
+from mp_mae.visible_text import VisibleConsole
 
 SHORTCUTS = ("data", "preset", "size", "epochs", "batch", "micro_batch", "seed", "device", "tracker")
 """Settings with a flag of their own; `--size tiny` is `--set size=tiny`."""
@@ -66,8 +66,8 @@ a copy without compression, which is read several times faster; started again, i
   python -m mp_mae shards data_100k_v001 fast/data_100k_v001""",
 }
 
-out = Console()
-err = Console(stderr=True)
+out = VisibleConsole()
+err = VisibleConsole(stderr=True)
 
 
 def run_pretrain(args: argparse.Namespace) -> int:

@@ -46,3 +46,6 @@ SIDE_PX = 2**20
 
 TIME_STEPS = 100_000
 """As a specification declares them: daily images of 270 years."""
+
+LARGEST_PIXEL = 1e15
+"""In any unit. What is larger marks no data (GDAL's -3.4e38, NetCDF's 9.97e36), and its square leaves float32."""

@@ -49,6 +49,9 @@ def read_datasets(
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
     """Bands as (H, W) arrays of their own sizes and types, and a mask; true and false become 1 and 0.
 
+    Floating-point values that a dataset declares as its fill value become NaN, no data. Zeros stay in any case: a
+    writer declares 0 without meaning anything by it.
+
     Raises:
         UserError: one is no image, lies elsewhere, or all together take more than SAMPLE_BYTES, as stored or when the
             smaller ones are resampled to the largest; begins with `where`.
@@ -65,7 +68,8 @@ def read_datasets(
             "Download the file again"
         )
     arrays = [_read(dataset, where) for dataset in opened]
-    return arrays[: len(keys)], arrays[len(keys)] if mask_key else None
+    pixels = [_without_fill(dataset, values) for dataset, values in zip(bands, arrays, strict=False)]
+    return pixels, arrays[-1] if mask_key else None
 
 
 def _open(file: h5py.File, key: str, where: str) -> _Opened:
@@ -104,3 +108,14 @@ def _read(dataset: _Opened, where: str) -> np.ndarray:
     values = np.empty(dataset.shape, dataset.dtype.newbyteorder("="))
     dataset.id.read(h5s.ALL, h5s.ALL, values)
     return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+
+def _without_fill(dataset: _Opened, values: np.ndarray) -> np.ndarray:
+    """NaN for the value that the file itself declares to stand where nothing was measured."""
+    layout = dataset.id.get_create_plist()
+    if values.dtype.kind == "f" and layout.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
+        fill = np.zeros((), values.dtype)
+        layout.get_fill_value(fill)
+        if fill != 0:
+            values[values == fill] = np.nan
+    return values

@@ -46,16 +46,14 @@ def read_samples(directory: Path, spec: TaskSpec, names: Sequence[str], workers:
         for child in children:
             child.tell((directory, spec))
         for i, portion in enumerate(portions[:ahead]):
-            children[i % len(children)].tell(portion)
+            children[i % len(children)].ask(portion)
         for i, portion in enumerate(portions):
             child = children[i % len(children)]
             yield from child.answer(spec.dataset, portion)
             if i + ahead < len(portions):
-                child.tell(portions[i + ahead])
-    except BaseException:  # also of a caller that stops early: what was asked for is still to come
-        _readers().stop(keep=0)
-        raise
-    _readers().stop(keep=1)  # the next dataset finds one; many would hold memory that runs can use
+                child.ask(portions[i + ahead])
+    finally:
+        _readers().settle()
 
 
 class _Readers:
@@ -71,14 +69,22 @@ class _Readers:
             self._children.append(_Child())
         return self._children[:n]
 
-    def stop(self, keep: int) -> None:
-        for child in self._children[keep:]:
+    def settle(self) -> None:
+        """Keep one for the next dataset; many would hold memory that runs can use. One that still has something to
+        say, because somebody stopped early, is none that can be asked again."""
+        free = [child for child in self._children if child.n_open == 0]
+        for child in set(self._children) - set(free[:1]):
             child.stop()
-        del self._children[keep:]
+        self._children = free[:1]
+
+    def stop(self) -> None:
+        for child in self._children:
+            child.stop()
+        self._children.clear()
 
     def _end(self) -> None:
         if os.getpid() == self._process:  # and not in a fork of it
-            self.stop(keep=0)
+            self.stop()
 
 
 def _readers() -> _Readers:
@@ -106,9 +112,15 @@ class _Child:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._questions, self._answers = self._process.stdin, self._process.stdout
+        self.n_open = 0
+        """Questions that are not answered to the end."""
+
+    def ask(self, names: list[str]) -> None:
+        """For samples of the dataset it was told. They are few, so that they fit in the pipe while it is busy."""
+        self.n_open += 1
+        self.tell(names)
 
     def tell(self, what: tuple[Path, TaskSpec] | list[str]) -> None:
-        """The dataset, while the child is idle; then names, which are few, so that they fit in the pipe."""
         with contextlib.suppress(BrokenPipeError):  # it died; `answer` says of what
             pickle.dump(what, self._questions)
             self._questions.flush()
@@ -125,12 +137,14 @@ class _Child:
             except (EOFError, pickle.UnpicklingError):
                 raise UserError(f"{dataset}/{names[current]}.hdf5: {self._why_it_died()}") from None
             if isinstance(message, Exception):
+                self.n_open -= 1
                 raise message
             if isinstance(message, int):
                 current = message
             else:
                 yield from message
                 n_samples += len(message)
+        self.n_open -= 1
 
     def stop(self) -> None:
         self._process.kill()

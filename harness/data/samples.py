@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from scipy.ndimage import zoom
 
-from harness.data.budgets import BANDS, DESCRIPTION_CHARACTERS, NAME_CHARACTERS
+from harness.data.budgets import BANDS, DESCRIPTION_CHARACTERS, LARGEST_PIXEL, NAME_CHARACTERS
 from harness.data.hdf5_datasets import read_datasets, read_text_attribute
 from harness.data.labels import parse_label
 from harness.data.pickled import Record
@@ -60,6 +60,7 @@ def read_sample(path: Path, spec: TaskSpec) -> Sample:
             attributes = _read_attributes(file, where)
             chosen, label_key, dates = _choose(attributes, file, spec, where)
             bands, mask = read_datasets(file, chosen, label_key, where)
+        _check_values(bands, spec, where)
         pixels = _stack(bands, spec, where)
     except FileNotFoundError:
         raise UserError(f"{where}: is missing, the download is incomplete. Download the dataset again") from None
@@ -129,6 +130,19 @@ def _read_name_and_date(attributes: dict[Any, Any], key: str, where: str) -> tup
     if not isinstance(name, str) or not (date is None or isinstance(date, datetime.date)):
         raise UserError(f"{where}: its description of {key!r} is damaged. Download the file again")
     return name, date
+
+
+def _check_values(bands: list[np.ndarray], spec: TaskSpec, where: str) -> None:
+    """Refuse values that are no measurements: means over them would be infinite, or say nothing."""
+    for band, described in zip(bands, spec.bands, strict=True):
+        if band.dtype.kind == "f":
+            largest = np.max(np.abs(band), initial=0, where=np.isfinite(band))
+            if float(largest) > LARGEST_PIXEL:
+                value = band[np.abs(band) == largest][0]
+                raise UserError(
+                    f'{where}: band "{described.name}" has the value {value:.8g}, which nothing measures. If it marks '
+                    "no data, store NaN there, or declare it as the fill value of the HDF5 dataset"
+                )
 
 
 def _stack(bands: list[np.ndarray], spec: TaskSpec, where: str) -> np.ndarray:

@@ -88,7 +88,7 @@ def test_two_processes_write_the_same_arrays_and_meet_the_same_error(root, tmp_p
 
 def test_a_reader_that_dies_is_told_and_leaves_nothing(root, cache_dir, monkeypatch):
     monkeypatch.setattr(harness.data.reading, "COMMAND", ("-c", "import os; os.abort()"))
-    harness.data.reading._readers().stop(keep=0)
+    harness.data.reading._readers().stop()
     with pytest.raises(UserError, match=r"toy/id_0\.hdf5: the process that read it was ended \(SIGABRT\).*--workers 1"):
         open_arrays(read_dataset(root), cache_dir, Silent())
     assert left_behind(cache_dir) == []

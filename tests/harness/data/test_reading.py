@@ -40,11 +40,11 @@ def break_reader(monkeypatch):
     """Children that do something else when they come to id_2."""
 
     def use(what: str) -> None:
-        reading._readers().stop(keep=0)
+        reading._readers().stop()
         monkeypatch.setattr(reading, "COMMAND", ("-c", BROKEN.format(what=what)))
 
     yield use
-    reading._readers().stop(keep=0)
+    reading._readers().stop()
 
 
 def read(dataset, names=("id_0", "id_1", "id_2", "id_3")):

@@ -277,3 +277,42 @@ def test_a_band_described_but_not_stored_is_a_user_error(directory, tmp_path):
         del file["02 - Blue"]
     with pytest.raises(UserError, match=r"^toy/id_0\.hdf5: cannot be read"):
         read(tmp_path)
+
+
+# Values that are none
+
+
+def test_the_fill_value_that_a_dataset_declares_is_no_data(directory, tmp_path):
+    for fill in (-9999.0, np.finfo(np.float32).min):
+        write_sample(directory, "id_0", [(BLUE, full(7), None), (RED, full(7), None)])
+        values = full(2.5, dtype="float32")
+        values[1, 2] = fill
+        with h5py.File(directory / "id_0.hdf5", "a") as file:
+            del file["02 - Blue"]
+            file.create_dataset("02 - Blue", data=values, fillvalue=fill)
+        pixels = read(tmp_path).pixels[0]
+        assert np.argwhere(np.isnan(pixels)).tolist() == [[1, 2]]
+        assert np.nanmax(pixels) == np.nanmin(pixels) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("fill", "shown"),
+    [(np.float32(-3.4028235e38), r"-3\.4028235e\+38"), (9.969209968386869e36, r"9\.96921e\+36"), (1e300, r"1e\+300")],
+)
+def test_a_value_that_nothing_measures_is_refused_with_sample_band_and_value(directory, tmp_path, fill, shown):
+    values = full(2.5, dtype="float64")
+    values[1, 2] = fill
+    write_sample(directory, "id_0", [(BLUE, full(7), None), (RED, values, None)])
+    with pytest.raises(
+        UserError, match=rf'^toy/id_0\.hdf5: band "04 - Red" has the value {shown}, which nothing measures'
+    ):
+        read(tmp_path)
+
+
+def test_zero_nan_and_infinity_stay_as_they_are_stored(directory, tmp_path):
+    values = np.array([[0, np.nan, np.inf, -np.inf]] * 4, np.float32)
+    write_sample(directory, "id_0", [(BLUE, full(7), None), (RED, full(7), None)])
+    with h5py.File(directory / "id_0.hdf5", "a") as file:
+        del file["02 - Blue"]
+        file.create_dataset("02 - Blue", data=values, fillvalue=0.0)
+    np.testing.assert_array_equal(read(tmp_path).pixels[0], values)

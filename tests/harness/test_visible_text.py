@@ -1,0 +1,85 @@
+"""Nothing in a name commands the terminal, whichever way it comes there; and nothing in it is markup."""
+
+import io
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+import mp_mae.visible_text
+from harness.display import RichProgress, plan_table
+from harness.grid_table import _Point, _table
+from harness.plan import Line, State
+from harness.records import DatasetRef
+from harness.resolve import Cell
+from harness.tables import RESULT_COLUMNS, results_table, rows_table
+from harness.terminal import say
+from harness.visible_text import VisibleConsole, visible
+from leaderboards.query import Table
+
+HOSTILE = "a\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt.exe\u2066\r\b\ud800[red]b[/red]"
+SHOWN = r"a\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt.exe\u2066\r\x08\ud800[red]b[/red]"
+ON_CONSOLE = SHOWN.replace(r"\x07", "").replace(r"\r", "").replace(r"\x08", "")
+"""rich leaves these three out by itself."""
+
+
+@pytest.mark.parametrize("show", [visible, mp_mae.visible_text.visible])
+def test_what_commands_a_terminal_becomes_its_escape_and_the_rest_stays(show):
+    assert show(HOSTILE) == SHOWN
+    assert show("m-eurosat é 森 \n 0.5 [0.4, 0.6] ±") == "m-eurosat é 森 \n 0.5 [0.4, 0.6] ±"
+
+
+def printed(*what) -> str:
+    target = io.StringIO()
+    VisibleConsole(file=target, width=2_000).print(*what)
+    return target.getvalue()
+
+
+def is_plain(text: str) -> bool:
+    return all(unicodedata.category(letter) not in ("Cc", "Cf", "Cs") for letter in text.replace("\n", ""))
+
+
+def test_a_line_is_shown_as_it_stands():
+    target = io.StringIO()
+    say(VisibleConsole(file=target), HOSTILE, style="red")
+    assert target.getvalue() == ON_CONSOLE + "\n"
+
+
+def test_colours_of_our_own_still_reach_a_terminal():
+    target = io.StringIO()
+    say(VisibleConsole(file=target, force_terminal=True, color_system="standard"), HOSTILE, style="red")
+    assert target.getvalue() == f"\x1b[31m{ON_CONSOLE}\x1b[0m\n"
+
+
+def hostile_tables():
+    numbers = ("value", "ci_low", "ci_high")
+    scores = tuple(0.5 if name in numbers else HOSTILE for name in RESULT_COLUMNS)
+    dataset = DatasetRef(name=HOSTILE, suite="suite", directory=Path())
+    cell = Cell(backbone=HOSTILE, seed=0, dataset=dataset, partition=HOSTILE, protocol=HOSTILE)
+    yield "rows", rows_table([HOSTILE], [[HOSTILE]])
+    yield "results", results_table(Table(RESULT_COLUMNS, [scores]))
+    yield "grid", _table(HOSTILE, [_Point(*[HOSTILE] * 7, 10, 0.5, 0.4, 0.6, 2)])
+    yield "plan", plan_table([Line(cell=cell, state=State.NEW)])
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), list(hostile_tables()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_table_shows_names_as_they_are(name, table):
+    text = printed(table)
+    assert is_plain(text)
+    assert "[red]b[/red]" in text
+
+
+def test_bars_and_notices_show_names_as_they_are():
+    target = io.StringIO()
+    console = VisibleConsole(file=target, force_terminal=True, color_system=None, width=300)
+    with RichProgress(console) as progress:
+        progress.notice(HOSTILE)
+        with progress.step(HOSTILE, 3) as step:
+            step.advance()
+            progress._progress.refresh()
+    assert f"note: {ON_CONSOLE}" in target.getvalue()
+    assert ON_CONSOLE[:20] in target.getvalue().replace(f"note: {ON_CONSOLE}", "")
+    assert "\x1b]0" not in target.getvalue()
+    assert "\u202e" not in target.getvalue()
