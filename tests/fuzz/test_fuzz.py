@@ -5,7 +5,7 @@ import pytest
 from fuzz.attempts import attempt, build_input, check_seeds
 from fuzz.targets import TARGETS
 
-N_INPUTS = {"official_checkpoint": 100, "import": 50, "sql": 100}
+N_INPUTS = {"sample": 100, "official_checkpoint": 100, "import": 20, "sql": 50}
 """Of those that take longer."""
 
 
