@@ -68,13 +68,21 @@ def sql(
     query: Annotated[str, typer.Argument(help="One SELECT (or WITH, FROM, DESCRIBE, SHOW, SUMMARIZE).")],
     db: Db = DEFAULT_DB,
     form: FormatOption = Format.table,
+    memory: Annotated[str, typer.Option(help="Most memory for the query, and again for its rows.")] = "2GB",
+    timeout: Annotated[float, typer.Option(help="Most seconds the query may take.", min=0.1)] = 60.0,
     debug: Debug = False,
 ) -> None:
-    """Query the leaderboard with SQL. Read-only: nothing can be written and no other file can be read."""
+    """Query the leaderboard with SQL. Read-only: nothing can be written and no other file can be read.
+
+    In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
     with user_errors(debug):
+        from leaderboards.limits import Limits
         from leaderboards.query import run_query
 
-        show_rows(run_query(db, query), form)
+        limits = Limits(memory_bytes=cli_cache.parse_size(memory, "--memory"), seconds=timeout)
+
+        show_rows(run_query(db, query, limits=limits), form)
 
 
 @app.command()

@@ -89,13 +89,13 @@ def prune(
         say(err, f"{_size(sum(entry.n_bytes for entry in pruned.removed))} freed; {left} left{used}")
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, option: str = "--max-size") -> int:
     """Bytes of `100GB`, `1.5 TB` or `1000`."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?[bB]?)\s*", text, re.ASCII)
     unit = found[2].upper() if found else ""
     unit += "B" * (unit in "KMGT" and unit != "")
     if found is None or len(found[1]) > 20:
-        raise UserError(f"--max-size: expected a size such as 100GB, 500MB or 0, found {text!r}")
+        raise UserError(f"{option}: expected a size such as 100GB, 500MB or 0, found {text!r}")
     return int(float(found[1]) * _UNITS[unit])
 
 

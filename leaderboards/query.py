@@ -13,6 +13,7 @@ import duckdb
 from leaderboards.connection import WAIT_SECONDS
 from leaderboards.csv_cells import csv_line, guard
 from leaderboards.errors import UserError
+from leaderboards.limits import Limits, fetch_within, rows_within
 from leaderboards.reader import connect_to_read
 
 # By type as DuckDB parses it: SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are SELECT, and PIVOT is MULTI.
@@ -28,7 +29,7 @@ class Table:
     """Python values as DuckDB gives them; None is NULL."""
 
 
-def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS) -> Table:
+def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS, limits: Limits | None = None) -> Table:
     """Run one query on a leaderboard.
 
     Not even a mistake can do harm: what is not a single query is refused before it runs, the file is opened read-only,
@@ -42,8 +43,9 @@ def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS) -> Table
         raise UserError("the query is no UTF-8 text. Type it again")
     if not path.is_file():
         raise UserError(f"{path}: no leaderboard here. Fill one with: python -m harness run --backbone mp_mae")
-    with connect_to_read(path, wait_seconds) as connection:
-        return _run(connection, sql)
+    memory = None if limits is None else f"{limits.memory_bytes}B"
+    with connect_to_read(path, wait_seconds, memory) as connection:
+        return _run(connection, sql, limits)
 
 
 def to_csv(table: Table) -> str:
@@ -65,10 +67,16 @@ def to_json(table: Table) -> str:
     return json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=2)
 
 
-def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
-    try:
+def _run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits | None) -> Table:
+    def fetch() -> Table:
         result = connection.execute(_single_query(connection, sql))
-        return Table(tuple(column[0] for column in result.description), result.fetchall())
+        rows = result.fetchall() if limits is None else rows_within(result, limits)
+        return Table(tuple(column[0] for column in result.description), rows)
+
+    try:
+        return fetch() if limits is None else fetch_within(connection, fetch, limits)
+    except MemoryError as error:
+        raise UserError("the query takes more memory than it may. Ask for less, or pass more by --memory.") from error
     except duckdb.Error as error:
         raise UserError(_explain(error)) from error
 

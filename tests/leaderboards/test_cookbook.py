@@ -81,6 +81,23 @@ def test_areas_of_the_cookbook_equal_the_python_function(board: Leaderboard) -> 
     assert areas["m-eurosat", "mp_mae"] == pytest.approx(expected)
 
 
+def test_curves_of_other_choices_and_axes_are_never_interleaved(tmp_path: Path) -> None:
+    """One backbone chosen two ways, with few shots besides: each curve needs its own labels and has its own area."""
+    board = open_leaderboard(tmp_path / "board.duckdb")
+    target = np.arange(20) % 5
+    for selection, partition, n_right in (
+        ("cv", "0.01x_train", 10), ("cv", "1.00x_train", 18), ("valid", "0.10x_train", 2), ("valid", "1.00x_train", 4),
+        ("cv", "k=5", 20),
+    ):  # fmt: skip
+        predicted = np.where(np.arange(20) < n_right, target, target + 1)
+        board.commit(
+            predicted_record("a", "m-eurosat", partition, 0, target, predicted, protocol="linear_probe",
+                             selection=selection)
+        )  # fmt: skip
+    assert [row[0] for row in ask(board, "1").rows] == ["a", "a"]
+    assert sorted(area for _, _, area in ask(board, "7").rows if area is not None) == pytest.approx([0.15, 0.7])
+
+
 def test_missing_cells_of_the_cookbook(board: Leaderboard) -> None:
     cells = {(row[0], row[1], row[2], row[3]) for row in ask(board, "5").rows}
     assert ("m-so2sat", "linear_probe_sgd_8", "1.00x_train", "mp_mae") in cells
