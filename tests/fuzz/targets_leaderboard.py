@@ -31,8 +31,8 @@ def target_import(data: bytes) -> None:
     source.write_bytes(data[1:])
     try:
         merge(board, source)
-    except UserError as error:
-        assert "\n" not in str(error).strip(), error
+    except UserError:
+        return
 
 
 def target_sql(data: bytes) -> None:
