@@ -162,6 +162,6 @@ def test_a_fill_value_in_one_dataset_does_not_end_the_campaign(tmp_path):
     assert {"a,image_statistics", "c,image_statistics"} <= set(stored(tmp_path))
     (failure,) = failures(done)
     assert failure.startswith(
-        "failed: b, image_statistics, default, knn: what entered the network as band 02 - Blue has"
+        'failed: b, image_statistics, default, knn: b/id_0.hdf5: band "02 - Blue" has the value -3.4028235e+38'
     )
-    assert 'Look for an undeclared fill value (-3.4e38?) in channel "02 - Blue"' in failure
+    assert "If it marks no data, store NaN there, or declare it as the fill value" in failure
