@@ -8,12 +8,12 @@ import numpy as np
 
 from leaderboards.statistics.curves import LabelSaving
 from leaderboards.statistics.difference import Difference, difference, estimate
+from leaderboards.statistics.influences import SharedTestSet, read_test_samples
 from leaderboards.statistics.paired import BOTH, TARGET, holm, mcnemar
 from leaderboards.statistics.reading import Point, distinct_points, read_label_savings, read_points, score_matrix
 from leaderboards.statistics.replicates import N_REPLICATES, Estimate, draw_seed_noise, replicate_means
 from leaderboards.statistics.sides import Curve, Shared, pair_curves
 from leaderboards.statistics.student import Part, two_sided_p, with_interval
-from leaderboards.statistics.test_samples import TestSamples, read_test_samples
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _compare(
     )
 
 
-def _p_value(a: Point, b: Point, found: Difference, samples: TestSamples, metric: str) -> float:
+def _p_value(a: Point, b: Point, found: Difference, samples: SharedTestSet, metric: str) -> float:
     """McNemar's exact test where it applies, accuracy of one run each; else the dual of the interval."""
     if metric == "accuracy" and len(a.scores) == len(b.scores) == 1:
         (run_a,), (run_b,) = a.run_ids.values(), b.run_ids.values()
@@ -114,7 +114,7 @@ def _with_interval(
     saving: LabelSaving,
     a: Sequence[Point],
     b: Sequence[Point],
-    samples: TestSamples,
+    samples: SharedTestSet,
     shared: Shared,
     generator: np.random.Generator,
 ) -> LabelSaving:

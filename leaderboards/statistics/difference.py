@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leaderboards.statistics.influences import SharedTestSet, shared_variance
 from leaderboards.statistics.reading import Point
 from leaderboards.statistics.replicates import Estimate
 from leaderboards.statistics.student import Part, with_interval
-from leaderboards.statistics.test_samples import TestSamples, shared_variance
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Difference:
     """What the parts are, for readers."""
 
 
-def difference(a: Point, b: Point, samples: TestSamples, *, draws_shared: bool) -> Difference:
+def difference(a: Point, b: Point, samples: SharedTestSet, *, draws_shared: bool) -> Difference:
     """A - B with what is known of its noise."""
     common = tuple(sorted(set(a.scores) & set(b.scores)))
     paired = draws_shared and len(common) > 1
@@ -58,7 +58,7 @@ def difference(a: Point, b: Point, samples: TestSamples, *, draws_shared: bool) 
     )
 
 
-def estimate(point: Point, seeds: Sequence[int], samples: TestSamples) -> Estimate:
+def estimate(point: Point, seeds: Sequence[int], samples: SharedTestSet) -> Estimate:
     """The mean over some of a point's seeds with its 95 % interval."""
     scores = np.array([point.scores[seed] for seed in seeds])
     parts = seed_parts(scores)

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from leaderboards.statistics.difference import difference
+from leaderboards.statistics.influences import SharedTestSet, read_influences
 from leaderboards.statistics.mean_difference import mean_parts
 from leaderboards.statistics.paired import holm
 from leaderboards.statistics.reading import Point, fetch, read_test_sets
 from leaderboards.statistics.student import two_sided_p
-from leaderboards.statistics.test_samples import TestSamples, read_influences
 
 SURE = 0.05
 """Chance of telling any two of a ranking apart that are equal."""
@@ -67,7 +67,7 @@ class Cell:
     """One dataset of a ranking: everybody's seeds on the same test set."""
 
     points: Mapping[Entry, Point]
-    samples: TestSamples
+    samples: SharedTestSet
 
 
 _RANKED = """
@@ -138,11 +138,13 @@ def _standings(
     ]
 
 
-def _of_test_samples(points: Iterable[Point], moved: Mapping[str, np.ndarray], sets: Mapping[str, str]) -> TestSamples:
+def _of_test_samples(
+    points: Iterable[Point], moved: Mapping[str, np.ndarray], sets: Mapping[str, str]
+) -> SharedTestSet:
     """Known if every run has predictions of the same test samples."""
     runs = [run_id for point in points for run_id in point.run_ids.values()]
     alike = len({sets.get(run_id) for run_id in runs}) == 1 and all(run_id in moved for run_id in runs)
-    return TestSamples({}, {run_id: moved[run_id] for run_id in runs} if alike else {})
+    return SharedTestSet({}, {run_id: moved[run_id] for run_id in runs} if alike else {})
 
 
 def told_apart(

@@ -16,13 +16,13 @@ from leaderboards.errors import UserError
 from leaderboards.schema import MaskRow, RunRecord
 from leaderboards.statistics.comparison import adjust_together, compare
 from leaderboards.statistics.difference import difference
+from leaderboards.statistics.influences import SharedTestSet
 from leaderboards.statistics.paired import holm, influences
 from leaderboards.statistics.reading import Point, read_counts
 from leaderboards.statistics.student import Part, margin, two_sided_p
-from leaderboards.statistics.test_samples import TestSamples
 from leaderboards.store import Leaderboard, open_leaderboard
 
-NOTHING_STORED = TestSamples({}, {})
+NOTHING_STORED = SharedTestSet({}, {})
 PARTITIONS = ("0.01x_train", "0.10x_train", "1.00x_train")
 
 
@@ -286,7 +286,7 @@ def study(generator: np.random.Generator, n_seeds: int, n_samples: int, accuraci
             moved[run] = influences("accuracy", counts[run])
         scores = dict(enumerate(right.mean(axis=1).tolist()))
         points.append(Point("default", "", 100, n_samples, scores, runs))
-    return [*points, TestSamples(counts, moved)]
+    return [*points, SharedTestSet(counts, moved)]
 
 
 @pytest.mark.parametrize("n_seeds", [2, 5])

@@ -16,13 +16,13 @@ from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.statistics.aggregate import Grid, aggregate, complete_grid, interquartile_mean, normalise
 from leaderboards.statistics.difference import difference
+from leaderboards.statistics.influences import SharedTestSet
 from leaderboards.statistics.ranking import Cell, Entry, Standing, read_standings, tie_letters, told_apart
 from leaderboards.statistics.reading import Point
 from leaderboards.statistics.student import two_sided_p
-from leaderboards.statistics.test_samples import TestSamples
 from leaderboards.store import open_leaderboard
 
-NOTHING_STORED = TestSamples({}, {})
+NOTHING_STORED = SharedTestSet({}, {})
 
 
 def generator() -> np.random.Generator:

@@ -22,11 +22,9 @@ _POINTS_AT_ONCE = 60
 
 
 @dataclass(frozen=True)
-class TestSamples:
+class SharedTestSet:
     """What stored predictions say; nothing where some run to compare has none."""
 
-    __test__ = False
-    """No test of pytest's."""
     counts: Mapping[str, np.ndarray]
     """run_id -> (n, C, 3) as in `paired`, all in one order of samples."""
     moved: Mapping[str, np.ndarray]
@@ -50,7 +48,7 @@ class TestSamples:
         return (generator.standard_normal((n_replicates, len(points))) * np.sqrt(scales)) @ axes
 
 
-def read_test_samples(path: Path, metric: str, points: Iterable[Point]) -> TestSamples:
+def read_test_samples(path: Path, metric: str, points: Iterable[Point]) -> SharedTestSet:
     """The stored predictions of all runs of these points, if all have some and the metric follows from them.
 
     Raises:
@@ -65,7 +63,7 @@ def read_test_samples(path: Path, metric: str, points: Iterable[Point]) -> TestS
                 f"run {run_id}: its stored predictions give {metric} {score:.6f}, its row says "
                 f"{scores[run_id]:.6f}. One of the two was changed; run it again in a new leaderboard."
             )
-    return TestSamples(counts, {run_id: influences(metric, of_run) for run_id, of_run in counts.items()})
+    return SharedTestSet(counts, {run_id: influences(metric, of_run) for run_id, of_run in counts.items()})
 
 
 def read_influences(
