@@ -168,7 +168,7 @@ def fitted(features, labels):
 @pytest.mark.parametrize(("name", "chance"), [("demo-landcover", 0.125), ("demo-climate", 0.125)])
 def test_image_statistics_are_above_chance_and_below_ceiling(opened, name, chance):
     dataset, arrays = opened[name]
-    features, partition = band_statistics(arrays.pixels), dataset.partition("default")
+    features, partition = band_statistics(arrays.pixels[:]), dataset.partition("default")
     train, test = arrays.rows(partition.train), arrays.rows(partition.test)
     accuracy = (fitted(features[train], arrays.labels[train]).predict(features[test]) == arrays.labels[test]).mean()
     assert 1.5 * chance < accuracy < 0.75
@@ -176,7 +176,7 @@ def test_image_statistics_are_above_chance_and_below_ceiling(opened, name, chanc
 
 def test_image_statistics_on_the_multilabel_task(opened):
     dataset, arrays = opened["demo-multilabel"]
-    features, partition = band_statistics(arrays.pixels), dataset.partition("default")
+    features, partition = band_statistics(arrays.pixels[:]), dataset.partition("default")
     train, test = arrays.rows(partition.train), arrays.rows(partition.test)
     truth = arrays.labels[test]
     usable = [k for k in range(truth.shape[1]) if 0 < arrays.labels[train][:, k].sum() < len(train)]

@@ -166,7 +166,7 @@ def test_bands_no_dataset_has_are_fed_as_zeros_where_that_was_asked(root):
     arrays = bench.arrays(line.job.dataset)
     rows = arrays.rows(partition.train)[[2, 0]]
     bands = line.job.run.bands
-    assert np.array_equal(pixels[:, bands.index("B2")], arrays.pixels[rows, arrays.bands.index("02 - Blue")])
-    assert np.array_equal(pixels[:, bands.index("B4")], arrays.pixels[rows, arrays.bands.index("04 - Red")])
+    assert np.array_equal(pixels[:, bands.index("B2")], arrays.pixels[rows][:, arrays.bands.index("02 - Blue")])
+    assert np.array_equal(pixels[:, bands.index("B4")], arrays.pixels[rows][:, arrays.bands.index("04 - Red")])
     others = [i for i, band in enumerate(bands) if band not in ("B2", "B4")]
     assert not pixels[:, others].any()
