@@ -2,6 +2,7 @@
 
 import random
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -85,16 +86,19 @@ def attach(
 
     Raises:
         UnavailableError: others held it for all of `wait_seconds`, or it cannot be written.
-        UserError: not a DuckDB file.
+        UserError: not a DuckDB file, or what lies in the place of one of its logs is no regular file.
     """
     path = usable_path(path)
+    _require_own_logs(path)
     mode = "READ_ONLY" if read_only else "READ_WRITE"
     _when_free(path, wait_seconds, lambda: _attach(engine, path, alias, mode))
 
 
 def attach_new(engine: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
-    """Create a file as database `alias`. Raises what is in CANNOT_WRITE."""
-    _attach(engine, usable_path(path), alias, "READ_WRITE")
+    """Create a file as database `alias`. Raises what is in CANNOT_WRITE, and UserError as `attach`."""
+    path = usable_path(path)
+    _require_own_logs(path)
+    _attach(engine, path, alias, "READ_WRITE")
 
 
 @contextmanager
@@ -130,6 +134,18 @@ def quote(text: str) -> str:
 def first_line(error: duckdb.Error) -> str:
     """DuckDB's message without its excerpt of the query, suggestions and links."""
     return str(error).partition("\n")[0].strip().rstrip(".")
+
+
+def _require_own_logs(path: Path) -> None:
+    """DuckDB writes over a log beside its database, and through a link: a stranger's could name any file of ours."""
+    for suffix in _BESIDE[1:]:
+        log = Path(f"{path}{suffix}")
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(log.lstat().st_mode):
+                raise UserError(
+                    f"{path}: its log {log.name} is a link or no regular file, which DuckDB would write through. "
+                    "Delete that, or name another file."
+                )
 
 
 def _attach(engine: duckdb.DuckDBPyConnection, path: Path, alias: str, mode: str) -> None:

@@ -4,12 +4,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
 _FORGOTTEN_SECONDS = 3600.0
 """A draft that nobody touched for so long is of a process that was killed."""
+_RANDOM_LETTERS = 8
+"""In the names that `tempfile` gives."""
 
 
 @contextmanager
@@ -21,9 +23,12 @@ def draft_of(target: Path) -> Iterator[Path]:
     Raises:
         OSError: the place cannot be written.
     """
-    prefix = f".{target.name}-"
-    for left in target.parent.glob(f"{escape(prefix)}*"):
-        if left.is_dir() and time.time() - left.stat().st_mtime > _FORGOTTEN_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix, ignore_cleanup_errors=True) as folder:
+    prefix, ending = f".{target.name}-", ".draft"
+    for left in target.parent.glob(f"{escape(prefix)}{'?' * _RANDOM_LETTERS}{ending}"):
+        with suppress(FileNotFoundError):  # another process swept it meanwhile
+            if left.is_dir() and time.time() - left.stat().st_mtime > _FORGOTTEN_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        dir=target.parent, prefix=prefix, suffix=ending, ignore_cleanup_errors=True
+    ) as folder:
         yield Path(folder) / target.name

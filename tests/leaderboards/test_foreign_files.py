@@ -201,6 +201,24 @@ def test_a_pipe_is_no_leaderboard(tmp_path: Path, name: str) -> None:
         merge(open_leaderboard(tmp_path / "ours.duckdb"), tmp_path / name)
 
 
+LINKS = [("foreign.duckdb", suffix) for suffix in (".wal", ".wal.checkpoint", ".wal.recovery")]
+
+
+@pytest.mark.parametrize(("name", "suffix"), [*LINKS, ("new.duckdb", ".wal")])
+def test_nothing_is_written_through_a_link_beside_a_leaderboard(
+    foreign: Path, secret: Path, name: str, suffix: str
+) -> None:
+    """An archive can bring links along; DuckDB would write its log through them."""
+    log = foreign.with_name(name + suffix)
+    log.symlink_to(secret)
+    for route in ("open", "commit", "import", "sql"):
+        with pytest.raises(UserError) as refused:
+            ROUTES[route](foreign.with_name(name))
+        assert "\n" not in str(refused.value)
+    assert secret.read_text() == SECRET
+    assert log.is_symlink()
+
+
 @contextmanager
 def full_disk(n_bytes: int) -> Iterator[None]:
     """No file of this process can grow beyond `n_bytes`: writing raises, as on a full disk (Python ignores SIGXFSZ)."""

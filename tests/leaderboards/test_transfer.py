@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from leaderboard_records import make_record, metric, published_run, run_id
 
+from leaderboards.drafts import draft_of
 from leaderboards.errors import UserError
 from leaderboards.merge import merge
 from leaderboards.query import Table, run_query, to_csv
@@ -79,12 +80,26 @@ def test_numbers_below_zero_stay_numbers() -> None:
     assert to_csv(Table(("=a", "b"), [(-1.5, "-x")])) == "'=a,b\n-1.5,'-x\n"
 
 
-def test_what_a_killed_process_left_is_swept_and_a_young_draft_is_not(board: Leaderboard, tmp_path: Path) -> None:
-    for name, age in (("old", 7200), ("young", 0)):
-        (tmp_path / f".out.csv-{name}").mkdir()
-        os.utime(tmp_path / f".out.csv-{name}", (time.time() - age, time.time() - age))
+def test_what_a_killed_process_left_is_swept_and_nothing_else(board: Leaderboard, tmp_path: Path) -> None:
+    old, young, not_ours = ".out.csv-abcd_123.draft", ".out.csv-zzzzzzzz.draft", ".out.csv-archive"
+    for name, age in ((old, 7200), (young, 0), (not_ours, 7200)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
     export(board, tmp_path / "out.csv", ExportFormat.CSV)
-    assert sorted(os.listdir(tmp_path)) == [".out.csv-young", "board.duckdb", "out.csv"]
+    assert sorted(os.listdir(tmp_path)) == [not_ours, young, "board.duckdb", "out.csv"]
+
+
+def test_a_draft_has_a_name_that_the_sweep_knows_and_may_vanish_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with draft_of(tmp_path / "out") as draft:
+        os.utime(draft.parent, (0, 0))
+        with draft_of(tmp_path / "out"):
+            assert not draft.parent.exists()
+    (tmp_path / ".out-12345678.draft").symlink_to(tmp_path / "gone")
+    monkeypatch.setattr(Path, "is_dir", lambda _: True)  # as it was a moment ago
+    with draft_of(tmp_path / "out"):
+        pass
 
 
 @pytest.mark.parametrize("form", ExportFormat)
