@@ -7,9 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.contract import Backbone
 from baselines.inputs import Preparation
-
-HALF_BYTES = 2
-"""Of a stored feature of a pixel."""
+from harness.half_precision import HALF
 
 
 class Costs(NamedTuple):
@@ -37,5 +35,5 @@ def count_costs(backbone: Backbone, n_bands: int, height: int, width: int) -> Co
     return Costs(
         parameters=sum(parameter.numel() for parameter in backbone.parameters()),
         flops_per_image=counter.get_total_flops(),
-        pyramid_bytes=HALF_BYTES * sum(level.numel() for level in features.maps),
+        pyramid_bytes=HALF.itemsize * sum(level.numel() for level in features.maps),
     )

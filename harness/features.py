@@ -13,7 +13,7 @@ from baselines.contract import Backbone, Features
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter
 from harness.data.cache import ArrayCache
-from harness.extraction import full_precision
+from harness.extraction_precision import full_precision
 from harness.progress import Progress
 
 Value = TypeVar("Value")

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 GRACE_SECONDS = 1.0
 """For leaving in good order. What takes longer is cut off: nothing that is stored is ever half there."""
@@ -33,9 +34,11 @@ def end_on_signals(work: Callable[[], None]) -> None:
         work()
     finally:
         if heard:  # whatever became of the KeyboardInterrupt on its way here
-            sys.stdout.flush()
-            sys.stderr.write("interrupted; what was finished is stored, and the same command goes on from there\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # whoever read the output may be gone, as `head` is
+                sys.stdout.flush()
+            with suppress(OSError):
+                sys.stderr.write("interrupted; what was finished is stored, and the same command goes on from there\n")
+                sys.stderr.flush()
             os._exit(128 + heard[0])  # without waiting for threads and processes, which end with this one
 
 

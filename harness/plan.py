@@ -12,7 +12,7 @@ from harness.data.suites import DEMO_SUITE, discover
 from harness.errors import DoesNotApplyError, UserError
 from harness.presets import Block
 from harness.protocols import runs_on_few_labels
-from harness.reading import bytes_read
+from harness.reading_cost import bytes_read
 from harness.records import BandNames, DatasetRef, Failure, Job
 from harness.resolve import Cell, resolve
 from harness.settings import RunRequest, known_name
@@ -111,7 +111,7 @@ def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
         stored = known.get(line.job.run_id) if line.job else None
         if stored is None:
             return line
-        reason = line.reason if stored == line.cell.backbone else f"the same network, stored as {stored}"
+        reason = "" if stored == line.cell.backbone else f"the same network, stored as {stored}"
         return replace(line, state=State.DONE, reason=reason)
 
     return [mark(line) for line in lines]

@@ -17,7 +17,7 @@ from harness.data.dataset import GeoBenchDataset, open_dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
 from harness.errors import UserError, as_user_error
-from harness.extraction import describe_extraction
+from harness.extraction_precision import describe_extraction
 from harness.features import embed_images, pooled, stored_channels
 from harness.identity import feature_key, fingerprint_samples
 from harness.image_features import ImageFeatures, cached_features

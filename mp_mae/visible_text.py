@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -23,6 +24,9 @@ def visible(text: str) -> str:
 
 class VisibleConsole(Console):
     """Whatever is printed on it, in a table, a bar or a line, is made `visible`; styles and bars are its own."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, emoji=False)  # `:smile:` in a name is no smile
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):

@@ -95,7 +95,7 @@ def run_hostile(script: str, work: Path, *arguments: str) -> Ended:
 
 
 def _old_checkout(work: Path) -> Path:
-    """Links to this checkout, and to the published files: in tests/fixtures and beside it."""
+    """Links to this checkout, and to the published files where the scripts look for them, which this one has not."""
     checkout = work / "checkout"
     if checkout.exists():
         return checkout

@@ -26,12 +26,14 @@ class Block:
 def plan_blocks(n: int, batch_size: int, block: int, block_epochs: int, n_updates: int) -> Iterator[tuple[slice, int]]:
     """Which part of n images in random order is read, and how many updates are made of it, `n_updates` in all.
 
-    A part has up to `block` images; parts are equal in size, to one. All of n, where they fit, are read once.
+    A part has up to `block` images, more only where a batch needs them: none has fewer than a batch. Parts are equal in
+    size, to one. All of n, where they fit, are read once.
     """
-    if n <= block:
+    n_parts = max(1, min(-(-n // block), n // batch_size))
+    if n_parts == 1:
         yield slice(0, n), n_updates
         return
-    parts = np.array_split(np.arange(n), -(-n // block))
+    parts = np.array_split(np.arange(n), n_parts)
     while True:
         for part in parts:
             count = min(max(1, block_epochs * len(part) // batch_size), n_updates)

@@ -45,6 +45,12 @@ def test_a_line_is_shown_as_it_stands():
     assert target.getvalue() == ON_CONSOLE + "\n"
 
 
+def test_what_looks_like_the_code_of_a_picture_is_shown_as_it_stands():
+    shown = printed("a:smile:b", rows_table(["c"], [["d:rocket:e"]]))
+    assert "a:smile:b" in shown
+    assert "d:rocket:e" in shown
+
+
 def test_colours_of_our_own_still_reach_a_terminal():
     target = io.StringIO()
     say(VisibleConsole(file=target, force_terminal=True, color_system="standard"), HOSTILE, style="red")

@@ -256,6 +256,11 @@ def test_blocks_hold_every_image_as_often_and_no_update_more_than_asked():
         assert sorted(np.concatenate([block.images for block in three])) == list(range(30))
 
 
+def test_no_block_is_smaller_than_a_batch():
+    blocks = list(draw_blocks(9, 8, 8, 2, 6, torch.Generator().manual_seed(0)))
+    assert [len(block.images) for block in blocks] == [9]
+
+
 def test_images_that_come_in_blocks_are_learned_as_well():
     """Chance is a mean IoU of 0.2."""
     material = textures()

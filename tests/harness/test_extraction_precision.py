@@ -8,7 +8,7 @@ from baselines.inputs import Preparation
 from baselines.meter import InputMeter
 from geobench_files import read_dataset, write_dataset
 from harness.data.cache import open_arrays
-from harness.extraction import describe_extraction, full_precision
+from harness.extraction_precision import describe_extraction, full_precision
 from harness.features import embed_images
 from harness.progress import Silent
 from toy_images import tiny_backbone

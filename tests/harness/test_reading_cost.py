@@ -7,7 +7,7 @@ from geobench_files import BLUE, RED, write_mask_dataset
 from harness import plan
 from harness.plan import build_plan
 from harness.progress import Silent
-from harness.reading import bytes_read
+from harness.reading_cost import bytes_read
 from harness.records import Places
 from harness.settings import make_request
 from harness.workbench import Workbench
