@@ -46,8 +46,8 @@ def list_(cache_dir: CacheDir = DEFAULT_CACHE, form: FormatOption = Format.table
     """List what is in the cache, what was used last first: its size, when it was last used, and whether it is now.
 
     All of it can be made again. `unusable` are entries of another version of the harness, and such as were found
-    damaged; `cache prune` removes them. Tuning studies and the simulated suite, which lie in the same folder, are not
-    listed and never pruned.
+    damaged; `cache prune` removes them. It leaves alone what is `unreadable`, because the disk refuses it. Tuning
+    studies and the simulated suite, which lie in the same folder, are not listed and never pruned.
     """
     with user_errors(debug):
         from harness.store.upkeep import list_entries
@@ -83,6 +83,9 @@ def prune(
             say(out, f"removed {entry.kind.noun} of {entry.title} ({_size(entry.n_bytes)}, {entry.state})")
         if pruned.n_leftovers:
             say(out, f"removed {pruned.n_leftovers} leftovers of killed commands")
+        for entry in pruned.kept:
+            if entry.state is State.UNREADABLE:
+                say(err, f"left alone: {entry.kind.folder}/{entry.directory.name} cannot be read ({entry.fault})")
         left = f"{_size(sum(entry.n_bytes for entry in pruned.kept))} in {len(pruned.kept)} entries"
         in_use = [entry for entry in pruned.kept if entry.state is State.IN_USE]
         used = f", {_size(sum(entry.n_bytes for entry in in_use))} of it in use" if in_use else ""

@@ -109,9 +109,15 @@ def open_arrays(
 
 
 def is_converted(dataset: GeoBenchDataset, cache_dir: Path) -> bool:
-    """Whether `open_arrays` would find the arrays ready, without reading a sample."""
+    """Whether `open_arrays` would find the arrays ready and sound, as far as that is looked at without reading a
+    sample."""
     files = list_source_files(dataset)
-    facts = find_entry(_place(dataset, files, cache_dir), _read_facts)
+
+    def read(entry: Entry) -> ArrayFacts:
+        _read(entry, dataset)
+        return _read_facts(entry)
+
+    facts = find_entry(_place(dataset, files, cache_dir), read)
     return facts is not None and facts.changed_ns == files.changed_ns
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -98,21 +99,21 @@ def _write_arrays(
     workers: int,
 ) -> ArrayFacts:
     nonfinite, digests = _Nonfinite([band.channel for band in dataset.bands]), {}
-    samples = read_samples(dataset.directory, dataset.spec, order, workers)
-    first = next(samples)
-    shape = first.pixels.shape
-    with (
-        entry.array(PIXELS, (len(order), *shape), dtype) as pixels,
-        entry.array(LABELS, (len(order), *first.label.shape), first.label.dtype) as labels,
-        progress.step(f"converting {dataset.name}", len(order)) as step,
-    ):
-        for sample in chain([first], samples):
-            _check_fits(sample, shape, dtype, dataset.name)
-            pixels.append(sample.pixels[None])
-            labels.append(sample.label[None])
-            nonfinite.count(sample)
-            digests[sample.name] = digest(sample)
-            step.advance()
+    with closing(read_samples(dataset.directory, dataset.spec, order, workers)) as samples:
+        first = next(samples)
+        shape = first.pixels.shape
+        with (
+            entry.array(PIXELS, (len(order), *shape), dtype) as pixels,
+            entry.array(LABELS, (len(order), *first.label.shape), first.label.dtype) as labels,
+            progress.step(f"converting {dataset.name}", len(order)) as step,
+        ):
+            for sample in chain([first], samples):
+                _check_fits(sample, shape, dtype, dataset.name)
+                pixels.append(sample.pixels[None])
+                labels.append(sample.label[None])
+                nonfinite.count(sample)
+                digests[sample.name] = digest(sample)
+                step.advance()
     return ArrayFacts(
         sample_sha256=digests,
         changed_ns=changed_ns,
@@ -139,8 +140,11 @@ def differing_samples(
         UserError: a file of the dataset is bad.
     """
     different = []
-    with progress.step(f"reading {dataset.name} again", len(names)) as step:
-        for sample in read_samples(dataset.directory, dataset.spec, names, workers):
+    with (
+        closing(read_samples(dataset.directory, dataset.spec, names, workers)) as samples,
+        progress.step(f"reading {dataset.name} again", len(names)) as step,
+    ):
+        for sample in samples:
             if digest(sample) != sample_sha256[sample.name]:
                 different.append(sample.name)
             step.advance()

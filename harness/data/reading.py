@@ -12,7 +12,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -31,18 +31,18 @@ COMMAND = ("-m", "harness.data.reading_child")
 """What Python runs in a child."""
 
 
-def read_samples(directory: Path, spec: TaskSpec, names: Sequence[str], workers: int) -> Iterator[Sample]:
-    """The samples in the order of `names`.
+def read_samples(directory: Path, spec: TaskSpec, names: Sequence[str], workers: int) -> Generator[Sample, None, None]:
+    """The samples in the order of `names`. Whoever stops early closes it (`contextlib.closing`), which frees its
+    children.
 
     Args:
         workers: children that may read at the same time, if there are enough samples for more than one.
     Raises:
         UserError: a sample is bad, as `read_sample` says, or reading it took too long or ended its process.
     """
-    children = _readers().children(max(1, min(workers, len(names) // WORTH_A_CHILD)))
     portions = [list(names[start : start + PORTION]) for start in range(0, len(names), PORTION)]
-    ahead = AHEAD * len(children)
-    try:
+    with _readers().lend(max(1, min(workers, len(names) // WORTH_A_CHILD))) as children:
+        ahead = AHEAD * len(children)
         for child in children:
             child.tell((directory, spec))
         for i, portion in enumerate(portions[:ahead]):
@@ -52,35 +52,44 @@ def read_samples(directory: Path, spec: TaskSpec, names: Sequence[str], workers:
             yield from child.answer(spec.dataset, portion)
             if i + ahead < len(portions):
                 child.ask(portions[i + ahead])
-    finally:
-        _readers().settle()
 
 
 class _Readers:
     """The children of one process."""
 
     def __init__(self) -> None:
-        self._children: list[_Child] = []
+        self._idle: list[_Child] = []
+        self._lent: list[_Child] = []
         self._process = os.getpid()
         atexit.register(self._end)
 
-    def children(self, n: int) -> list["_Child"]:
-        while len(self._children) < n:
-            self._children.append(_Child())
-        return self._children[:n]
+    @contextlib.contextmanager
+    def lend(self, n: int) -> Iterator[list["_Child"]]:
+        """Children of one reader alone: another would take their answers for those to its own questions."""
+        children: list[_Child] = []
+        try:
+            while len(children) < n:
+                children.append(self._idle.pop() if self._idle else _Child())
+                self._lent.append(children[-1])
+            yield children
+        finally:
+            if os.getpid() == self._process:  # and not in a fork, which has a copy of the reader
+                for child in children:
+                    self._take_back(child)
 
-    def settle(self) -> None:
+    def _take_back(self, child: "_Child") -> None:
         """Keep one for the next dataset; many would hold memory that runs can use. One that still has something to
         say, because somebody stopped early, is none that can be asked again."""
-        free = [child for child in self._children if child.n_open == 0]
-        for child in set(self._children) - set(free[:1]):
+        self._lent.remove(child)
+        if child.n_open or self._idle:
             child.stop()
-        self._children = free[:1]
+        else:
+            self._idle.append(child)
 
     def stop(self) -> None:
-        for child in self._children:
+        for child in (*self._idle, *self._lent):
             child.stop()
-        self._children.clear()
+        self._idle.clear()
 
     def _end(self) -> None:
         if os.getpid() == self._process:  # and not in a fork of it
@@ -142,6 +151,7 @@ class _Child:
             if isinstance(message, int):
                 current = message
             else:
+                _check_names(message, names[n_samples:])
                 yield from message
                 n_samples += len(message)
         self.n_open -= 1
@@ -162,3 +172,10 @@ class _Child:
             f"the process that read it was ended ({reason}), for lack of memory or by a damaged file. Try --workers 1; "
             "if that does not help, download the file again"
         )
+
+
+def _check_names(samples: Sequence[Sample], names: Sequence[str]) -> None:
+    """A mistake of ours must never give a sample the name of another."""
+    found = [sample.name for sample in samples]
+    if found != list(names[: len(found)]):
+        raise RuntimeError(f"a reader sent samples {found} where {list(names)} were wanted")

@@ -73,7 +73,8 @@ def _limited_time() -> Iterator[None]:
 
 
 def _limit_memory() -> None:
-    """READ_MEMORY more than now. Where the system does not count it, only the sizes that files declare are limited."""
+    """READ_MEMORY more than now, or less where this process may have less. Where the system does not count it, only the
+    sizes that files declare are limited."""
     statistics = Path("/proc/self/statm")
     if not statistics.exists():
         return
@@ -81,7 +82,8 @@ def _limit_memory() -> None:
 
     used = int(statistics.read_text().split()[5]) * os.sysconf("SC_PAGESIZE")
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (used + READ_MEMORY, hard))
+    limit = used + READ_MEMORY
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 if __name__ == "__main__":

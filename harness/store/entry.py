@@ -55,9 +55,11 @@ class Entry:
             raise DamagedError(f"{file_name}: {error.strerror}") from error
 
     def keep_facts(self, facts: Mapping[str, Any]) -> None:
-        """Replace the facts. In a cache that may only be read they stay as they are, and have to be found out again."""
+        """Replace the facts. In a cache that may only be read they stay as they are, and have to be found out again.
+        So they do where another process has made the entry anew."""
         with contextlib.suppress(OSError):
-            write_manifest(self.place.directory, self.place, self._layouts, facts)
+            if self._use.is_of_path():
+                write_manifest(self.place.directory, self.place, self._layouts, facts)
 
     def give_up(self) -> None:
         """Have it made anew by whoever asks for it next. Those who use it now keep what they have mapped."""

@@ -1,5 +1,6 @@
 """Locks between processes. The operating system frees those of a process that ends, however it ends."""
 
+import contextlib
 import fcntl
 import os
 import weakref
@@ -23,7 +24,7 @@ class Lock:
             OSError: there is no such file, or the file system has no locks.
         """
         self.path = path
-        handle = os.open(path, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666) if create else _open(path, mode)
         self._close = weakref.finalize(self, os.close, handle)
         try:
             fcntl.flock(handle, mode)
@@ -47,6 +48,15 @@ class Lock:
         it gone and makes another."""
         self.path.unlink(missing_ok=True)
         self.release()
+
+
+def _open(path: Path, mode: int) -> int:
+    """For writing if it is to be locked against all others: NFS asks for that, and others do not mind where it may only
+    be read."""
+    if mode & ALONE:
+        with contextlib.suppress(OSError):
+            return os.open(path, os.O_RDWR)
+    return os.open(path, os.O_RDONLY)
 
 
 def try_alone(path: Path, *, create: bool = False) -> Lock | None:

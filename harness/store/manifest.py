@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from harness.store.arrays import Layout
 from harness.store.damage import DamagedError
 from harness.store.kinds import Place
 
 FILE = "manifest.json"
+NEW = ".new"
+"""How the name ends that a manifest has while it is written. Of a process that is killed it stays, and `cache prune`
+removes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +63,16 @@ def write_manifest(directory: Path, place: Place, arrays: Mapping[str, Layout], 
         "arrays": {name: layout.to_json() for name, layout in arrays.items()},
         "facts": dict(facts),
     }
-    temporary = directory / f"{FILE}.new"
-    with temporary.open("wb") as file:
-        file.write(json.dumps({"sha256": _digest(fields), "manifest": fields}).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(directory / FILE)
+    temporary = directory / f"{FILE}.{os.getpid()}-{uuid4().hex}{NEW}"  # several processes may write one at a time
+    try:
+        with temporary.open("wb") as file:
+            file.write(json.dumps({"sha256": _digest(fields), "manifest": fields}).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(directory / FILE)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _digest(fields: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from harness.store.entry import STAMP
 from harness.store.kinds import KINDS, Kind
 from harness.store.leftovers import LOCK, PARTIAL, lock_file, partial_folder, remove, sweep
 from harness.store.locks import try_alone
-from harness.store.manifest import read_manifest
+from harness.store.manifest import FILE, NEW, read_manifest
 
 
 class State(StrEnum):
@@ -22,6 +22,8 @@ class State(StrEnum):
     """By a living process, this one included."""
     UNUSABLE = "unusable"
     """Of another version of the harness, or given up as damaged: whoever wants it has it made anew."""
+    UNREADABLE = "unreadable"
+    """The disk refuses; whether a process uses it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class Listed:
     n_bytes: int
     last_used: datetime
     state: State
+    fault: str = ""
+    """Why it is UNREADABLE."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class Pruned:
 
 
 def list_entries(cache_dir: Path) -> list[Listed]:
-    """All entries of a cache, those used last first. OSError if it cannot be read."""
+    """All entries of a cache, those used last first."""
     found = [_describe(kind, directory) for kind in KINDS for directory in _paths(cache_dir, kind)]
     return sorted(filter(None, found), key=lambda entry: entry.last_used, reverse=True)
 
@@ -64,17 +68,22 @@ def prune(cache_dir: Path, max_bytes: int | None) -> Pruned:
     try:
         n_leftovers = _sweep_all(cache_dir)
         removed: list[Listed] = []
-        kept = list_entries(cache_dir)
-        too_many = 0 if max_bytes is None else sum(entry.n_bytes for entry in kept) - max_bytes
-        for entry in sorted(kept, key=lambda entry: (entry.state is not State.UNUSABLE, entry.last_used)):
-            if (entry.state is State.UNUSABLE or too_many > 0) and _remove_unused(entry):
+        kept: list[Listed] = []
+        entries = list_entries(cache_dir)
+        too_many = 0 if max_bytes is None else sum(entry.n_bytes for entry in entries) - max_bytes
+        for entry in sorted(entries, key=lambda entry: (entry.state is not State.UNUSABLE, entry.last_used)):
+            if entry.state is State.UNREADABLE:
+                kept.append(entry)
+            elif (entry.state is State.UNUSABLE or too_many > 0) and _remove_unused(entry):
                 removed.append(entry)
+                too_many -= entry.n_bytes
+            elif entry.directory.exists():
+                kept.append(entry)
+            else:  # another process has removed it meanwhile
                 too_many -= entry.n_bytes
     except OSError as error:
         raise UserError(f"{cache_dir}: cannot be pruned ({error}). Is it yours to write?") from error
-    return Pruned(
-        removed=tuple(removed), n_leftovers=n_leftovers, kept=tuple(entry for entry in kept if entry not in removed)
-    )
+    return Pruned(removed=tuple(removed), n_leftovers=n_leftovers, kept=tuple(kept))
 
 
 def _paths(cache_dir: Path, kind: Kind) -> list[Path]:
@@ -84,7 +93,7 @@ def _paths(cache_dir: Path, kind: Kind) -> list[Path]:
 
 
 def _describe(kind: Kind, path: Path) -> Listed | None:
-    """None if it has gone meanwhile. OSError if it cannot be read."""
+    """None if it has gone meanwhile."""
     try:
         title = _usable_title(kind, path)
         in_use = title is not None and try_alone(path / STAMP) is None
@@ -92,12 +101,34 @@ def _describe(kind: Kind, path: Path) -> Listed | None:
             kind=kind,
             directory=path,
             title=title or path.name,
-            n_bytes=sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()),
-            last_used=datetime.fromtimestamp((path / STAMP if title else path).stat().st_mtime, UTC),
+            n_bytes=sum(_n_bytes(file) for file in (path, *path.rglob("*"))),
+            last_used=_changed(path / STAMP if title else path),
             state=State.UNUSABLE if title is None else State.IN_USE if in_use else State.READY,
         )
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return Listed(
+            kind=kind,
+            directory=path,
+            title=path.name,
+            n_bytes=0,
+            last_used=_changed(path),
+            state=State.UNREADABLE,
+            fault=error.strerror or str(error),
+        )
+
+
+def _n_bytes(file: Path) -> int:
+    """0 of a folder, and of a manifest that has got its name meanwhile."""
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _changed(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _usable_title(kind: Kind, path: Path) -> str | None:
@@ -106,11 +137,13 @@ def _usable_title(kind: Kind, path: Path) -> str | None:
         manifest = read_manifest(path)
     except (DamagedError, NotADirectoryError):
         return None
-    return manifest.title if (manifest.kind, manifest.version) == (kind.folder, kind.version) else None
+    usable = (manifest.kind, manifest.version) == (kind.folder, kind.version) and (path / STAMP).exists()
+    return manifest.title if usable else None
 
 
 def _remove_unused(entry: Listed) -> bool:
-    """Remove an entry, unless a living process uses or makes it. Killed in between, it leaves what `sweep` removes."""
+    """Remove an entry, unless a living process uses or makes it, or another has removed it. Killed in between, this one
+    leaves what `sweep` removes."""
     maker = try_alone(lock_file(entry.directory), create=True)
     if maker is None:
         return False
@@ -123,6 +156,8 @@ def _remove_unused(entry: Listed) -> bool:
         entry.directory.rename(partial)  # from now on nobody finds it, whatever happens
         remove(partial)
         return True
+    except FileNotFoundError:
+        return False
     finally:
         maker.remove()
 
@@ -130,7 +165,8 @@ def _remove_unused(entry: Listed) -> bool:
 def _sweep_all(cache_dir: Path) -> int:
     """Remove what killed processes left, of the simulated suite too; how many things that were. OSError if refused.
 
-    What is unfinished without a lock was left by a version of the harness that had none.
+    What is unfinished without a lock was left by a version of the harness that had none. A manifest that is being
+    written is swept as well: its writer can do without.
     """
     unfinished = [path for kind in KINDS for path in (cache_dir / kind.folder).glob(kind.pattern)]
     unfinished += cache_dir.glob("demo-suite-*/demo/.*")
@@ -140,4 +176,7 @@ def _sweep_all(cache_dir: Path) -> int:
         if orphan and path.exists() and not path.with_suffix(LOCK).exists():
             remove(path)
             n_removed += 1
+    for path in [path for kind in KINDS for entry in _paths(cache_dir, kind) for path in entry.glob(f"{FILE}.*{NEW}")]:
+        path.unlink(missing_ok=True)
+        n_removed += 1
     return n_removed

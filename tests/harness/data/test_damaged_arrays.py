@@ -55,6 +55,15 @@ def test_arrays_that_are_damaged_are_made_anew_and_that_is_said(root, cache_dir)
     assert is_sound(second, root)
 
 
+@pytest.mark.parametrize("name", ["labels.npy", "pixels.npy"])
+def test_arrays_that_are_damaged_do_not_count_as_converted(root, cache_dir, name):
+    """A dry run, which converts nothing, opens what counts."""
+    convert(root, cache_dir)
+    path = next(cache_dir.rglob(name))
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    assert not is_converted(read_dataset(root), cache_dir)
+
+
 def is_sound(arrays, root):
     """Whether arrays hold what the files of the dataset do."""
     dataset = read_dataset(root)

@@ -1,5 +1,6 @@
 """A file that hangs or crashes its reader, or takes too much, ends the reader and is named."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,7 +13,10 @@ import pytest
 
 from geobench_files import read_dataset, write_dataset
 from harness.data import reading
+from harness.data.convert import convert, differing_samples
 from harness.errors import UserError
+from harness.progress import Silent
+from harness.store.entry import EntryWriter
 
 BROKEN = """
 import os, signal, time
@@ -25,6 +29,13 @@ def read_sample(path, spec):
     return whole(path, spec)
 reading_child.read_sample = read_sample
 reading_child.READ_SECONDS = 0.2
+reading_child.main()
+"""
+
+LITTLE_MEMORY = """
+import resource
+from harness.data import reading_child
+resource.setrlimit(resource.RLIMIT_DATA, (reading_child.READ_MEMORY,) * 2)
 reading_child.main()
 """
 
@@ -112,6 +123,55 @@ def test_a_caller_that_stops_early_leaves_no_answers_to_the_next(dataset):
     assert [sample.name for sample in read(dataset)] == ["id_0", "id_1", "id_2", "id_3"]
 
 
+def test_a_caller_that_neither_ends_nor_closes_leaves_no_answers_to_the_next(dataset, monkeypatch):
+    monkeypatch.setattr(reading, "PORTION", 1)
+    samples = reading.read_samples(dataset.directory, dataset.spec, ["id_0", "id_1"], workers=1)
+    next(samples)
+    assert [sample.name for sample in read(dataset)] == ["id_0", "id_1", "id_2", "id_3"]
+    assert next(samples).name == "id_1"
+
+
+def test_two_that_read_by_turns_get_their_own_samples(dataset, monkeypatch):
+    monkeypatch.setattr(reading, "PORTION", 1)
+    names = [f"id_{i}" for i in range(6)]
+    readers = [reading.read_samples(dataset.directory, dataset.spec, order, 1) for order in (names, names[::-1])]
+    found = list(zip(*readers, strict=True))
+    assert [tuple(sample.name for sample in pair) for pair in found] == list(zip(names, names[::-1], strict=True))
+
+
+def test_a_sample_under_the_name_of_another_is_refused(dataset, break_reader):
+    break_reader("path = path.with_stem('id_3')")
+    with pytest.raises(RuntimeError, match="a reader sent samples"):
+        read(dataset)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda dataset, folder, full: convert(dataset, {}, EntryWriter(folder), full),
+        lambda dataset, folder, full: differing_samples(dataset, ["id_0", "id_1"], {"id_0": "", "id_1": ""}, full),
+    ],
+    ids=["converting", "comparing"],
+)
+def test_a_dataset_that_failed_keeps_no_child_though_its_error_is_kept(dataset, tmp_path, work):
+    """The error of a full disk keeps the frames of the conversion, and with them whatever reads for it."""
+
+    class Full(Silent):
+        def advance(self, units=1):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left") as kept:
+        work(dataset, tmp_path, Full())
+    assert not reading._readers()._lent, kept
+
+
+def test_a_child_may_have_less_memory_than_a_sample_may_take(dataset, break_reader, monkeypatch):
+    """As under `ulimit -d`: the limit of its process cannot be raised."""
+    break_reader("pass")
+    monkeypatch.setattr(reading, "COMMAND", ("-c", LITTLE_MEMORY))
+    assert len(read(dataset)) == 4
+
+
 def test_a_mistake_of_ours_comes_with_its_traceback(dataset, break_reader):
     break_reader("1 / 0")
     with pytest.raises(ZeroDivisionError) as caught:
@@ -127,7 +187,7 @@ from geobench_files import read_dataset
 from harness.data import reading
 dataset = read_dataset(Path({str(dataset.directory.parents[1])!r}))
 list(reading.read_samples(dataset.directory, dataset.spec, ["id_0"], 1))
-print(reading._readers()._children[0]._process.pid, flush=True)
+print(reading._readers()._idle[0]._process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     places = os.pathsep.join(sys.path)

@@ -1,5 +1,7 @@
 """An entry is there whole or not at all, made by one process while others wait, and never another than asked for."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -15,7 +17,7 @@ from harness.errors import UserError
 from harness.progress import Silent
 from harness.store.entry import find_entry, open_entry
 from harness.store.kinds import FEATURES, Place
-from harness.store.upkeep import list_entries, prune
+from harness.store.upkeep import State, list_entries, prune
 from recorded_progress import Log
 
 ROOT = Path(__file__).parents[3]
@@ -100,6 +102,63 @@ def test_a_cache_that_may_only_be_read_can_be_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "utime", refuse)
     np.testing.assert_array_equal(open_entry(place(tmp_path), read, never, Silent())[0], VALUES)
+
+
+def test_facts_may_be_kept_by_many_at_once(tmp_path, monkeypatch):
+    """Each under a name of its own: a shared one was renamed while another still wrote it."""
+    one, other = (open_entry(place(tmp_path), lambda entry: entry, make, Silent()) for _ in range(2))
+    replace, done = Path.replace, []
+
+    def replace_while_another_writes(path, target):
+        if not done:
+            done.append(path)
+            other.keep_facts({"of": "other"})
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_while_another_writes)
+    one.keep_facts({"of": "one"})
+    assert find_entry(place(tmp_path), read)[1] == {"of": "one"}
+    assert sorted(path.name for path in (tmp_path / "features" / "key").iterdir()) == [
+        "manifest.json",
+        "used",
+        "values.npy",
+    ]
+
+
+def test_facts_of_what_was_made_anew_are_not_replaced(tmp_path):
+    old = open_entry(place(tmp_path), lambda entry: entry, make, Silent())
+    old.give_up()
+    open_entry(place(tmp_path), read, make, Silent())
+    old.keep_facts({"of": "old"})
+    assert find_entry(place(tmp_path), read)[1] == {"made": "here"}
+
+
+def test_where_only_files_open_for_writing_can_be_locked_alone_entries_are_made_and_removed(tmp_path, monkeypatch):
+    """NFS."""
+    flock = fcntl.flock
+
+    def flock_of_nfs(handle, mode):
+        if mode & fcntl.LOCK_EX and fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(handle, mode)
+
+    monkeypatch.setattr(fcntl, "flock", flock_of_nfs)
+    open_entry(place(tmp_path), read, make, Silent())
+    assert [entry.state for entry in list_entries(tmp_path)] == [State.READY]
+    assert len(prune(tmp_path, 0).removed) == 1
+
+
+def test_what_may_only_be_read_can_be_locked(tmp_path, monkeypatch):
+    open_entry(place(tmp_path), read, make, Silent())
+    opened = os.open
+
+    def open_to_read(path, flags, *mode):
+        if flags & os.O_ACCMODE != os.O_RDONLY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", open_to_read)
+    assert [entry.state for entry in list_entries(tmp_path)] == [State.READY]
 
 
 KILLED = """

@@ -14,6 +14,7 @@ from command_line import harness
 from harness.cli_cache import parse_size
 from harness.errors import UserError
 from harness.progress import Silent
+from harness.store import upkeep
 from harness.store.entry import open_entry
 from harness.store.kinds import ARRAYS, FEATURES, Place
 from harness.store.upkeep import State, list_entries, prune
@@ -115,6 +116,49 @@ def test_entries_of_other_versions_and_their_leftovers_are_removed(tmp_path):
     assert files == [f"features/key/{name}" for name in ("manifest.json", "used", "values.npy")]
     assert not list((tmp_path / "demo-suite-1.1" / "demo").iterdir())
     assert kept.facts == {}
+
+
+def test_an_entry_that_cannot_be_read_is_listed_and_hinders_no_other(tmp_path):
+    fill(tmp_path, "key")
+    fill(tmp_path, "refused")
+    manifest = tmp_path / "features" / "refused" / "manifest.json"
+    manifest.unlink()
+    manifest.symlink_to(manifest)  # which the system refuses to open, to whomever
+    listed = harness("cache", "list", "--cache-dir", tmp_path, "--format", "json", cwd=tmp_path)
+    assert {row["title"]: row["state"] for row in json.loads(listed.stdout)} == {
+        "title of key": "ready",
+        "refused": "unreadable",
+    }
+    pruned = harness("cache", "prune", "--cache-dir", tmp_path, "--max-size", "0", cwd=tmp_path)
+    assert pruned.stdout.startswith("removed features of title of key")
+    assert "left alone: features/refused cannot be read (Too many levels of symbolic links)" in pruned.stderr
+    assert [path.name for path in (tmp_path / "features").iterdir()] == ["refused"]
+
+
+def test_what_another_prune_removed_meanwhile_counts_as_gone(tmp_path, monkeypatch):
+    for key, used in (("a", 100), ("b", 200)):
+        fill(tmp_path, key, used=used)
+    entries = list_entries(tmp_path)
+    prune(tmp_path, entries[0].n_bytes)
+    monkeypatch.setattr(upkeep, "list_entries", lambda cache_dir: entries)
+    pruned = prune(tmp_path, entries[0].n_bytes)
+    assert (titles(pruned.removed), titles(pruned.kept)) == ([], ["title of b"])
+
+
+def test_an_entry_without_its_stamp_is_unusable_and_removed(tmp_path):
+    fill(tmp_path, "key")
+    (tmp_path / "features" / "key" / "used").unlink()
+    assert [entry.state for entry in list_entries(tmp_path)] == [State.UNUSABLE]
+    assert titles(prune(tmp_path, None).removed) == ["key"]
+
+
+def test_a_manifest_that_a_killed_process_was_writing_is_removed(tmp_path):
+    fill(tmp_path, "key")
+    leftover = tmp_path / "features" / "key" / "manifest.json.1-0123.new"
+    leftover.write_text("{")
+    pruned = prune(tmp_path, None)
+    assert (pruned.n_leftovers, titles(pruned.kept)) == (1, ["title of key"])
+    assert not leftover.exists()
 
 
 @pytest.mark.parametrize(
