@@ -1,5 +1,6 @@
 """How a comparison of two backbones or protocols is shown: a table that fits 80 columns."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -71,7 +72,7 @@ def _two_lines(estimate: Estimate, sign: str) -> str:
 
 def _short(value: float, sign: str) -> str:
     """0.123 as .123, for three intervals must fit a line."""
-    return format(value, f"{sign}.3f").replace("0.", ".", 1)
+    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
 
 
 def _p(p: float | None) -> str:

@@ -64,7 +64,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Cell:
-    """One dataset of a ranking: everybody's seeds on the same test set."""
+    """One dataset of a ranking, by one metric: everybody's seeds on the same samples."""
 
     points: Mapping[Entry, Point]
     samples: SharedTestSet
@@ -76,12 +76,12 @@ _RANKED = """
 """
 # Of published numbers nobody knows the seeds: they are counted.
 _CELLS = """
-    SELECT suite, protocol, selection, train_draw, partition, source, dataset, metric, backbone, weights,
-        coalesce(any_value(samples), ''), coalesce(any_value(n_labels), 0),
+    SELECT suite, protocol, selection, train_draw, partition, source, dataset, metric, coalesce(samples, ''), backbone,
+        weights, coalesce(any_value(n_labels), 0),
         list(coalesce(seed, n) ORDER BY n), list(value ORDER BY n), list(run_id ORDER BY n)
     FROM (SELECT *, row_number() OVER (
-        PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset, metric, backbone, weights
-        ORDER BY seed, run_id) AS n FROM scores WHERE value IS NOT NULL)
+        PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset, metric, samples, backbone,
+        weights ORDER BY seed, run_id) AS n FROM scores WHERE value IS NOT NULL)
     GROUP BY ALL ORDER BY ALL
 """
 
@@ -95,17 +95,17 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
     ranked: dict[GridKey, dict[Entry, tuple[float, float | None, int]]] = {}
     for *key, backbone, weights, mean_rank, win_rate, n_datasets in fetch(path, _RANKED, {}):
         ranked.setdefault(GridKey(*key), {})[Entry(backbone, weights)] = mean_rank, win_rate, n_datasets
-    points: dict[GridKey, dict[tuple[str, str], dict[Entry, Point]]] = {}
+    points: dict[GridKey, dict[tuple[str, str, str], dict[Entry, Point]]] = {}
     for row in fetch(path, _CELLS, {}):
-        *key, dataset, metric, backbone, weights, samples, n_labels, seeds, values, run_ids = row
+        *key, dataset, metric, samples, backbone, weights, n_labels, seeds, values, run_ids = row
         grid, entry = GridKey(*key), Entry(backbone, weights)
         if entry in ranked.get(grid, {}):
             scores, runs = (dict(zip(seeds, column, strict=True)) for column in (values, run_ids))
             point = Point(grid.partition, samples, n_labels, 0, scores, runs)
-            points.setdefault(grid, {}).setdefault((dataset, metric), {})[entry] = point
+            points.setdefault(grid, {}).setdefault((dataset, metric, samples), {})[entry] = point
     by_metric: dict[str, list[Point]] = {}
     for of_grid in points.values():
-        for (_, metric), cell in of_grid.items():
+        for (_, metric, _), cell in of_grid.items():
             by_metric.setdefault(metric, []).extend(cell.values())
     sets = read_test_sets(path)
     moved = read_influences(path, by_metric, sets)

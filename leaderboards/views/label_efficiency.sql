@@ -7,14 +7,15 @@
 --           does not average its luck away: variance = seed_std^2 / n_seeds + se_test^2, of which the
 --           second counts as known. What one seed does to single test samples is in both terms, so the interval errs
 --           on the wide side. It covers 93 to 97 % from two seeds on (docs/statistics.md), and is not cut off at 0 or 1.
---           One seed: that run's own bootstrap interval. train_draw = 'partition': every seed has the same training
+--           One run: its own bootstrap interval. train_draw = 'partition': every seed has the same training
 --           samples, so the interval does not tell how much another draw would have changed.
 -- setup     see the view scores, as for axis, curve_id, samples and identity_version: runs of other settings are points
 --           of another curve, runs on other samples other points of it.
 -- Excluded  nothing: simulated points have suite = 'demo', published ones source = 'published'.
--- NULL      value: undefined for every seed. seed_std: fewer than two seeds. ci_low, ci_high: as seed_std, and the run
---           has no interval; or seeds that all agree and no run's interval, which tell nothing of the noise. se_test: no run has an interval (then seeds alone make it). weights: drawn from the
---           seed, or published. n_labels, selection, train_draw, samples, identity_version: unknown, published rows only.
+-- NULL      value: undefined for every seed. seed_std: fewer than two runs. ci_low, ci_high: fewer than two seeds, and not
+--           one run with an interval; or seeds that all agree and no run's interval, which tell nothing of the noise.
+--           se_test: no run has an interval (then seeds alone make it). weights: drawn from the seed, or published.
+--           n_labels, selection, train_draw, samples, identity_version: unknown, published rows only.
 CREATE OR REPLACE VIEW label_efficiency AS
 WITH points AS (
     SELECT
@@ -27,8 +28,8 @@ WITH points AS (
         avg(value) AS value,
         CASE WHEN count(value) > 1 THEN stddev_samp(value) END AS seed_std,
         sqrt(avg(se_test ** 2)) AS se_test,
-        any_value(ci_low) AS run_low,
-        any_value(ci_high) AS run_high,
+        CASE WHEN count(value) = 1 THEN any_value(ci_low) END AS run_low,
+        CASE WHEN count(value) = 1 THEN any_value(ci_high) END AS run_high,
         max(parameters) AS parameters,
         max(flops_per_image) AS flops_per_image
     FROM scores

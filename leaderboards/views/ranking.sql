@@ -7,7 +7,8 @@
 --           these numbers and say which backbones cannot be told apart.
 -- n_ranked  how many backbones are compared: those without a missing dataset.
 -- missing   datasets of the grid (any that some backbone has) on which this one has no score, or has several setups.
---           Scores on other samples (see scores) are those of another dataset; then nobody has both.
+--           Scores on other samples (see scores) or by another metric are those of another dataset, and count in
+--           n_datasets: a backbone that has one of two alone lacks the other.
 -- Excluded  nothing. Simulated runs are ranked apart (suite = 'demo'), and so are published ones (source), suite by suite.
 -- NULL      mean_rank, win_rate: something is missing; an incomplete row is never ranked. win_rate: nobody to beat.
 --           weights: see scores. selection, train_draw: unknown, published only.
@@ -15,10 +16,10 @@ CREATE OR REPLACE VIEW ranking AS
 WITH cells AS (
     SELECT
         suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset,
-        {'dataset': dataset, 'samples': samples} AS task,
+        {'dataset': dataset, 'samples': samples, 'metric': metric} AS task,
         CASE WHEN count(*) = 1 THEN any_value(value) END AS value
     FROM label_efficiency
-    GROUP BY suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset, samples
+    GROUP BY suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset, samples, metric
 ),
 grids AS (
     SELECT

@@ -53,3 +53,17 @@ def predicted_record(
             for i, (t, p) in enumerate(zip(target, predicted, strict=True))
         ],
     )
+
+
+def board_with_two_lists(path: Path) -> Leaderboard:
+    """Two lists of samples under one name; a is better on one, b on the other."""
+    board = open_leaderboard(path)
+    for samples, values in (("1", {"a": 0.9, "b": 0.1}), ("2", {"a": 0.5, "b": 0.6})):
+        for backbone, value in values.items():
+            for seed in range(3):
+                run = run_of(
+                    backbone, "d", "default", seed, train_draw="partition",
+                    configuration={"partition_sha256": samples * 64},
+                )  # fmt: skip
+                board.commit(RunRecord(run=run, metrics=[metric(value + 0.001 * seed, None)]))
+    return board

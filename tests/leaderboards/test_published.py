@@ -96,3 +96,20 @@ def test_the_packaged_tables_are_the_originals() -> None:
     for table in TABLES:
         packaged = resources.files("leaderboards").joinpath("published", table.file).read_bytes()
         assert packaged == (SHARED / table.file).read_bytes(), table.file
+
+
+def test_a_seed_counts_once_in_a_published_point_too(board: Leaderboard) -> None:
+    sql = "SELECT 1 FROM runs WHERE source = 'published' GROUP BY curve_id, partition, seed HAVING count(*) > 1"
+    assert run_query(board.path, sql).rows == []
+
+
+def test_two_results_with_one_seed_are_two_points_with_their_own_intervals(board: Leaderboard) -> None:
+    sql = """SELECT value, ci_low <= value AND value <= ci_high, n_seeds FROM label_efficiency
+             WHERE backbone = 'tgeo_resnet50_s2rgb_seco' AND dataset = 'm-brick-kiln' AND protocol = 'torchgeo_linear'
+             AND source = 'published' ORDER BY value"""
+    found = run_query(board.path, sql).rows
+    assert (0.87287, True, 1) in found
+    assert (0.92192, True, 1) in found
+    assert not any(value == pytest.approx((0.92192 + 0.87287) / 2) for value, _, _ in found)
+    outside = "SELECT 1 FROM label_efficiency WHERE source = 'published' AND NOT value BETWEEN ci_low AND ci_high"
+    assert run_query(board.path, outside).rows == []

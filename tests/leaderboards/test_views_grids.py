@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from leaderboard_records import metric, run_id
-from scored_runs import board_with, run_of
+from scored_runs import board_with, board_with_two_lists, run_of
 
 from leaderboards.query import run_query
+from leaderboards.report.contents import read_contents
 from leaderboards.schema import RunRecord
+from leaderboards.statistics.ranking import read_standings
 from leaderboards.store import Leaderboard, open_leaderboard
 
 GRID = {
@@ -52,6 +54,25 @@ def test_two_setups_of_one_cell_are_not_chosen_between(tmp_path: Path) -> None:
     other = run_of("a", "d", "default", 0, dataset_fingerprint="another")
     board.commit(RunRecord(run=other, metrics=[metric(0.1, None)]))
     assert ranking(board)["a"] == [None, None, None, ["d"]]
+
+
+def test_each_list_of_samples_is_a_dataset_of_the_ranking(tmp_path: Path) -> None:
+    board = board_with_two_lists(tmp_path / "b.duckdb")
+    assert ranking(board) == {"a": [1.5, 0.5, 2, []], "b": [1.5, 0.5, 2, []]}
+    (found,) = read_standings(board.path).values()
+    assert [(row.n_datasets, row.ties) for row in found] == [(2, "a"), (2, "a")]
+    scores = read_contents(board.path).page["ranking"]["columns"]["score"]
+    assert (scores["values"] if isinstance(scores, dict) else scores) == [pytest.approx(0.5, abs=0.05)] * 2
+
+
+def test_scores_by_two_metrics_are_not_ranked_against_each_other(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for backbone, name in (("a", "accuracy"), ("b", "f1_macro")):
+        run = run_of(backbone, "d", "default", 0, metric=name)
+        board.commit(RunRecord(run=run, metrics=[metric(0.5, None, metric=name)]))
+    assert ranking(board) == {"a": [None, None, None, ["d"]], "b": [None, None, None, ["d"]]}
+    assert read_standings(board.path) == {}
+    assert read_contents(board.path).page["ranking"]["n"] == 2
 
 
 def test_the_demo_is_ranked_apart(tmp_path: Path) -> None:
