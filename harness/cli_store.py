@@ -15,7 +15,7 @@ from harness.records import BandNames
 from harness.reproduce import reproducing_command, software
 from harness.tables import rows_table
 from harness.terminal import say
-from leaderboards.agreement import TOLERANCE
+from leaderboards.agreement import TOLERANCE, Difference
 from leaderboards.merge import Merged, merge
 from leaderboards.query import Table, run_query, to_json
 from leaderboards.spool import Spool
@@ -121,9 +121,7 @@ def _tell(source: Path, merged: Merged, err: Console) -> None:
     for alias in merged.aliases:
         say(err, f"{source}: {alias.n_runs} runs of {alias.ours} are of {alias.theirs} there; our name was kept.")
     if merged.largest is not None:
-        found = merged.largest
-        told = f"run {found.run_id[:12]}, {found.what}: {found.ours} here, {found.theirs} there"
-        say(err, f"{source}: values differ by no more than {TOLERANCE:g}, most in {told}; ours were kept.")
+        _tell_largest(source, merged.largest, err)
     for conflict in merged.conflicts[:_MOST_CONFLICTS]:
         told = f"conflict: run {conflict.run_id[:12]}, {conflict.what}: {conflict.ours} here, {conflict.theirs} there"
         say(err, told, style="red")
@@ -132,16 +130,24 @@ def _tell(source: Path, merged: Merged, err: Console) -> None:
         say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
 
 
+def _tell_largest(source: Path | str, found: Difference, err: Console) -> None:
+    told = f"run {found.run_id[:12]}, {found.what}: {found.ours} here, {found.theirs} there"
+    say(err, f"{source}: values differ by no more than {TOLERANCE:g}, most in {told}; ours were kept.")
+
+
 def replay_spool(db: Path, err: Console) -> int:
     """Commit what waits in the spool; the exit code is 1 if something stays there."""
     spool = Spool(db)
     n_waiting, n_unreadable = len(spool.pending()), len(spool.unreadable())
-    problems = open_leaderboard(db).replay().problems  # opening has stored what it could
+    board = Leaderboard(db) if db.exists() else open_leaderboard(db)  # opening replays too, and tells nobody
+    replayed = board.replay()
     n_left = len(spool.pending()) + len(spool.unreadable()) - n_unreadable
     say(err, f"{n_waiting - n_left} runs that were waiting are in {db} now.")
-    for problem in problems:
+    if replayed.largest is not None:
+        _tell_largest("the spool", replayed.largest, err)
+    for problem in replayed.problems:
         say(err, f"still waiting: {problem}", style="red")
-    return 1 if problems else 0
+    return 1 if replayed.problems else 0
 
 
 def _find_id(db: Path, prefix: str) -> str:

@@ -1,6 +1,7 @@
 """JSON that others wrote: a value, or one line that says what is wrong with it."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -8,6 +9,10 @@ from leaderboards.errors import UserError
 
 MAX_BYTES = 512 * 2**20
 """Of a JSON file. A run with its predictions for 100,000 samples takes about 10 MB, an exported run about 2 kB."""
+
+
+class UnreadableError(UserError):
+    """The file is there, and its content cannot be read by this user or at this moment."""
 
 
 def parse_json(text: bytes | str, where: str, advice: str) -> Any:
@@ -20,7 +25,7 @@ def parse_json(text: bytes | str, where: str, advice: str) -> Any:
         UserError: it is no JSON, not UTF-8, nested too deeply, or has NaN, infinity or a number too long to be one.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         reason = "nested too deeply"
     except ValueError as error:  # of the syntax, the encoding, or an integer of thousands of digits
@@ -33,7 +38,8 @@ def read_json(path: Path, advice: str) -> Any:
 
     Raises:
         FileNotFoundError: there is none.
-        UserError: as `parse_json`; or it is unreadable, a pipe or a device, or larger than MAX_BYTES.
+        UnreadableError: this user may not read it, or the disk fails.
+        UserError: as `parse_json`; or it is a pipe or a device, or larger than MAX_BYTES.
     """
     try:
         size = path.stat().st_size
@@ -44,8 +50,15 @@ def read_json(path: Path, advice: str) -> Any:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}). {advice}") from error
+        raise UnreadableError(f"{path}: cannot be read ({error.strerror}). {advice}") from error
     return parse_json(text, str(path), advice)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is larger than any number")
+    return number
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from leaderboards.errors import UserError
-from leaderboards.json_text import read_json
+from leaderboards.field_types import require_types
+from leaderboards.json_text import UnreadableError, read_json
+from leaderboards.rows import run_values
 from leaderboards.schema import TABLES, RunRecord, RunRow
 
 _FORMAT = 1
@@ -48,7 +51,7 @@ class Spool:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 if not self._trusts(folder):
-                    raise PermissionError(EPERM, "belongs to another user")
+                    raise PermissionError(EPERM, "is a link or belongs to another user")
                 return _write(folder / f"{record.run.run_id}.json", record)
             except OSError as error:
                 refused.append(f"{folder} ({error.strerror})")
@@ -61,8 +64,16 @@ class Spool:
         return [path for folder in self.folders if self._trusts(folder) for path in sorted(folder.glob("*.json"))]
 
     def set_aside(self, path: Path) -> Path:
-        """Rename a file that is no record, so that it is not tried again."""
-        return path.rename(path.with_name(path.name + _UNREADABLE))
+        """Rename a file that is no record, so that it is not tried again; never over another that was set aside.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        free, number = path.with_name(path.name + _UNREADABLE), 1
+        while free.exists():
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}{_UNREADABLE}")
+        return path.rename(free)
 
     def unreadable(self) -> list[Path]:
         """The files that were set aside and are still there, by name."""
@@ -79,8 +90,16 @@ class Spool:
                 continue
 
     def _trusts(self, folder: Path) -> bool:
-        """Beside the leaderboard, whoever shares it may have left a run; elsewhere only we may."""
-        return folder == self.folders[0] or (folder.is_dir() and folder.stat().st_uid == _user())
+        """Beside the leaderboard, whoever shares it may have left a run; elsewhere only we may.
+
+        No link: one that came with a stranger's leaderboard could name a folder whose files are no records.
+        """
+        try:
+            if folder.is_symlink():
+                return False
+            return folder == self.folders[0] or (folder.is_dir() and folder.stat().st_uid == _user())
+        except OSError:  # within a folder of somebody else
+            return False
 
 
 def read_pending(path: Path) -> RunRecord:
@@ -88,20 +107,24 @@ def read_pending(path: Path) -> RunRecord:
 
     Raises:
         NotARecordError: not such a file, or written by a newer version.
-        UserError: the file is gone.
+        UserError: the file is gone, or cannot be read.
     """
     try:
         return _from_json(read_json(path, _ADVICE))
     except FileNotFoundError as error:
         raise UserError(f"{path}: is gone; another process stored it.") from error
+    except UnreadableError:
+        raise
     except UserError as error:
         raise NotARecordError(str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # whatever a damaged or foreign file leads to
+    except _DAMAGED as error:
         raise NotARecordError(
             f"{path}: not the record of a run ({type(error).__name__}: {error}). {_ADVICE}"
         ) from error
 
 
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""Whatever a damaged or foreign file leads to."""
 _ADVICE = (
     "If a newer version wrote it, upgrade: pip install --upgrade mp-mae-bench. Else move it away and run it again."
 )
@@ -110,15 +133,16 @@ _ADVICE = (
 def _write(path: Path, record: RunRecord) -> Path:
     if path.exists():
         return path
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".draft")
+    # Not by `tempfile`, whose files nobody else can read: who shares the leaderboard may take the run in.
+    draft = path.with_name(f".{secrets.token_hex(8)}.draft")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with draft.open("x", encoding="utf-8") as file:
             json.dump(_to_json(record), file, allow_nan=False)
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
     except BaseException:
-        os.unlink(draft)
+        draft.unlink(missing_ok=True)
         raise
     return path
 
@@ -143,7 +167,11 @@ def _from_json(content: Mapping[str, Any]) -> RunRecord:
         )
         for table in TABLES
     }
-    return RunRecord(run=run, **rows)
+    record = RunRecord(run=run, **rows)
+    for row in (run, *(row for table in TABLES for row in getattr(record, table.attribute))):
+        require_types(row)
+    run_values(record)  # raises what no leaderboard can hold
+    return record
 
 
 def _user() -> int:

@@ -40,7 +40,11 @@ class Replayed:
     stored: int
     """Records that are in the leaderboard now and no longer in the spool, some of them because they were before."""
     problems: tuple[str, ...]
-    """One line per file that stays in the spool: it contradicts the leaderboard, or is no record and was set aside."""
+    """One line per file that stays in the spool: it contradicts the leaderboard, is no record and was set aside, or
+    cannot be read or deleted."""
+    largest: Difference | None = None
+    """Of the differences that `agreement.TOLERANCE` allows between a record and the same run in the leaderboard, which
+    stands; None: there was none."""
 
 
 class Session:
@@ -107,13 +111,13 @@ class Session:
         Raises:
             UnavailableError: the file still cannot be written; the spool is as it was but for what went in.
         """
-        stored, problems = 0, []
+        stored, problems, differences = 0, [], []
         for path in self._spool.pending():
             try:
-                record = read_pending(path)
-                self._store_once(record)
-            except NotARecordError:
-                self._spool.set_aside(path)
+                differences += self._store_once(read_pending(path))
+                _delete(path)
+            except _NO_RECORD:
+                problems += self._set_aside(path)
             except duckdb.ConstraintException as error:
                 problems.append(f"{path}: breaks a rule of the leaderboard ({error}). Delete it and run it again.")
             except UnavailableError:
@@ -121,32 +125,56 @@ class Session:
             except UserError as error:
                 problems.append(str(error))
             else:
-                path.unlink(missing_ok=True)
                 stored += 1
         problems += [
             f"{path}: set aside, as it is no record of a run. {HOW_TO_SEE}" for path in self._spool.unreadable()
         ]
         self._spool.remove_if_empty()
-        return Replayed(stored=stored, problems=tuple(problems))
+        largest = max(differences, key=lambda found: found.size, default=None)
+        return Replayed(stored=stored, problems=tuple(problems), largest=largest)
 
-    def _store_once(self, record: RunRecord) -> None:
+    def _set_aside(self, path: Path) -> list[str]:
+        """Returns the problem with it, if there is one."""
+        try:
+            self._spool.set_aside(path)
+        except OSError as error:
+            return [f"{path}: is no record of a run, and cannot be set aside ({error.strerror}). {HOW_TO_SEE}"]
+        return []
+
+    def _store_once(self, record: RunRecord) -> list[Difference]:
+        """Returns in what it differs from the run of ours that stands, within the tolerance."""
         run_id = record.run.run_id
         with self._naming_the_holder(record), self._writer.transaction() as connection:
             rows = connection.execute("SELECT split, metric, value FROM metrics WHERE run_id = ?", [run_id]).fetchall()
             if not rows:
                 insert_record(connection, record)
-        ours = {(split, metric): value for split, metric, value in rows}
+        ours, differences = {(split, metric): value for split, metric, value in rows}, []
         for row in record.metrics:
             here = ours.get((row.split, row.metric), row.value)
             found = Difference(run_id=run_id, what=f"{row.split} {row.metric}", ours=here, theirs=row.value)
-            if rows and here != row.value and not found.agrees:
+            if not rows or here == row.value:
+                continue
+            if not found.agrees:
                 raise UserError(
                     f"{self._path}: has run {run_id} with another value than the spool ({found.what}: {here} and "
                     f"{row.value}); the first result stands. Compare them: python -m harness show {run_id[:12]}, then "
                     "delete the record in the spool."
                 )
+            differences.append(found)
+        return differences
 
 
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{path}: is in the leaderboard now, and cannot be deleted ({error.strerror}). Its owner can."
+        ) from error
+
+
+_NO_RECORD = (NotARecordError, duckdb.DataError, duckdb.InvalidInputException, TypeError, ValueError)
+"""What a file in the spool leads to, on reading or on storing, that can be the record of no run."""
 HOW_TO_SEE = "If a newer version wrote it, upgrade and take the ending off its name; else delete it."
 HOW_TO_REPLAY = "it goes in with the next run, or by: python -m harness replay"
 

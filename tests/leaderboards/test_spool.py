@@ -1,23 +1,28 @@
 """A finished run is never lost: what cannot be stored now waits in a small file and goes in later."""
 
+import errno
 import json
 import os
 import resource
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from leaderboard_records import make_mask, make_record, metric, run_id
 
 import leaderboards.spool
+from leaderboards.agreement import Difference
 from leaderboards.errors import UnavailableError, UserError
+from leaderboards.json_text import parse_json
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
-from leaderboards.spool import Spool, read_pending
+from leaderboards.spool import NotARecordError, Spool, read_pending
 from leaderboards.store import Leaderboard, open_leaderboard
 
 ODD_NAME = 'it\'s <b>"ü"</b> 🛰 ../.. \n$run_id'
@@ -223,6 +228,106 @@ def test_a_damaged_file_is_set_aside_and_keeps_no_run_from_going_in(board: Leade
         assert "\n" not in problem
 
 
+SPOILED = {
+    ("run", "seed"): '"abc"', ("run", "n_train"): "1" + "0" * 30, ("run", "backbone"): '["a"]', ("run", "run_id"): "{}",
+    ("run", "dataset"): r'"\ud800"', ("run", "configuration"): "[1, 2]", ("run", "provenance"): '{"deep": 1e999}',
+    ("run", "seconds"): "-1e999", ("run", "device"): "true", ("run", "selection"): '"luck"', ("run", "n_test"): "true",
+    ("run", "finished_at"): '"0001-01-01T00:00:00+14:00"', ("metrics", "value"): "{}", ("metrics", "ci_low"): '"0.5"',
+    ("metrics", "split"): "null", ("predictions", "target"): '["x"]', ("predictions", "sample"): "5",
+    ("classes", "class_name"): r'"\udfff"',
+}  # fmt: skip
+
+
+def keep_spoiled(spool: Spool, table: str, field: str, value: str) -> Path:
+    """A record with one field that becomes `value`, which is JSON."""
+    path = spool.keep(make_record((table, field)), "why")
+    content = json.loads(path.read_text())
+    row = content["run"] if table == "run" else content[table][-1]
+    row[field] = "SPOILED"
+    path.write_text(json.dumps(content).replace('"SPOILED"', value))
+    return path
+
+
+@pytest.mark.parametrize(("place", "value"), SPOILED.items(), ids=[".".join(place) for place in SPOILED])
+def test_a_field_of_another_type_is_no_record(tmp_path: Path, place: tuple[str, str], value: str) -> None:
+    path = keep_spoiled(Spool(tmp_path / "board.duckdb"), *place, value)
+    with pytest.raises(NotARecordError):
+        read_pending(path)
+
+
+def test_what_no_leaderboard_can_store_is_set_aside_and_keeps_no_run_from_going_in(board: Leaderboard) -> None:
+    spool = Spool(board.path)
+    bad = {
+        keep_spoiled(spool, "run", "seed", '"abc"'),
+        keep_spoiled(spool, "predictions", "target", f"[{2**40}]"),
+        keep_spoiled(spool, "run", "configuration", r'{"deep": ["\ud800"]}'),
+    }
+    for number in range(5):  # some before the bad ones in the order of names, some behind
+        spool.keep(make_record(number), "why")
+    open_leaderboard(board.path)
+    assert run_query(board.path, "SELECT count(*) FROM runs").rows == [(5,)]
+    assert {path.name for path in spool_of(board).iterdir()} == {f"{path.name}.unreadable" for path in bad}
+
+
+def test_json_has_no_number_beyond_all_numbers() -> None:
+    for text in ("[1e999]", "[-1e400]"):
+        with pytest.raises(UserError, match="larger than any number"):
+            parse_json(text, "x.json", "Export it again.")
+    assert parse_json("[1e308, 2.5, 1e-999]", "x.json", "") == [1e308, 2.5, 0.0]
+
+
+def test_what_is_set_aside_never_replaces_what_was_set_aside_before(board: Leaderboard) -> None:
+    spool_of(board).mkdir()
+    for content in ("first", "second", "third"):
+        (spool_of(board) / "0000.json").write_text(content)
+        board.replay()
+    found = {path.name: path.read_text() for path in spool_of(board).iterdir()}
+    expected = {"0000.json": "first", "0000-2.json": "second", "0000-3.json": "third"}
+    assert found == {f"{name}.unreadable": content for name, content in expected.items()}
+
+
+def test_a_record_may_be_read_by_whoever_may_read_other_files_of_its_owner(board: Leaderboard) -> None:
+    before = os.umask(0o022)
+    try:
+        path = Spool(board.path).keep(make_record(), "why")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def denied(*_: object, **__: object) -> Any:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize("call", ["read_bytes", "rename", "unlink"])
+def test_what_another_user_keeps_from_us_is_one_line_and_stays_as_it_is(
+    board: Leaderboard, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    kept = Spool(board.path).keep(make_record(), "why")
+    if call == "rename":
+        kept.write_text("no record")
+    content = kept.read_text()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, call, denied)
+        open_leaderboard(board.path)
+        (problem,) = board.replay().problems
+    assert problem.startswith(f"{kept}: ")
+    assert "Permission denied" in problem
+    assert "\n" not in problem
+    assert kept.read_text() == content
+    assert board.known([run_id("run")]) == ({run_id("run")} if call == "unlink" else set())
+
+
+def test_a_spool_that_is_a_link_is_left_alone(board: Leaderboard, tmp_path: Path) -> None:
+    """It came with a stranger's leaderboard, and names a folder whose files are no records."""
+    settings = tmp_path / "project" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text("{}")
+    spool_of(board).symlink_to(settings.parent)
+    open_leaderboard(board.path)
+    assert settings.read_text() == "{}"
+
+
 def test_a_pipe_in_the_spool_is_set_aside(board: Leaderboard) -> None:
     spool_of(board).mkdir()
     os.mkfifo(spool_of(board) / "0000.json")
@@ -232,7 +337,9 @@ def test_a_pipe_in_the_spool_is_set_aside(board: Leaderboard) -> None:
 def test_a_run_that_waited_may_differ_in_its_last_digits_from_what_came_first(board: Leaderboard) -> None:
     board.commit(make_record())
     Spool(board.path).keep(replace(make_record(), metrics=[metric(0.505)]), "why")
-    assert board.replay().problems == ()
+    replayed = board.replay()
+    assert replayed.problems == ()
+    assert replayed.largest == Difference(run_id=run_id("run"), what="test accuracy", ours=0.5, theirs=0.505)
     assert run_query(board.path, "SELECT value FROM leaderboard").rows == [(0.5,)]
 
 

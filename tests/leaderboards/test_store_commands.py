@@ -173,10 +173,13 @@ def test_a_contradiction_is_printed_and_exits_1(tmp_path: Path) -> None:
 def test_replay_stores_what_waits_and_tells_of_what_cannot_be(tmp_path: Path) -> None:
     path = tmp_path / PLACE
     open_leaderboard(path)
+    Leaderboard(path).commit(make_record("twice"))
+    Spool(path).keep(replace(make_record("twice"), metrics=[metric(0.505)]), "why")
     Spool(path).keep(make_record("waiting"), "why")
     done = harness("replay", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 runs that were waiting are in" in done.stderr
+    assert "2 runs that were waiting are in" in done.stderr
+    assert f"most in run {run_id('twice')[:12]}, test accuracy: 0.5 here, 0.505 there" in done.stderr
     Spool(path).keep(make_record("bad", dataset=""), "why")
     stuck = harness("replay", cwd=tmp_path)
     assert stuck.returncode == 1
