@@ -8,7 +8,6 @@ from time import perf_counter
 from harness.data.partitions import Partition
 from harness.fine_tuning.devices import Devices
 from harness.identity import configuration
-from harness.input_policy import check_entered
 from harness.materials import build_material, read_areas, read_labels
 from harness.protocols import find_protocol
 from harness.provenance import collect_provenance
@@ -87,7 +86,7 @@ def _run_row(
             "weights_file": job.weights.name if job.weights else None,
             "filled_bands": dict(job.filled_bands),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
-            "network_input": asdict(check_entered(run, outcome.network_input or workbench.network_input(job))),
+            "network_input": asdict(outcome.network_input or workbench.network_input(job)),
             "extraction": None if outcome.network_input else dict(workbench.extraction(job)),
             "pixels_without_data": dict(workbench.arrays(job.dataset).n_nonfinite),
         },

@@ -8,10 +8,11 @@ import numpy as np
 
 from baselines.contract import Backbone
 from baselines.inputs import Preparation
+from baselines.meter import NetworkInput
 from harness.data.cache import ArrayCache
 from harness.data.partitions import Partition
 from harness.features import read_bands, stored_channels
-from harness.input_policy import fed_size
+from harness.input_policy import check_entered, fed_size
 from harness.metrics import headline_mask_value, headline_value
 from harness.metrics.regression import area_fractions, headline_area_value
 from harness.metrics.segmentation import confusion_matrices
@@ -135,7 +136,7 @@ class TrainingMaterial:
         self.selection: Selection = job.run.selection
         self.device: str = workbench.places.device
         self.progress: Progress = workbench.progress
-        self._metric = job.run.metric
+        self._run = job.run
         self._arrays = workbench.arrays(job.dataset)
         self.size_px: tuple[int, int] = workbench.native_size(job.dataset)
         self._backbone = workbench.backbone(job.backbone, job.weights, job.run.seed)
@@ -153,14 +154,17 @@ class TrainingMaterial:
     def pixels(self, split: Split, images: slice | np.ndarray) -> np.ndarray:
         return read_bands(self._arrays, self._rows[split][images], self._channels)
 
+    def check_entered(self, entered: NetworkInput) -> None:
+        check_entered(self._run, entered)
+
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
         return self._labels[split]
 
     def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
         if self.label_kind is LabelKind.SEGMENTATION:
-            value = headline_mask_value(self._metric, confusion_matrices(labels, scores, self.n_classes))
+            value = headline_mask_value(self._run.metric, confusion_matrices(labels, scores, self.n_classes))
         else:
-            value = headline_value(self._metric, labels, scores)
+            value = headline_value(self._run.metric, labels, scores)
         return -np.inf if value is None else value
 
 

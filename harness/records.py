@@ -279,6 +279,10 @@ class ImageMaterial(Protocol):
         """(B, C, H, W) float32 of images of a split as stored, bands as the backbone is called; the caller's own."""
         ...
 
+    def check_entered(self, entered: "NetworkInput") -> None:
+        """Raise UserError if what was measured entering the backbone are numbers that no sensor gives."""
+        ...
+
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
         """(n,) int64 class indices, (n, K) uint8 of 0 and 1, or (n, H, W) uint8 masks."""
         ...

@@ -82,7 +82,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         UserError: no such file, not a checkpoint, damaged, or its tensors are not exactly those of its encoder.
     """
     path = Path(path)
-    recover(path)
+    try:
+        recover(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: out of reach, or its writer was killed and what it left beside it cannot be put back ({error}). "
+            "Mend the permissions, or pass the folder beside it whose name ends in .old."
+        ) from error
     if not path.exists():
         raise UserError(f"{path}: no such checkpoint. Pass an official .pth file or a folder with {WEIGHTS_FILE}.")
     if path.is_dir():

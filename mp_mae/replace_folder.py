@@ -1,6 +1,7 @@
 """Folders that change as a whole: whoever looks, and whenever a process is killed, finds the old one or the new one."""
 
 import ctypes
+import glob
 import os
 import shutil
 import sys
@@ -57,11 +58,20 @@ def _make_claimed(folder: Path, claims: ExitStack) -> Path:
 
 
 def recover(folder: Path) -> None:
-    """Put the old folder back where a process was killed while it stepped aside: only where names cannot be swapped."""
+    """Put the old folder back where a process was killed while it stepped aside: only where names cannot be swapped.
+
+    Raises:
+        OSError: there is one and it cannot be put back.
+    """
     if not folder.exists():
-        for old in folder.parent.glob(f".{folder.name}.*.old"):
+        for old in _beside(folder, "old"):
             old.rename(folder)
             return
+
+
+def _beside(folder: Path, kind: str) -> list[Path]:
+    """What attempts to write `folder`, and no other, have beside it."""
+    return list(folder.parent.glob(f".{glob.escape(folder.name)}.{'[0-9a-f]' * 32}.{kind}"))
 
 
 def _rename(partial: Path, folder: Path) -> None:
@@ -89,7 +99,7 @@ def _exchange(a: Path, b: Path) -> bool:
 
 def _sweep(folder: Path) -> None:
     """Remove what is left of attempts whose process is gone."""
-    for leftover in (*folder.parent.glob(f".{folder.name}.*.partial"), *folder.parent.glob(f".{folder.name}.*.old")):
+    for leftover in (*_beside(folder, "partial"), *_beside(folder, "old")):
         with _claimed(leftover) as mine:
             if mine:
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -17,8 +17,11 @@ COMMAND = """
 import os, sys
 from dataclasses import replace
 
-import harness.campaign, harness.execute, harness.protocols
+import torch
+
+import harness.campaign, harness.execute, harness.fine_tuning.choose, harness.protocols
 from harness.errors import UserError
+from harness.fine_tuning.network import Classifier
 from harness.fine_tuning.recipe import FineTuneSettings
 from harness.fine_tuning.train import Training
 
@@ -54,6 +57,12 @@ if os.environ["RANK"] == "1":
             fails_once(Training, "_read", disk_error, at_call=3)
         case "a look at valid":
             fails_once(Training, "predict", disk_error, at_call=2)
+        case "the optimizer":
+            fails_once(torch.optim.AdamW, "step", disk_error, at_call=1)
+        case "keeping a network":
+            fails_once(harness.fine_tuning.choose, "snapshot", disk_error, at_call=1)
+        case "taking the kept network":
+            fails_once(Classifier, "load_state_dict", disk_error, at_call=1)
         case "the second process":
             fails_once(Training, "_loss", lambda: os._exit(9), at_call=3)
 
@@ -102,7 +111,13 @@ def test_a_failure_in_planning_ends_the_command(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["a job", "an update", "reading ahead", "a look at valid"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "a job", "an update", "reading ahead", "a look at valid", "the optimizer", "keeping a network",
+        "taking the kept network",
+    ],
+)  # fmt: skip
 def test_a_failure_in_a_run_costs_this_run_alone(tmp_path, where):
     first, second = run_two(tmp_path, where)
     assert (first[0], second) == (1, (0, "")), first[1]

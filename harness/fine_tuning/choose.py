@@ -1,6 +1,7 @@
 """Which of the networks a training passes through is kept: the best on valid, or the last."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,13 +41,19 @@ class Chosen:
 
 
 def train_and_choose(
-    training: Trained, *, predict: Callable[[], np.ndarray], judge: Callable[[np.ndarray], float], choosing: bool
+    training: Trained,
+    *,
+    predict: Callable[[], np.ndarray],
+    judge: Callable[[np.ndarray], float],
+    choosing: bool,
+    agreeing: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Chosen:
     """Train to the end and keep the best network, of equals the earliest; or, if not `choosing`, the last.
 
     Args:
         predict: of valid, by the network as it is.
         judge: the headline metric of these predictions, minus infinity if undefined.
+        agreeing: around what each of several processes does by itself, as `Devices.agreeing`.
     Raises:
         UserError: the metric was undefined every time.
     """
@@ -57,12 +64,13 @@ def train_and_choose(
         if not choosing and n_updates < training.n_updates:
             continue
         predicted = predict()
-        score = judge(predicted) if choosing else np.inf
-        if choosing:
-            curve.append(round(score, 6) if np.isfinite(score) else None)
-        if score > best_score:
-            best_score = score
-            best = Chosen(n_updates=n_updates, weights=snapshot(training.network), valid_scores=predicted, curve=curve)
+        with agreeing():
+            score = judge(predicted) if choosing else np.inf
+            if choosing:
+                curve.append(round(score, 6) if np.isfinite(score) else None)
+            if score > best_score:
+                best_score, weights = score, snapshot(training.network)
+                best = Chosen(n_updates=n_updates, weights=weights, valid_scores=predicted, curve=curve)
     if best is None:
         raise UserError(
             "the headline metric is undefined on the valid split (no labelled pixel, or no positive label?), so no "

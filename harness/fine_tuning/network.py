@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from timm.layers import DropPath, PatchDropout
 from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -18,6 +19,11 @@ from harness.records import ImageMaterial, LabelKind
 
 HEAD_STD = 2e-5
 """Of the linear head's first weights, as published: every class is as likely at first."""
+
+
+CHANCES = ((_DropoutNd, "p"), (nn.MultiheadAttention, "dropout"), (DropPath, "drop_prob"), (PatchDropout, "prob"))
+"""Layers that would draw what to drop, each with its attribute that says how often. Fused attention reads that of the
+dropout inside and draws itself, whatever mode the dropout is in."""
 
 
 class Classifier(nn.Module):
@@ -54,6 +60,7 @@ class Segmenter(nn.Module):
 def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
     """The pretrained backbone, a copy of its own, under a fresh head drawn from `seed`."""
     backbone = material.backbone().eval().requires_grad_(True)  # as a whole, whatever its makers had frozen
+    _switch_off_chance(backbone)
     with torch.random.fork_rng(devices=[]):  # layers initialise from the global generator
         torch.manual_seed(seed)
         if material.label_kind is LabelKind.SEGMENTATION:
@@ -64,11 +71,19 @@ def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
         return Classifier(backbone, width, material.n_classes)
 
 
+def _switch_off_chance(backbone: nn.Module) -> None:
+    """For good: what a sample meets is drawn elsewhere."""
+    for module in backbone.modules():
+        for kind, chance in CHANCES:
+            if isinstance(module, kind):
+                setattr(module, chance, 0.0)
+
+
 def set_training(network: Classifier | Segmenter, *, head_alone: bool) -> None:
     """Ready for updates, of the head alone or of all weights.
 
     What a sample meets depends on neither the rest of its batch nor how that is cut: batch norms keep their pretrained
-    statistics, only their scale and shift learn, and layers that would draw what to drop draw nothing.
+    statistics, and only their scale and shift learn.
 
     Raises:
         UserError: a layer has no statistics to keep; it normalises by whatever batch it is given.
@@ -83,8 +98,6 @@ def set_training(network: Classifier | Segmenter, *, head_alone: bool) -> None:
                     f"{name}: {type(module).__name__} keeps no statistics, so what it makes of an image depends on the "
                     "other images of its batch. Build the backbone with track_running_stats=True, or with other norms"
                 )
-            module.eval()
-        elif isinstance(module, _DropoutNd):
             module.eval()
 
 

@@ -155,7 +155,8 @@ class Training:
             set_factors(self.drop_paths, None)
         self.devices.add_gradients(self.network.parameters())
         check_loss(self.devices.total(loss), update, self.n_updates, self.settings.rate)
-        self.optimizer.step()
+        with self.devices.agreeing():  # its first step makes room for two more numbers a weight
+            self.optimizer.step()
 
     def _loss(self, batch: Batch, portion: slice, *, head_alone: bool) -> Tensor:
         """A portion's share of the batch's loss."""

@@ -24,18 +24,21 @@ def fine_tune(material: ImageMaterial, settings: FineTuneSettings, seed: int) ->
         seed: of the head's first weights, the order of samples, augmentation and drop path. On a CPU it decides every
             digit.
     Raises:
-        UserError: labels that leave nothing to learn, a loss that is not finite, an image that does not fit into
-            memory, or a headline metric that is undefined on valid.
+        UserError: labels that leave nothing to learn, pixels that no sensor gives, a loss that is not finite, an image
+            that does not fit into memory, or a headline metric that is undefined on valid.
     """
     training = _begin(material, settings, seed)
     network_input = measure_input(training)
+    material.check_entered(network_input)
     chosen = train_and_choose(
         training,
         predict=lambda: predict_split(training, "valid"),
         judge=lambda predicted: material.score(material.labels("valid"), predicted),
         choosing=material.selection is Selection.VALID,
+        agreeing=training.devices.agreeing,
     )
-    training.network.load_state_dict(dict(chosen.weights))
+    with training.devices.agreeing():
+        training.network.load_state_dict(dict(chosen.weights))
     labels = material.labels("train")
     return Outcome(
         valid_scores=chosen.valid_scores,

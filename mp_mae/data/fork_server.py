@@ -1,6 +1,7 @@
-"""Imported by a fork server before anything else, and by nothing else: ties it to the process it serves.
+"""Imported by a fork server first, and by nothing else: ties it to the process it serves.
 
-The server leaves signals to that process, as all its forks do from birth, and ends when that process ends.
+The server leaves signals to that process, as all its forks do from birth, and ends when that process ends. Python
+imports the package `mp_mae`, and with it torch, before this file: for those seconds the server is deaf to signals.
 """
 
 import os

@@ -58,6 +58,20 @@ def test_either_format_of_the_same_weights_has_the_same_hash(geometry, official_
     assert load_checkpoint(tmp_path / "own").sha256 == official.sha256
 
 
+def test_an_old_folder_that_cannot_be_put_back_is_said_in_one_line(saved, monkeypatch):
+    """Its writer was killed where names cannot be swapped, and whoever reads may not write."""
+    old = saved.with_name(f".{saved.name}.{'0' * 32}.old")
+    saved.rename(old)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(saved), "rename", refuse)
+    with pytest.raises(UserError, match=r"saved: .*cannot be put back .*Permission denied.* ends in \.old\.$"):
+        load_checkpoint(saved)
+    assert load_checkpoint(old).encoder.size == "atto"
+
+
 def test_the_safetensors_file_stands_for_its_folder(saved):
     assert load_checkpoint(saved / "model.safetensors").sha256 == load_checkpoint(str(saved)).sha256
 

@@ -68,6 +68,27 @@ def test_what_another_living_process_writes_is_left_alone(tmp_path):
     assert leftovers(tmp_path / "encoder") == []
 
 
+@pytest.mark.parametrize("name", ["run[1]", "run*", "run?", "run.2"])
+def test_whatever_a_folder_is_called_it_is_swept_and_put_back(tmp_path, name):
+    left = [f".{name}.{'0' * 32}.{kind}" for kind in ("old", "partial")]
+    for leftover in left:
+        (tmp_path / leftover).mkdir()
+    recover(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, left[1]])
+    (tmp_path / left[0]).mkdir()
+    write(tmp_path / name, "new")
+    assert leftovers(tmp_path / name) == []
+
+
+@pytest.mark.parametrize(("name", "other"), [("enc*", "enc2"), ("enc[2]", "enc2"), ("enc", "enc.2")])
+def test_what_is_left_of_another_folder_is_left_alone(tmp_path, name, other):
+    theirs = tmp_path / f".{other}.{'0' * 32}.old"
+    theirs.mkdir()
+    recover(tmp_path / name)
+    write(tmp_path / name, "new")
+    assert leftovers(tmp_path / name) == [theirs.name]
+
+
 def test_a_writer_that_fails_changes_nothing(tmp_path):
     write(tmp_path / "encoder", "first")
     with pytest.raises(UnicodeEncodeError):

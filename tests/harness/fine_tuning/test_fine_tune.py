@@ -1,12 +1,15 @@
 """Fine-tuning as a protocol: what it learns, what it chooses by, and what it refuses."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from harness.errors import UserError
 from harness.fine_tuning.recipe import MASK_DEFAULTS, FineTuneSettings
+from harness.fine_tuning.train import Training
+from harness.materials import TrainingMaterial
 from harness.protocols import fine_tune as module
 from harness.protocols.fine_tune import fine_tune, valid_curve
 from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
@@ -126,3 +129,15 @@ def test_valid_masks_without_a_label_cannot_choose_but_the_last_network_can_be_k
         fine_tune(material, SHORT, 0)
     material.selection = Selection.NONE
     assert fine_tune(material, SHORT, 0).test_scores.shape == (2, 16, 16)
+
+
+def test_pixels_that_no_sensor_gives_are_refused_before_the_first_update(monkeypatch):
+    material, run = textures(n=(9, 6, 6)), SimpleNamespace(bands=("B2", "B4"), band_sources=("blue", "red"))
+    material.images["train"][3, 1, 0, 0] = -3e38
+    real = SimpleNamespace(_run=run)
+    monkeypatch.setattr(
+        type(material), "check_entered", lambda _, entered: TrainingMaterial.check_entered(real, entered)
+    )
+    monkeypatch.setattr(Training, "run", lambda _: pytest.fail("it began to train"))
+    with pytest.raises(UserError, match=r'as band B4 has mean .*Look for an undeclared fill value .* channel "red"'):
+        fine_tune(material, SHORT, 0)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import timm
 import torch
+from timm.layers import Attention, DropPath, PatchDropout
 from torch import nn
 
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
 from harness.errors import UserError
 from harness.fine_tuning.devices import Devices
-from harness.fine_tuning.network import parameter_groups
+from harness.fine_tuning.network import build_network, parameter_groups, set_training
 from harness.fine_tuning.predict import predict_split
 from harness.fine_tuning.recipe import FineTuneSettings
 from harness.fine_tuning.train import Training
@@ -82,6 +83,40 @@ def test_dropout_draws_nothing():
 
     plain, dropped = (predict_split(trained(make_backbone=make), "test") for make in (build, with_dropout))
     np.testing.assert_array_equal(plain, dropped)
+
+
+class OverPixels(nn.Module):
+    """A layer of sequences, over the pixels of each image."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        sequence = x.flatten(2).mT
+        is_torchs = isinstance(self.layer, nn.MultiheadAttention)
+        made = self.layer(sequence, sequence, sequence)[0] if is_torchs else self.layer(sequence)
+        return made.mT.reshape(x.shape) if made.shape == sequence.shape else x * made.mean()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: Attention(2, num_heads=1, attn_drop=0.5, proj_drop=0.5),
+        lambda: nn.MultiheadAttention(2, num_heads=1, dropout=0.5, batch_first=True),
+        lambda: DropPath(0.5),
+        lambda: PatchDropout(0.5),
+    ],
+    ids=["attention of timm", "attention of torch", "paths", "patches"],
+)
+def test_no_layer_draws_for_itself(layer):
+    """Fused attention asks the layer around the dropout whether it is in training."""
+    material = textures(n=(4, 2, 2), make_backbone=lambda: build(adapter=OverPixels(layer())))
+    network = build_network(material, 0)
+    set_training(network, head_alone=False)
+    pixels = torch.from_numpy(material.pixels("train", slice(None)))
+    first, second = (network.backbone(pixels, material.preparation).vector for _ in range(2))
+    assert torch.equal(first, second)
 
 
 def test_a_norm_without_statistics_of_its_own_is_refused():
