@@ -3,7 +3,8 @@
 Half precision keeps 11 bits of a value, enough once a channel is centred, but ends at 65,504. So every channel is
 centred by its mean and scaled by a power of two to a standard deviation of about 1, both over the first images; where a
 later image goes beyond, the channel's scale is lowered and what was written is rewritten, which is exact but for values
-that nothing hangs on. Images are taken one by one, so that no batch size changes a digit.
+that nothing hangs on. A value so large that half precision cannot hold the other images beside it is an error.
+Images are taken one by one, so that no batch size changes a digit.
 """
 
 import numpy as np
@@ -23,6 +24,12 @@ HEADROOM = 2.0**6
 NARROWEST = 2.0**-10
 """A channel's standard deviation over the first images counts as no less than this part of its level's: one that is
 constant there need not be so elsewhere."""
+SMALLEST = 2.0**-12
+"""No scale makes the usual image's standard deviation less. Half precision ends at steps of 2^-24, which would then be
+coarser than the digits it keeps of such values."""
+OUTLYING = 2.0**4
+"""Times what is usual for an image, from which a channel's standard deviation is the work of few images. The mean would
+be theirs as well, far from the others; the median image's is taken."""
 
 
 class HalfWriter:
@@ -37,13 +44,14 @@ class HalfWriter:
         self._writer, self._stride = writer, stride
         self._first: list[Tensor] = []
         self._n_first = min(N_FIRST, writer.shape[0])
-        self._mean, self._scale = torch.zeros(0), torch.zeros(0)
+        self._n_done = 0
+        self._mean, self._scale, self._least_scale = torch.zeros(0), torch.zeros(0), torch.zeros(0)
 
     def append(self, maps: Tensor) -> None:
         """Add (B, D, h, w) float32 maps, on any device.
 
         Raises:
-            UserError: a value is not finite.
+            UserError: a value is not finite, or so large that half precision cannot hold the other images as well.
         """
         if self._n_first:
             self._first.append(maps[: self._n_first])
@@ -52,7 +60,7 @@ class HalfWriter:
             if self._n_first:
                 return
             first, self._first = torch.cat(self._first), []
-            self._mean, self._scale = _channel_units(first)
+            self._mean, self._scale, self._least_scale = _channel_units(first)
             self._fit_and_write(first)
         if len(maps):
             self._fit_and_write(maps)
@@ -75,22 +83,41 @@ class HalfWriter:
                 f"the feature map at stride {self._stride} has values that are not finite. Look for broken weights"
             )
         self._writer.append(half.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+        self._n_done += len(half)
 
     def _make_room(self, image: Tensor) -> None:
         """Lower the scale of channels that one image would drive beyond the largest value, in what was written too."""
         largest = self._scaled(image.double()).abs().amax(dim=(0, 2, 3))  # (D,)
-        factors = torch.where(largest > LARGEST, 2.0 ** -(largest * HEADROOM / LARGEST).log2().ceil(), 1.0).float()
+        least = (self._least_scale / self._scale)[:, 0, 0].double()
+        for channel in torch.nonzero(largest.isfinite() & (largest * least > LARGEST))[:1, 0].tolist():
+            raise UserError(
+                f"the feature map at stride {self._stride} has values in channel {channel} of image {self._n_done} (in "
+                "the order of names, from 0) beside which half precision cannot hold those of other images. Look for "
+                "broken weights"
+            )
+        wanted = torch.maximum(2.0 ** -(largest * HEADROOM / LARGEST).log2().ceil(), least)
+        factors = torch.where(largest > LARGEST, wanted, 1.0).float()
         if (factors < 1).any():
             self._scale = self._scale * factors[:, None, None]
             by_channel = factors.cpu().numpy()
             self._writer.rewrite(lambda rows: rows.astype(np.float32) * by_channel)
 
 
-def _channel_units(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and inverse standard deviation per channel of (B, D, h, w) maps, each (D, 1, 1), the latter a power of 2."""
+def _channel_units(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What channels of (B, D, h, w) maps are centred and scaled by, each (D, 1, 1): the mean, the inverse standard
+    deviation and the least scale at which the usual image keeps its digits; the latter two are powers of 2."""
     moments = [torch.std_mean(image.double(), dim=(1, 2), correction=0) for image in maps]
     means, squares = torch.stack([mean for _, mean in moments]), torch.stack([std.square() for std, _ in moments])
     mean = means.mean(dim=0)
     std = (squares + (means - mean).square()).mean(dim=0).sqrt()  # (D,)
     std = std.clamp(min=float(std[std > 0].median()) * NARROWEST) if (std > 0).any() else torch.ones_like(std)
-    return mean.float()[:, None, None], (2.0 ** -std.log2().round()).float()[:, None, None]
+    # What is usual for an image, however far one of them is from the others.
+    median = means.median(dim=0).values
+    usual = (squares + (means - median).square()).median(dim=0).values.sqrt()  # (D,)
+    level = float(usual[usual > 0].median()) if (usual > 0).any() else float("inf")
+    usual = torch.minimum(usual.clamp(min=level), std)
+    mean = torch.where(std > OUTLYING * usual, median, mean)
+    least = SMALLEST * 2.0 ** -usual.log2().round()
+    scale = torch.maximum(2.0 ** -std.log2().round(), least)
+    mean, scale, least = (values.float()[:, None, None] for values in (mean, scale, least))
+    return mean, scale, least

@@ -43,7 +43,7 @@ def test_a_channel_that_is_all_but_constant_at_first_may_grow_a_million_times(tm
     assert worst_error(store(tmp_path / "a.npy", maps), maps) < 2e-3
 
 
-@pytest.mark.parametrize("growth", [1e5, 1e9, 1e30])
+@pytest.mark.parametrize("growth", [1e5, 3e5])
 def test_a_later_image_beyond_the_range_lowers_the_scale_of_its_channel_alone(tmp_path, growth):
     maps = draw()
     plain = store(tmp_path / "plain.npy", maps)
@@ -69,7 +69,7 @@ def test_batches_change_no_digit(tmp_path, batch):
     maps = draw()
     maps[:N_FIRST, 1] *= 1e-6
     maps[N_FIRST + 1, 0] *= 1e7
-    maps[N_FIRST + 5, 0] *= 1e12
+    maps[N_FIRST + 5, 0] *= 3e7
     np.testing.assert_array_equal(store(tmp_path / "many.npy", maps, batch), store(tmp_path / "one.npy", maps))
 
 
@@ -93,6 +93,39 @@ def test_a_dataset_of_fewer_images_than_decide_and_constant_channels_are_stored(
     assert not stored[..., 1].any()
     assert np.isfinite(stored).all()
     assert not store(tmp_path / "b.npy", torch.full((3, D, 4, 4), 5.0)).any()
+
+
+@pytest.mark.parametrize("growth", [1e3, 1e4, 1e5, 1e7, 3e7])
+@pytest.mark.parametrize("image", [0, 5, N_FIRST + 3])
+def test_an_extreme_value_leaves_the_other_images_their_digits(tmp_path, image, growth):
+    """In the channels of other images no more than the last of the eleven bits is lost."""
+    maps = draw()
+    others = np.arange(N) != image
+    plain = store(tmp_path / "plain.npy", maps)[others, ..., 1]
+    maps[image, 1, 0, 0] = growth
+    stored = store(tmp_path / "grown.npy", maps)[others, ..., 1]
+    found, wanted = ((values - values.mean()) / values.std() for values in (stored, plain))
+    assert np.abs(found - wanted).max() < 4e-3
+
+
+@pytest.mark.parametrize("value", [1e9, 1e12, 1e30])
+@pytest.mark.parametrize("image", [0, 5, N_FIRST + 3])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_value_that_would_erase_the_other_images_is_refused(tmp_path, image, value, batch):
+    """It used to leave the channel without digits, or at 0, in all of them."""
+    maps = draw()
+    maps[image, 2, 1, 3] = value
+    with pytest.raises(UserError, match=rf"stride 4 has values in channel 2 of image {image} \(.*broken weights"):
+        store(tmp_path / "a.npy", maps, batch)
+
+
+def test_channels_that_are_constant_in_most_images_are_no_reason_to_refuse(tmp_path):
+    maps = draw()
+    maps[:, 1] = 0
+    maps[3, 1] = 100 * draw(1)[3, 1]
+    maps[-1, 2] = 1000.0
+    maps[:-1, 2] = 0
+    assert worst_error(store(tmp_path / "a.npy", maps), maps) < 2e-2
 
 
 @pytest.mark.parametrize("image", [0, N_FIRST + 3])
