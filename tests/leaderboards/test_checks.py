@@ -213,7 +213,7 @@ def test_a_baseline_is_read_back_as_it_was_and_written_the_same_again(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "not a readable baseline"),
+        ("{", "is not JSON"),
         ("[]", "wanted a baseline of format 1, found None"),
         ('{"format": 2}', "wanted a baseline of format 1, found 2"),
         ('{"format": 1}', "damaged at KeyError"),

@@ -63,7 +63,7 @@ def test_update_shows_the_difference_and_writes(folder: Path) -> None:
     [
         (("--db", "same.duckdb", "--baseline", "none.json"), "no baseline here"),
         (("--db", "none.duckdb", "--baseline", "baseline.json"), "no leaderboard here"),
-        (("--db", "same.duckdb", "--baseline", "same.duckdb"), "not a readable baseline"),
+        (("--db", "same.duckdb", "--baseline", "same.duckdb"), "is not JSON"),
     ],
 )
 def test_check_of_unusable_input_exits_2_with_one_line(folder: Path, arguments: tuple[str, ...], message: str) -> None:
