@@ -142,5 +142,6 @@ def _plain_table(entries: "list[Listed]") -> "Table":
 
 def _size(n_bytes: int) -> str:
     """For people: 1.2 GB."""
-    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if n_bytes >= _UNITS[unit]), "B")
+    # 999.5 of a unit and more has no three digits in it.
+    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if n_bytes >= 0.9995 * _UNITS[unit]), "B")
     return f"{n_bytes / _UNITS[unit]:.3g} {unit.replace('K', 'k')}"

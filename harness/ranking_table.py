@@ -36,6 +36,8 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
         shared = ", ".join(f"{name} {value}" for name, value in grid._asdict().items() if value)
         title = textwrap.fill(f"{shared}, {standings[0].n_datasets} datasets", WIDTH)
         parts += [Text(title, style="bold"), table]
+        if doubtful := standings[0].contradicted:
+            parts.append(Text(textwrap.fill(_doubt(doubtful), WIDTH)))
     return Group(*parts, Text(textwrap.fill(CAPTION, WIDTH), style="dim"))
 
 
@@ -54,10 +56,23 @@ def choose(rankings: Mapping[GridKey, Sequence[Standing]], partition: str | None
             if rival is None or _weight(grid, rows) > _weight(rival, rankings[rival]):
                 best[kind] = grid
         chosen = {grid: rankings[grid] for grid in best.values()}
+    if not rankings:
+        raise UserError(
+            "nothing is ranked: no backbone has a score on every dataset of a grid. The view coverage lists the "
+            'missing ones: python -m harness sql "FROM coverage WHERE missing"'
+        )
     if not chosen:
         there = ", ".join(sorted({grid.partition for grid in rankings})) or "none"
         raise UserError(f"nothing is ranked on partition {partition}. There are rankings on: {there}.")
     return chosen
+
+
+def _doubt(run_ids: Sequence[str]) -> str:
+    more = f" and {len(run_ids) - 1} more" if len(run_ids) > 1 else ""
+    return (
+        f"Stored predictions do not give the score of run {run_ids[0][:12]}{more}: one of the two was changed. On its "
+        "dataset the noise of test samples counts as not known. Run it again in a new leaderboard."
+    )
 
 
 def _weight(grid: GridKey, rows: Sequence[Standing]) -> tuple[int, int, str]:

@@ -156,8 +156,12 @@ def _point_test(curve: CurveName, partition: str, before: BaselinePoint, now: Ba
 def _area_test(
     curve: CurveName, before: Mapping[str, BaselinePoint], now: Mapping[str, BaselinePoint], shared: Sequence[str]
 ) -> _Test | None:
-    """Areas by seed over the points both have; None if there are fewer than two, or too few seeds on all of them."""
-    by_labels = {before[partition].n_labels: partition for partition in shared}  # of equals, the last
+    """Areas by seed over the points both have that use labels.
+
+    None if there are fewer than two of them, or too few seeds on all of them.
+    """
+    positive = [partition for partition in shared if before[partition].n_labels >= 1]  # zero has no logarithm
+    by_labels = {before[partition].n_labels: partition for partition in positive}  # of equals, the last
     if len(by_labels) < 2:
         return None
     n_labels = np.array(sorted(by_labels))

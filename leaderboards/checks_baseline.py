@@ -151,15 +151,17 @@ def _points(entry: Mapping[str, Any]) -> dict[str, BaselinePoint]:
 
 def _with_enough_seeds(baseline: Baseline, path: Path) -> Baseline:
     poor = [
-        f"{name} {partition} has {len(point.scores)}"
+        (name, f"{name} {partition} has {len(point.scores)}")
         for name, points in baseline.curves.items()
         for partition, point in points.items()
         if len(point.scores) < MIN_SEEDS
     ]
     if poor:
-        more = f", and {len(poor) - 1} more like it" if len(poor) > 1 else ""
+        (name, first), *others = poor
+        more = f", and {len(others)} more like it" if others else ""
+        draw = "--train-draw seed " if name.train_draw == "partition" else ""
         raise UserError(
-            f"{path}: noise is measured by seeds, at least {MIN_SEEDS} at every point; {poor[0]}{more}. "
-            "Run more: --seeds 0,1,2"
+            f"{path}: noise is measured by seeds, at least {MIN_SEEDS} at every point; {first}{more}. "
+            f"Run more: {draw}--seeds 0,1,2"
         )
     return baseline

@@ -30,10 +30,14 @@ def with_saving_intervals(
         names: columns of the view, `curve_id` and `rival_curve_id` among them.
         rows: its measured rows.
         curves: the same curves with their seeds (`reading.read_points`).
-        savings: the rows again, by their curves (`reading.read_label_savings`).
+        savings: the rows again, by their curves (`reading.read_label_savings`); pairs of two protocols are passed over.
     """
     replicates = _Replicates(curves)
-    found = {(a.curve_id, b.curve_id): replicates.interval(a, b, saving) for (a, b), saving in savings.items()}
+    found = {
+        (a.curve_id, b.curve_id): replicates.interval(a, b, saving)
+        for (a, b), saving in savings.items()
+        if a.protocol == b.protocol
+    }
     here, there = names.index("curve_id"), names.index("rival_curve_id")
     return [*names, *INTERVAL], [(*row, *found.get((row[here], row[there]), (None, None))) for row in rows]
 

@@ -54,28 +54,29 @@ def read_test_samples(path: Path, metric: str, points: Iterable[Point]) -> Share
     Raises:
         UserError: predictions that do not give the stored score, or other test samples.
     """
-    scores = {run_id: point.scores[seed] for point in points for seed, run_id in point.run_ids.items()}
+    scores = _by_run(points)
     counts = read_counts(path, list(scores), metric)
-    for run_id, of_run in counts.items():
-        score = score_counts(metric, of_run)
-        if abs(score - scores[run_id]) > _ROUNDING:
-            raise UserError(
-                f"run {run_id}: its stored predictions give {metric} {score:.6f}, its row says "
-                f"{scores[run_id]:.6f}. One of the two was changed; run it again in a new leaderboard."
-            )
+    for run_id, score in _contradicted(metric, counts, scores).items():
+        raise UserError(
+            f"run {run_id}: its stored predictions give {metric} {score:.6f}, its row says "
+            f"{scores[run_id]:.6f}. One of the two was changed; run it again in a new leaderboard."
+        )
     return SharedTestSet(counts, {run_id: influences(metric, of_run) for run_id, of_run in counts.items()})
 
 
 def read_influences(
     path: Path, points: Mapping[str, Sequence[Point]], sets: Mapping[str, str]
-) -> dict[str, np.ndarray]:
-    """run_id -> (n,) influences of every run that has predictions, a few points at a time.
+) -> tuple[dict[str, np.ndarray], set[str]]:
+    """The influences of every run that has predictions, a few points at a time.
 
     Args:
         points: by metric.
         sets: of `read_test_sets`.
+    Returns:
+        run_id -> (n,) influences; and the runs whose predictions do not give their scores, which have none: one of them
+        must not keep everybody else from being ranked.
     Raises:
-        UserError: as `read_test_samples`, but never for other test samples.
+        UserError: as `reading.read_points`.
     """
     alike: defaultdict[tuple[str, str], list[Point]] = defaultdict(list)
     for metric, of_metric in points.items():
@@ -84,10 +85,25 @@ def read_influences(
             if len(of_point) == 1 and (known := of_point.pop()) is not None:
                 alike[metric, known].append(point)
     moved: dict[str, np.ndarray] = {}
+    contradicted: set[str] = set()
     for (metric, _), of_set in alike.items():
         for first in range(0, len(of_set), _POINTS_AT_ONCE):
-            moved |= read_test_samples(path, metric, of_set[first : first + _POINTS_AT_ONCE]).moved
-    return moved
+            scores = _by_run(of_set[first : first + _POINTS_AT_ONCE])
+            counts = read_counts(path, list(scores), metric)
+            wrong = _contradicted(metric, counts, scores)
+            moved |= {run_id: influences(metric, of_run) for run_id, of_run in counts.items() if run_id not in wrong}
+            contradicted.update(wrong)
+    return moved, contradicted
+
+
+def _by_run(points: Iterable[Point]) -> dict[str, float]:
+    return {run_id: point.scores[seed] for point in points for seed, run_id in point.run_ids.items()}
+
+
+def _contradicted(metric: str, counts: Mapping[str, np.ndarray], scores: Mapping[str, float]) -> dict[str, float]:
+    """What stored predictions give, for the runs of which it is not the stored score."""
+    given = {run_id: score_counts(metric, of_run) for run_id, of_run in counts.items()}
+    return {run_id: score for run_id, score in given.items() if abs(score - scores[run_id]) > _ROUNDING}
 
 
 def shared_variance(moved: np.ndarray) -> float:

@@ -6,7 +6,7 @@ tested instead: no difference of their mean scores over its datasets, by `differ
 over all pairs of the ranking. Two are told apart where that is significant and their mean ranks say the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -60,6 +60,9 @@ class Standing:
     """How many there are, less those that are surely worse."""
     ties: str | None
     """Letters; who shares one cannot be told apart. None: nothing is known of the noise, as with one seed each."""
+    contradicted: tuple[str, ...] = ()
+    """Runs of the whole ranking whose stored predictions do not give their scores. Test samples tell nothing on their
+    datasets, as if there were no predictions."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
     """Every ranking of the leaderboard, each in the order of mean rank.
 
     Raises:
-        UserError: as `reading.read_points`, or predictions that do not give their scores.
+        UserError: as `reading.read_points`.
     """
     ranked: dict[GridKey, dict[Entry, tuple[float, float | None, int]]] = {}
     for *key, backbone, weights, mean_rank, win_rate, n_datasets in fetch(path, _RANKED, {}):
@@ -108,21 +111,25 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
         for (_, metric, _), cell in of_grid.items():
             by_metric.setdefault(metric, []).extend(cell.values())
     sets = read_test_sets(path)
-    moved = read_influences(path, by_metric, sets)
+    moved, contradicted = read_influences(path, by_metric, sets)
     cells = {
         grid: [Cell(cell, _of_test_samples(cell.values(), moved, sets)) for cell in of_grid.values()]
         for grid, of_grid in points.items()
     }
-    return {grid: _standings(grid, rows, cells[grid]) for grid, rows in ranked.items()}
+    return {grid: _standings(grid, rows, cells[grid], contradicted) for grid, rows in ranked.items()}
 
 
 def _standings(
-    grid: GridKey, rows: Mapping[Entry, tuple[float, float | None, int]], cells: Sequence[Cell]
+    grid: GridKey,
+    rows: Mapping[Entry, tuple[float, float | None, int]],
+    cells: Sequence[Cell],
+    contradicted: Collection[str],
 ) -> list[Standing]:
     mean_ranks = {entry: mean_rank for entry, (mean_rank, _, _) in rows.items()}
     better = told_apart(mean_ranks, cells, draws_shared=grid.train_draw == "seed")
     order = sorted(rows, key=lambda entry: (mean_ranks[entry], entry.backbone, entry.weights or ""))
     letters = tie_letters(order, better or ())
+    run_ids = {run_id for cell in cells for point in cell.points.values() for run_id in point.run_ids.values()}
     return [
         Standing(
             entry=entry,
@@ -133,6 +140,7 @@ def _standings(
             place_low=1 + sum(worse == entry for _, worse in better or ()),
             place_high=len(rows) - sum(best == entry for best, _ in better or ()),
             ties=None if better is None else letters[entry],
+            contradicted=tuple(sorted(run_ids.intersection(contradicted))),
         )
         for entry in order
     ]

@@ -4,7 +4,7 @@
 --           missing: n_seeds = 0. seeds: which there are, in order.
 -- possible  the protocol was run at this partition for the headline metric that the dataset has, which goes with its kind
 --           of label, so that no protocol for images is missing on masks; and the dataset has as many images as a
---           partition n=... asks for.
+--           partition n=... asks for, where a run on all of them (default, 1.00x_train) tells how many there are.
 -- Excluded  published runs. A simulated suite ('demo') has its own grid, as every suite has.
 -- NULL      weights: see scores. Nothing else.
 CREATE OR REPLACE VIEW coverage AS
@@ -15,7 +15,9 @@ WITH measured AS (
     WHERE source = 'measured'
 ),
 datasets AS (
-    SELECT suite, dataset, metric, max(max(n_train)) OVER (PARTITION BY suite, dataset) AS n_images
+    SELECT suite, dataset, metric, max(max(n_train) FILTER (partition IN ('default', '1.00x_train'))) OVER (
+        PARTITION BY suite, dataset
+    ) AS n_images
     FROM measured
     GROUP BY suite, dataset, metric
 ),

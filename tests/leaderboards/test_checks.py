@@ -111,6 +111,20 @@ def test_seeds_that_all_agree_still_have_the_resolution_of_the_test_set() -> Non
     assert failed(check(flat(0.68), flat(0.7)))
 
 
+def test_a_point_without_labels_is_no_part_of_the_area() -> None:
+    """On a logarithmic axis it would make every area NaN, and a NaN never fails."""
+
+    def with_labels(n_labels: dict[str, int], score: float) -> Baseline:
+        return Baseline(
+            {name(): {p: BaselinePoint(n, 1000, {s: score + s / 100 for s in range(3)}) for p, n in n_labels.items()}}
+        )
+
+    for n_labels, areas in (({"none": 0, "some": 10, "all": 100}, 1), ({"none": 0, "all": 100}, 0)):
+        findings = check(with_labels(n_labels, 0.3), with_labels(n_labels, 0.7))
+        assert [f.verdict for f in findings if f.partition == AREA] == [Verdict.REGRESSED] * areas
+        assert failed(findings)
+
+
 def pairs_of(drop: float, metric: str = "accuracy", train_draw: str = "seed") -> list[Finding]:
     """Draws that differ by 0.3 between seeds, each lower by `drop` now."""
     curve = replace(name(), metric=metric, train_draw=train_draw)
@@ -235,8 +249,11 @@ def test_no_baseline_says_how_to_write_one(tmp_path: Path) -> None:
 
 def test_two_seeds_are_too_few(tmp_path: Path) -> None:
     board = board_with(tmp_path / "b.duckdb", {("a", "d", "default"): [0.5, 0.6]})
-    with pytest.raises(UserError, match="at least 3 at every point; a on d by knn default has 2"):
+    with pytest.raises(UserError, match=r"at least 3 at every point; a on d by knn default has 2. Run more: --seeds"):
         measure(board.path)
+    filed = board_with(tmp_path / "filed.duckdb", {("a", "d", "default"): [0.5]}, train_draw="partition")
+    with pytest.raises(UserError, match="Run more: --train-draw seed --seeds 0,1,2"):
+        measure(filed.path)
     write_baseline(baseline_of(name(), n_seeds=2), tmp_path / "baseline.json")
     with pytest.raises(UserError, match="at least 3"):
         read_baseline(tmp_path / "baseline.json")

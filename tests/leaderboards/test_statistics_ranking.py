@@ -1,6 +1,8 @@
 """Aggregates and rankings: by hand, on real seeded results, and error rates by simulation."""
 
 import csv
+import dataclasses
+import io
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,9 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from leaderboard_records import metric
+from rich.console import Console
 from scipy import stats
 from scored_runs import board_with, predicted_record
 
+from harness.errors import UserError as HarnessError
+from harness.ranking_table import choose, ranking_tables
 from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.statistics.aggregate import Grid, aggregate, complete_grid, interquartile_mean, normalise
@@ -157,6 +163,27 @@ def test_test_samples_count_where_predictions_are_stored(tmp_path: Path) -> None
                     wrong = np.roll(np.arange(n) >= accuracy * n + seed, offset).astype(int)
                     session.commit(predicted_record(backbone, "d", "default", seed, np.zeros(n, dtype=int), wrong))
         assert {row.ties for row in standings(board.path)} == ties
+
+
+def test_one_run_whose_predictions_contradict_its_score_does_not_stop_the_ranking(tmp_path: Path) -> None:
+    """Its dataset is ranked as without predictions, and the table says so."""
+    board, right = open_leaderboard(tmp_path / "b.duckdb"), np.zeros(20, dtype=int)
+    for backbone, stored in (("a", 0.5), ("b", 1.0)):
+        record = predicted_record(backbone, "d", "default", 0, right, right)
+        board.commit(dataclasses.replace(record, metrics=[metric(stored, None)]))
+    (found,) = read_standings(board.path).values()
+    (wrong,) = {row.contradicted for row in found}
+    assert [(row.entry.backbone, row.ties) for row in found] == [("b", None), ("a", None)]
+    assert run_query(board.path, f"SELECT backbone FROM runs WHERE run_id = '{wrong[0]}'").rows == [("a",)]
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(ranking_tables(read_standings(board.path)))
+    assert f"do not give the score of run {wrong[0][:12]}: one" in console.export_text()
+
+
+def test_a_leaderboard_without_rankings_does_not_ask_for_a_partition() -> None:
+    with pytest.raises(HarnessError, match="nothing is ranked: no backbone has a score on every dataset") as error:
+        choose({}, None)
+    assert "None" not in str(error.value)
 
 
 def test_letters_of_a_chain_overlap() -> None:

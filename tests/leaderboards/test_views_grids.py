@@ -121,6 +121,17 @@ def test_coverage_lists_no_cell_that_cannot_be(tmp_path: Path) -> None:
     ]
 
 
+def test_a_dataset_is_as_large_as_a_run_on_all_of_it_says(tmp_path: Path) -> None:
+    """d was run on 100 images at most, which does not say that it has no 200."""
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for dataset, partition, n in (("d", "n=100", 100), ("e", "n=200", 200), ("small", "1.00x_train", 150)):
+        run = run_of("a", dataset, "default", 0, n_train=n, n_labels_fit=n)
+        run = dataclasses.replace(run, partition=partition, run_id=run_id((dataset, partition)))
+        board.commit(RunRecord(run=run, metrics=[metric()]))
+    sql = "SELECT dataset FROM coverage WHERE partition = 'n=200' ORDER BY ALL"
+    assert run_query(board.path, sql).rows == [("d",), ("e",)]
+
+
 def test_the_frontier_is_who_nobody_smaller_reaches(tmp_path: Path) -> None:
     board = open_leaderboard(tmp_path / "b.duckdb")
     scores = {"tiny": (1, 0.5), "worse": (2, 0.4), "better": (3, 0.7), "equal": (4, 0.7), "big": (4, 0.8)}

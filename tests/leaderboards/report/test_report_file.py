@@ -15,8 +15,12 @@ from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.report.build import SCRIPTS, build_report
 from leaderboards.report.columns import encode, encode_table, script_safe_json
+from leaderboards.report.savings import with_saving_intervals
 from leaderboards.statistics.comparison import compare
+from leaderboards.statistics.curves import LabelSaving
 from leaderboards.statistics.ranking import GridKey, read_standings
+from leaderboards.statistics.reading import CurveKey
+from leaderboards.statistics.replicates import Estimate
 from leaderboards.store import open_leaderboard
 from report_boards import BACKBONES, campaign, published, write_board
 
@@ -147,6 +151,13 @@ def test_intervals_of_label_savings_are_those_of_compare(elements: Elements, db:
         saving = expected[row["dataset"]].saving
         assert row["label_saving"] == pytest.approx(saving.value, abs=1e-6)
         assert (row["saving_low"], row["saving_high"]) == pytest.approx(saving[1:], abs=0.05)  # other draws
+
+
+def test_no_interval_is_drawn_for_a_saving_between_two_protocols() -> None:
+    """The report lists none; only curves that are paired in it are needed."""
+    a, b = (CurveKey("s", "d", "a", "", protocol, "cv", "seed", "partition", "", "m", "1") for protocol in ("p", "q"))
+    saving = LabelSaving(0.5, 100.0, 50.0, Estimate(0.5, None, None), at_most=False)
+    assert with_saving_intervals(["curve_id", "rival_curve_id"], [], {}, {(a, b): saving})[1] == []
 
 
 def test_ties_of_the_ranking_are_those_of_the_statistics(elements: Elements, db: Path) -> None:
