@@ -52,6 +52,11 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
         f"difference, adjusted for {len(comparisons)} rows by Holm; bold below {SURE}. saving: share of B's labels "
         "that A does without when it reaches B's score with all of them; -inf: it may never reach it."
     )
+    if mixed := sum(row.mixed for row in comparisons):
+        caption += (
+            f" In {mixed} rows A and B were not run by the same rules: the version of the run's identity or the names "
+            "of bands (stored, corrected) differ."
+        )
     return Group(table, Text(textwrap.fill(caption, WIDTH), style="dim"))
 
 

@@ -16,6 +16,11 @@ CAPTION = (
     "place: with 95 % confidence; tied: who shares a letter cannot be told apart by mean score (Holm over all pairs)."
 )
 
+MIXED = (
+    "Not all were run by the same rules: the version of the run's identity or the names of bands (stored, corrected) "
+    "differ on some dataset. The view scores and the command show say which."
+)
+
 
 def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
     """One table per ranking, headed by what its backbones have in common."""
@@ -36,6 +41,8 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
         shared = ", ".join(f"{name} {value}" for name, value in grid._asdict().items() if value)
         title = textwrap.fill(f"{shared}, {standings[0].n_datasets} datasets", WIDTH)
         parts += [Text(title, style="bold"), table]
+        if standings[0].mixed:
+            parts.append(Text(textwrap.fill(MIXED, WIDTH)))
         if doubtful := standings[0].contradicted:
             parts.append(Text(textwrap.fill(_doubt(doubtful), WIDTH)))
     return Group(*parts, Text(textwrap.fill(CAPTION, WIDTH), style="dim"))

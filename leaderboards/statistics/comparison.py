@@ -10,7 +10,14 @@ from leaderboards.statistics.curves import LabelSaving
 from leaderboards.statistics.difference import Difference, difference, estimate
 from leaderboards.statistics.influences import SharedTestSet, read_test_samples
 from leaderboards.statistics.paired import BOTH, TARGET, holm, mcnemar
-from leaderboards.statistics.reading import Point, distinct_points, read_label_savings, read_points, score_matrix
+from leaderboards.statistics.reading import (
+    Point,
+    distinct_points,
+    read_label_savings,
+    read_points,
+    read_rules,
+    score_matrix,
+)
 from leaderboards.statistics.replicates import N_REPLICATES, Estimate, draw_seed_noise, replicate_means
 from leaderboards.statistics.sides import Curve, Shared, pair_curves
 from leaderboards.statistics.student import Part, two_sided_p, with_interval
@@ -39,6 +46,8 @@ class Comparison(Shared):
     """Labels A saves against B. None: one of them has fewer than two numbers of labels."""
     parts: tuple[Part, ...] = field(repr=False, compare=False)
     """Of the variance of the difference; empty if it has no interval."""
+    mixed: bool = False
+    """The two differ in the version of their identity, or in the names by which bands were fed."""
 
 
 def compare(path: Path, a: str, b: str, seed: int = 0) -> list[Comparison]:
@@ -51,10 +60,11 @@ def compare(path: Path, a: str, b: str, seed: int = 0) -> list[Comparison]:
     Raises:
         UserError: unknown, ambiguous or equal sides, or nothing that both were measured with.
     """
-    savings = read_label_savings(path)
+    savings, pairs = read_label_savings(path), pair_curves(read_points(path), a, b)
+    rules = read_rules(path, [curve.curve_id for pair in pairs.values() for curve, _ in pair])
     compared = [
-        comparison
-        for shared, (curve_a, curve_b) in pair_curves(read_points(path), a, b).items()
+        replace(comparison, mixed=rules[curve_a[0].curve_id] != rules[curve_b[0].curve_id])
+        for shared, (curve_a, curve_b) in pairs.items()
         if (comparison := _compare(path, shared, curve_a, curve_b, savings.get((curve_a[0], curve_b[0])), seed))
     ]
     return adjust_together(compared)

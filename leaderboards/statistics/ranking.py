@@ -7,7 +7,7 @@ over all pairs of the ranking. Two are told apart where that is significant and 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from string import ascii_lowercase
@@ -63,6 +63,8 @@ class Standing:
     contradicted: tuple[str, ...] = ()
     """Runs of the whole ranking whose stored predictions do not give their scores. Test samples tell nothing on their
     datasets, as if there were no predictions."""
+    mixed: bool = False
+    """Somebody of the ranking was identified by another version, or fed bands by other names, than somebody else."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,16 @@ _RANKED = """
 """
 # Of published numbers nobody knows the seeds: they are counted.
 _CELLS = """
+    WITH rules AS (
+        SELECT setup, concat_ws(' ', any_value(identity_version), any_value(configuration) ->> '$.band_names') AS rules
+        FROM runs GROUP BY setup
+    )
     SELECT suite, protocol, selection, train_draw, partition, source, dataset, metric, coalesce(samples, ''), backbone,
-        weights, coalesce(any_value(n_labels), 0),
+        weights, coalesce(any_value(n_labels), 0), any_value(rules),
         list(coalesce(seed, n) ORDER BY n), list(value ORDER BY n), list(run_id ORDER BY n)
     FROM (SELECT *, row_number() OVER (
         PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset, metric, samples, backbone,
-        weights ORDER BY seed, run_id) AS n FROM scores WHERE value IS NOT NULL)
+        weights ORDER BY seed, run_id) AS n FROM scores JOIN rules USING (setup) WHERE value IS NOT NULL)
     GROUP BY ALL ORDER BY ALL
 """
 
@@ -98,13 +104,15 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
     ranked: dict[GridKey, dict[Entry, tuple[float, float | None, int]]] = {}
     for *key, backbone, weights, mean_rank, win_rate, n_datasets in fetch(path, _RANKED, {}):
         ranked.setdefault(GridKey(*key), {})[Entry(backbone, weights)] = mean_rank, win_rate, n_datasets
+    rules_of: dict[tuple[object, ...], set[str]] = {}
     points: dict[GridKey, dict[tuple[str, str, str], dict[Entry, Point]]] = {}
     for row in fetch(path, _CELLS, {}):
-        *key, dataset, metric, samples, backbone, weights, n_labels, seeds, values, run_ids = row
+        *key, dataset, metric, samples, backbone, weights, n_labels, rules, seeds, values, run_ids = row
         grid, entry = GridKey(*key), Entry(backbone, weights)
         if entry in ranked.get(grid, {}):
             scores, runs = (dict(zip(seeds, column, strict=True)) for column in (values, run_ids))
             point = Point(grid.partition, samples, n_labels, 0, scores, runs)
+            rules_of.setdefault((grid, dataset, metric, samples), set()).add(rules)
             points.setdefault(grid, {}).setdefault((dataset, metric, samples), {})[entry] = point
     by_metric: dict[str, list[Point]] = {}
     for of_grid in points.values():
@@ -116,7 +124,11 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
         grid: [Cell(cell, _of_test_samples(cell.values(), moved, sets)) for cell in of_grid.values()]
         for grid, of_grid in points.items()
     }
-    return {grid: _standings(grid, rows, cells[grid], contradicted) for grid, rows in ranked.items()}
+    mixed = {key[0] for key, rules in rules_of.items() if len(rules) > 1}
+    return {
+        grid: [replace(row, mixed=grid in mixed) for row in _standings(grid, rows, cells[grid], contradicted)]
+        for grid, rows in ranked.items()
+    }
 
 
 def _standings(

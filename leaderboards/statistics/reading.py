@@ -128,6 +128,18 @@ def read_label_savings(path: Path) -> dict[tuple[CurveKey, CurveKey], LabelSavin
     return found
 
 
+def read_rules(path: Path, curve_ids: Collection[str]) -> dict[str, str]:
+    """curve_id -> the version of the identity of its runs, and whether bands had their stored or corrected names.
+
+    Raises:
+        UserError: as `read_points`.
+    """
+    sql = """SELECT curve_id,
+            concat_ws(' ', any_value(identity_version), any_value(configuration) ->> '$.band_names')
+        FROM runs WHERE list_contains($curves, curve_id) GROUP BY curve_id"""
+    return dict(fetch(path, sql, {"curves": list(curve_ids)}))
+
+
 def distinct_points(points: Sequence[Point]) -> list[Point]:
     """One point per number of labels, in their order: of equals (default and 1.00x_train) the one with more seeds."""
     best: dict[int, Point] = {}

@@ -14,13 +14,16 @@ import pytest
 from leaderboard_records import metric
 from rich.console import Console
 from scipy import stats
-from scored_runs import board_with, predicted_record
+from scored_runs import board_with, predicted_record, run_of
 
+from harness.comparison_table import comparison_table
 from harness.errors import UserError as HarnessError
 from harness.ranking_table import choose, ranking_tables
 from leaderboards.errors import UserError
 from leaderboards.query import run_query
+from leaderboards.schema import RunRecord
 from leaderboards.statistics.aggregate import Grid, aggregate, complete_grid, interquartile_mean, normalise
+from leaderboards.statistics.comparison import compare
 from leaderboards.statistics.difference import difference
 from leaderboards.statistics.influences import SharedTestSet
 from leaderboards.statistics.ranking import Cell, Entry, Standing, read_standings, tie_letters, told_apart
@@ -178,6 +181,22 @@ def test_one_run_whose_predictions_contradict_its_score_does_not_stop_the_rankin
     console = Console(width=80, file=io.StringIO(), record=True)
     console.print(ranking_tables(read_standings(board.path)))
     assert f"do not give the score of run {wrong[0][:12]}: one" in console.export_text()
+
+
+@pytest.mark.parametrize(("names", "said"), [(("stored", "corrected"), True), (("stored", "stored"), False)])
+def test_other_names_of_bands_are_said_where_backbones_are_compared(
+    tmp_path: Path, names: tuple[str, str], said: bool
+) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for backbone, name in zip("ab", names, strict=True):
+        run = run_of(backbone, "d", "default", 0, configuration={"k": 5, "band_names": name})
+        board.commit(RunRecord(run=run, metrics=[metric(0.5, None)]))
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(ranking_tables(read_standings(board.path)))
+    console.print(comparison_table("a", "b", compare(board.path, "a", "b")))
+    assert (
+        " ".join(console.export_text().split()).count("the same rules: the version of the run's identity") == 2 * said
+    )
 
 
 def test_a_leaderboard_without_rankings_does_not_ask_for_a_partition() -> None:
