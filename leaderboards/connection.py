@@ -102,6 +102,26 @@ def attach_new(engine: duckdb.DuckDBPyConnection, path: Path, alias: str) -> Non
 
 
 @contextmanager
+def blamed_on(path: Path, *, but: tuple[type[duckdb.Error], ...] = ()) -> Iterator[None]:
+    """What DuckDB raises within the context as one line about the file at `path`, which it reads there.
+
+    DuckDB has no class of its own for a damaged block, so it is every class `but` those that the caller looks after.
+
+    Raises:
+        UserError: instead.
+    """
+    try:
+        yield
+    except but:
+        raise
+    except duckdb.Error as error:
+        raise UserError(
+            f"{path}: damaged or cannot be read ({first_line(error)}). Check the disk, or take a copy of the file that "
+            "is whole."
+        ) from error
+
+
+@contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """All or nothing: commits at the end of the context, rolls back if it is left by an exception."""
     connection.begin()
@@ -118,9 +138,13 @@ def usable_path(path: Path) -> Path:
     """The path made absolute, which is never one of DuckDB's special names (`:memory:`, `md:...`).
 
     Raises:
-        UserError: DuckDB would open a database there and then fail to commit.
+        UserError: DuckDB cannot open a database there, or would and then fail to commit.
     """
     path = path.resolve()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{str(path)!a}: DuckDB opens no file whose path is not UTF-8. Name another place.") from error
     if "?" in str(path):
         raise UserError(f"{path}: DuckDB cannot keep its log beside a path that has a '?'. Name another place.")
     return path

@@ -17,7 +17,7 @@ from leaderboards.connection import first_line
 from leaderboards.derived import DERIVED
 from leaderboards.errors import UserError
 from leaderboards.schema import SCHEMA_VERSION, TABLES
-from leaderboards.views import create_views
+from leaderboards.views import VIEWS, create_views
 
 TABLE_NAMES = ("runs", *(table.table for table in TABLES))
 _ALL_TABLES = ("schema_version", *TABLE_NAMES)
@@ -53,11 +53,13 @@ def read_version(connection: duckdb.DuckDBPyConnection, database: str, path: Pat
 
 
 def require_nothing_else(connection: duckdb.DuckDBPyConnection, database: str, path: Path) -> None:
-    """Refuse to use a database that defines more than tables and views.
+    """Refuse to use a database that defines more than tables and views, or a table by the name of a view of ours.
 
     Raises:
         UserError: it does; says what.
     """
+    for name in _names(connection, "table_name", "duckdb_tables()", database) & set(VIEWS):
+        raise UserError(f"{path}: {name} is a table where a leaderboard has a view. Drop it, or name another file.")
     found = connection.execute(
         """
         SELECT 'macro', function_name FROM duckdb_functions()

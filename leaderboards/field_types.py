@@ -1,29 +1,28 @@
 """Whether the fields of a row that others wrote are of the types that its class declares."""
 
 from collections.abc import Mapping
-from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from leaderboards.schema import TABLES, RunRow
+
+_DECLARED: Mapping[type, Mapping[str, Any]] = {
+    row_class: get_type_hints(row_class) for row_class in (RunRow, *(table.row_class for table in TABLES))
+}
 _BITS = 64
 """Of DuckDB's BIGINT."""
 
 
 def require_types(row: Any) -> None:
-    """Look at every field of a dataclass of `schema.py`.
+    """Look at every field of a row of `schema.py`.
 
     Raises:
         ValueError: one is of another type than declared, an integer of more than 64 bits, or a text that is no UTF-8.
     """
-    for name, declared in _declared(type(row)).items():
+    for name, declared in _DECLARED[type(row)].items():
         value = getattr(row, name)
         if not _fits(value, declared):
             raise ValueError(f"{name}: a value of another type or size, {ascii(value)[:40]}")
-
-
-@cache
-def _declared(row_class: type) -> Mapping[str, Any]:
-    return get_type_hints(row_class)
 
 
 def _fits(value: Any, declared: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from leaderboards.agreement import Difference
-from leaderboards.connection import CANNOT_WRITE, first_line, start_engine
+from leaderboards.connection import blamed_on, first_line, start_engine
 from leaderboards.definitions import TABLE_NAMES
 from leaderboards.errors import UserError
 from leaderboards.rows import SCORE_COLUMNS
@@ -68,9 +68,10 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
     engine = start_engine()
     with Writer(leaderboard.path, leaderboard.wait_seconds, 0, engine) as writer:
         theirs = open_source(engine, source, leaderboard.wait_seconds, leaderboard.path)
-        with _blamed_on(source):
+        with blamed_on(source):
+            _read_through(engine, theirs)
             _require_headlines(engine, theirs, source)
-        with writer.transaction() as connection, _blamed_on(source):
+        with writer.transaction() as connection, _telling_rules(source):
             conflicts = _conflicts(connection, theirs)
             differing, largest = _differences(connection, theirs)
             second, aliases = _second_runs(connection, theirs), _aliases(connection, theirs)
@@ -85,14 +86,18 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
 
 
 @contextmanager
-def _blamed_on(source: Path) -> Iterator[None]:
-    """What DuckDB has against their rows, but for a failing disk of ours."""
+def _telling_rules(source: Path) -> Iterator[None]:
+    """What DuckDB has against their rows."""
     try:
         yield
-    except CANNOT_WRITE:
-        raise
-    except duckdb.Error as error:
+    except (duckdb.ConstraintException, duckdb.DataError, duckdb.ProgrammingError) as error:
         raise UserError(f"{source}: breaks a rule of leaderboards ({first_line(error)}). Export it again.") from error
+
+
+def _read_through(engine: duckdb.DuckDBPyConnection, theirs: str) -> None:
+    """Read every block of theirs, so that a damaged one that is met later is one of ours."""
+    for table in TABLE_NAMES:
+        engine.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM {theirs}.{table}").fetchall()
 
 
 def _require_headlines(engine: duckdb.DuckDBPyConnection, theirs: str, source: Path) -> None:

@@ -26,7 +26,9 @@ def copy_older(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     connection.execute(script.read_text(encoding="utf-8"))
     connection.execute(_FILL_RUNS)
     connection.execute("DROP VIEW older")
-    there = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'old'").fetchall()
+    there = connection.execute(  # in lower case, as DuckDB compares names
+        "SELECT lower(table_name) FROM duckdb_tables() WHERE database_name = 'old' AND schema_name = 'main'"
+    ).fetchall()
     for table in TABLES:
         if (table.table,) in there:
             connection.execute(f"INSERT INTO new.{table.table} BY NAME FROM old.{table.table}")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from leaderboards.connection import attach, confine, first_line, start_reader, usable_path
+from leaderboards.connection import attach, blamed_on, confine, start_reader, usable_path
 from leaderboards.definitions import read_version, use_own_views
-from leaderboards.errors import UserError
 from leaderboards.migrate import upgrade
 from leaderboards.schema import SCHEMA_VERSION
 
@@ -29,16 +28,15 @@ def connect_to_read(
     """
     connection = start_reader(memory_limit)
     try:
-        confine(connection, path)
-        attach(connection, path, "board", wait_seconds, read_only=True)
-        if read_version(connection, "board", path) < SCHEMA_VERSION:
-            connection.execute("DETACH board")
-            upgrade(usable_path(path), wait_seconds)
+        with blamed_on(path):
+            confine(connection, path)
             attach(connection, path, "board", wait_seconds, read_only=True)
-            read_version(connection, "board", path)
-        use_own_views(connection, "board")
-        yield connection
-    except duckdb.IOException as error:
-        raise UserError(f"{path}: {first_line(error)}. Check the disk and try again.") from error
+            if read_version(connection, "board", path) < SCHEMA_VERSION:
+                connection.execute("DETACH board")
+                upgrade(usable_path(path), wait_seconds)
+                attach(connection, path, "board", wait_seconds, read_only=True)
+                read_version(connection, "board", path)
+            use_own_views(connection, "board")
+            yield connection
     finally:
         connection.close()

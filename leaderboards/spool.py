@@ -31,7 +31,7 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         path = path.resolve()
-        key = f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.spool"  # finds it again, whatever the path holds
+        key = f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.spool"  # finds it again, whatever the path holds
         self.folders = (
             path.with_name(path.name + ".spool"),
             Path.home() / ".local" / "state" / "mp-mae-bench" / key,

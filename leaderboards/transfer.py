@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from leaderboards.connection import CANNOT_WRITE, attach, confine, first_line, quote, start_engine
+from leaderboards.connection import CANNOT_WRITE, attach, blamed_on, confine, first_line, quote, start_engine
 from leaderboards.definitions import TABLE_NAMES, read_version
 from leaderboards.drafts import draft_of
 from leaderboards.errors import UnavailableError, UserError
@@ -57,7 +57,8 @@ def _write_parquet(leaderboard: Leaderboard, folder: Path) -> int:
         read_version(engine, "board", leaderboard.path)
         for table in ("schema_version", *TABLE_NAMES):
             file = quote(str(folder / f"{table}.parquet"))
-            engine.execute(f"COPY board.{table} TO {file} (FORMAT parquet, COMPRESSION zstd)")
+            with blamed_on(leaderboard.path, but=CANNOT_WRITE):
+                engine.execute(f"COPY board.{table} TO {file} (FORMAT parquet, COMPRESSION zstd)")
         return _count(engine)
     finally:
         engine.close()

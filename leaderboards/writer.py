@@ -23,6 +23,8 @@ from leaderboards.errors import UnavailableError
 from leaderboards.migrate import upgrade
 from leaderboards.schema import SCHEMA_VERSION
 
+_OF_STATEMENTS = (duckdb.IntegrityError, duckdb.DataError, duckdb.ProgrammingError, duckdb.PermissionException)
+"""What DuckDB raises for what it is asked to do, whatever the file."""
 LONGEST_HOLD_SECONDS = 0.2
 """A burst of transactions is interrupted after so long, that other processes get a turn."""
 TURN_SECONDS = 0.05
@@ -67,18 +69,28 @@ class Writer:
         """All or nothing, on a file with the tables of this version.
 
         Raises:
-            UnavailableError: the file is gone, read-only, held by others for too long, or the disk is full.
+            UnavailableError: the file is gone, damaged, read-only, held by others for too long, or the disk is full.
             UserError: it is not a leaderboard, or a newer one.
+            duckdb.Error: one of the statements of the context is wrong, or what it writes breaks a rule.
         """
         with self._guard:
-            engine = self._take()
             try:
+                engine = self._take()
                 with transaction(engine):
                     yield engine
             except CANNOT_WRITE as error:
                 self._stop_engine()
                 raise UnavailableError(
                     f"{self.path}: cannot be written ({first_line(error)}). Check the disk."
+                ) from error
+            except _OF_STATEMENTS:
+                self._stop_engine()
+                raise
+            except duckdb.Error as error:  # a damaged block has no class of its own
+                self._stop_engine()
+                raise UnavailableError(
+                    f"{self.path}: damaged or cannot be read ({first_line(error)}). Check the disk, or put a copy of "
+                    "the file that is whole in its place."
                 ) from error
             except BaseException:
                 self._stop_engine()  # whatever state it is in, the next transaction starts afresh

@@ -4,7 +4,7 @@ import os
 import resource
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,8 @@ from leaderboards.errors import UserError
 from leaderboards.merge import merge
 from leaderboards.query import run_query
 from leaderboards.reader import connect_to_read
+from leaderboards.report.contents import read_contents
+from leaderboards.statistics.reading import fetch
 from leaderboards.store import Leaderboard, open_leaderboard
 from leaderboards.transfer import ExportFormat, export
 
@@ -152,6 +154,72 @@ def test_a_malformed_leaderboard_is_refused_in_one_line_and_kept(foreign: Path, 
     assert str(foreign) in str(refused.value)
     assert foreign.read_bytes() == before
     assert not list(foreign.parent.glob("*backup*"))
+
+
+def damage_of(path: Path, table: str) -> Path:
+    """Flip a bit of the file so that it opens, and the table's rows are not what was written."""
+    whole = path.read_bytes()
+    for start in range(3 * 4096, len(whole), 2**18):  # behind the headers, block by block
+        spoiled = bytearray(whole)
+        spoiled[start + 100] ^= 1
+        path.write_bytes(spoiled)
+        with suppress(duckdb.Error), duckdb.connect() as connection:
+            connection.execute(f"ATTACH '{path}' AS spoiled (READ_ONLY)")
+            try:
+                connection.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM spoiled.{table}").fetchall()
+            except duckdb.Error:
+                return path
+    raise AssertionError("no bit of the file is of that table alone")
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("damaged") / "damaged.duckdb"
+    with open_leaderboard(path).session() as session:
+        for number in range(8):
+            identity = {"bands": [f"{number}-{band}" for band in range(500)], "partition_sha256": "ab" * 32}
+            session.commit(make_record(number, n_predictions=500, configuration=identity))
+    return damage_of(path, "runs")
+
+
+def rewritten(path: Path) -> None:
+    with Leaderboard(path).transaction() as connection:
+        connection.execute("UPDATE runs SET backbone = backbone || 'x', configuration = configuration")
+
+
+ON_DAMAGED: dict[str, Callable[[Path], object]] = {
+    "import": lambda path: merge(open_leaderboard(path.with_name("ours.duckdb")), path),
+    "sql": lambda path: run_query(path, "FROM runs"),
+    "read": lambda path: fetch(path, "FROM runs", {}),
+    "report": read_contents,
+    "export": lambda path: export(Leaderboard(path), path.with_name("out"), ExportFormat.PARQUET),
+    "write": rewritten,
+}
+
+
+@pytest.mark.parametrize("route", ON_DAMAGED)
+def test_a_damaged_block_is_one_line_that_names_its_file(damaged: Path, tmp_path: Path, route: str) -> None:
+    path = Path(shutil.copy(damaged, tmp_path))
+    with pytest.raises(UserError) as refused:
+        ON_DAMAGED[route](path)
+    if route != "sql":  # where it was typed
+        assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value).strip()
+    assert not (tmp_path / "out").exists()
+
+
+def test_damage_of_ours_is_not_blamed_on_what_is_imported(foreign: Path, damaged: Path, tmp_path: Path) -> None:
+    ours = Path(shutil.copy(damaged, tmp_path))
+    with pytest.raises(UserError) as refused:
+        merge(Leaderboard(ours), foreign)
+    assert str(refused.value).startswith(f"{ours}: ")
+
+
+@pytest.mark.parametrize("name", ["coverage", "Ranking"])
+def test_a_table_in_the_place_of_a_view_is_refused_where_views_are_made(foreign: Path, name: str) -> None:
+    rewrite(foreign, f"DROP VIEW {name}", f"CREATE TABLE {name} (a INTEGER)")
+    with pytest.raises(UserError, match=f"{name.lower()} is a table where a leaderboard has a view"):
+        open_leaderboard(foreign)
 
 
 def test_what_is_read_are_our_views_whatever_the_file_has_under_their_names(foreign: Path, secret: Path) -> None:

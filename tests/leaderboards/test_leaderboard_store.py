@@ -15,6 +15,7 @@ from leaderboard_records import class_metric, make_record, metric, prediction, r
 from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.schema import SCHEMA_VERSION
+from leaderboards.spool import Spool
 from leaderboards.store import Leaderboard, open_leaderboard
 
 TABLES = ("runs", "metrics", "class_metrics", "predictions")
@@ -150,6 +151,16 @@ def test_a_path_with_a_question_mark_is_refused(tmp_path: Path) -> None:
     """DuckDB would look for its write-ahead log in another folder and fail at every commit."""
     with pytest.raises(UserError, match=r"'\?'. Name another place"):
         open_leaderboard(tmp_path / "which?" / "board.duckdb")
+
+
+def test_a_path_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"odd\xff.duckdb")
+    with pytest.raises(UserError, match=r"odd\\udcff\.duckdb.*not UTF-8"):
+        open_leaderboard(path)
+    assert Spool(path).pending() == []
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="not UTF-8"):
+        Leaderboard(path).known([run_id("run")])
 
 
 def test_a_path_like_one_of_duckdbs_special_names_is_just_a_file(

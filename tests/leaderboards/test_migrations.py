@@ -107,6 +107,15 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
         assert headlines == [(0.1 + 0.2, None, None)]
 
 
+def test_a_table_in_capital_letters_is_brought_over(old: Path) -> None:
+    with duckdb.connect(old) as connection:
+        for table in ("class_metrics", "predictions"):
+            connection.execute(f"ALTER TABLE {table} RENAME TO moved; ALTER TABLE moved RENAME TO {table.upper()}")
+    open_leaderboard(old)
+    counts = "SELECT (SELECT count(*) FROM class_metrics), (SELECT count(*) FROM predictions)"
+    assert run_query(old, counts).rows == [(1, 1)]
+
+
 def test_the_file_as_it_was_is_kept_beside_it(old: Path) -> None:
     before = contents(old)
     open_leaderboard(old)
