@@ -5,7 +5,7 @@ changes what `avg` or even `+` means in the database that is in use. So what is 
 through views of this package in a database of its own; and what is written to has nothing that could take part in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -120,7 +120,47 @@ def _checked_version(connection: duckdb.DuckDBPyConnection, database: str, path:
         _require_plain(columns, table, path)
         if version == SCHEMA_VERSION:
             _require_columns(columns, table, path)
+    if version == SCHEMA_VERSION and _constraints(connection, database) != _constraints_of_this_version():
+        _require_points(connection, database, path)
     return version
+
+
+@cache
+def _constraints_of_this_version() -> Collection[str]:
+    with duckdb.connect() as connection:
+        create_tables(connection)
+        return _constraints(connection, "memory")
+
+
+def _constraints(connection: duckdb.DuckDBPyConnection, database: str) -> Collection[str]:
+    """Of the table `runs`, as DuckDB writes them."""
+    rows = connection.execute(
+        "SELECT constraint_text FROM duckdb_constraints() "
+        "WHERE database_name = ? AND schema_name = 'main' AND lower(table_name) = 'runs'",
+        [database],
+    ).fetchall()
+    return {text for (text,) in rows}
+
+
+def _require_points(connection: duckdb.DuckDBPyConnection, database: str, path: Path) -> None:
+    """What the constraints would have held: runs that are averaged belong together, and no seed counts twice."""
+    differs = " OR ".join(f"{name} IS DISTINCT FROM ({DERIVED[name]})" for name in DERIVED if name != "samples")
+    samples = f"samples IS DISTINCT FROM ({DERIVED['samples']})"
+    found = connection.execute(
+        f"""
+        SELECT run_id FROM {database}.main.runs
+            WHERE {differs} OR ({samples} AND (identity_version = 1 AND samples = left(run_id, 8)) IS NOT TRUE)
+        UNION ALL
+        SELECT max(run_id) FROM {database}.main.runs WHERE samples IS NOT NULL AND seed IS NOT NULL
+            GROUP BY curve_id, partition, samples, seed HAVING count(*) > 1
+        LIMIT 1
+        """
+    ).fetchone()
+    if found is not None:
+        raise UserError(
+            f"{path}: run {found[0]} is not in the point of its curve that its configuration says, or a second run of "
+            "its seed there, and the file lacks the rules that forbid it. Name another file, or export it again."
+        )
 
 
 def _version(connection: duckdb.DuckDBPyConnection, database: str, path: Path) -> int:

@@ -156,6 +156,33 @@ def test_a_malformed_leaderboard_is_refused_in_one_line_and_kept(foreign: Path, 
     assert not list(foreign.parent.glob("*backup*"))
 
 
+WITHOUT_RULES = [
+    "CREATE TABLE kept AS FROM runs",
+    *DROP_TABLES[:-1],
+    "DROP TABLE runs",
+    "ALTER TABLE kept RENAME TO runs",
+]
+OUT_OF_PLACE = {
+    "a seed twice": "INSERT INTO runs SELECT * REPLACE (md5('a') || md5('b') AS run_id, 0.9 AS score) FROM runs",
+    "setup": "UPDATE runs SET setup = '0123456789ab'", "curve": "UPDATE runs SET curve_id = '0123456789abcdef'",
+    "samples": "UPDATE runs SET samples = '01234567'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", OUT_OF_PLACE)
+def test_runs_that_do_not_belong_together_are_not_averaged_where_no_rule_forbids_them(
+    foreign: Path, change: str
+) -> None:
+    tables = ("metrics", "class_metrics", "predictions", "mask_counts")
+    kept = [f"CREATE TABLE kept_{name} AS FROM {name}" for name in tables]
+    back = [f"ALTER TABLE kept_{name} RENAME TO {name}" for name in tables]
+    rewrite(foreign, *kept, *WITHOUT_RULES, *back)
+    assert run_query(foreign, "SELECT value, n_seeds FROM label_efficiency").rows == [(0.5, 1)]
+    rewrite(foreign, OUT_OF_PLACE[change])
+    with pytest.raises(UserError, match="not in the point of its curve"):
+        run_query(foreign, "FROM label_efficiency")
+
+
 def damage_of(path: Path, table: str) -> Path:
     """Flip a bit of the file so that it opens, and the table's rows are not what was written."""
     whole = path.read_bytes()
