@@ -75,7 +75,7 @@ _SAVINGS = """
         axis, setup, metric, curve_id,
         suite, dataset, rival, coalesce(rival_weights, ''), rival_protocol, coalesce(selection, ''),
         coalesce(train_draw, ''), axis, rival_setup, metric, rival_curve_id
-    FROM curve_pairs WHERE source = 'measured'
+    FROM curve_pairs WHERE source = 'measured' ORDER BY ALL
 """
 
 
