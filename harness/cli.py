@@ -69,7 +69,7 @@ def sql(
     db: Db = DEFAULT_DB,
     form: FormatOption = Format.table,
     memory: Annotated[str, typer.Option(help="Most memory for the query, and again for its rows.")] = "2GB",
-    timeout: Annotated[float, typer.Option(help="Most seconds the query may take.", min=0.1)] = 60.0,
+    timeout: Annotated[float, typer.Option(help="Most seconds the query may take.", min=0.1, max=1e6)] = 60.0,
     debug: Debug = False,
 ) -> None:
     """Query the leaderboard with SQL. Read-only: nothing can be written and no other file can be read.
@@ -77,11 +77,13 @@ def sql(
     In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
     """
     with user_errors(debug):
-        from leaderboards.limits import Limits
+        from harness.errors import UserError
+        from leaderboards.limits import LEAST_MEMORY, Limits
         from leaderboards.query import run_query
 
         limits = Limits(memory_bytes=cli_cache.parse_size(memory, "--memory"), seconds=timeout)
-
+        if limits.memory_bytes < LEAST_MEMORY:
+            raise UserError(f"--memory {memory}: a query needs {LEAST_MEMORY // 10**6} MB at least")
         show_rows(run_query(db, query, limits=limits), form)
 
 

@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 GRACE_SECONDS = 1.0
 """For leaving in good order. What takes longer is cut off: nothing that is stored is ever half there."""
 ENDING = (signal.SIGINT, signal.SIGTERM)
+SAID = b"interrupted; what was finished is stored, and the same command goes on from there\n"
 
 
 def end_on_signals(work: Callable[[], None]) -> None:
@@ -36,10 +38,8 @@ def end_on_signals(work: Callable[[], None]) -> None:
         if heard:  # whatever became of the KeyboardInterrupt on its way here
             with suppress(OSError):  # whoever read the output may be gone, as `head` is
                 sys.stdout.flush()
-            with suppress(OSError):
-                sys.stderr.write("interrupted; what was finished is stored, and the same command goes on from there\n")
                 sys.stderr.flush()
-            os._exit(128 + heard[0])  # without waiting for threads and processes, which end with this one
+            _leave(heard[0])
 
 
 def _watch_over_the_end() -> None:
@@ -53,6 +53,17 @@ def _watch_over_the_end() -> None:
         while number not in ENDING:
             number = ears.recv(1)[0]
         time.sleep(GRACE_SECONDS)
-        os._exit(128 + number)
+        _leave(number)
 
     threading.Thread(target=cut_off, daemon=True).start()
+
+
+def _leave(number: int) -> NoReturn:
+    """End this process without waiting for threads and processes, which end with it."""
+    server = sys.modules.get("multiprocessing.forkserver")
+    if server is not None and server._forkserver._forkserver_pid is not None:
+        with suppress(ProcessLookupError):  # while it imports PyTorch it is deaf, and would be there for seconds more
+            os.kill(server._forkserver._forkserver_pid, signal.SIGKILL)
+    with suppress(OSError):
+        os.write(2, SAID)
+    os._exit(128 + number)

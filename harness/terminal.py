@@ -70,6 +70,9 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+MOST_NUMBERS = 10_000
+
+
 def split_numbers(option: str, text: str) -> tuple[int, ...]:
     """Numbers separated by commas; `0-9` stands for all of 0 to 9."""
     numbers: list[int] = []
@@ -80,5 +83,7 @@ def split_numbers(option: str, text: str) -> tuple[int, ...]:
                 f"{option}: expected numbers separated by commas, or a range, found {part!r}, for example "
                 f"{option} 1,2,5 or {option} 1-5"
             )
+        if len(last) > 6 or int(last or first) - int(first) > MOST_NUMBERS:
+            raise UserError(f"{option}: {part} are more than the {MOST_NUMBERS:,} numbers that a range may have")
         numbers.extend(range(int(first), int(last or first) + 1))
     return tuple(numbers)

@@ -10,6 +10,8 @@ import duckdb
 
 from leaderboards.errors import UserError
 
+LEAST_MEMORY = 10_000_000
+"""Bytes without which DuckDB cannot even open a leaderboard."""
 _CHUNK = 10_000
 _GRACE_SECONDS = 2.0
 

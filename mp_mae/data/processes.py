@@ -95,10 +95,19 @@ if sys.platform != "win32":
     class _ForkServerContext(ForkServerContext):
         Process = _ForkServerProcess
 
+    def _start_tracker() -> None:
+        """Start what removes the semaphores of processes that were interrupted; it does so without a word."""
+        before = os.environ.get("PYTHONWARNINGS", "")
+        os.environ["PYTHONWARNINGS"] = f"{before},ignore::UserWarning:multiprocessing.resource_tracker".lstrip(",")
+        try:
+            resource_tracker.ensure_running()
+        finally:
+            os.environ["PYTHONWARNINGS"] = before
+
     def _start_server() -> None:
         """Start the server if there is none, deaf to signals until it has seen to them itself."""
         deaf_to = {signal.SIGINT, signal.SIGTERM}
-        resource_tracker.ensure_running()  # it comes first anyway, and would have this process hear again
+        _start_tracker()  # it comes first anyway, and would have this process hear again
         before = signal.pthread_sigmask(signal.SIG_BLOCK, deaf_to)
         try:
             ensure_running()

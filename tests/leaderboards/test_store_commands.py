@@ -184,3 +184,12 @@ def test_replay_stores_what_waits_and_tells_of_what_cannot_be(tmp_path: Path) ->
     stuck = harness("replay", cwd=tmp_path)
     assert stuck.returncode == 1
     assert "still waiting" in stuck.stderr
+
+
+def test_limits_under_which_no_query_can_run_are_refused_and_not_blamed_on_the_file(tmp_path: Path) -> None:
+    open_leaderboard(tmp_path / "board.duckdb")
+    done = harness("sql", "SELECT 1", "--db", "board.duckdb", "--memory", "1kB", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "error: --memory 1kB: a query needs 10 MB at least\n")
+    done = harness("sql", "SELECT 1", "--db", "board.duckdb", "--timeout", "inf", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--timeout" in done.stderr
