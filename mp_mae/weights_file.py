@@ -44,6 +44,9 @@ _UNREADABLE = (
     struct.error, MemoryError, OverflowError,
 )  # fmt: skip
 
+_OLD_FORMAT = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""How a file begins that torch.save wrote before version 1.6: its magic number 0x1950a86a20f9469cfc6c, pickled."""
+
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -63,6 +66,11 @@ def load_weights_only(path: pathlib.Path) -> Any:
     except OSError as error:
         raise UserError(f"{path}: cannot read the checkpoint ({error.strerror}). Check the path.") from error
     except (zipfile.BadZipFile, *_UNREADABLE) as error:
+        if _begins_with(path, _OLD_FORMAT):
+            raise UserError(
+                f"{path}: written in torch's format of before version 1.6, which is one pickle. Save it anew: "
+                "torch.save(torch.load(FILE, weights_only=True), NEW_FILE)"
+            ) from error
         raise UserError(f"{not_ours} ({_reason(error)}). Download it again.") from error
     try:
         with safe_globals(_ALLOWED_CLASSES):
@@ -97,6 +105,11 @@ def describe_wrong(tensors: Mapping[str, Any], wanted: Mapping[str, torch.Size])
         elif n_bad := int((~torch.isfinite(tensor)).sum()):
             problems.append(f"{key} has {n_bad} values that are NaN or infinite")
     return problems
+
+
+def _begins_with(path: pathlib.Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
 
 
 def _check_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> None:

@@ -17,6 +17,7 @@ from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.errors import UserError
 from mp_mae.official import read_official
 from mp_mae.official_layout import from_official, to_official
+from mp_mae.weights_file import load_weights_only
 from official_checkpoint import BANDS, PATCHES, checkpoint_content, model_tensors, write_checkpoint
 
 SHARED = pathlib.Path(__file__).parents[3] / "shared" / "golden"
@@ -265,6 +266,13 @@ def test_an_encoder_we_do_not_know_is_refused(name, tensor, message, content, wr
 def test_another_kind_of_torch_file_is_refused(content, written):
     with pytest.raises(UserError, match=r"wanted an MMEarth pretraining checkpoint"):
         read_official(written(content))
+
+
+def test_the_older_format_is_refused_with_the_way_to_save_it_anew(tmp_path):
+    path = tmp_path / "old.pth"
+    torch.save({"model": {}}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(UserError, match=r"before version 1\.6.*torch\.save\(torch\.load\(FILE, weights_only=True\)"):
+        load_weights_only(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"a text file\n", b"PK\x03\x04 not really"], ids=["empty", "text", "not a zip"])
