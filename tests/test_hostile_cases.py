@@ -13,7 +13,7 @@ from harness.data.demo.tasks import TASKS
 from harness.progress import Silent
 from scripted_cases import TRACEBACK, run_hostile
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cases]
 
 MEASURED = re.compile(r"(?m)^(\S+) +\d+ B +([\d.]+)s peak ([\d.]+) GB  (.*)$")
 """A line of the scripts that measure: name, seconds, memory, what came of it."""

@@ -9,7 +9,7 @@ import pytest
 
 from scripted_cases import TRACEBACK, Ended, failures, run_case
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cases]
 
 
 def test_a_run_that_would_see_nothing_but_zeros_is_refused(tmp_path):
