@@ -16,7 +16,7 @@ from baselines.inputs import Moments, PixelKind
 from baselines.weights import fetch_from_hub
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
-from mp_mae.weights_file import describe_wrong, load_safetensors, load_weights_only
+from mp_mae.files.weights_file import describe_wrong, load_safetensors, load_weights_only
 
 REPOSITORY = "timm/convnextv2_atto.fcmae"
 STATISTICS = {

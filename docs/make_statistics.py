@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from leaderboards.checks_power import failure_rate
+from leaderboards.checks.power import failure_rate
 from leaderboards.statistics.coverage import SEEDS, cover_difference, cover_mean
 
 N_STUDIES = 40_000

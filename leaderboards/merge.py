@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 
 from leaderboards.agreement import Difference
-from leaderboards.connection import blamed_on, first_line, start_engine
-from leaderboards.definitions import TABLE_NAMES
 from leaderboards.errors import UserError
-from leaderboards.rows import SCORE_COLUMNS
-from leaderboards.sources import open_source
+from leaderboards.file.connection import blamed_on, first_line, start_engine
+from leaderboards.file.definitions import TABLE_NAMES
+from leaderboards.file.rows import SCORE_COLUMNS
+from leaderboards.file.writer import Writer
+from leaderboards.formats.sources import open_source
 from leaderboards.store import Leaderboard
-from leaderboards.writer import Writer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,11 @@ from typing import Any
 
 import duckdb
 
-from leaderboards.connection import WAIT_SECONDS
-from leaderboards.csv_cells import csv_line, guard
 from leaderboards.errors import UserError
-from leaderboards.limits import Limits, fetch_within, rows_within
-from leaderboards.reader import connect_to_read
+from leaderboards.file.connection import WAIT_SECONDS
+from leaderboards.file.limits import Limits, fetch_within, rows_within
+from leaderboards.file.reader import connect_to_read
+from leaderboards.formats.csv_cells import csv_line, guard
 
 # By type as DuckDB parses it: SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are SELECT, and PIVOT is MULTI.
 _ALLOWED = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from leaderboards.errors import UserError
-from leaderboards.field_types import require_types
-from leaderboards.json_text import UnreadableError, read_json
-from leaderboards.rows import run_values
+from leaderboards.file.rows import run_values
+from leaderboards.formats.field_types import require_types
+from leaderboards.formats.json_text import UnreadableError, read_json
 from leaderboards.schema import TABLES, RunRecord, RunRow
 
 _FORMAT = 1

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from leaderboards.agreement import Difference
-from leaderboards.connection import (
+from leaderboards.errors import UnavailableError, UserError
+from leaderboards.file.connection import (
     CANNOT_WRITE,
     WAIT_SECONDS,
     attach_new,
@@ -19,15 +20,14 @@ from leaderboards.connection import (
     transaction,
     usable_path,
 )
-from leaderboards.definitions import create_tables
-from leaderboards.drafts import draft_of
-from leaderboards.errors import UnavailableError, UserError
-from leaderboards.reader import connect_to_read
-from leaderboards.rows import insert_record, same_seed
+from leaderboards.file.definitions import create_tables
+from leaderboards.file.drafts import draft_of
+from leaderboards.file.reader import connect_to_read
+from leaderboards.file.rows import insert_record, same_seed
+from leaderboards.file.writer import Writer
 from leaderboards.schema import RunRecord
 from leaderboards.spool import NotARecordError, Spool, read_pending
 from leaderboards.views import create_views
-from leaderboards.writer import Writer
 
 LINGER_SECONDS = 0.05
 """How long a session keeps the file after a commit, in case the next one comes soon."""

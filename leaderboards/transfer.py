@@ -5,12 +5,12 @@ from pathlib import Path
 
 import duckdb
 
-from leaderboards.connection import CANNOT_WRITE, attach, blamed_on, confine, first_line, quote, start_engine
-from leaderboards.definitions import TABLE_NAMES, read_version
-from leaderboards.drafts import draft_of
 from leaderboards.errors import UnavailableError, UserError
+from leaderboards.file.connection import CANNOT_WRITE, attach, blamed_on, confine, first_line, quote, start_engine
+from leaderboards.file.definitions import TABLE_NAMES, read_version
+from leaderboards.file.drafts import draft_of
+from leaderboards.file.rows import SCORE_COLUMNS
 from leaderboards.query import Table, run_query, to_csv, to_json
-from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.store import Leaderboard
 
 

@@ -14,14 +14,14 @@ from rich.progress import Progress
 from mp_mae.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mp_mae.data.shards import write_shards
 from mp_mae.data.write import write_mmearth
-from mp_mae.demo_weights import train_demo_weights
 from mp_mae.errors import UserError
-from mp_mae.export import ENCODER, export_encoder
 from mp_mae.hub import PretrainedEncoder
-from mp_mae.progress import build_reporter
-from mp_mae.settings import AUTO, RECIPES, SETTING_DOCS, Settings, as_fields, parse_assignment, read_toml, vary
-from mp_mae.train import LOG, pretrain
-from mp_mae.training_step import NonFiniteLossError
+from mp_mae.training.demo_weights import train_demo_weights
+from mp_mae.training.export import ENCODER, export_encoder
+from mp_mae.training.loop import LOG, pretrain
+from mp_mae.training.progress import build_reporter
+from mp_mae.training.settings import AUTO, RECIPES, SETTING_DOCS, Settings, as_fields, parse_assignment, read_toml, vary
+from mp_mae.training.step import NonFiniteLossError
 from mp_mae.visible_text import VisibleConsole
 
 SHORTCUTS = ("data", "preset", "size", "epochs", "batch", "micro_batch", "seed", "device", "tracker")
@@ -129,7 +129,7 @@ def run_push(args: argparse.Namespace) -> int:
 
 def run_reconstruct(args: argparse.Namespace) -> int:
     _need_matplotlib("reconstruct")
-    from mp_mae.pictures import reconstruct  # noqa: PLC0415 - needs the optional matplotlib
+    from mp_mae.pictures.draw import reconstruct  # noqa: PLC0415 - needs the optional matplotlib
 
     rows = None if args.rows is None else _numbers("--rows", args.rows)
     reconstruct(args.run or args.weights, Path(args.data), args.out, rows=rows, tiles=args.tiles, seed=args.seed)
@@ -139,7 +139,7 @@ def run_reconstruct(args: argparse.Namespace) -> int:
 
 def run_curves(args: argparse.Namespace) -> int:
     _need_matplotlib("curves")
-    from mp_mae.pictures import draw_curves  # noqa: PLC0415 - needs the optional matplotlib
+    from mp_mae.pictures.draw import draw_curves  # noqa: PLC0415 - needs the optional matplotlib
 
     draw_curves(args.run / LOG, args.out)
     _say(str(args.out))

@@ -20,10 +20,10 @@ from torch import Tensor
 from mp_mae.config import EncoderConfig, Padding
 from mp_mae.encoder import MpMaeConvNeXt, build_encoder, check_tensors, encoder_shapes
 from mp_mae.errors import UserError
-from mp_mae.json_file import read_json
-from mp_mae.official import read_official
-from mp_mae.replace_folder import recover, replacing
-from mp_mae.weights_file import load_safetensors
+from mp_mae.files.json_file import read_json
+from mp_mae.files.replace_folder import recover, replacing
+from mp_mae.files.weights_file import load_safetensors
+from mp_mae.official.files import read_official
 
 FORMAT_VERSION = 1
 WEIGHTS_FILE = "model.safetensors"

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from mp_mae.encoder import NORM_EPS
 from mp_mae.masking import Mask
 from mp_mae.modalities import Modality
-from mp_mae.packed import packed_block
-from mp_mae.packed_layout import PackedLayout, Windows
+from mp_mae.packed.encoder import packed_block
+from mp_mae.packed.layout import PackedLayout, Windows
 from mp_mae.patches import gather_tokens
 
 GRN_EPS = 1e-4

@@ -19,7 +19,7 @@ from torch import nn
 
 from mp_mae.config import MMEARTH_S2_BANDS, SIZES, EncoderConfig, Padding, StemGeometry, check_size, stem_geometry
 from mp_mae.errors import UserError
-from mp_mae.weights_file import describe_wrong
+from mp_mae.files.weights_file import describe_wrong
 
 NORM_EPS = 1e-6
 _SHOWN = 200

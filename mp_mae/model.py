@@ -18,7 +18,7 @@ from mp_mae.errors import UserError
 from mp_mae.losses import LossSum, combine, normalise_patches
 from mp_mae.masking import Mask
 from mp_mae.modalities import PRESETS, Modality, choose_modalities
-from mp_mae.packed import GrnPool, Holes, forward_packed
+from mp_mae.packed.encoder import GrnPool, Holes, forward_packed
 from mp_mae.patches import gather_patches, patches_to_images
 from mp_mae.published_losses import LOSS_RULES
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.cli.app import app
 
 
 def harness(*arguments: object, cwd: Path) -> SimpleNamespace:

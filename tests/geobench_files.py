@@ -14,7 +14,7 @@ from unittest.mock import patch
 import h5py
 import numpy as np
 
-from harness.data.dataset import GeoBenchDataset, open_dataset
+from harness.data.sources.geobench.dataset import GeoBenchDataset, open_dataset
 from harness.data.suites import discover
 
 SUITE = "classification_v1.0"

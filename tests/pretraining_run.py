@@ -7,9 +7,9 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mp_mae.progress import Silent
-from mp_mae.settings import Settings
-from mp_mae.train import Finished, pretrain
+from mp_mae.training.loop import Finished, pretrain
+from mp_mae.training.progress import Silent
+from mp_mae.training.settings import Settings
 
 TINY = {
     "crop": 16,

@@ -1,6 +1,6 @@
 """A progress that remembers what it was told."""
 
-from harness.progress import Silent
+from harness.records.progress import Silent
 
 
 class Log(Silent):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas
 
-from leaderboards.derived import SELECT_DERIVED
-from leaderboards.rows import run_values
+from leaderboards.file.derived import SELECT_DERIVED
+from leaderboards.file.rows import run_values
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import open_leaderboard
 

@@ -22,17 +22,17 @@ SECONDS = 240
 
 RENAMED = {
     # one JSON reader a package
-    "from mp_mae.data.json_file import read_json": "from mp_mae.json_file import read_json",
+    "from mp_mae.data.json_file import read_json": "from mp_mae.files.json_file import read_json",
     "read_json(d/'x.json')": "read_json(d/'x.json','Name another file')",
     "from harness.data.band_statistics import read_json_object": "from harness.data.json_file import read_json_object",
     # features are entries of one store, and their JSON is its manifest
-    "from harness.features import _read\n": "from harness.store.manifest import read_manifest\n",
-    "from harness.pixel_features import _read as pread\n": "",
+    "from harness.features.extraction import _read\n": "from harness.store.manifest import read_manifest\n",
+    "from harness.features.pixel_features import _read as pread\n": "",
     "t(f'{label} features json',lambda: _read(d/'x.npy',3))": (
         "(d/'manifest.json').write_bytes(b); t(f'{label} features json',lambda: read_manifest(d))"
     ),
     "pread(p,3)": "read_manifest(p)",
-    "from harness.features import cached_features,_read as fread\n": "",
+    "from harness.features.extraction import cached_features,_read as fread\n": "",
     "# features\n": "sys.exit()  # damaged features: tests/harness/test_runs_and_the_cache.py\n",
     # and so are arrays
     "a.fingerprint": "a.content_sha256",

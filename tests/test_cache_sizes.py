@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.cli_cache import _size
+from harness.cli.cache import _size
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.comparison_table import _short
+from harness.show.comparison import _short
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leaderboards.checks_baseline import Baseline, read_baseline
+from leaderboards.checks.baseline import Baseline, read_baseline
 from leaderboards.statistics.curves import Curve, aulc
 
 BASELINE = Path(__file__).parent.parent / ".ci" / "demo-baseline.json"

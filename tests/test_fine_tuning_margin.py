@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from command_line import harness
-from harness.data.demo.build import ensure_demo_suite
-from harness.data.demo.tasks import TASKS
-from harness.progress import Silent
+from harness.demo.build import ensure_demo_suite
+from harness.demo.tasks import TASKS
+from harness.records.progress import Silent
 from leaderboards.statistics.comparison import compare
 from leaderboards.statistics.mean_difference import mean_differences
 

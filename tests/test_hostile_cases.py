@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from command_line import harness
-from harness.data.demo.build import ensure_demo_suite
-from harness.data.demo.tasks import TASKS
-from harness.progress import Silent
+from harness.demo.build import ensure_demo_suite
+from harness.demo.tasks import TASKS
+from harness.records.progress import Silent
 from scripted_cases import TRACEBACK, run_hostile
 
 pytestmark = [pytest.mark.slow, pytest.mark.cases]

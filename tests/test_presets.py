@@ -8,7 +8,7 @@ import pytest
 
 from command_line import harness
 from geobench_files import write_dataset
-from harness.presets import PRESETS
+from harness.campaign.presets import PRESETS
 from harness.protocols import PROTOCOL_NAMES
 from leaderboards.published import published_records
 

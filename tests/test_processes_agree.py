@@ -19,11 +19,11 @@ from dataclasses import replace
 
 import torch
 
-import harness.campaign, harness.execute, harness.fine_tuning.choose, harness.protocols
+import harness.campaign.carry_out, harness.run.execute, harness.training.choose, harness.protocols
 from harness.errors import UserError
-from harness.fine_tuning.network import Classifier
-from harness.fine_tuning.recipe import FineTuneSettings
-from harness.fine_tuning.train import Training
+from harness.training.network import Classifier
+from harness.training.recipe import FineTuneSettings
+from harness.training.loop import Training
 
 entry = harness.protocols.PROTOCOLS["fine_tune"]
 brief = FineTuneSettings(epochs=1, min_updates=4, batch_size=4, evaluations=2)
@@ -48,9 +48,9 @@ where = sys.argv.pop(1)
 if os.environ["RANK"] == "1":
     match where:
         case "planning":
-            fails_once(harness.campaign, "build_plan", user_error, at_call=1)
+            fails_once(harness.campaign.carry_out, "build_plan", user_error, at_call=1)
         case "a job":
-            fails_once(harness.execute, "build_material", disk_error, at_call=1)
+            fails_once(harness.run.execute, "build_material", disk_error, at_call=1)
         case "an update":
             fails_once(Training, "_loss", disk_error, at_call=3)
         case "reading ahead":
@@ -60,13 +60,13 @@ if os.environ["RANK"] == "1":
         case "the optimizer":
             fails_once(torch.optim.AdamW, "step", disk_error, at_call=1)
         case "keeping a network":
-            fails_once(harness.fine_tuning.choose, "snapshot", disk_error, at_call=1)
+            fails_once(harness.training.choose, "snapshot", disk_error, at_call=1)
         case "taking the kept network":
             fails_once(Classifier, "load_state_dict", disk_error, at_call=1)
         case "the second process":
             fails_once(Training, "_loss", lambda: os._exit(9), at_call=3)
 
-from harness.cli import main
+from harness.cli.app import main
 
 main()
 """

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import shlex, sys
 from typer.testing import CliRunner
-from harness.cli import app
+from harness.cli.app import app
 
 for line in sys.stdin:
     result = CliRunner().invoke(app, shlex.split(line))

@@ -7,7 +7,7 @@ import pytest
 
 from command_line import harness
 from geobench_files import BLUE, RED, band, write_mask_dataset
-from harness.records import IGNORED
+from harness.records.labels import IGNORED
 
 NIR = band("08 - NIR", alt_names=("8", "08", "nir"), wavelength=0.842)
 CLASSES = ["field", "water", "road"]

@@ -13,8 +13,9 @@ from baselines.inputs import Preparation
 from baselines.meter import NetworkInput
 from harness.metrics import headline_mask_value, headline_value
 from harness.metrics.segmentation import confusion_matrices
-from harness.progress import Silent
-from harness.records import LabelKind, Selection
+from harness.records.labels import LabelKind
+from harness.records.progress import Silent
+from harness.records.run import Selection
 
 METRICS = {LabelKind.SINGLE_LABEL: "accuracy", LabelKind.MULTI_LABEL: "f1_micro", LabelKind.SEGMENTATION: "miou"}
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.data.json_file import read_json_object
-from harness.data.specs import TaskSpec
+from harness.data.sources.geobench.task_specs import TaskSpec
 from harness.data.suites import ENTRIES
 from harness.errors import UserError
 

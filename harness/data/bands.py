@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.data.specs import Band
+from harness.data.sources.geobench.task_specs import Band
 from harness.errors import UserError
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.dataset import GeoBenchDataset
 from harness.data.reading import read_samples
-from harness.data.samples import Sample
+from harness.data.sources.geobench.dataset import GeoBenchDataset
+from harness.data.sources.geobench.samples import Sample
 from harness.errors import UserError
-from harness.progress import Progress
+from harness.records.progress import Progress
 from harness.store.entry import EntryWriter
 
 PIXELS, LABELS = "pixels.npy", "labels.npy"

@@ -23,7 +23,7 @@ import numpy as np
 
 from harness.data.partitions import Partition, hash_splits
 from harness.errors import DoesNotApplyError
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 _FEW = re.compile(r"([kn])=([1-9][0-9]*)")
 

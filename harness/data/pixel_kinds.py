@@ -6,7 +6,7 @@ import numpy as np
 
 from baselines.inputs import PixelKind
 from harness.data.bands import canonical_name
-from harness.data.dataset import GeoBenchDataset
+from harness.data.sources.geobench.dataset import GeoBenchDataset
 from harness.data.suites import ENTRIES
 from harness.errors import UserError
 

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 
 from harness.data.budgets import READ_SECONDS
-from harness.data.samples import Sample
-from harness.data.specs import TaskSpec
+from harness.data.sources.geobench.samples import Sample
+from harness.data.sources.geobench.task_specs import TaskSpec
 from harness.errors import UserError
 
 PORTION = 32

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.data.budgets import MIB, READ_MEMORY, READ_SECONDS
-from harness.data.samples import Sample, read_sample
-from harness.data.specs import TaskSpec
+from harness.data.sources.geobench.samples import Sample, read_sample
+from harness.data.sources.geobench.task_specs import TaskSpec
 from harness.errors import UserError
 
 PARCEL_BYTES = 4 * MIB

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.data.dataset import GeoBenchDataset
+from harness.data.sources.geobench.dataset import GeoBenchDataset
 from harness.errors import UserError
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness.errors import UserError
-from harness.records import DatasetRef, LabelKind
+from harness.records.job import DatasetRef
+from harness.records.labels import LabelKind
 
 DEMO_SUITE = "demo"
 """Simulated, and therefore kept out of every comparison with real data."""

@@ -28,7 +28,7 @@ from harness.metrics.segmentation import (
     pixel_f1_per_class,
     pixel_recall_per_class,
 )
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 METRICS_VERSION = 2
 """Raised when a definition here changes a value."""

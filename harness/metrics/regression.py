@@ -12,7 +12,7 @@ import numpy as np
 from harness.metrics.bootstrap import once_and_resampled
 from harness.metrics.counts import mean_of_defined
 from harness.metrics.scored import ClassScore, Scored, score_classes, score_split
-from harness.records import IGNORED
+from harness.records.labels import IGNORED
 
 AreaWeighted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(targets (n, K), predicted (n, K), weights (B, n)) -> (B,) values of B resamples, or (B, K) if per class."""

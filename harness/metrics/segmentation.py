@@ -8,7 +8,7 @@ class is the row and predicted is the column, and `weights` (B, n), how often ea
 import numpy as np
 
 from harness.metrics.counts import Counts, mean_of_defined, ratio
-from harness.records import IGNORED
+from harness.records.labels import IGNORED
 
 
 def confusion_matrices(targets: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:

@@ -4,19 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.fine_tuning import recipe
-from harness.protocols import (
-    conv_probe,
-    few_shot,
-    few_shot_area,
-    few_shot_ridge,
-    fine_tune,
-    knn,
-    linear_probe,
-    linear_probe_masks,
-)
-from harness.protocols.linear_probe_sgd import LinearProbeSgdSettings, linear_probe_sgd
-from harness.records import LabelKind, Outcome, Range, Selection
+from harness.protocols import fine_tune
+from harness.protocols.area import few_shot_area
+from harness.protocols.image import few_shot, few_shot_ridge, knn, linear_probe
+from harness.protocols.image.linear_probe_sgd import LinearProbeSgdSettings, linear_probe_sgd
+from harness.protocols.masks import conv_probe, linear_probe_masks
+from harness.records.labels import LabelKind
+from harness.records.outcome import Outcome, Range
+from harness.records.run import Selection
+from harness.training import recipe
 
 
 @dataclass(frozen=True)

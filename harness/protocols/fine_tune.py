@@ -9,12 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.errors import UserError
-from harness.fine_tuning.choose import train_and_choose
-from harness.fine_tuning.devices import Devices
-from harness.fine_tuning.predict import measure_input, predict_split
-from harness.fine_tuning.recipe import FineTuneSettings, effective_batch
-from harness.fine_tuning.train import Training
-from harness.records import IGNORED, ImageMaterial, LabelKind, Outcome, Selection
+from harness.records.labels import IGNORED, LabelKind
+from harness.records.materials import ImageMaterial
+from harness.records.outcome import Outcome
+from harness.records.run import Selection
+from harness.training.choose import train_and_choose
+from harness.training.devices import Devices
+from harness.training.loop import Training
+from harness.training.predict import measure_input, predict_split
+from harness.training.recipe import FineTuneSettings, effective_batch
 
 
 def fine_tune(material: ImageMaterial, settings: FineTuneSettings, seed: int) -> Outcome:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.records import LabelKind, Material
+from harness.records.labels import LabelKind
+from harness.records.materials import Material
 
 N_FOLDS = 5
 PATIENCE = 8

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.errors import UserError
-from harness.progress import Progress
+from harness.records.progress import Progress
 from harness.store.arrays import ArrayWriter, Layout, StoredArray
 from harness.store.damage import DamagedError
 from harness.store.kinds import Place

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from leaderboards.drafts import draft_of
 from leaderboards.errors import UserError
+from leaderboards.file.drafts import draft_of
 from leaderboards.report.columns import script_safe_json
 from leaderboards.report.contents import Contents, read_contents
 

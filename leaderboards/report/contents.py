@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 
-from leaderboards.connection import WAIT_SECONDS
 from leaderboards.errors import UserError
+from leaderboards.file.connection import WAIT_SECONDS
+from leaderboards.file.reader import connect_to_read
 from leaderboards.query import run_query
-from leaderboards.reader import connect_to_read
 from leaderboards.report.columns import encode_table, merge_keys
 from leaderboards.report.savings import with_saving_intervals
 from leaderboards.report.standings import CELL_COLUMNS, with_ties

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from leaderboards.connection import WAIT_SECONDS
 from leaderboards.errors import UserError
-from leaderboards.reader import connect_to_read
+from leaderboards.file.connection import WAIT_SECONDS
+from leaderboards.file.reader import connect_to_read
 from leaderboards.statistics.curves import LabelSaving
 from leaderboards.statistics.paired import BOTH, FROM_COUNTS, PREDICTED, TARGET
 from leaderboards.statistics.replicates import Estimate

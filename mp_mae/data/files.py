@@ -11,7 +11,7 @@ from mp_mae.data.buffers import Column
 from mp_mae.data.h5 import RowReader, describe
 from mp_mae.data.statistics import BESIDE, Statistics, read_statistics
 from mp_mae.errors import UserError
-from mp_mae.json_file import read_json
+from mp_mae.files.json_file import read_json
 from mp_mae.modalities import MODALITIES, Kind, Modality
 
 METADATA = "metadata"

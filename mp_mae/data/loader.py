@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from mp_mae.data.buffers import BatchLayout, on_page
+from mp_mae.data.crops import Views, centre_views, random_views
 from mp_mae.data.files import METADATA, MMEarthFiles
 from mp_mae.data.h5 import RowReader
 from mp_mae.data.order import TrainingOrder, evaluation_batches
 from mp_mae.data.prepare import Batch, Recipe, prepare
 from mp_mae.data.statistics import processing_levels
-from mp_mae.data.views import Views, centre_views, random_views
 
 SPARE_SLOTS = 2
 """Buffers beyond those being read, so that reading need not wait for copies to a GPU that are still queued there."""

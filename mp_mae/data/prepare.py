@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mp_mae.data.crops import ORIENTATIONS, Views
 from mp_mae.data.files import MMEarthFiles
-from mp_mae.data.views import ORIENTATIONS, Views
 from mp_mae.modalities import Kind, Modality
 
 _SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}

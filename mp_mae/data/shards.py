@@ -20,7 +20,7 @@ from mp_mae.data.buffers import PAGE, Column
 from mp_mae.data.files import Paths, find_files
 from mp_mae.data.h5 import RowReader, describe
 from mp_mae.errors import UserError
-from mp_mae.json_file import read_json
+from mp_mae.files.json_file import read_json
 
 BLOCK = 256
 """Tiles read and written at once: about 75 MB of 64 px tiles."""

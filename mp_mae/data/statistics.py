@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mp_mae.errors import UserError
-from mp_mae.json_file import read_json
+from mp_mae.files.json_file import read_json
 from mp_mae.modalities import Modality
 
 BESIDE = "An MMEarth dataset has it beside its .h5 file: download it again."

@@ -13,13 +13,13 @@ import numpy as np
 
 from mp_mae.data.files import METADATA, Paths
 from mp_mae.data.processes import clean_pool
-from mp_mae.data.world.band_sums import Sums, combine, sum_bands
 from mp_mae.data.world.places import draw_places
+from mp_mae.data.world.sensors.band_sums import Sums, combine, sum_bands
+from mp_mae.data.world.sensors.tile_info import describe_tiles, tile_id
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
-from mp_mae.data.world.tile_info import describe_tiles, tile_id
 from mp_mae.errors import UserError
-from mp_mae.json_file import read_json
-from mp_mae.replace_folder import replacing
+from mp_mae.files.json_file import read_json
+from mp_mae.files.replace_folder import replacing
 
 DESCRIPTION = "world.json"
 """Says which world a directory holds; written last."""

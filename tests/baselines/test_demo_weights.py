@@ -6,9 +6,9 @@ import pytest
 
 from baselines.table import BACKBONES
 from mp_mae.checkpoint import load_checkpoint
-from mp_mae.demo_weights import STRATEGIES
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS
+from mp_mae.training.demo_weights import STRATEGIES
 
 SHIPPED = {name: entry.demo_weights for name, entry in BACKBONES.items() if entry.demo_weights}
 

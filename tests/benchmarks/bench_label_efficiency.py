@@ -26,14 +26,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from baselines.inputs import Preparation
-from harness.campaign import run_campaign
-from harness.data.dataset import normalisation
-from harness.plan import State, build_plan
-from harness.progress import Silent
-from harness.protocols.linear_probe import LinearProbeSettings
-from harness.records import Places
-from harness.settings import make_request
-from harness.workbench import Workbench
+from harness.campaign.carry_out import run_campaign
+from harness.campaign.plan import State, build_plan
+from harness.campaign.request import make_request
+from harness.data.sources.geobench.dataset import normalisation
+from harness.protocols.image.linear_probe import LinearProbeSettings
+from harness.records.job import Places
+from harness.records.progress import Silent
+from harness.run.workbench import Workbench
 from leaderboards.query import run_query
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, save_checkpoint
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig

@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "leaderboards"))
 from leaderboard_records import make_record
 
-from leaderboards.derived import SELECT_DERIVED
+from leaderboards.file.derived import SELECT_DERIVED
 from leaderboards.query import run_query
 from leaderboards.store import Leaderboard, open_leaderboard
 

@@ -21,9 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from harness.protocols.linear_probe import LinearProbeSettings
-from harness.protocols.logistic_links import Sigmoid, Softmax
-from harness.protocols.logistic_path import regularisation_path
+from harness.protocols.image.linear_probe import LinearProbeSettings
+from harness.solvers.logistic_links import Sigmoid, Softmax
+from harness.solvers.logistic_path import regularisation_path
 
 N_TRAIN, N_VALID, WIDTH, N_CLASSES, N_LABELS = 2_000, 1_000, 320, 10, 43
 THREADS, ROUNDS = 1, 3

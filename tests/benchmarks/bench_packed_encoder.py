@@ -14,7 +14,7 @@ import torch
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.encoder import build_encoder
 from mp_mae.masking import draw_mask
-from mp_mae.packed import forward_packed
+from mp_mae.packed.encoder import forward_packed
 
 THREADS, ROUNDS = 2, 9
 SPEED = 2.2

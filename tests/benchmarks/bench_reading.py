@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data.cache import ArrayCache, open_arrays
-from harness.data.dataset import open_dataset
+from harness.data.arrays import ArrayCache, open_arrays
+from harness.data.sources.geobench.dataset import open_dataset
 from harness.data.suites import discover
-from harness.progress import Silent
+from harness.records.progress import Silent
 
 N_SAMPLES, SIZE, BATCH = 2_000, 64, 256
 N_OFFICIAL = 200

@@ -22,8 +22,8 @@ from fuzz import words
 from geobench_files import BLUE, RED, dump, read_dataset, thing, write_dataset, write_mask_dataset, write_sample
 from harness.data import reading
 from harness.data.band_statistics import build_normalisation
-from harness.data.specs import read_task_spec
-from harness.data.unpickle import safe_unpickle
+from harness.data.sources.geobench.task_specs import read_task_spec
+from harness.data.sources.geobench.unpickle import safe_unpickle
 
 DEMO = Path(__file__).parents[2] / "baselines" / "demo_weights" / "mp_mae"
 
@@ -145,7 +145,7 @@ class OfficialCheckpointTarget(Target):
         import torch
 
         from mp_mae.checkpoint import load_checkpoint
-        from mp_mae.official_layout import to_official
+        from mp_mae.official.layout import to_official
 
         whole = load_checkpoint(DEMO)
         inputs = {"sentinel2": list(whole.encoder.bands)}

@@ -9,14 +9,15 @@ from sklearn.metrics import r2_score
 
 from command_line import harness
 from geobench_files import BLUE, RED, write_dataset, write_mask_dataset
+from harness.campaign.plan import State, build_plan
+from harness.campaign.request import make_request
 from harness.data.suites import discover
-from harness.materials import AreaMaterial, read_areas
-from harness.plan import State, build_plan
-from harness.progress import Silent
 from harness.protocols import find_protocol
-from harness.records import IGNORED, LabelKind, Places
-from harness.settings import make_request
-from harness.workbench import Workbench
+from harness.records.job import Places
+from harness.records.labels import IGNORED, LabelKind
+from harness.records.progress import Silent
+from harness.run.materials import AreaMaterial, read_areas
+from harness.run.workbench import Workbench
 
 CLASSES = ["field", "water"]
 

@@ -7,9 +7,9 @@ import pytest
 
 from command_line import harness
 from geobench_files import BLUE, RED, write_dataset, write_mask_dataset
+from harness.campaign.plan import choose_datasets
 from harness.errors import UserError
-from harness.plan import choose_datasets
-from harness.records import BandNames
+from harness.records.run import BandNames
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from torch import nn
 
 from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.table import BACKBONES
-from harness.costs import count_costs
+from harness.run.costs import count_costs
 
 
 class OneConvolution(Backbone):

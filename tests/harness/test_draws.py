@@ -17,7 +17,7 @@ from harness.data.draws import (
 )
 from harness.data.partitions import Partition, hash_splits
 from harness.errors import UserError
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 NAMES = tuple(f"id_{i}" for i in range(200))
 LABELS = np.repeat([0, 1, 2, 3], [120, 60, 19, 1])

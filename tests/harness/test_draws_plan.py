@@ -7,12 +7,12 @@ import pytest
 
 from command_line import harness
 from geobench_files import write_dataset, write_partition
+from harness.campaign.plan import State, build_plan
+from harness.campaign.request import make_request
 from harness.data.suites import discover
-from harness.plan import State, build_plan
-from harness.progress import Silent
-from harness.records import Places
-from harness.settings import make_request
-from harness.workbench import Workbench
+from harness.records.job import Places
+from harness.records.progress import Silent
+from harness.run.workbench import Workbench
 
 
 @pytest.fixture

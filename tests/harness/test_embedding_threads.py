@@ -6,7 +6,7 @@ import torch
 
 from command_line import harness
 from geobench_files import write_dataset
-from harness import features
+from harness.features import extraction as features
 from harness.store.manifest import read_manifest
 
 

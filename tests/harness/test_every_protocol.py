@@ -15,12 +15,12 @@ from baselines.table import BACKBONES
 from command_line import harness
 from generated_patches import COVERS, SCENES, draw_patches, optical_bands
 from geobench_files import MASK_SUITE, SUITE, write_partition, write_sample, write_statistics, write_task
-from harness.data.demo.build import ensure_demo_suite
-from harness.data.demo.tasks import TASKS
-from harness.progress import Silent
+from harness.demo.build import ensure_demo_suite
+from harness.demo.tasks import TASKS
 from harness.protocols import PROTOCOL_NAMES, PROTOCOLS, find_protocol, trains_backbone
-from harness.protocols.linear_probe_sgd import LinearProbeSgdSettings
-from harness.records import LabelKind
+from harness.protocols.image.linear_probe_sgd import LinearProbeSgdSettings
+from harness.records.labels import LabelKind
+from harness.records.progress import Silent
 from tiny_pretrained import ENTRY
 
 PATCHES = {SCENES: LabelKind.MULTI_LABEL, COVERS: LabelKind.SEGMENTATION}

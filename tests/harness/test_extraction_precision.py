@@ -7,10 +7,10 @@ from baselines.contract import Features
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter
 from geobench_files import read_dataset, write_dataset
-from harness.data.cache import open_arrays
-from harness.extraction_precision import describe_extraction, full_precision
-from harness.features import embed_images
-from harness.progress import Silent
+from harness.data.arrays import open_arrays
+from harness.features.extraction import embed_images
+from harness.features.precision import describe_extraction, full_precision
+from harness.records.progress import Silent
 from toy_images import tiny_backbone
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.half_precision import HALF, HEADROOM, LARGEST, N_FIRST, HalfWriter
+from harness.features.half_precision import HALF, HEADROOM, LARGEST, N_FIRST, HalfWriter
 from harness.store.arrays import ArrayWriter
 
 N, D = N_FIRST + 8, 3

@@ -4,8 +4,16 @@ import dataclasses
 
 import pytest
 
-from harness.identity import FEATURE_FIELDS, configuration, feature_key, fingerprint_samples, hash_names, identity
-from harness.records import BandNames, LabelKind, Run, Selection, TrainDraw
+from harness.records.identity import (
+    FEATURE_FIELDS,
+    configuration,
+    feature_key,
+    fingerprint_samples,
+    hash_names,
+    identity,
+)
+from harness.records.labels import LabelKind
+from harness.records.run import BandNames, Run, Selection, TrainDraw
 
 RUN = Run(
     suite="geobench-classification-v1.0",

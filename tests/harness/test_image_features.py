@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.image_features import cached_features
-from harness.progress import Silent
+from harness.features.image_features import cached_features
+from harness.records.progress import Silent
 from harness.store.kinds import FEATURES, Place
 from recorded_progress import Log
 

@@ -18,7 +18,7 @@ from geobench_files import (
 )
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind
 from harness.errors import UserError
-from harness.input_policy import (
+from harness.features.normalisation import (
     UnfitStatisticsError,
     build_preparation,
     check_statistics,
@@ -27,7 +27,7 @@ from harness.input_policy import (
     fed_size,
     identifying_statistics,
 )
-from harness.records import NormalisationPolicy
+from harness.records.run import NormalisationPolicy
 
 COASTAL = band("01 - Coastal aerosol", alt_names=("1", "01"))
 VAPOUR = band("09 - Water vapour", alt_names=("9", "09"))

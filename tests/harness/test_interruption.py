@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 INTERRUPTED = """
 import os, signal
-from harness.interruption import end_on_signals
+from harness.cli.interruption import end_on_signals
 
 def work():
     print("a line that nobody reads")

@@ -9,8 +9,8 @@ from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.table import BACKBONES, Entry
 from command_line import harness
 from geobench_files import BLUE, RED, SUITE, write_dataset, write_sample, write_statistics
-from harness import overview
-from harness.workbench import Workbench
+from harness.run.workbench import Workbench
+from harness.show import overview
 from leaderboards.store import Session
 
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from harness import provenance
-from harness.provenance import collect_provenance
+from harness.run import provenance
+from harness.run.provenance import collect_provenance
 
 
 def test_versions_of_what_computes_and_the_number_of_threads_are_recorded():

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from geobench_files import BLUE, RED, write_mask_dataset
-from harness import plan
-from harness.plan import build_plan
-from harness.progress import Silent
-from harness.reading_cost import bytes_read
-from harness.records import Places
-from harness.settings import make_request
-from harness.workbench import Workbench
+from harness.campaign import plan
+from harness.campaign.plan import build_plan
+from harness.campaign.reading_cost import bytes_read
+from harness.campaign.request import make_request
+from harness.records.job import Places
+from harness.records.progress import Silent
+from harness.run.workbench import Workbench
 
 
 @pytest.mark.parametrize("size", [None, 14])

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness.fine_tuning.devices import Devices
-from harness.fine_tuning.network import build_network
-from harness.fine_tuning.predict import measure_input, predict_split
-from harness.fine_tuning.recipe import FineTuneSettings
-from harness.fine_tuning.train import Training
-from harness.protocols.hypercolumn import hypercolumns, pixel_logits
+from harness.protocols.masks.hypercolumn import hypercolumns, pixel_logits
+from harness.training.devices import Devices
+from harness.training.loop import Training
+from harness.training.network import build_network
+from harness.training.predict import measure_input, predict_split
+from harness.training.recipe import FineTuneSettings
 from toy_images import ToyImages, blobs, textures
 
 SHORT = FineTuneSettings(epochs=1, min_updates=3, batch_size=6, evaluations=1, erasing=0.5)

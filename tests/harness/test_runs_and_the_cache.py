@@ -15,12 +15,12 @@ import pytest
 import harness.store.arrays
 from command_line import harness as command
 from geobench_files import BLUE, RED, write_dataset, write_mask_dataset, write_sample
-from harness.executors.local import execute_safely
-from harness.plan import build_plan
-from harness.progress import Silent
-from harness.records import Failure, Places
-from harness.settings import make_request
-from harness.workbench import Workbench
+from harness.campaign.executors.local import execute_safely
+from harness.campaign.plan import build_plan
+from harness.campaign.request import make_request
+from harness.records.job import Failure, Places
+from harness.records.progress import Silent
+from harness.run.workbench import Workbench
 from leaderboards.query import run_query
 
 N = 30
@@ -137,7 +137,7 @@ def test_what_extracted_the_features_is_in_the_row_and_shown(tmp_path, images):
 
 
 def test_features_say_what_extracted_them_not_what_uses_them(tmp_path, images, monkeypatch):
-    monkeypatch.setattr("harness.workbench.describe_extraction", lambda device: {"device": "another machine"})
+    monkeypatch.setattr("harness.run.workbench.describe_extraction", lambda device: {"device": "another machine"})
     run(tmp_path, "first.duckdb")
     monkeypatch.undo()
     run(tmp_path, "second.duckdb")

@@ -9,12 +9,12 @@ import pytest
 from baselines.table import DEMO_WEIGHTS
 from command_line import harness
 from geobench_files import BLUE, RED, read_dataset, thing, write_dataset, write_partition, write_sample, write_task
+from harness.campaign.plan import State, build_plan
+from harness.campaign.request import make_request
 from harness.data.suites import discover
-from harness.plan import State, build_plan
-from harness.progress import Silent
-from harness.records import Places
-from harness.settings import make_request
-from harness.workbench import Workbench
+from harness.records.job import Places
+from harness.records.progress import Silent
+from harness.run.workbench import Workbench
 
 NAMES = [f"id_{i}" for i in range(24)]
 

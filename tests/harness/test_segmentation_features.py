@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from baselines.contract import Features, Level
-from harness import pixel_features as module
 from harness.errors import UserError
-from harness.pixel_features import cached_pixel_features
-from harness.progress import Silent
-from harness.protocols.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
-from harness.records import Selection
+from harness.features import pixel_features as module
+from harness.features.pixel_features import cached_pixel_features
+from harness.protocols.masks.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
+from harness.records.progress import Silent
+from harness.records.run import Selection
 from harness.store.arrays import ArrayWriter
 from harness.store.kinds import PIXEL_FEATURES, Place
 from recorded_progress import Log

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.campaign.request import assign_weights, known_name, make_request
 from harness.errors import UserError
-from harness.settings import assign_weights, known_name, make_request
 
 DEFAULTS = {
     "backbones": ["random_init"],

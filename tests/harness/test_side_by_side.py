@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from geobench_files import write_dataset, write_partition
-from harness.campaign import run_campaign
-from harness.executors import processes
-from harness.executors.local import execute_safely
-from harness.plan import State
-from harness.progress import Silent
-from harness.records import Failure, Places, Result
-from harness.settings import make_request
+from harness.campaign.carry_out import run_campaign
+from harness.campaign.executors import processes
+from harness.campaign.executors.local import execute_safely
+from harness.campaign.plan import State
+from harness.campaign.request import make_request
+from harness.records.job import Failure, Places, Result
+from harness.records.progress import Silent
 from leaderboards.query import run_query
 
 SHOTS, SEEDS = (1, 5), (0, 1)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.fine_tuning.recipe import FineTuneSettings
-from harness.fine_tuning.train import DivergedError
-from harness.progress import Silent
 from harness.protocols import MASK_PROTOCOLS, PROTOCOLS
 from harness.protocols.fine_tune import fine_tune, valid_curve
-from harness.records import Range
-from harness.tuning import tune
+from harness.records.outcome import Range
+from harness.records.progress import Silent
+from harness.run.tuning import tune
+from harness.training.loop import DivergedError
+from harness.training.recipe import FineTuneSettings
 from toy_images import textures
 
 SPACE = {"x": Range(low=0.0, high=1.0), "y": Range(low=1e-3, high=1e1, log=True)}

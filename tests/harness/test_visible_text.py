@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import mp_mae.visible_text
-from harness.display import RichProgress, plan_table
-from harness.grid_table import _Point, _table
-from harness.plan import Line, State
-from harness.records import DatasetRef
-from harness.resolve import Cell
-from harness.tables import RESULT_COLUMNS, results_table, rows_table
-from harness.terminal import say
-from harness.visible_text import VisibleConsole, visible
+from harness.campaign.plan import Line, State
+from harness.campaign.resolve import Cell
+from harness.cli.terminal import say
+from harness.records.job import DatasetRef
+from harness.show.display import RichProgress, plan_table
+from harness.show.grid import _Point, _table
+from harness.show.tables import RESULT_COLUMNS, results_table, rows_table
+from harness.show.visible_text import VisibleConsole, visible
 from leaderboards.query import Table
 
 HOSTILE = "a\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt.exe\u2066\r\b\ud800[red]b[/red]"

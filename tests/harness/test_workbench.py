@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from geobench_files import write_dataset
-from harness import workbench as module
 from harness.data.suites import discover
 from harness.errors import UserError
-from harness.progress import Silent
-from harness.records import Places
-from harness.workbench import Workbench
+from harness.records.job import Places
+from harness.records.progress import Silent
+from harness.run import workbench as module
+from harness.run.workbench import Workbench
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from leaderboard_records import make_record, run_id
 
 from leaderboards.errors import UserError
+from leaderboards.file.reader import connect_to_read
 from leaderboards.merge import merge
 from leaderboards.query import run_query
-from leaderboards.reader import connect_to_read
 from leaderboards.report.contents import read_contents
 from leaderboards.statistics.reading import fetch
 from leaderboards.store import Leaderboard, open_leaderboard

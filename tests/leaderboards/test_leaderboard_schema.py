@@ -18,9 +18,9 @@ from leaderboard_records import (
     run_id,
 )
 
-from leaderboards.derived import DERIVED
+from leaderboards.file.derived import DERIVED
+from leaderboards.file.rows import SCORE_COLUMNS
 from leaderboards.query import run_query
-from leaderboards.rows import SCORE_COLUMNS
 from leaderboards.schema import TABLES, ClassRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow
 from leaderboards.store import Leaderboard, open_leaderboard
 

@@ -10,7 +10,7 @@ import pytest
 from leaderboard_records import make_record
 
 from leaderboards.errors import UserError
-from leaderboards.limits import Limits
+from leaderboards.file.limits import Limits
 from leaderboards.query import run_query
 from leaderboards.store import open_leaderboard
 

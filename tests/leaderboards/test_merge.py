@@ -9,9 +9,9 @@ from leaderboard_records import make_mask, make_record, metric, run_id
 
 from leaderboards.agreement import TOLERANCE, Difference
 from leaderboards.errors import UserError
+from leaderboards.formats.sources import TABLE_NAMES
 from leaderboards.merge import Alias, Conflict, merge
 from leaderboards.query import run_query
-from leaderboards.sources import TABLE_NAMES
 from leaderboards.store import Leaderboard, open_leaderboard
 from leaderboards.transfer import ExportFormat, export
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from leaderboard_records import make_record, published_run, run_id
 
-import leaderboards.migrate
+import leaderboards.file.migrate
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.query import run_query
 from leaderboards.schema import SCHEMA_VERSION
@@ -62,7 +62,7 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_every_older_version_has_its_migration() -> None:
-    scripts = {path.name for path in (Path(leaderboards.migrate.__file__).parent / "migrations").iterdir()}
+    scripts = {path.name for path in (Path(leaderboards.file.migrate.__file__).parent / "migrations").iterdir()}
     assert scripts == {f"from_{version}.sql" for version in range(1, SCHEMA_VERSION)}
 
 
@@ -163,7 +163,7 @@ def test_a_failing_upgrade_leaves_the_file_as_it_was(old: Path, monkeypatch: pyt
         raise duckdb.IOException("No space left on device")
 
     before = contents(old)
-    monkeypatch.setattr(leaderboards.migrate, "copy_older", fail)
+    monkeypatch.setattr(leaderboards.file.migrate, "copy_older", fail)
     with pytest.raises(UnavailableError, match=r"board\.duckdb: cannot be upgraded \(No space left"):
         open_leaderboard(old)
     assert contents(old) == before

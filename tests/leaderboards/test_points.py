@@ -8,8 +8,8 @@ import duckdb
 import pytest
 from leaderboard_records import make_run, metric, run_id
 
-from leaderboards.derived import SELECT_DERIVED
 from leaderboards.errors import UserError
+from leaderboards.file.derived import SELECT_DERIVED
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -120,7 +120,7 @@ def test_runs_of_identity_1_say_so_and_are_never_averaged_with_later_ones(board:
 
 
 def test_every_field_that_decides_a_result_is_a_column_of_the_curve_or_in_its_setup(board: Leaderboard) -> None:
-    from harness.records import Run
+    from harness.records.run import Run
 
     along_a_curve = {"partition", "partition_sha256", "valid_sha256", "seed", "weights_sha256", "backbone"}
     columns = {"suite", "dataset", "protocol", "metric", "selection", "train_draw"}

@@ -19,7 +19,7 @@ from leaderboard_records import make_mask, make_record, metric, run_id
 import leaderboards.spool
 from leaderboards.agreement import Difference
 from leaderboards.errors import UnavailableError, UserError
-from leaderboards.json_text import parse_json
+from leaderboards.formats.json_text import parse_json
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
 from leaderboards.spool import NotARecordError, Spool, read_pending

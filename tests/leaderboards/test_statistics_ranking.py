@@ -16,9 +16,9 @@ from rich.console import Console
 from scipy import stats
 from scored_runs import board_with, predicted_record, run_of
 
-from harness.comparison_table import comparison_table
 from harness.errors import UserError as HarnessError
-from harness.ranking_table import choose, ranking_tables
+from harness.show.comparison import comparison_table
+from harness.show.ranking import choose, ranking_tables
 from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord

@@ -10,7 +10,7 @@ from leaderboard_records import make_record, metric, published_run, run_id
 
 from command_line import harness
 from generated_patches import SCENES
-from harness.reproduce import reproducing_command
+from harness.show.reproduce import reproducing_command
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
 from leaderboards.spool import Spool

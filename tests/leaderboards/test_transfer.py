@@ -10,12 +10,12 @@ import duckdb
 import pytest
 from leaderboard_records import make_record, metric, published_run, run_id
 
-from leaderboards.drafts import draft_of
 from leaderboards.errors import UserError
+from leaderboards.file.drafts import draft_of
+from leaderboards.formats.sources import TABLE_NAMES
 from leaderboards.merge import merge
 from leaderboards.query import Table, run_query, to_csv
 from leaderboards.schema import RunRecord
-from leaderboards.sources import TABLE_NAMES
 from leaderboards.store import Leaderboard, open_leaderboard
 from leaderboards.transfer import ExportFormat, export
 

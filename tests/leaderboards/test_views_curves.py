@@ -11,8 +11,8 @@ from leaderboard_records import make_run, metric, published_run
 from scipy import stats
 from scored_runs import board_with, run_of
 
-from leaderboards.derived import SELECT_DERIVED
-from leaderboards.migrate import create_tables
+from leaderboards.file.derived import SELECT_DERIVED
+from leaderboards.file.migrate import create_tables
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
 from leaderboards.statistics.reading import read_label_savings

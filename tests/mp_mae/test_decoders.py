@@ -9,7 +9,7 @@ import torch
 from mp_mae.decoders import Branch, PatchTokens, initialise, token_windows
 from mp_mae.masking import Mask
 from mp_mae.modalities import MODALITIES, choose_modalities
-from mp_mae.official_model import read_official_model
+from mp_mae.official.model import read_official_model
 from mp_mae.patches import gather_patches, gather_tokens, patches_to_images
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from generated_mmearth import write_mmearth
-from mp_mae.log import read_log
-from mp_mae.settings import as_fields
+from mp_mae.training.log import read_log
+from mp_mae.training.settings import as_fields
 from pretraining_run import tiny_settings, train, weights
 
 ROOT = Path(__file__).parents[2]

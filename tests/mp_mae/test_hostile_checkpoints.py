@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from mp_mae.checkpoint import Checkpoint, build_from_checkpoint, load_checkpoint, save_checkpoint
 from mp_mae.errors import UserError
-from mp_mae.weights_file import MAX_PICKLE_BYTES, load_weights_only
+from mp_mae.files.weights_file import MAX_PICKLE_BYTES, load_weights_only
 from official_checkpoint import checkpoint_content
 
 KEY = "encoder.stages.3.1.grn.beta"

@@ -14,11 +14,11 @@ from generated_mmearth import write_mmearth
 from mmearth_layouts import NOTHING
 from mp_mae.data import write as world
 from mp_mae.data.loader import Loader, evaluation_requests
-from mp_mae.export import find_state
 from mp_mae.masking import draw_mask
 from mp_mae.modalities import MODALITIES, S2_STORED
-from mp_mae.settings import Settings
-from mp_mae.training_plan import open_files
+from mp_mae.training.export import find_state
+from mp_mae.training.plan import open_files
+from mp_mae.training.settings import Settings
 from pretraining_run import tiny_settings, train
 from shared_fixtures import copy_files, shared_fixtures
 

@@ -15,8 +15,8 @@ from mp_mae.losses import normalise_patches
 from mp_mae.masking import Mask
 from mp_mae.modalities import MODALITIES, PRESETS
 from mp_mae.model import MPMAE, ModelConfig, parameter_groups
-from mp_mae.official_layout import to_official
-from mp_mae.official_model import decoder_keys, read_official_model
+from mp_mae.official.layout import to_official
+from mp_mae.official.model import decoder_keys, read_official_model
 from mp_mae.patches import gather_patches
 from official_checkpoint import BANDS, checkpoint_content, write_checkpoint
 from pretraining_batch import Batch, random_batch

@@ -12,9 +12,9 @@ from mp_mae.data.shards import _State
 from mp_mae.data.statistics import read_statistics
 from mp_mae.data.write import write_mmearth
 from mp_mae.errors import UserError
-from mp_mae.json_file import MAX_BYTES, read_json
-from mp_mae.log import read_log
-from mp_mae.training_state import read_state
+from mp_mae.files.json_file import MAX_BYTES, read_json
+from mp_mae.training.log import read_log
+from mp_mae.training.state import read_state
 
 DEMO = Path(__file__).parents[2] / "baselines" / "demo_weights" / "mp_mae"
 

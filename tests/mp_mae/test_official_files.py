@@ -15,9 +15,9 @@ import torch
 from mp_mae.checkpoint import load_checkpoint
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.errors import UserError
-from mp_mae.official import read_official
-from mp_mae.official_layout import from_official, to_official
-from mp_mae.weights_file import load_weights_only
+from mp_mae.files.weights_file import load_weights_only
+from mp_mae.official.files import read_official
+from mp_mae.official.layout import from_official, to_official
 from official_checkpoint import BANDS, PATCHES, checkpoint_content, model_tensors, write_checkpoint
 
 SHARED = pathlib.Path(__file__).parents[3] / "shared" / "golden"

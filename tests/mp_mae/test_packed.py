@@ -17,9 +17,9 @@ from mp_mae.config import EncoderConfig
 from mp_mae.encoder import build_encoder
 from mp_mae.errors import UserError
 from mp_mae.masking import Mask, draw_mask, mask_from_noise
-from mp_mae.packed import densify, forward_packed, packed_block
-from mp_mae.packed_layout import PackedLayout
-from mp_mae.packed_ops import site_norm
+from mp_mae.packed.encoder import densify, forward_packed, packed_block
+from mp_mae.packed.layout import PackedLayout
+from mp_mae.packed.ops import site_norm
 
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "golden"
 GEOMETRIES = ("56_8", "112_16")

@@ -12,7 +12,7 @@ from mp_mae.errors import UserError
 from mp_mae.losses import normalise_patches
 from mp_mae.modalities import MODALITIES, Kind
 from mp_mae.patches import gather_patches, patches_to_images
-from mp_mae.reconstruction import denormalise_patches, load_trained, reconstruct_tiles
+from mp_mae.pictures.reconstruction import denormalise_patches, load_trained, reconstruct_tiles
 from pretraining_run import tiny_settings, train
 
 PNG = b"\x89PNG"
@@ -88,7 +88,7 @@ def test_an_exported_encoder_is_refused_because_it_has_no_decoder(run):
 
 
 def test_the_sheet_has_input_mask_and_every_modality_of_every_tile(shown):
-    pictures = pytest.importorskip("mp_mae.pictures", reason="needs matplotlib (the extra `plots`)")
+    pictures = pytest.importorskip("mp_mae.pictures.draw", reason="needs matplotlib (the extra `plots`)")
     figure = pictures.draw_sheet(shown)
     titles = [axis.get_title() for axis in figure.axes]
     n_pixel = sum(modality.kind.is_pixel for modality in MODALITIES.values())

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from generated_mmearth import write_mmearth
 from mp_mae.__main__ import EXAMPLES, build_parser, main
 from mp_mae.checkpoint import load_checkpoint
-from mp_mae.log import read_log
+from mp_mae.training.log import read_log
 from pretraining_run import TINY
 
 ROOT = Path(__file__).parents[2]

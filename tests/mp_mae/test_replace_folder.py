@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from mp_mae import replace_folder
-from mp_mae.replace_folder import recover, replacing
+from mp_mae.files import replace_folder
+from mp_mae.files.replace_folder import recover, replacing
 
 
 def write(folder, content: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from generated_mmearth import write_mmearth
 from mp_mae.errors import UserError
-from mp_mae.log import read_log
-from mp_mae.training_state import read_state
+from mp_mae.training.log import read_log
+from mp_mae.training.state import read_state
 from pretraining_run import after, tiny_settings, train
 
 TIMES = ("images_per_second", "waiting", "memory_mb")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mp_mae.schedule import learning_rate, scaled_rate
+from mp_mae.training.schedule import learning_rate, scaled_rate
 
 PUBLISHED = {"peak": 2.4e-3, "warmup_steps": 40, "total_steps": 200}
 

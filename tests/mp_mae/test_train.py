@@ -10,13 +10,13 @@ import torch
 from generated_mmearth import write_mmearth
 from mp_mae.checkpoint import build_from_checkpoint, load_checkpoint
 from mp_mae.errors import UserError
-from mp_mae.export import find_state
-from mp_mae.log import read_log
 from mp_mae.modalities import MODALITIES
 from mp_mae.model import MPMAE
-from mp_mae.training_plan import effective_batch, largest_divisor, make_plan, open_files
-from mp_mae.training_setup import build_model
-from mp_mae.training_step import NonFiniteLossError, step_masks
+from mp_mae.training.export import find_state
+from mp_mae.training.log import read_log
+from mp_mae.training.plan import effective_batch, largest_divisor, make_plan, open_files
+from mp_mae.training.setup import build_model
+from mp_mae.training.step import NonFiniteLossError, step_masks
 from pretraining_run import after, tiny_settings, train, weights
 
 CPU = torch.device("cpu")
@@ -219,7 +219,7 @@ def test_clipping_bounds_the_step_and_the_log_keeps_the_norm_before_it(tiles, tm
 
 
 def test_a_tracker_that_is_not_installed_is_refused_with_the_command_to_install_it(tiles, tmp_path, monkeypatch):
-    monkeypatch.setattr("mp_mae.training_setup.find_spec", lambda name: None)
+    monkeypatch.setattr("mp_mae.training.setup.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install wandb"):
         train(tiny_settings(tiles, tracker="wandb"), tmp_path / "run")
 

@@ -10,7 +10,7 @@ from mp_mae.__main__ import build_parser, gather_settings
 from mp_mae.config import MMEARTH_S2_BANDS
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS
-from mp_mae.settings import (
+from mp_mae.training.settings import (
     MAY_CHANGE,
     RECIPES,
     SETTING_DOCS,

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from mp_mae.data.world.hashing import mix, uniform, word
-from mp_mae.data.world.sun import sun_position
+from mp_mae.data.world.sky.sun import sun_position
 
 Purpose = Literal["pretrain", "train", "valid", "test"]
 """Pretraining, or a split of the tasks on which pretrained models are compared."""

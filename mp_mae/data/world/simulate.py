@@ -3,23 +3,23 @@
 import numpy as np
 
 from mp_mae.data.threads import one_blas_thread
-from mp_mae.data.world import labels
-from mp_mae.data.world.climate import build_climate, climate_zones, draw_regions
-from mp_mae.data.world.cover import CROPLAND, draw_cover
-from mp_mae.data.world.ecoregions import N_BIOMES, N_ECOREGIONS, biomes, ecoregions
 from mp_mae.data.world.hashing import mix, uniform, word
+from mp_mae.data.world.land.cover import CROPLAND, draw_cover
+from mp_mae.data.world.land.ecoregions import N_BIOMES, N_ECOREGIONS, biomes, ecoregions
+from mp_mae.data.world.land.parcels import build_parcels
+from mp_mae.data.world.land.phenology import build_season
+from mp_mae.data.world.land.spectra import tile_spectra
+from mp_mae.data.world.land.surface import build_surface
+from mp_mae.data.world.land.terrain import build_terrain, illumination
 from mp_mae.data.world.noise import TileNoise
-from mp_mae.data.world.optics import draw_sky, to_product
-from mp_mae.data.world.parcels import build_parcels
-from mp_mae.data.world.phenology import build_season
 from mp_mae.data.world.places import Places
-from mp_mae.data.world.radar import sentinel1
-from mp_mae.data.world.spectra import tile_spectra
-from mp_mae.data.world.sun import sun_position
-from mp_mae.data.world.surface import build_surface
-from mp_mae.data.world.terrain import build_terrain, illumination
+from mp_mae.data.world.sensors import labels
+from mp_mae.data.world.sensors.optics import draw_sky, to_product
+from mp_mae.data.world.sensors.radar import sentinel1
+from mp_mae.data.world.sky.climate import build_climate, climate_zones, draw_regions
+from mp_mae.data.world.sky.sun import sun_position
+from mp_mae.data.world.sky.weather import build_weather, era5
 from mp_mae.data.world.tiles import Tiles
-from mp_mae.data.world.weather import build_weather, era5
 
 WORLD_VERSION = 1
 """Another version draws another world from the same seed."""

@@ -23,10 +23,10 @@ from geobench_files import (
     write_partition,
     write_sample,
 )
-from harness.data.cache import ArrayCache, is_converted, open_arrays
+from harness.data.arrays import ArrayCache, is_converted, open_arrays
 from harness.data.suites import discover
 from harness.errors import UserError
-from harness.progress import Silent
+from harness.records.progress import Silent
 from recorded_progress import Log
 
 

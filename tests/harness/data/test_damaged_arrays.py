@@ -10,13 +10,13 @@ import shutil
 import numpy as np
 import pytest
 
-import harness.data.cache
+import harness.data.arrays
 import harness.store.arrays
 from geobench_files import BLUE, RED, SUITE, read_dataset, write_dataset, write_sample, write_task
-from harness.data.cache import is_converted, open_arrays
+from harness.data.arrays import is_converted, open_arrays
 from harness.data.source_files import list_source_files
 from harness.errors import UserError
-from harness.progress import Silent
+from harness.records.progress import Silent
 from harness.store.damage import DamagedError
 from recorded_progress import Log
 
@@ -229,7 +229,7 @@ def test_verifying_reads_every_file_and_says_what_it_found(root, cache_dir, monk
     open_arrays(read_dataset(root), cache_dir, log, verify=True)
     assert (log.steps, log.notices) == ([("reading toy again", 6)], ["toy: all 6 samples are as they were converted"])
     frozen = list_source_files(read_dataset(root))
-    monkeypatch.setattr(harness.data.cache, "list_source_files", lambda dataset: frozen)
+    monkeypatch.setattr(harness.data.arrays, "list_source_files", lambda dataset: frozen)
     swap_contents(root)
     assert not is_sound(convert(root, cache_dir), root)
     log = Log()

@@ -8,16 +8,16 @@ import pytest
 from baselines.inputs import PixelKind
 from errata_files import DESCRIBED, PUBLISHED, TRUE, write_thirteen_bands
 from geobench_files import read_dataset
+from harness.data.arrays import is_converted, open_arrays
 from harness.data.bands import MissingBands, canonical_name, plan_bands
-from harness.data.cache import is_converted, open_arrays
-from harness.data.dataset import normalisation, open_dataset
-from harness.data.errata import ERRATA, PICTURE
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind
+from harness.data.sources.geobench.dataset import normalisation, open_dataset
+from harness.data.sources.geobench.errata import ERRATA, PICTURE
 from harness.data.suites import discover
 from harness.errors import UserError
-from harness.features import stored_channels
-from harness.progress import Silent
-from harness.records import BandNames
+from harness.features.extraction import stored_channels
+from harness.records.progress import Silent
+from harness.records.run import BandNames
 from mp_mae.config import MMEARTH_S2_BANDS
 
 UINT16 = np.dtype(np.uint16)

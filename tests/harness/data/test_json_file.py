@@ -6,10 +6,10 @@ import pytest
 
 from geobench_files import read_dataset, write_dataset
 from harness.data.budgets import JSON_BYTES
-from harness.data.demo.new_directory import is_there
 from harness.data.json_file import parse_json, read_json, read_json_object
+from harness.demo.new_directory import is_there
 from harness.errors import UserError
-from harness.tuning import _check_journal
+from harness.run.tuning import _check_journal
 from hostile_json import HOSTILE_JSON
 
 HOSTILE = pytest.mark.parametrize("text", HOSTILE_JSON.values(), ids=HOSTILE_JSON)

@@ -6,11 +6,11 @@ from datetime import date
 import numpy as np
 import pytest
 
+from harness.data.arrays import open_arrays
 from harness.data.bands import MissingBands, plan_bands
-from harness.data.cache import open_arrays
-from harness.data.dataset import open_dataset
+from harness.data.sources.geobench.dataset import open_dataset
 from harness.data.suites import discover
-from harness.progress import Silent
+from harness.records.progress import Silent
 
 SIZE = 21
 

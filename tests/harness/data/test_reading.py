@@ -15,7 +15,7 @@ from geobench_files import read_dataset, write_dataset
 from harness.data import reading
 from harness.data.convert import convert, differing_samples
 from harness.errors import UserError
-from harness.progress import Silent
+from harness.records.progress import Silent
 from harness.store.entry import EntryWriter
 
 BROKEN = """

@@ -5,7 +5,7 @@ import pytest
 from geobench_files import SUITE, write_dataset
 from harness.data.suites import ENTRIES, SUITES, discover, find_root, headline_metric
 from harness.errors import UserError
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 
 def test_the_option_wins_over_the_environment_and_that_over_the_default(tmp_path, monkeypatch):

@@ -6,9 +6,9 @@ import pickle
 import pytest
 
 from geobench_files import BLUE, RED, SUITE, band, dump, read_dataset, thing, write_dataset, write_task
-from harness.data.specs import Band, read_task_spec
+from harness.data.sources.geobench.task_specs import Band, read_task_spec
 from harness.errors import UserError
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geobench_files import dump, thing
-from harness.data.pickled import Record
-from harness.data.unpickle import safe_unpickle
+from harness.data.sources.geobench.pickle_allowlist import Record
+from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.errors import UserError
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.data.demo.build import ensure_demo_suite
-from harness.data.demo.tasks import TASKS
-from harness.progress import Silent
-from harness.records import LabelKind
+from harness.demo.build import ensure_demo_suite
+from harness.demo.tasks import TASKS
+from harness.records.labels import LabelKind
+from harness.records.progress import Silent
 
 SMALL = {"train": 120, "valid": 15, "test": 90}
 SMALL_CROPS = {"train": 25, "valid": 6, "test": 15}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from harness.data.demo.band_counts import PERCENTILES, BandCounts, value_statistics
+from harness.demo.band_counts import PERCENTILES, BandCounts, value_statistics
 
 
 def expected(values):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.data.demo.build import ensure_demo_suite
+from harness.demo.build import ensure_demo_suite
 from harness.errors import UserError
-from harness.progress import Silent
+from harness.records.progress import Silent
 from recorded_progress import Log
 
 ROOT = Path(__file__).parents[3]
@@ -138,9 +138,9 @@ def test_two_that_want_the_same_task_share_the_work(tmp_path, tiny_task):
 KILLED = """
 import dataclasses, os, signal, sys
 from pathlib import Path
-from harness.data.demo.tasks import TASKS
-from harness.data.demo.build import ensure_demo_suite
-from harness.progress import Silent
+from harness.demo.tasks import TASKS
+from harness.demo.build import ensure_demo_suite
+from harness.records.progress import Silent
 
 class Killed(Silent):
     def advance(self, units=1):

@@ -3,7 +3,7 @@
 import pytest
 
 from command_line import harness
-from harness.data.demo import tasks
+from harness.demo import tasks
 from mp_mae.data.files import open_mmearth
 from mp_mae.modalities import MODALITIES
 

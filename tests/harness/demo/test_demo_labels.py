@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.data.demo import labels
+from harness.demo import labels
 from mp_mae.data.world.places import draw_places
 from mp_mae.data.world.tiles import COVERS, CROPS, Tiles
 

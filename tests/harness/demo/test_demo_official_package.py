@@ -6,11 +6,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from harness.data.cache import open_arrays
-from harness.data.dataset import open_dataset
-from harness.data.demo.tasks import TASKS
+from harness.data.arrays import open_arrays
+from harness.data.sources.geobench.dataset import open_dataset
 from harness.data.suites import discover
-from harness.progress import Silent
+from harness.demo.tasks import TASKS
+from harness.records.progress import Silent
 
 NAMES = list(TASKS)
 

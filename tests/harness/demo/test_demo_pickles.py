@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from harness.data.demo.pickle_writer import Instance, write_pickle
-from harness.data.pickled import Record
-from harness.data.unpickle import safe_unpickle
+from harness.data.sources.geobench.pickle_allowlist import Record
+from harness.data.sources.geobench.unpickle import safe_unpickle
+from harness.demo.pickle_writer import Instance, write_pickle
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.data.demo.stratify import stratified_order
+from harness.demo.stratify import stratified_order
 
 
 def one_hot(labels, n_classes=10):

@@ -11,13 +11,13 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from harness.data.cache import open_arrays
-from harness.data.dataset import open_dataset
-from harness.data.demo.stratify import FRACTIONS
-from harness.data.demo.tasks import TASKS
+from harness.data.arrays import open_arrays
+from harness.data.sources.geobench.dataset import open_dataset
+from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.data.suites import discover
-from harness.data.unpickle import safe_unpickle
-from harness.progress import Silent
+from harness.demo.stratify import FRACTIONS
+from harness.demo.tasks import TASKS
+from harness.records.progress import Silent
 from mp_mae.data.world.hashing import mix, word
 from mp_mae.data.world.places import draw_places
 from mp_mae.data.world.simulate import simulate

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from harness.fine_tuning.ahead import read_ahead
+from harness.training.ahead import read_ahead
 
 
 def test_items_come_in_order_and_are_read_one_after_the_other_by_another_thread():

@@ -6,9 +6,9 @@ from timm.layers import DropPath
 from timm.models.convnext import ConvNeXtBlock
 from torch import nn
 
-from harness.fine_tuning.augment import AREA, Augmentation, draw_augmentation
-from harness.fine_tuning.drop_path import DrawnDropPath, draw_factors, insert_drop_paths, set_factors
-from harness.fine_tuning.recipe import FineTuneSettings
+from harness.training.augment import AREA, Augmentation, draw_augmentation
+from harness.training.drop_path import DrawnDropPath, draw_factors, insert_drop_paths, set_factors
+from harness.training.recipe import FineTuneSettings
 from toy_images import tiny_backbone
 
 

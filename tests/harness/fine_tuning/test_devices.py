@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from baselines.meter import InputMeter
-from harness.executors import local
-from harness.fine_tuning import devices as module
-from harness.fine_tuning.devices import Devices
-from harness.fine_tuning.predict import predict_split
-from harness.fine_tuning.recipe import FineTuneSettings
-from harness.fine_tuning.train import Training
+from harness.campaign.executors import local
 from harness.store.damage import DamagedError
+from harness.training import devices as module
+from harness.training.devices import Devices
+from harness.training.loop import Training
+from harness.training.predict import predict_split
+from harness.training.recipe import FineTuneSettings
 from toy_images import textures
 
 TESTS = Path(__file__).parents[2]

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.fine_tuning.recipe import MASK_DEFAULTS, FineTuneSettings
-from harness.fine_tuning.train import Training
-from harness.materials import TrainingMaterial
 from harness.protocols import fine_tune as module
 from harness.protocols.fine_tune import fine_tune, valid_curve
-from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
-from harness.records import IGNORED, LabelKind, Selection
+from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
+from harness.records.labels import IGNORED, LabelKind
+from harness.records.run import Selection
+from harness.run.materials import TrainingMaterial
+from harness.training.loop import Training
+from harness.training.recipe import MASK_DEFAULTS, FineTuneSettings
 from toy_images import blobs, textures
 
 SHORT = FineTuneSettings(epochs=1, min_updates=4, batch_size=8, evaluations=4)

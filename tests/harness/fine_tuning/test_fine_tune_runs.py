@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from geobench_files import BLUE, RED, read_dataset, write_dataset, write_mask_dataset
+from harness.campaign.plan import State, build_plan
+from harness.campaign.request import make_request
 from harness.data.suites import discover
-from harness.execute import execute
-from harness.identity import identity
-from harness.materials import TrainingMaterial
-from harness.plan import State, build_plan
-from harness.progress import Silent
 from harness.protocols import PROTOCOLS
-from harness.records import Places, Selection
-from harness.settings import make_request
-from harness.workbench import Workbench
+from harness.records.identity import identity
+from harness.records.job import Places
+from harness.records.progress import Silent
+from harness.records.run import Selection
+from harness.run.execute import execute
+from harness.run.materials import TrainingMaterial
+from harness.run.workbench import Workbench
 
 QUICK = {"epochs": 1, "min_updates": 2, "batch_size": 4, "evaluations": 2}
 

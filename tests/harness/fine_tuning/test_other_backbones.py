@@ -11,11 +11,11 @@ from torch import nn
 
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
 from harness.errors import UserError
-from harness.fine_tuning.devices import Devices
-from harness.fine_tuning.network import build_network, parameter_groups, set_training
-from harness.fine_tuning.predict import predict_split
-from harness.fine_tuning.recipe import FineTuneSettings
-from harness.fine_tuning.train import Training
+from harness.training.devices import Devices
+from harness.training.loop import Training
+from harness.training.network import build_network, parameter_groups, set_training
+from harness.training.predict import predict_split
+from harness.training.recipe import FineTuneSettings
 from toy_images import textures
 
 SETTINGS = FineTuneSettings(epochs=1, min_updates=3, batch_size=64, evaluations=1, rate=1e-2)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.fine_tuning.recipe import (
+from harness.training.recipe import (
     MASK_DEFAULTS,
     PUBLISHED,
     PUBLISHED_MASKS,

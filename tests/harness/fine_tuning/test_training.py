@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.fine_tuning.devices import Devices
-from harness.fine_tuning.losses import count_terms, loss_sum
-from harness.fine_tuning.memory import PIXELS_AT_A_TIME, Portions
-from harness.fine_tuning.network import parameter_groups
-from harness.fine_tuning.predict import predict_split
-from harness.fine_tuning.recipe import FineTuneSettings
-from harness.fine_tuning.train import DivergedError, Training
-from harness.records import IGNORED, LabelKind
+from harness.records.labels import IGNORED, LabelKind
+from harness.training.devices import Devices
+from harness.training.loop import DivergedError, Training
+from harness.training.losses import count_terms, loss_sum
+from harness.training.memory import PIXELS_AT_A_TIME, Portions
+from harness.training.network import parameter_groups
+from harness.training.predict import predict_split
+from harness.training.recipe import FineTuneSettings
 from toy_images import blobs, textures, tiny_backbone
 
 SHORT = FineTuneSettings(epochs=1, min_updates=3, batch_size=8, evaluations=1)

@@ -5,7 +5,7 @@ import pytest
 
 from harness.metrics import METRICS, evaluate
 from harness.metrics.bootstrap import N_RESAMPLES, draw_resamples, percentile_interval
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 SINGLE, MULTI = LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from harness.metrics import METRICS, evaluate, headline_value
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 
 def error(targets, scores):

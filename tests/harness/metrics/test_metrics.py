@@ -8,7 +8,7 @@ from sklearn import metrics as oracle
 
 from harness.errors import UserError
 from harness.metrics import METRICS, Scored, evaluate, headline_value, per_class, predict
-from harness.records import LabelKind
+from harness.records.labels import LabelKind
 
 SINGLE, MULTI = LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL
 

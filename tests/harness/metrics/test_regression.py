@@ -14,7 +14,7 @@ from harness.metrics.regression import (
     per_class_areas,
     r2_per_class,
 )
-from harness.records import IGNORED
+from harness.records.labels import IGNORED
 
 # Squared errors of class 0: 0, 1/16, 1/16 of a squared deviation 1/2; the share of class 1 is the same in all images.
 TARGETS = np.array([[0.0, 0.25], [0.5, 0.25], [1.0, 0.25]])

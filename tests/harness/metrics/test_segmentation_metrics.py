@@ -8,7 +8,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 from harness.errors import UserError
 from harness.metrics import MASK_METRICS, evaluate_masks, headline_mask_value, per_class_masks
 from harness.metrics.segmentation import confusion_matrices
-from harness.records import IGNORED
+from harness.records.labels import IGNORED
 
 # Of five labelled pixels class 0 is hit twice and once taken for 1; class 1 is hit once and once taken for 0.
 TARGETS = np.array([[[0, 0, 0], [1, IGNORED, IGNORED]], [[1, IGNORED, IGNORED], [IGNORED, IGNORED, IGNORED]]], np.uint8)

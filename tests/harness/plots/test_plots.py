@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.plots.curves import Curve, Panel, Point, read_panels
-from harness.plots.figure import draw_figure
-from harness.plots.terminal import draw_text
+from harness.show.plots.curves import Curve, Panel, Point, read_panels
+from harness.show.plots.figure import draw_figure
+from harness.show.plots.terminal import draw_text
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import open_leaderboard
 

@@ -9,11 +9,11 @@ from sklearn.preprocessing import StandardScaler
 from toy_material import multi_label, single_label
 
 from harness.protocols import PROTOCOLS
-from harness.protocols.few_shot import NearestMeanSettings, few_shot, few_shot_nearest_mean
-from harness.protocols.few_shot_ridge import RidgeSettings, few_shot_ridge
-from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
-from harness.protocols.ridge_path import RidgePath
-from harness.records import Selection
+from harness.protocols.image.few_shot import NearestMeanSettings, few_shot, few_shot_nearest_mean
+from harness.protocols.image.few_shot_ridge import RidgeSettings, few_shot_ridge
+from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
+from harness.records.run import Selection
+from harness.solvers.ridge_path import RidgePath
 
 FEW = [name for name, entry in PROTOCOLS.items() if entry.few_labels]
 

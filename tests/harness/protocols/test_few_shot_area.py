@@ -10,9 +10,10 @@ from toy_material import correlated_features, split_three
 from harness.errors import UserError
 from harness.metrics.regression import headline_area_value
 from harness.protocols import MASK_PROTOCOLS, PROTOCOL_NAMES, PROTOCOLS, find_protocol, runs_on_few_labels
-from harness.protocols.few_shot_area import AreaSettings, few_shot_area
-from harness.protocols.ridge_path import RidgePath
-from harness.records import LabelKind, Selection, Split
+from harness.protocols.area.few_shot_area import AreaSettings, few_shot_area
+from harness.records.labels import LabelKind, Split
+from harness.records.run import Selection
+from harness.solvers.ridge_path import RidgePath
 
 SETTINGS = AreaSettings()
 

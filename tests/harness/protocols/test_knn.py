@@ -7,8 +7,8 @@ from sklearn.preprocessing import StandardScaler, normalize
 from toy_material import multi_label, single_label
 
 from harness.errors import UserError
-from harness.protocols import knn as knn_module
-from harness.protocols.knn import KnnSettings, knn, nearest
+from harness.protocols.image import knn as knn_module
+from harness.protocols.image.knn import KnnSettings, knn, nearest
 
 SETTINGS = KnnSettings()
 

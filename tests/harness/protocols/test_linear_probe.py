@@ -11,8 +11,8 @@ from toy_material import multi_label, single_label
 
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS
-from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
-from harness.records import LabelKind
+from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
+from harness.records.labels import LabelKind
 
 SETTINGS = LinearProbeSettings(n_strengths=8)
 ON_FEATURES = [name for name, entry in PROTOCOLS.items() if not entry.trains_backbone]

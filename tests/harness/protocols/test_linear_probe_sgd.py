@@ -11,7 +11,7 @@ from toy_material import multi_label, single_label
 
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS
-from harness.protocols.linear_probe_sgd import (
+from harness.protocols.image.linear_probe_sgd import (
     LinearProbeSgdSettings,
     learning_rate,
     linear_probe_sgd,

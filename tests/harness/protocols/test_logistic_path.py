@@ -6,11 +6,11 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from toy_material import correlated_features
 
-from harness.protocols import logistic_newton
-from harness.protocols.eigenbasis import build_eigenbasis
-from harness.protocols.logistic_links import Sigmoid, Softmax
-from harness.protocols.logistic_newton import NotConvergedError
-from harness.protocols.logistic_path import regularisation_path
+from harness.solvers import logistic_newton
+from harness.solvers.eigenbasis import build_eigenbasis
+from harness.solvers.logistic_links import Sigmoid, Softmax
+from harness.solvers.logistic_newton import NotConvergedError
+from harness.solvers.logistic_path import regularisation_path
 
 STRENGTHS = np.geomspace(1e-6, 1e4, 11).tolist()
 

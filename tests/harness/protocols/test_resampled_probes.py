@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toy_masks import SIDE, ToyMasks, reached_miou, toy
 
-from harness.protocols.conv_probe import ConvProbeSettings, conv_probe
-from harness.protocols.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
+from harness.protocols.masks.conv_probe import ConvProbeSettings, conv_probe
+from harness.protocols.masks.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
 
 PROBES = [
     (linear_probe_masks, LinearProbeMasksSettings(n_strengths=4)),

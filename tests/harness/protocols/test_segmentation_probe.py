@@ -9,11 +9,12 @@ from toy_masks import SIDE, reached_miou, toy
 
 from harness.errors import UserError
 from harness.protocols import find_protocol
-from harness.protocols.hypercolumn import hypercolumns, pixel_logits
-from harness.protocols.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
-from harness.protocols.pixel_classifier import fit_pixels
-from harness.protocols.pixel_sample import draw_pixels
-from harness.records import IGNORED, LabelKind, Selection
+from harness.protocols.masks.hypercolumn import hypercolumns, pixel_logits
+from harness.protocols.masks.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
+from harness.protocols.masks.pixel_classifier import fit_pixels
+from harness.protocols.masks.pixel_sample import draw_pixels
+from harness.records.labels import IGNORED, LabelKind
+from harness.records.run import Selection
 
 SETTINGS = LinearProbeMasksSettings(n_strengths=4)
 

@@ -7,10 +7,11 @@ import pytest
 from toy_material import multi_label, single_label
 
 from harness.protocols import PROTOCOLS
-from harness.protocols.knn import KnnSettings, knn
-from harness.protocols.linear_probe import LinearProbeSettings, linear_probe
+from harness.protocols.image.knn import KnnSettings, knn
+from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
 from harness.protocols.select_cv import N_FOLDS, NEVER, PATIENCE, Search, choose_by_cv, deal_folds
-from harness.records import LabelKind, Selection
+from harness.records.labels import LabelKind
+from harness.records.run import Selection
 
 FROZEN = {name: entry for name, entry in PROTOCOLS.items() if not entry.trains_backbone}
 CHOOSING = [name for name, entry in FROZEN.items() if Selection.CV in entry.selections]

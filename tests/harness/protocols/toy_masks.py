@@ -6,8 +6,8 @@ import numpy as np
 
 from harness.metrics import headline_mask_value
 from harness.metrics.segmentation import confusion_matrices
-from harness.progress import Silent
-from harness.records import Selection
+from harness.records.progress import Silent
+from harness.records.run import Selection
 
 SIDE = 12
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.metrics import headline_value
-from harness.records import LabelKind, Selection, Split
+from harness.records.labels import LabelKind, Split
+from harness.records.run import Selection
 
 
 @dataclass

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.progress import Silent
+from harness.records.progress import Silent
 from harness.store.entry import find_entry, open_entry
 from harness.store.kinds import FEATURES, Place
 from harness.store.upkeep import State, list_entries, prune
@@ -165,7 +165,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from harness.progress import Silent
+from harness.records.progress import Silent
 from harness.store import entry, upkeep
 from harness.store.kinds import FEATURES, Place
 

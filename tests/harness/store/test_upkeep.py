@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from command_line import harness
-from harness.cli_cache import parse_size
+from harness.cli.cache import parse_size
 from harness.errors import UserError
-from harness.progress import Silent
+from harness.records.progress import Silent
 from harness.store import upkeep
 from harness.store.entry import open_entry
 from harness.store.kinds import ARRAYS, FEATURES, Place

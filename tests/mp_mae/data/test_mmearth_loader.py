@@ -5,10 +5,10 @@ import pytest
 import tiny_mmearth
 import torch
 
+from mp_mae.data.crops import centre_views, random_views
 from mp_mae.data.files import open_mmearth
 from mp_mae.data.loader import Loader, Request, evaluation_requests, training_requests
 from mp_mae.data.order import TrainingOrder
-from mp_mae.data.views import centre_views, random_views
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS, choose_modalities
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mp_mae.data.crops import centre_views, crop_side, random_views
 from mp_mae.data.order import TrainingOrder, epoch_order, evaluation_batches, random_bits
-from mp_mae.data.views import centre_views, crop_side, random_views
 from mp_mae.errors import UserError
 
 

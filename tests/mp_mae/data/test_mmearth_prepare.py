@@ -7,10 +7,10 @@ import tiny_mmearth
 import torch
 
 from mp_mae.config import MMEARTH_S2_BANDS
+from mp_mae.data.crops import Views
 from mp_mae.data.files import open_mmearth
 from mp_mae.data.prepare import Recipe, prepare
 from mp_mae.data.statistics import processing_levels
-from mp_mae.data.views import Views
 from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES, PRESETS, S2_STORED, WORLDCOVER_CODES, Kind, choose_modalities
 

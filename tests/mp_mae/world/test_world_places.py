@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mp_mae.data.world.places import LOWEST_SUN_DEGREES, SHARES, Places, Purpose, draw_places
-from mp_mae.data.world.sun import sun_position
+from mp_mae.data.world.sky.sun import sun_position
 
 PURPOSES = get_args(Purpose)
 

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from mp_mae.data.world.places import Places, draw_places
 from mp_mae.data.world.simulate import simulate
-from mp_mae.data.world.sun import sun_position
+from mp_mae.data.world.sky.sun import sun_position
 from mp_mae.data.world.tiles import CLIMATE_ZONES, COVERS, CROPS, Tiles
 from mp_mae.modalities import MODALITIES, S2_STORED, WORLDCOVER_CODES, Kind
 

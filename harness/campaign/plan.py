@@ -1,0 +1,189 @@
+"""The grid a request spans, line by line: what would run, what is already there, what cannot run and why."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+
+from baselines.table import BACKBONES
+from harness.campaign.presets import Block
+from harness.campaign.reading_cost import bytes_read
+from harness.campaign.request import RunRequest, known_name
+from harness.campaign.resolve import Cell, resolve
+from harness.data.draws import budget, shot
+from harness.data.suites import DEMO_SUITE, discover
+from harness.errors import DoesNotApplyError, UserError
+from harness.protocols import runs_on_few_labels
+from harness.records.job import DatasetRef, Failure, Job
+from harness.records.run import BandNames
+from harness.run.workbench import Workbench
+
+EVERY = "*"
+"""Stands for all partitions of a dataset that cannot even be opened."""
+
+WORTH_TELLING = 10
+"""Gigabytes that a run reads: a minute or so of a fast disk."""
+
+
+class State(StrEnum):
+    """What becomes of a line of the plan."""
+
+    NEW = "new"
+    DONE = "done"
+    """In the leaderboard already."""
+    SAME = "same"
+    """The same run as a line before: they differ in a seed or a backbone's name alone, and that decides nothing."""
+    UNKNOWN = "to convert"
+    """Known only once the dataset has been converted to arrays, which a dry run does not do."""
+    SKIPPED = "skipped"
+    """Makes no sense here, for the reason given."""
+    FAILED = "failed"
+    """Should have worked: bad input, named in the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What becomes of a cell."""
+
+    cell: Cell
+    state: State
+    reason: str = ""
+    """Why it is not run; or what is odd about it."""
+    job: Job | None = None
+    """Of a line that is NEW, or was before it was DONE or FAILED."""
+    traceback: str | None = None
+    """Of a failure that is not the user's to mend."""
+
+
+def choose_datasets(names: Sequence[str], root: Path, band_names: BandNames) -> list[DatasetRef]:
+    """The datasets asked for, by name or by suite and name; all of the root if none was named.
+
+    Raises:
+        UserError: a name that is not there, or that two suites have.
+    """
+    refs = [replace(ref, band_names=band_names) for ref in discover(root)]
+    if not names:
+        return refs
+    called: dict[str, list[DatasetRef]] = {}
+    for ref in refs:
+        called.setdefault(ref.name, []).append(ref)
+    for ref in refs:
+        called[ref.qualified_name] = [ref]
+    chosen = []
+    for name in names:
+        matches = called[known_name("dataset", name, called)]
+        if len(matches) > 1:
+            ways = " or ".join(ref.qualified_name for ref in matches)
+            raise UserError(f"--datasets {name}: {len(matches)} suites have a dataset of that name. Say {ways}")
+        chosen += matches
+    return list(dict.fromkeys(chosen))
+
+
+def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:
+    """Expand a request backbone by backbone, so that each is built once; a bad cell leaves the others alone.
+
+    Args:
+        convert: whether datasets may be converted to arrays, which a run's identity needs; False for a dry run.
+    """
+    refs = [choose_datasets(block.datasets, request.geobench_dir, request.band_names) for block in request.blocks]
+    if not request.asked_for_all:
+        _check_weights(request, chain(*refs))
+    cells = [
+        Cell(backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol)
+        for backbone in request.backbones
+        for seed in request.seeds
+        for block, of_block in zip(request.blocks, refs, strict=True)
+        for ref in of_block
+        for protocol in block.protocols
+        for partition in _partitions(ref, protocol, block, request, workbench)
+    ]
+    return _once_each([_resolve(cell, request, workbench, convert=convert) for cell in cells])
+
+
+def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
+    """Mark the lines whose run the leaderboard holds.
+
+    Args:
+        known: run_id -> the name under which its backbone was chosen when it was stored.
+    """
+
+    def mark(line: Line) -> Line:
+        stored = known.get(line.job.run_id) if line.job else None
+        if stored is None:
+            return line
+        reason = "" if stored == line.cell.backbone else f"the same network, stored as {stored}"
+        return replace(line, state=State.DONE, reason=reason)
+
+    return [mark(line) for line in lines]
+
+
+def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: bool) -> Line:
+    """What becomes of one cell. Whatever goes wrong with it is its failure alone."""
+    try:
+        job = resolve(cell, request, workbench, convert=convert)
+        notes = "; ".join(_notes(cell, job, workbench)) if job else ""
+    except DoesNotApplyError as error:
+        return Line(cell=cell, state=State.SKIPPED, reason=str(error))
+    except Exception as error:  # the border between runs: a bug or a plug-in must not cost the others
+        failure = Failure.of(error)
+        return Line(cell=cell, state=State.FAILED, reason=failure.message, traceback=failure.traceback)
+    if job is None:
+        return Line(cell=cell, state=State.UNKNOWN)
+    return Line(cell=replace(cell, seed=job.run.seed), state=State.NEW, job=job, reason=notes)
+
+
+def _once_each(lines: Sequence[Line]) -> list[Line]:
+    """Of lines that are one run the first is run; the others say so."""
+    first: dict[str, Line] = {}
+
+    def mark(line: Line) -> Line:
+        before = first.setdefault(line.job.run_id, line) if line.job else line
+        if before is line:
+            return line
+        name = before.cell.backbone
+        reason = line.reason if name == line.cell.backbone else f"the same network as {name}, run under that name"
+        return replace(line, state=State.SAME, job=None, reason=reason)
+
+    return [mark(line) for line in lines]
+
+
+def _notes(cell: Cell, job: Job, workbench: Workbench) -> Iterator[str]:
+    """What is odd about a run that can be made."""
+    if cell.seed != job.run.seed:
+        yield f"{cell.protocol} does not depend on the seed here; it runs once, as seed {job.run.seed}"
+    if 2 * len(job.filled_bands) > len(job.run.bands):
+        yield (
+            f"{len(job.filled_bands)} of {len(job.run.bands)} bands are not in the dataset and are filled: "
+            + ", ".join(f"{band} by {source or 'zeros'}" for band, source in job.filled_bands.items())
+        )
+    gigabytes = bytes_read(job, workbench) / 1e9
+    if gigabytes >= WORTH_TELLING:
+        yield f"{cell.protocol} reads about {gigabytes:,.0f} GB of stored features: put --cache-dir on a fast disk"
+
+
+def _check_weights(request: RunRequest, refs: Iterable[DatasetRef]) -> None:
+    """Refuse a backbone that was named but has no weights for any dataset. Of `all`, it is left out."""
+    simulated = any(ref.suite == DEMO_SUITE for ref in refs)
+    for name in request.backbones:
+        entry = BACKBONES[name]
+        served = simulated and entry.demo_weights
+        if entry.weights == "required" and name not in request.weights and not served:
+            shipped = " The weights that are shipped with it learnt from simulated images." * entry.has_demo_weights
+            raise UserError(
+                f"--backbone {name} evaluates a pretrained checkpoint: pass it by --weights FILE.{shipped} For the "
+                "same architecture with untrained weights choose --backbone random_init"
+            )
+
+
+def _partitions(
+    ref: DatasetRef, protocol: str, block: Block, request: RunRequest, workbench: Workbench
+) -> Sequence[str]:
+    if runs_on_few_labels(protocol):
+        return [*map(shot, request.shots), *map(budget, request.budgets)]
+    if block.partitions != ("all",):
+        return block.partitions
+    try:
+        return workbench.dataset(ref).partitions()
+    except (UserError, OSError):  # said once more, and reported, when the cell is resolved
+        return (EVERY,)

@@ -1,0 +1,194 @@
+"""What a user asked for, validated at the edge: below this, everything is explicit and known to exist."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+
+from baselines.table import BACKBONES
+from harness.campaign.presets import PRESETS, Block
+from harness.data.bands import MissingBands
+from harness.errors import UserError
+from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
+from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
+
+Item = TypeVar("Item")
+
+
+class RunRequest(BaseModel):
+    """One `harness run`: a grid of backbones, seeds and blocks, and where things lie."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbones: tuple[str, ...] = Field(min_length=1)
+    """Names of BACKBONES, in the order they will run."""
+    asked_for_all: bool
+    """Whether nobody named the backbones one by one; then one that lacks its weights is left out, not refused."""
+    weights: dict[str, Path]
+    """Weights by backbone."""
+    geobench_dir: Path
+    blocks: tuple[Block, ...] = Field(min_length=1)
+    """What is run with every backbone and seed."""
+    train_draw: TrainDraw
+    selection: Selection
+    trials: NonNegativeInt = 0
+    """Trials that tune each run of a protocol that can be tuned; 0: documented defaults."""
+    shots: tuple[PositiveInt, ...]
+    """Labels per class that the few-shot protocols are tried with."""
+    budgets: tuple[PositiveInt, ...]
+    """Labelled images in all that the few-shot protocols are tried with."""
+    seeds: tuple[int, ...] = Field(min_length=1)
+    missing_bands: MissingBands
+    band_names: BandNames = BandNames.CORRECTED
+    normalisation: NormalisationPolicy = NormalisationPolicy.DATASET
+    input_size: PositiveInt | None = None
+    """Side in pixels every image is resampled to; None: its own."""
+    db: Path
+    cache_dir: Path
+    verify_data: bool = False
+    """Whether all samples are read again and compared with arrays that were made of them earlier."""
+    device: str
+    workers: PositiveInt = 1
+    """Processes that may execute runs side by side."""
+
+    @property
+    def draws_few_labels(self) -> bool:
+        """Whether a protocol is asked for that runs on `shots` and `budgets`."""
+        return any(runs_on_few_labels(name) for block in self.blocks for name in block.protocols)
+
+
+def make_request(
+    *,
+    backbones: Iterable[str],
+    weights: Iterable[str],
+    datasets: Iterable[str],
+    protocols: Iterable[str],
+    partitions: Iterable[str],
+    seeds: Iterable[int],
+    shots: Iterable[int],
+    budgets: Iterable[int],
+    device: str,
+    preset: str | None = None,
+    **rest: Any,
+) -> RunRequest:
+    """Validate a user's words and resolve `all`, `auto`, `--weights` and `--preset`.
+
+    Args:
+        preset: gives protocols and partitions, which must then be empty; backbones unless some are named; datasets, of
+            which those named are kept.
+    Raises:
+        UserError: an unknown name (with the nearest known one), weights that belong to no chosen backbone, a negative
+            seed, a device this machine does not have, a preset beside what it decides.
+    """
+    backbones = tuple(backbones)
+    blocks: tuple[Block, ...]
+    if preset is None:
+        asked, blocks = backbones, (_one_block(datasets, protocols, partitions),)
+    else:
+        chosen = PRESETS[known_name("preset", preset, PRESETS)]
+        if [*protocols, *partitions]:
+            raise UserError(
+                f"--preset {preset} decides protocols and partitions: leave out --protocols and --partitions"
+            )
+        asked, blocks = backbones or chosen.backbones, _narrowed(preset, chosen.blocks, tuple(datasets))
+    names = tuple(BACKBONES) if asked == ("all",) else _distinct(known_name("backbone", n, BACKBONES) for n in asked)
+    assigned = assign_weights(weights, names)
+    shots, budgets = tuple(shots), tuple(budgets)
+    few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]
+    if few and not shots and not budgets:
+        raise UserError(
+            f"--protocols {few[0]} draws few labels: pass --shots, --budgets or both, for example --shots 5"
+        )
+    try:
+        return RunRequest(
+            backbones=names,
+            asked_for_all=asked != backbones or asked == ("all",),
+            weights=assigned,
+            blocks=blocks,
+            seeds=_distinct(_natural(seed) for seed in seeds),
+            shots=_distinct(shots),
+            budgets=_distinct(budgets),
+            device=_known_device(device),
+            **rest,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]).replace("_", "-")
+        raise UserError(f"--{field}: {first['msg']}, found {first['input']!r}") from error
+
+
+def _one_block(datasets: Iterable[str], protocols: Iterable[str], partitions: Iterable[str]) -> Block:
+    names = _distinct(known_name("protocol", name, PROTOCOL_NAMES) for name in protocols)
+    block = Block(datasets=_distinct(datasets), protocols=names, partitions=_distinct(partitions))
+    for option in ("protocols", "partitions"):
+        if not getattr(block, option):
+            raise UserError(f"--{option}: names nothing. Name at least one, or leave the option out")
+    return block
+
+
+def _narrowed(preset: str, blocks: tuple[Block, ...], datasets: tuple[str, ...]) -> tuple[Block, ...]:
+    """The blocks with those of their datasets that are named, all if none is."""
+    if not datasets:
+        return blocks
+    there = _distinct(name for block in blocks for name in block.datasets)
+    wanted = {known_name(f"dataset of --preset {preset}", name, there) for name in datasets}
+    kept = (replace(block, datasets=tuple(name for name in block.datasets if name in wanted)) for block in blocks)
+    return tuple(block for block in kept if block.datasets)
+
+
+def known_name(what: str, name: str, names: Iterable[str]) -> str:
+    """`name` if it is one of `names`; else a UserError that suggests the nearest and lists all."""
+    names = list(names)
+    if name in names:
+        return name
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {nearest[0]}? " if nearest else ""
+    raise UserError(f"unknown {what} {name!r}. {hint}There are: {', '.join(names)}")
+
+
+def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str, Path]:
+    """Weights by backbone from `PATH` (for the one chosen backbone that takes weights) or `BACKBONE=PATH`."""
+    takers = [name for name in backbones if BACKBONES[name].weights != "none"]
+    assigned: dict[str, Path] = {}
+    for text in given:
+        name, separator, path = text.partition("=")
+        if not separator or name not in BACKBONES:  # a path may hold an equals sign
+            if len(takers) != 1:
+                raise UserError(
+                    f"--weights {text}: which backbone is it for? Of those chosen {', '.join(takers) or 'none'} can "
+                    "take weights. Say --weights BACKBONE=PATH"
+                )
+            name, path = takers[0], text
+        if name not in takers:
+            raise UserError(f"--weights {text}: {name} is not chosen or takes no weights. Add --backbone {name}")
+        if name in assigned:
+            raise UserError(f"--weights {text}: {name} already has {assigned[name]}. Evaluate them one after the other")
+        assigned[name] = Path(path).expanduser()
+    return assigned
+
+
+def _distinct(items: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _natural(seed: int) -> int:
+    if seed < 0:
+        raise UserError(f"--seeds: expected numbers from 0, found {seed}")
+    return seed
+
+
+def _known_device(name: str) -> str:
+    """`auto` is the GPU if there is one; anything else must be here."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        raise UserError(
+            f"--device {name}: not on this machine ({str(error).splitlines()[0]}). Use auto or cpu"
+        ) from error
+    return name

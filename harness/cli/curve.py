@@ -1,0 +1,61 @@
+"""The verb that draws: `curve`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.terminal import DEFAULT_DB, Db, Debug, err, out, say, split_names, user_errors
+
+if TYPE_CHECKING:
+    from harness.show.plots.curves import Panel
+
+_EXAMPLES = """Examples:
+
+`python -m harness curve --datasets demo-climate --protocols linear_probe`
+
+`python -m harness curve --backbones mp_mae,optical_mae,random_init --out curves.png`
+"""
+Names = typer.Option(metavar="NAME,...", help="Only these. Default: all there are.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command(epilog=_EXAMPLES)(curve)
+
+
+def curve(
+    db: Db = DEFAULT_DB,
+    datasets: Annotated[str, Names] = "",
+    backbones: Annotated[str, Names] = "",
+    protocols: Annotated[str, Names] = "",
+    picture: Annotated[Path | None, typer.Option("--out", help="Draw into this file: .png, .svg or .pdf.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Draw label-efficiency curves: score against number of labels, with 95 % intervals in the picture."""
+    with user_errors(debug):
+        from harness.show.plots.curves import read_panels
+
+        chosen = {
+            "datasets": split_names(datasets),
+            "backbones": split_names(backbones),
+            "protocols": split_names(protocols),
+        }
+        show_panels(read_panels(db, **chosen), picture)
+
+
+def show_panels(panels: "Sequence[Panel]", picture: Path | None) -> None:
+    """In characters on stdout, or as a file."""
+    if picture is not None:
+        from harness.show.plots.figure import draw_figure
+
+        draw_figure(panels, picture)
+        say(err, f"Drew {picture}")
+        return
+    from harness.show.plots.terminal import draw_text
+
+    for panel in panels:
+        for line in draw_text(panel):
+            say(out, line)
+        out.print()

@@ -1,0 +1,105 @@
+"""The verbs that make data: `data demo`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.terminal import Debug, err, out, say, user_errors
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.demo.tasks import DemoTask
+    from harness.records.progress import Progress
+
+_DEMO_EXAMPLES = """Examples:
+
+`python -m harness data demo --out demo_data`
+
+`python -m harness run --backbone random_init --geobench-dir demo_data`
+
+`python -m mp_mae pretrain --data demo_data/mmearth_demo --out checkpoints`
+
+`python -m harness data demo --out demo_data --tiles 20000 --seed 1 --tasks demo-climate,demo-crops`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `data`."""
+    group = typer.Typer(help="Make data to try things on.", no_args_is_help=True)
+    group.command(epilog=_DEMO_EXAMPLES)(demo)
+    group.callback()(_only_a_group)
+    app.add_typer(group, name="data")
+
+
+def _only_a_group() -> None:
+    """Keeps `demo` a verb of its own: a group with one command would otherwise be that command."""
+
+
+def demo(
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write; may exist.")],
+    tiles: Annotated[int, typer.Option(metavar="N", help="Tiles to pretrain on, of 0.3 MB each.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="S", help="Another seed is another world.")] = 0,
+    tasks: Annotated[str, typer.Option(metavar="NAME,...", help="Demo tasks to write. Default: all four.")] = "",
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="That simulate; the files do not depend on it. Default: all cores.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write a simulated world: tiles to pretrain on, and four tasks to compare pretrained models by.
+
+    DIR/mmearth_demo is in MMEarth's layout. DIR/demo has the suite `demo` in GEO-Bench's layout (670 MB):
+    demo-landcover, demo-multilabel, demo-climate and demo-crops, at places far from the pretraining tiles. Pass DIR as
+    --geobench-dir.
+
+    The same seed gives the same bytes. What is there already, complete and of the same version, seed and number, is
+    kept; anything else in its place is an error and stays untouched.
+    """
+    with user_errors(debug):
+        from harness.demo.build import ensure_demo_suite
+        from harness.show.display import RichProgress
+
+        _check_positive("--tiles", tiles)
+        _check_positive("--processes", processes)
+        chosen = _find_tasks(tasks)
+        with RichProgress(err) as progress:
+            ensure_demo_suite(directory, seed, progress, tasks=chosen, processes=processes)
+            pretraining = _write_tiles(directory / "mmearth_demo", seed, tiles, processes, progress)
+    for path in (*(directory / "demo" / task.name for task in chosen), pretraining):
+        say(out, str(path))
+
+
+def _check_positive(option: str, number: int | None) -> None:
+    if number is not None and number < 1:
+        raise UserError(f"{option}: a number from 1 is wanted, {number} found; leave the option out for the default")
+
+
+def _find_tasks(names: str) -> "list[DemoTask]":
+    from harness.demo.tasks import TASKS
+
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(TASKS)
+    unknown = [name for name in wanted if name not in TASKS]
+    if unknown:
+        raise UserError(f"--tasks: there is no demo task {', '.join(unknown)}; choose among {', '.join(TASKS)}")
+    return [TASKS[name] for name in wanted]
+
+
+def _write_tiles(directory: Path, seed: int, tiles: int, processes: int | None, progress: "Progress") -> Path:
+    import os
+
+    import mp_mae.errors
+    from mp_mae.data.write import write_mmearth
+
+    with progress.step(f"{directory.name}: simulate and write", tiles) as step:
+        done = 0
+
+        def report(written: int, total: int) -> None:
+            nonlocal done
+            step.advance(written - done)
+            done = written
+
+        try:
+            write_mmearth(directory, seed, tiles, processes=processes or os.cpu_count() or 1, report=report)
+        except mp_mae.errors.UserError as error:
+            raise UserError(str(error)) from error
+    return directory

@@ -1,0 +1,292 @@
+"""The verb that evaluates: `run`."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.cli.curve import show_panels
+from harness.cli.run_options import (
+    Backbones,
+    Budgets,
+    CacheDir,
+    Datasets,
+    Device,
+    Draw,
+    DryRun,
+    InputSize,
+    Missing,
+    NamesOfBands,
+    Normalise,
+    Partitions,
+    PresetName,
+    Protocols,
+    Seeds,
+    Select,
+    Shots,
+    Trials,
+    VerifyData,
+    Weights,
+    Workers,
+)
+from harness.cli.terminal import (
+    BEST_FIRST,
+    DEFAULT_CACHE,
+    DEFAULT_DB,
+    Db,
+    Debug,
+    GeobenchDir,
+    err,
+    out,
+    say,
+    split_names,
+    split_numbers,
+    user_errors,
+)
+from harness.data.bands import MissingBands
+from harness.errors import UserError
+from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
+
+if TYPE_CHECKING:
+    from harness.campaign.plan import Line
+    from harness.campaign.request import RunRequest
+    from harness.records.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridDefaults:
+    """What runs unless the command line says otherwise."""
+
+    protocols: str
+    partitions: str
+    seeds: str
+    train_draw: TrainDraw
+    select: Selection
+    missing_bands: MissingBands = MissingBands.ERROR
+    band_names: BandNames = BandNames.CORRECTED
+
+
+REAL = GridDefaults(
+    protocols="linear_probe,knn",
+    partitions="default",
+    seeds="0",
+    train_draw=TrainDraw.PARTITION,
+    select=Selection.VALID,
+)
+"""As GEO-Bench's published numbers are made."""
+PRESET = replace(REAL, protocols="", partitions="", missing_bands=MissingBands.NEAREST, band_names=BandNames.STORED)
+"""A preset says what runs. As published, it feeds m-so2sat's missing bands from their neighbours, and m-eurosat by the
+names in its files."""
+DEMO = GridDefaults(
+    protocols="linear_probe,knn,few_shot",
+    partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
+    seeds="0-2",
+    train_draw=TrainDraw.SEED,
+    select=Selection.CV,
+)
+"""Whole label-efficiency curves, with all labels counted and the luck of their draw in the intervals."""
+
+_EXAMPLES = """Examples:
+
+`python -m harness run --backbone mp_mae` (without data: on simulated ones)
+
+`python -m harness run --backbone mp_mae --weights checkpoint.pth --geobench-dir ~/dataset/geobench`
+
+`python -m harness run --backbone random_init --backbone image_statistics --datasets m-eurosat --partitions all`
+
+`python -m harness run --backbone all --weights mp_mae=checkpoint.pth --missing-bands nearest --dry-run`
+
+`python -m harness run --backbone random_init --partitions all --train-draw seed --seeds 0-4 --select cv`
+
+`python -m harness run --backbone random_init --protocols few_shot,few_shot_ridge --shots 1,5 --seeds 0-9`
+
+`python -m harness run --preset mmearth-table --weights mp_mae_published=official.pth --geobench-dir DIR --dry-run`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command(epilog=_EXAMPLES)(run)
+
+
+def run(
+    backbone: Backbones = None,
+    preset: PresetName = None,
+    weights: Weights = None,
+    geobench_dir: GeobenchDir = None,
+    datasets: Datasets = "",
+    protocols: Protocols = None,
+    partitions: Partitions = None,
+    seeds: Seeds = None,
+    train_draw: Draw = None,
+    select: Select = None,
+    trials: Trials = 0,
+    shots: Shots = "1,2,5,10,20,50",
+    budgets: Budgets = "50,100,200,500",
+    missing_bands: Missing = None,
+    band_names: NamesOfBands = None,
+    normalisation: Normalise = NormalisationPolicy.DATASET,
+    input_size: InputSize = None,
+    db: Db = DEFAULT_DB,
+    cache_dir: CacheDir = DEFAULT_CACHE,
+    verify_data: VerifyData = False,
+    device: Device = "auto",
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluate backbones on GEO-Bench and store the results.
+
+    Without GEO-Bench data it runs on the built-in demo suite: four tasks in a simulated world, with small weights that
+    learnt from other places of that world. These results carry `suite = 'demo'` and say nothing about real images.
+
+    Features are extracted once per backbone and dataset; a run that the leaderboard holds already is not repeated.
+    Exit code: 0 all runs are in the leaderboard, 1 some failed, 2 wrong usage.
+    """
+    with user_errors(debug):
+        from harness.campaign.request import make_request
+        from harness.data.suites import find_root, has_no_data
+
+        if not backbone and not preset:
+            raise UserError(
+                "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
+            )
+        demo = has_no_data(geobench_dir) and not preset
+        default = PRESET if preset else DEMO if demo else REAL
+        request = make_request(
+            preset=preset,
+            backbones=backbone or (),
+            weights=weights or (),
+            geobench_dir=_build_demo(cache_dir) if demo else find_root(geobench_dir),
+            datasets=split_names(datasets),
+            protocols=split_names(default.protocols if protocols is None else protocols),
+            partitions=split_names(default.partitions if partitions is None else partitions),
+            seeds=split_numbers("--seeds", default.seeds if seeds is None else seeds),
+            train_draw=train_draw or default.train_draw,
+            selection=select or default.select,
+            trials=trials,
+            shots=split_numbers("--shots", shots),
+            budgets=split_numbers("--budgets", budgets),
+            missing_bands=missing_bands or default.missing_bands,
+            band_names=band_names or default.band_names,
+            normalisation=normalisation,
+            input_size=input_size,
+            db=db,
+            cache_dir=cache_dir,
+            verify_data=verify_data,
+            device=device,
+            workers=workers or default_workers(),
+        )
+        code = _work(request, dry_run, debug)
+    raise typer.Exit(code)
+
+
+def default_workers() -> int:
+    """The cores this process may use, at most 8."""
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _work(request: "RunRequest", dry_run: bool, debug: bool) -> int:
+    """This process's part, and its exit code. Under `accelerate launch` all but the first help without a word."""
+    from harness.campaign.carry_out import help_campaign
+    from harness.records.progress import Silent
+    from harness.training.devices import Devices
+
+    devices = Devices(request.device)
+    if devices.rank == 0:
+        return _preview(request, debug) if dry_run else _run(request, debug)
+    try:
+        if not dry_run:
+            help_campaign(request, devices, Silent())
+    except UserError:
+        return 2  # the first process says it
+    return 0
+
+
+def _build_demo(cache_dir: Path) -> Path:
+    """The demo suite in the cache, built if it is not there yet."""
+    from harness.data.suites import HOW_TO_GET
+    from harness.demo.build import ensure_demo_suite
+    from harness.demo.tasks import VERSION
+    from harness.show.display import RichProgress
+    from mp_mae.data.world.simulate import WORLD_VERSION
+
+    said = "No GEO-Bench data here: running the built-in demo suite, whose images are simulated."
+    say(err, f"{said} {HOW_TO_GET}", style="yellow")
+    with RichProgress(err) as progress:
+        return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
+
+
+def _preview(request: "RunRequest", debug: bool) -> int:
+    from harness.campaign.carry_out import preview
+    from harness.show.display import RichProgress, plan_table
+
+    with RichProgress(err) as progress:
+        lines = preview(request, progress)
+    out.print(plan_table(lines))
+    _show_tracebacks(lines, debug)
+    return _explain(lines)
+
+
+def _run(request: "RunRequest", debug: bool) -> int:
+    from harness.campaign.carry_out import run_campaign
+    from harness.campaign.plan import State
+    from harness.show.display import RichProgress
+
+    with RichProgress(err) as progress:
+        lines = run_campaign(request, progress)
+    there = [line.job for line in lines if line.job and line.state in (State.NEW, State.DONE)]
+    if there:
+        _show_results(request, there)
+    done = sum(line.state is State.DONE for line in lines)
+    if done:
+        err.print(f"{done} of {len(lines)} runs were in the leaderboard already and were not repeated.")
+    _show_tracebacks(lines, debug)
+    code = _explain(lines)
+    if there:
+        say(err, f'Stored in {request.db}. Ask it: python -m harness sql "SELECT * FROM leaderboard"')
+    return code
+
+
+def _show_results(request: "RunRequest", jobs: "Sequence[Job]") -> None:
+    """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
+    from harness.show.grid import grid_tables
+    from harness.show.plots.curves import read_panels
+    from harness.show.tables import RESULT_COLUMNS, results_table
+    from leaderboards.query import run_query
+
+    run_ids = [job.run_id for job in jobs]
+    partitions = {name for block in request.blocks for name in block.partitions}
+    if len({job.run.seed for job in jobs}) == len(partitions) == 1 and not request.draws_few_labels:
+        columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
+        query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
+        out.print(results_table(run_query(request.db, query)))
+        return
+    for table in grid_tables(request.db, run_ids):
+        out.print(table)
+    panels = [panel for panel in read_panels(request.db, run_ids=run_ids) if panel.is_curve]
+    if panels:
+        show_panels([panel for panel in panels if panel.protocol == panels[0].protocol], None)
+        show_panels(panels, request.db.with_name(f"{request.db.stem}-curves.png"))
+
+
+def _show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
+    """Of failures that nobody foresaw, each once."""
+    for traceback in dict.fromkeys(line.traceback for line in lines if line.traceback) if debug else ():
+        err.print(traceback, markup=False, highlight=False)
+
+
+def _explain(lines: "Sequence[Line]") -> int:
+    """Say why lines did not run, and what is odd about those that did; the exit code that follows from it."""
+    from harness.campaign.plan import State
+    from harness.show.display import STATE_STYLE, reasons
+
+    for state in (State.NEW, State.DONE, State.SAME, State.SKIPPED, State.FAILED):
+        for text in reasons(lines, state):
+            say(err, text, style=STATE_STYLE[state])
+    if all(line.state is State.SKIPPED for line in lines):
+        raise UserError("nothing to run: every combination was skipped, for the reasons above")
+    return 1 if any(line.state is State.FAILED for line in lines) else 0

@@ -1,0 +1,95 @@
+"""The options of `run`. A default that depends on the data is None here and in `cli.run.GridDefaults`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from harness.data.bands import MissingBands
+from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
+
+Backbones = Annotated[list[str] | None, Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")]
+PresetName = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="A named grid: mmearth-table reruns MMEarth's published table by its own recipes. --datasets narrows it, "
+        "--backbone replaces its backbones.",
+    ),
+]
+Weights = Annotated[list[str] | None, Option(metavar="[BACKBONE=]PATH", help="Weights of a backbone; may be repeated.")]
+Datasets = Annotated[
+    str,
+    Option(
+        metavar="NAME,...",
+        help="Datasets, by name; by FOLDER/NAME where two suites have one of that name. Default: all there are.",
+    ),
+]
+Protocols = Annotated[
+    str | None,
+    Option(
+        metavar="NAME,...",
+        help="Protocols: linear_probe, conv_probe, knn, few_shot, fine_tune ... (README lists all). Default: "
+        "linear_probe,knn; on the demo suite few_shot too.",
+    ),
+]
+Partitions = Annotated[
+    str | None,
+    Option(metavar="NAME,...", help="Train partitions, or `all`. Default: default; on the demo suite 0.01x to 1.00x."),
+]
+Seeds = Annotated[str | None, Option(metavar="N,...", help="Seeds; 0-9 are ten. Default: 0; on the demo suite 0-2.")]
+Draw = Annotated[
+    TrainDraw | None,
+    Option(
+        help="Train on the samples a partition lists, or on as many drawn from default's by the seed. Default: "
+        "partition; on the demo suite seed."
+    ),
+]
+Select = Annotated[
+    Selection | None,
+    Option(
+        help="Choose hyper-parameters on valid, by cross-validation inside train, or keep the defaults. Default: "
+        "valid; on the demo suite cv."
+    ),
+]
+Trials = Annotated[int, Option(help="Tune fine_tune by so many trials on valid (GEO-Bench: 16). 0: its defaults.")]
+Workers = Annotated[
+    int | None,
+    Option(
+        min=1, help="Processes that do short runs side by side, 0.5 GB each. Default: one for each core, at most 8."
+    ),
+]
+Shots = Annotated[str, Option(metavar="K,...", help="Few-shot protocols: labels per class, by the seed; not of masks.")]
+Budgets = Annotated[str, Option(metavar="N,...", help="Few-shot protocols: labelled images in all, drawn by the seed.")]
+Missing = Annotated[
+    MissingBands | None,
+    Option(
+        help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros. Default: error; of a "
+        "preset nearest."
+    ),
+]
+NamesOfBands = Annotated[
+    BandNames | None,
+    Option(
+        help="Where published files are known to name their bands wrongly (see `datasets`): take the corrected "
+        "names, or the stored ones, as published numbers did. Default: corrected; of a preset stored."
+    ),
+]
+InputSize = Annotated[
+    int | None, Option(metavar="N", help="Resample every image to N x N pixels before it is embedded. Default: native.")
+]
+Normalise = Annotated[
+    NormalisationPolicy,
+    Option(help="Standardise by the dataset's statistics, by those the backbone was pretrained with, or not at all."),
+]
+CacheDir = Annotated[Path, Option(help="Where converted datasets and features are kept.")]
+VerifyData = Annotated[
+    bool,
+    Option(
+        "--verify-data",
+        help="Read every sample again and compare it with the arrays made of it earlier; convert anew what differs. "
+        "Without it, only files whose size or times have changed are looked at.",
+    ),
+]
+Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]
+DryRun = Annotated[bool, Option("--dry-run", help="Only print what would run and what is already there.")]

@@ -1,0 +1,190 @@
+"""Bodies of the verbs that look after a leaderboard file: `show`, `export`, `import`, `replay`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from harness.cli.terminal import say
+from harness.data.json_file import parse_json
+from harness.errors import UserError
+from harness.records.identity import IDENTITY_VERSION
+from harness.records.run import BandNames
+from harness.show.reproduce import reproducing_command, software
+from harness.show.tables import rows_table
+from leaderboards.agreement import TOLERANCE, Difference
+from leaderboards.merge import Merged, merge
+from leaderboards.query import Table, run_query, to_json
+from leaderboards.spool import Spool
+from leaderboards.store import Leaderboard, open_leaderboard
+from leaderboards.transfer import ExportFormat, export
+
+_MOST_CONFLICTS = 20
+"""Printed; the count is of all."""
+
+
+_OLDER_IDENTITY = (
+    "identity version 1: stored when names of backbones and classes, and statistics of unused bands, still told runs "
+    "apart. It is never averaged with newer runs; run it again to have it under the present identity."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """Everything the leaderboard holds of a run, but for its predictions."""
+
+    run: dict[str, Any]
+    """The row of `runs`, with configuration and provenance taken apart."""
+    metrics: Table
+    classes: Table
+    command: str | None
+    """What makes the run again; None for a published number."""
+
+
+def find_run(db: Path, prefix: str) -> Details:
+    """The one run whose run_id begins with `prefix`.
+
+    Raises:
+        UserError: none does, or several do.
+    """
+    run_id = _find_id(db, prefix)
+    table = run_query(db, f"SELECT * FROM runs WHERE run_id = '{run_id}'")
+    run = dict(zip(table.columns, table.rows[0], strict=True))
+    for name in ("configuration", "provenance"):
+        run[name] = parse_json(run[name], f"{db}: run {run_id[:12]}: {name}", "Import the run again from its source")
+    measured = run["source"] == "measured"
+    return Details(
+        run=run,
+        metrics=run_query(db, f"SELECT * EXCLUDE (run_id) FROM metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
+        classes=run_query(db, f"SELECT * EXCLUDE (run_id) FROM class_metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
+        command=reproducing_command(run["backbone"], run["configuration"], run["provenance"]) if measured else None,
+    )
+
+
+def print_run(details: Details, out: Console) -> None:
+    """For people."""
+    run = dict(details.run)
+    run["provenance"] = dict(run["provenance"])
+    entered = run["provenance"].pop("network_input", None)
+    configuration = run.pop("configuration")
+    for title, facts in (("configuration", configuration), ("provenance", run.pop("provenance"))):
+        out.print(_facts(title, facts))
+    if details.command is not None and configuration.get("identity_version", 1) < IDENTITY_VERSION:
+        say(out, _OLDER_IDENTITY)
+    if configuration.get("band_names") == BandNames.CORRECTED:
+        say(out, f"bands, by their corrected names: {_describe_bands(configuration)}")
+    if entered is not None:  # of a published number nobody knows
+        say(out, f"network input: {_describe_input(entered)}")
+    out.print(_facts("run", run))
+    for title, table in (("metrics", details.metrics), ("classes", details.classes)):
+        if table.rows:
+            out.print(Text(title, style="bold"), rows_table(table.columns, table.rows))
+    if details.command is not None:
+        out.print(Text("run it again", style="bold"))
+        for line, style in ((details.command, ""), (f"made by {software(details.run['provenance'])}", "dim")):
+            say(out, line, style=style)
+
+
+def run_as_json(details: Details) -> str:
+    """For programs: one object."""
+    tables = {"metrics": details.metrics, "class_metrics": details.classes}
+    whole = details.run | {"command": details.command}
+    whole |= {name: json.loads(to_json(table)) for name, table in tables.items()}
+    return json.dumps(whole, ensure_ascii=False, indent=2, default=str)
+
+
+def export_leaderboard(db: Path, target: Path, err: Console) -> None:
+    """Write the leaderboard elsewhere, in the format that the target's ending says, and tell what went."""
+    run_query(db, "SELECT 1")  # says it best if there is no leaderboard, and upgrades an old one
+    forms = {".csv": ExportFormat.CSV, ".json": ExportFormat.JSON, "": ExportFormat.PARQUET}
+    if target.suffix not in forms:
+        raise UserError(f"{target}: expected a name ending in .csv or .json, or one without an ending for Parquet")
+    n_runs = export(Leaderboard(db), target, forms[target.suffix])
+    say(err, f"{n_runs} runs written to {target}.")
+
+
+def import_leaderboards(db: Path, sources: list[Path], err: Console) -> int:
+    """Merge other leaderboards in; the exit code is 1 if any run contradicts ours."""
+    leaderboard, contradicted = open_leaderboard(db), False
+    for source in sources:
+        merged = merge(leaderboard, source)
+        _tell(source, merged, err)
+        contradicted = contradicted or bool(merged.conflicts)
+    return 1 if contradicted else 0
+
+
+def _tell(source: Path, merged: Merged, err: Console) -> None:
+    say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
+    for alias in merged.aliases:
+        say(err, f"{source}: {alias.n_runs} runs of {alias.ours} are of {alias.theirs} there; our name was kept.")
+    if merged.largest is not None:
+        _tell_largest(source, merged.largest, err)
+    for conflict in merged.conflicts[:_MOST_CONFLICTS]:
+        told = f"conflict: run {conflict.run_id[:12]}, {conflict.what}: {conflict.ours} here, {conflict.theirs} there"
+        say(err, told, style="red")
+    if merged.conflicts:
+        n_runs = len({conflict.run_id for conflict in merged.conflicts})
+        say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
+
+
+def _tell_largest(source: Path | str, found: Difference, err: Console) -> None:
+    told = f"run {found.run_id[:12]}, {found.what}: {found.ours} here, {found.theirs} there"
+    say(err, f"{source}: values differ by no more than {TOLERANCE:g}, most in {told}; ours were kept.")
+
+
+def replay_spool(db: Path, err: Console) -> int:
+    """Commit what waits in the spool; the exit code is 1 if something stays there."""
+    spool = Spool(db)
+    n_waiting, n_unreadable = len(spool.pending()), len(spool.unreadable())
+    board = Leaderboard(db) if db.exists() else open_leaderboard(db)  # opening replays too, and tells nobody
+    replayed = board.replay()
+    n_left = len(spool.pending()) + len(spool.unreadable()) - n_unreadable
+    say(err, f"{n_waiting - n_left} runs that were waiting are in {db} now.")
+    if replayed.largest is not None:
+        _tell_largest("the spool", replayed.largest, err)
+    for problem in replayed.problems:
+        say(err, f"still waiting: {problem}", style="red")
+    return 1 if replayed.problems else 0
+
+
+def _find_id(db: Path, prefix: str) -> str:
+    if not prefix or set(prefix) - set("0123456789abcdef"):
+        raise UserError(f"{prefix!r}: expected the beginning of a run_id, hexadecimal digits as `leaderboard` has them")
+    found = run_query(
+        db,
+        f"SELECT run_id, backbone, dataset, protocol, partition, seed FROM runs WHERE starts_with(run_id, '{prefix}') "
+        "ORDER BY run_id LIMIT 5",
+    ).rows
+    if not found:
+        raise UserError(
+            f'{db}: no run begins with {prefix}. List them: python -m harness sql "SELECT run_id FROM runs"'
+        )
+    if len(found) > 1:
+        runs = "; ".join(f"{run_id[: len(prefix) + 6]} ({', '.join(map(str, rest))})" for run_id, *rest in found)
+        raise UserError(f"{db}: several runs begin with {prefix}: {runs}. Add digits")
+    return str(found[0][0])
+
+
+def _describe_bands(configuration: dict[str, Any]) -> str:
+    """Which channel of the files, by the name it has there, was fed as which band."""
+    pairs = zip(configuration["bands"], configuration["band_sources"], strict=True)
+    return ", ".join(f"{band} from {'zeros' if source is None else json.dumps(source)}" for band, source in pairs)
+
+
+def _describe_input(entered: dict[str, Any]) -> str:
+    """Measured, so that a normalisation or size that did nothing is seen; each band's own numbers are in the JSON."""
+    ranges = [f"{what} {min(entered[what]):.4g} to {max(entered[what]):.4g}" for what in ("mean", "std")]
+    height, width = entered["size_px"]
+    size = f"{height} x {width} px, {len(entered['mean'])} bands"
+    return f"{size}; of the bands {', '.join(ranges)} (measured over {entered['images']} images)"
+
+
+def _facts(title: str, facts: dict[str, Any]) -> Group:
+    lines = [Text(title, style="bold")]
+    for name, value in facts.items():
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        lines.append(Text.assemble((f"  {name}: ", "dim"), "" if shown is None else str(shown)))
+    return Group(*lines)

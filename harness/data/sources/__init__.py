@@ -1,0 +1,1 @@
+"""Where datasets come from: one folder a source."""

@@ -1,0 +1,1 @@
+"""GEO-Bench v1.0 on disk."""

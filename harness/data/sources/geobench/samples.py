@@ -1,0 +1,167 @@
+"""One sample from its HDF5 file: the bands as one array, the label, and the dates."""
+
+import ast
+import contextlib
+import datetime
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from scipy.ndimage import zoom
+
+from harness.data.budgets import BANDS, DESCRIPTION_CHARACTERS, LARGEST_PIXEL, NAME_CHARACTERS
+from harness.data.regular_file import check_regular
+from harness.data.sources.geobench.hdf5_datasets import read_datasets, read_text_attribute
+from harness.data.sources.geobench.pickle_allowlist import Record
+from harness.data.sources.geobench.task_specs import TaskSpec, list_names
+from harness.data.sources.geobench.unpickle import safe_unpickle
+from harness.errors import UserError
+from harness.records.labels import LabelKind
+from harness.tasks.labels import parse_label
+
+_SPLINE_ORDER = 3
+_BYTES_LITERAL = re.compile(r"""b(?:'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")""")
+"""One literal and nothing else: a text of the same length that is a list of lists would take gigabytes to parse."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One sample, with the bands of the dataset's specification."""
+
+    name: str
+    pixels: np.ndarray
+    """(C, H, W) in the order of `TaskSpec.bands`, in the smallest type that holds every band's; values as stored."""
+    label: np.ndarray
+    """As `labels.parse_label` returns it."""
+    dates: tuple[datetime.date, ...]
+    """Every date in the file, oldest first; empty where bands have none. The pixels are of the last complete one."""
+
+
+def read_sample(path: Path, spec: TaskSpec) -> Sample:
+    """Read a sample with GEO-Bench's semantics.
+
+    A time series gives the most recent date that has every band of the specification; a band without a date belongs to
+    every date. Bands smaller than the largest are resampled to it by cubic splines (`scipy.ndimage.zoom`, order 3), as
+    GEO-Bench's own package does, so that the arrays are equal to its.
+
+    Whatever the file declares, no other file is read, and no more than `budgets` allow. Of damage that lets the HDF5
+    library itself go in circles or crash, `reading` protects.
+
+    Raises:
+        UserError: names the file and says what is missing, damaged or of the wrong kind.
+    """
+    where = f"{spec.dataset}/{path.name}"
+    try:
+        check_regular(path, where)
+        with h5py.File(path, "r", locking=False) as file:
+            attributes = _read_attributes(file, where)
+            chosen, label_key, dates = _choose(attributes, file, spec, where)
+            bands, mask = read_datasets(file, chosen, label_key, where)
+        _check_values(bands, spec, where)
+        pixels = _stack(bands, spec, where)
+    except FileNotFoundError:
+        raise UserError(f"{where}: is missing, the download is incomplete. Download the dataset again") from None
+    except MemoryError:
+        raise UserError(f"{where}: takes more memory to read than a sample may. Download the file again") from None
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{where}: cannot be read ({reason}): the download is incomplete. Download the file again"
+        ) from None
+    label = parse_label(attributes.get("label") if mask is None else mask, spec.label_kind, spec.n_classes, where)
+    if spec.label_kind is LabelKind.SEGMENTATION and label.shape != pixels.shape[1:]:
+        raise UserError(f"{where}: its mask has {_size(label)} pixels, its image {_size(pixels)}; they must agree")
+    return Sample(path.stem, pixels, label, dates)
+
+
+def _read_attributes(file: h5py.File, where: str) -> dict[Any, Any]:
+    """GEO-Bench stores the text of a bytes literal that is a pickle."""
+    text = read_text_attribute(file, "pickle")
+    if text is None:
+        raise UserError(f"{where}: has no description (HDF5 attribute `pickle`). Download the file again")
+    attributes = None
+    if len(text) <= DESCRIPTION_CHARACTERS and _BYTES_LITERAL.fullmatch(text):
+        with contextlib.suppress(SyntaxError):  # of an escape, or a character that bytes do not have
+            attributes = safe_unpickle(ast.literal_eval(text), where)
+    if not isinstance(attributes, dict):
+        raise UserError(f"{where}: its description (HDF5 attribute `pickle`) is damaged. Download the file again")
+    return attributes
+
+
+def _choose(
+    attributes: dict[Any, Any], file: h5py.File, spec: TaskSpec, where: str
+) -> tuple[list[str], str | None, tuple[datetime.date, ...]]:
+    """The file's key of each band of the specification, the key of the label if that is a mask, and all dates."""
+    order = attributes["bands_order"] if "bands_order" in attributes else list(file)
+    if not isinstance(order, list) or len(order) > BANDS or not all(map(_is_key, order)):
+        raise UserError(f"{where}: its order of bands is damaged. Download the file again")
+    labels = [key for key in order if key == "label" or key.startswith("label_")]
+    if len(labels) > 1:
+        raise UserError(f"{where}: holds {len(labels)} masks; one label is wanted")
+    found: dict[tuple[str, datetime.date | None], str] = {}
+    for key in order:
+        if key not in labels:
+            found[_read_name_and_date(attributes, key, where)] = key
+    dates = sorted({date for _, date in found if date is not None}, key=datetime.date.isoformat)
+    wanted = [band.name for band in spec.bands]
+    missing: list[str] = []
+    for date in (*reversed(dates), None):
+        chosen = [found.get((name, date), found.get((name, None))) for name in wanted]
+        missing = [name for name, key in zip(wanted, chosen, strict=True) if key is None]
+        if not missing:
+            return [key for key in chosen if key is not None], labels[0] if labels else None, tuple(dates)
+    on_one_date = " on any one date" if len(dates) > 1 else ""
+    raise UserError(f"{where}: has no band {list_names(missing)}{on_one_date}, which task_specs.pkl lists")
+
+
+def _is_key(value: Any) -> bool:
+    """The name of a band, with a date behind it in a time series."""
+    return isinstance(value, str) and len(value) <= 2 * NAME_CHARACTERS
+
+
+def _read_name_and_date(attributes: dict[Any, Any], key: str, where: str) -> tuple[str, datetime.date | None]:
+    described = attributes.get(key)
+    info = described.get("band_info") if isinstance(described, dict) else None
+    name = info.fields.get("name") if isinstance(info, Record) else None
+    date = described.get("date") if isinstance(described, dict) else None
+    if not isinstance(name, str) or not (date is None or isinstance(date, datetime.date)):
+        raise UserError(f"{where}: its description of {key!r} is damaged. Download the file again")
+    return name, date
+
+
+def _check_values(bands: list[np.ndarray], spec: TaskSpec, where: str) -> None:
+    """Refuse values that are no measurements: means over them would be infinite, or say nothing."""
+    for band, described in zip(bands, spec.bands, strict=True):
+        if band.dtype.kind == "f":
+            largest = np.max(np.abs(band), initial=0, where=np.isfinite(band))
+            if float(largest) > LARGEST_PIXEL:
+                value = band[np.abs(band) == largest][0]
+                raise UserError(
+                    f'{where}: band "{described.name}" has the value {value:.8g}, which nothing measures. If it marks '
+                    "no data, store NaN there, or declare it as the fill value of the HDF5 dataset"
+                )
+
+
+def _stack(bands: list[np.ndarray], spec: TaskSpec, where: str) -> np.ndarray:
+    if all(band.shape == bands[0].shape for band in bands):
+        return np.stack(bands)  # (C, H, W)
+    height, width = max(band.shape[0] for band in bands), max(band.shape[1] for band in bands)
+    resampled = []
+    for band, described in zip(bands, spec.bands, strict=True):
+        if height * band.shape[1] != width * band.shape[0]:
+            raise UserError(
+                f"{where}: band {described.name} has {_size(band)} pixels, which cannot fill {height} x {width} "
+                "without distortion"
+            )
+        # GEO-Bench's package resamples with a third axis; without it the last digit can differ.
+        factors = (height / band.shape[0], width / band.shape[1], 1)
+        same = band.shape == (height, width)
+        resampled.append(band if same else zoom(band[..., None], factors, order=_SPLINE_ORDER)[..., 0])
+    return np.stack(resampled)
+
+
+def _size(array: np.ndarray) -> str:
+    return " x ".join(str(side) for side in array.shape[-2:])

@@ -1,0 +1,1 @@
+"""From arrays to features: what enters a backbone, and what it makes of it."""

@@ -1,0 +1,1 @@
+"""Protocols that get features of images and the fractions classes cover."""

@@ -1,0 +1,1 @@
+"""Protocols that get one vector of features an image."""

@@ -1,0 +1,86 @@
+"""k nearest neighbours on frozen features: what the geometry of the features says without any fitting.
+
+Features are standardised by train, then compared by cosine; the k nearest vote with equal weight. Each choice has a
+reason. Standardising, because a few channels of an encoder, or one band of a statistics baseline, may be a thousand
+times larger than the rest and would decide every neighbour alone. Cosine (for unit vectors the same order as
+Euclidean), because an embedding's length mostly tells contrast and brightness; it is what self-supervised work
+compares by since Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance Discrimination", 2018. Equal
+votes of k = 5 by default, because there is then no temperature to choose: no label beyond train's is used.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.protocols.image.indicators import train_indicators
+from harness.protocols.select_cv import choose_by_cv
+from harness.records.materials import Material
+from harness.records.outcome import Outcome
+from harness.records.run import Selection
+from harness.solvers.standardise import standardise_features
+
+SIMILARITY_DECIMALS = 12
+"""Similarities that differ by less are ties: their last digits depend on how a matrix product was split up."""
+BLOCK_ELEMENTS = 4_000_000
+"""Similarities held at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnnSettings:
+    version: int = 1
+    k: int = 5
+    candidates: tuple[int, ...] = (50, 20, 10, 5, 3, 1)
+    """Tried by cross-validation, which needs no other labels; of equals the first wins."""
+
+
+def knn(material: Material, settings: KnnSettings, seed: int) -> Outcome:
+    """Scores are the fraction of neighbours of a class (or with a label). With fewer than k train samples all vote.
+
+    k is fixed, or chosen by cross-validation inside train if `material.selection` says so and the labels can tell.
+
+    `seed` changes nothing: of equally similar neighbours those first in the partition vote.
+
+    Raises:
+        UserError: no train samples, or features that are not finite.
+    """
+    features = standardise_features(material)
+    votes = train_indicators(material)
+    train = _unit(features.train)
+
+    def predict(rows: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:
+        for k in settings.candidates:
+            yield votes[rows][nearest(train[held], train[rows], min(k, len(rows)))].mean(axis=1)
+
+    choice = choose_by_cv(material, predict) if material.selection is Selection.CV else None
+    k = min(settings.candidates[choice.candidate] if choice else settings.k, len(votes))
+    return Outcome(
+        valid_scores=votes[nearest(_unit(features.valid), train, k)].mean(axis=1),
+        test_scores=votes[nearest(_unit(features.test), train, k)].mean(axis=1),
+        ran_with={"k": k, "cv_score": choice.score if choice else None, "constant_features": features.n_constant},
+        n_labels_fit=len(votes),
+        n_labels_select=0,
+    )
+
+
+def nearest(queries: np.ndarray, train: np.ndarray, k: int) -> np.ndarray:
+    """(q, k) indices into train of the k rows most similar to each query, in increasing order; ties: the first.
+
+    Exact. queries (q, D) and train (n, D) are unit vectors, float64; memory is bounded for any q and n.
+    """
+    block = max(1, BLOCK_ELEMENTS // len(train))
+    found = np.empty((len(queries), k), dtype=np.int64)
+    for start in range(0, len(queries), block):
+        similarity = np.round(queries[start : start + block] @ train.T, SIMILARITY_DECIMALS)
+        least = np.partition(similarity, -k, axis=1)[:, [-k]]  # of the k most similar
+        above, equal = similarity > least, similarity == least
+        room = k - above.sum(axis=1, keepdims=True)
+        chosen = above | (equal & (np.cumsum(equal, axis=1) <= room))
+        found[start : start + block] = np.nonzero(chosen)[1].reshape(-1, k)
+    return found
+
+
+def _unit(features: np.ndarray) -> np.ndarray:
+    """Rows of length 1; a zero row (a sample at train's mean) stays zero, similar to none."""
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.where(length > 0, length, 1.0)

@@ -1,0 +1,1 @@
+"""Protocols that get feature maps and masks."""

@@ -1,0 +1,1 @@
+"""The values that cross borders. Imports nothing above it."""

@@ -1,0 +1,75 @@
+"""Runs on their way through a campaign: where their input lies, what becomes of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.errors import as_user_error
+from harness.records.run import BandNames, Run
+from leaderboards.schema import RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRef:
+    """A dataset found on disk, not opened."""
+
+    name: str
+    suite: str
+    directory: Path
+    band_names: BandNames = BandNames.CORRECTED
+    """How it is to be opened."""
+
+    @property
+    def qualified_name(self) -> str:
+        """Folder of the suite and name, which no other dataset of the root has."""
+        return f"{self.directory.parent.name}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where work happens. None of it can change a result, so none of it is in a run's identity."""
+
+    cache_dir: Path
+    device: str
+    """A torch device, for example `cpu` or `cuda:0`."""
+    workers: int = 1
+    """Processes that may execute runs side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A run together with what finds its input on this machine. Picklable, so that any executor can ship it."""
+
+    run: Run
+    run_id: str
+    backbone: str
+    """The name it was chosen by."""
+    dataset: DatasetRef
+    arrays_sha256: str
+    """Of all that the dataset's arrays held when the run was planned. Nothing else may be filed under its identity."""
+    weights: Path | None
+    filled_bands: Mapping[str, str | None]
+    """Bands that the dataset lacks, each with the band that feeds it instead; None: zeros."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A run that did not finish, and why."""
+
+    message: str
+    traceback: str | None
+    """None if the cause is the user's to fix."""
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failure":
+        """What is told of an error at the border between runs."""
+        told = as_user_error(error)
+        return cls(message=str(told), traceback=told.traceback)
+
+
+class Result(NamedTuple):
+    """What became of a job."""
+
+    job: Job
+    outcome: RunRecord | Failure

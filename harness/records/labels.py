@@ -1,0 +1,17 @@
+"""What labels and splits are called."""
+
+from enum import StrEnum
+from typing import Literal
+
+Split = Literal["train", "valid", "test"]
+
+IGNORED = 255
+"""Value of a mask's pixels that have no label, in every mask we hand out."""
+
+
+class LabelKind(StrEnum):
+    """What a dataset's label is. The value is what users see and what rows store."""
+
+    SINGLE_LABEL = "single_label"
+    MULTI_LABEL = "multi_label"
+    SEGMENTATION = "segmentation"

@@ -1,0 +1,171 @@
+"""What protocols get. Test labels are never among it, so no choice can depend on them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from harness.records.labels import LabelKind, Split
+from harness.records.progress import Progress
+from harness.records.run import Selection
+
+if TYPE_CHECKING:  # the command line imports this file and must not wait for torch
+    from baselines.contract import Backbone
+    from baselines.inputs import Preparation
+    from baselines.meter import NetworkInput
+
+
+class Material(Protocol):
+    """What a protocol gets. Test labels are not among it, so no choice can depend on them."""
+
+    @property
+    def label_kind(self) -> LabelKind: ...
+
+    @property
+    def n_classes(self) -> int: ...
+
+    @property
+    def selection(self) -> Selection:
+        """What the protocol has to choose its hyper-parameters by."""
+        ...
+
+    def features(self, split: Split) -> np.ndarray:
+        """(n, D) float32 embeddings of a split, in partition order."""
+        ...
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        """(n,) int64 class indices, or (n, K) uint8 0/1 vectors for multi-label."""
+        ...
+
+    def valid_score(self, scores: np.ndarray) -> float:
+        """Headline metric of (n_valid, K) class probabilities; undefined counts as minus infinity."""
+        ...
+
+    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        """The same of any samples, for choosing inside train."""
+        ...
+
+
+class PixelMaterial(Protocol):
+    """What a protocol gets where labels are masks. Test masks are not among it."""
+
+    @property
+    def n_classes(self) -> int: ...
+
+    @property
+    def device(self) -> str:
+        """Torch device to train on, for a protocol that trains a network."""
+        ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the image as it was embedded per cell of each level of the feature pyramid, finest first."""
+        ...
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(height, width) of every mask."""
+        ...
+
+    @property
+    def fed_px(self) -> tuple[int, int]:
+        """(height, width) of every image as it was embedded: as its mask, unless it was resampled."""
+        ...
+
+    def n_images(self, split: Split) -> int: ...
+
+    def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
+        """Per level the (h_i, w_i, D_i) float16 map of one image of a split; it may reach beyond the mask's border."""
+        ...
+
+    @property
+    def selection(self) -> Selection:
+        """What the protocol has to choose its hyper-parameters by."""
+        ...
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        """(n, H, W) uint8 class indices; `IGNORED` has no label."""
+        ...
+
+    def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
+        """Headline metric of (p,) pixels' classes, taken as one image; undefined counts as minus infinity."""
+        ...
+
+
+class AreaMaterial(Protocol):
+    """What a protocol gets that predicts how much of an image each class covers. Test masks are not among it."""
+
+    @property
+    def n_unlabelled(self) -> int:
+        """Train images that are left out because no pixel of their masks has a label."""
+        ...
+
+    def features(self, split: Split) -> np.ndarray:
+        """(n, D) float32 embeddings of a split, in partition order."""
+        ...
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        """(n, K) float64 fractions of an image's labelled pixels; NaN in a valid image that has none."""
+        ...
+
+    def score(self, labels: np.ndarray, areas: np.ndarray) -> float:
+        """Headline metric of (n, K) predicted fractions; undefined counts as minus infinity."""
+        ...
+
+
+class ImageMaterial(Protocol):
+    """What a protocol gets that trains the backbone itself. Test labels are not among it."""
+
+    @property
+    def label_kind(self) -> LabelKind: ...
+
+    @property
+    def n_classes(self) -> int: ...
+
+    @property
+    def selection(self) -> Selection:
+        """What the protocol has to choose the state of its network by."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Torch device to train on."""
+        ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    def backbone(self) -> "Backbone":
+        """As it was pretrained: the caller's own copy, on the CPU."""
+        ...
+
+    @property
+    def preparation(self) -> "Preparation":
+        """What the backbone is called with."""
+        ...
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(height, width) of every image as stored, and mask."""
+        ...
+
+    def n_images(self, split: Split) -> int: ...
+
+    def pixels(self, split: Split, images: "slice | np.ndarray") -> np.ndarray:
+        """(B, C, H, W) float32 of images of a split as stored, bands as the backbone is called; the caller's own."""
+        ...
+
+    def check_entered(self, entered: "NetworkInput") -> None:
+        """Raise UserError if what was measured entering the backbone are numbers that no sensor gives."""
+        ...
+
+    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
+        """(n,) int64 class indices, (n, K) uint8 of 0 and 1, or (n, H, W) uint8 masks."""
+        ...
+
+    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        """Headline metric of (n, K) class probabilities, or (n, H, W) classes; undefined counts as minus infinity."""
+        ...

@@ -1,0 +1,95 @@
+"""A run: everything that can change a result, and the choices it is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class TrainDraw(StrEnum):
+    """Which train samples a run gets. The value is what users type and what rows store."""
+
+    PARTITION = "partition"
+    """Those its partition's file lists."""
+    SEED = "seed"
+    """As many, drawn from `default`'s by the run's seed; or the few a few-shot protocol asks for."""
+
+
+class Selection(StrEnum):
+    """What chooses hyper-parameters. The value is what users type and what rows store."""
+
+    VALID = "valid"
+    """The whole valid split, as is customary; its labels count as labels used."""
+    CV = "cv"
+    """Cross-validation inside train: no label beyond those that fit."""
+    NONE = "none"
+    """Nothing: the documented default is used, or there is nothing to choose."""
+
+
+class NormalisationPolicy(StrEnum):
+    """Whose statistics standardise what a backbone is fed. The value is what users type and what rows store."""
+
+    DATASET = "dataset"
+    """Those in the dataset's band_stats.json."""
+    PRETRAINING = "pretraining"
+    """Those the backbone was trained with."""
+    NONE = "none"
+    """Nobody's: the stored values enter as they are, no data as 0."""
+
+
+class BandNames(StrEnum):
+    """Whose word is taken on which band a channel is. The value is what users type and what rows store."""
+
+    CORRECTED = "corrected"
+    """An erratum's, where the published files are known to be wrong (`data.errata`)."""
+    STORED = "stored"
+    """The files', as published numbers were made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that can change a result and nothing that cannot: `identity` hashes exactly this.
+
+    Device, workers, paths, host and inference batch size are deliberately absent, and so is the name under which the
+    backbone was chosen: one network may have several.
+    """
+
+    suite: str
+    dataset: str
+    dataset_fingerprint: str
+    """Over pixels and labels of the samples in `default` and in the run's partition as it is filed."""
+    partition: str
+    partition_sha256: str
+    """Over the sample names of the three splits in order: an edited partition, or another draw, is another run."""
+    valid_sha256: str
+    """Over the sorted sample names of the valid split."""
+    test_sha256: str
+    """The same of the test split."""
+    train_draw: TrainDraw
+    backbone_settings: Mapping[str, Any]
+    """What the network is, beside its weights: `builder`, `version`, and all that changes its features."""
+    weights_sha256: str
+    weights_from_seed: bool
+    """Whether the weights were drawn from the run's seed, so that each seed is another network."""
+    bands: tuple[str, ...]
+    """Bands the backbone was fed, in its order, by the name it asked for."""
+    band_sources: tuple[str | None, ...]
+    """For each of `bands` the channel that supplied it, by the name it is stored under; None: filled with zeros."""
+    band_names: BandNames
+    """Whose names `bands` were matched with; `stored` where nothing is known to be wrong with them."""
+    normalisation: NormalisationPolicy
+    normalisation_statistics: Mapping[str, Sequence[float]]
+    """`mean` and `std` of each of `bands`, in the unit of the stored pixels: the very numbers that were used."""
+    input_size: int | None
+    """Side in pixels the images were resampled to; None: their own size."""
+    extraction_version: int
+    """Of what is done to pixels before any network sees them."""
+    metric: str
+    """Headline metric: chooses hyper-parameters on valid and ranks on test."""
+    metrics_version: int
+    protocol: str
+    protocol_version: int
+    protocol_settings: Mapping[str, Any]
+    selection: Selection
+    seed: int
+    """0 where it decides nothing, so that the same run is not repeated under many numbers."""

@@ -1,0 +1,39 @@
+"""What a backbone costs, whatever machine it runs on: its parameters and the operations it takes per image."""
+
+from typing import NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from baselines.contract import Backbone
+from baselines.inputs import Preparation
+from harness.features.half_precision import HALF
+
+
+class Costs(NamedTuple):
+    """Recorded with each run, for comparing backbones by what they need."""
+
+    parameters: int
+    flops_per_image: int
+    """Of matrix products and convolutions; a multiplication and an addition are two."""
+    pyramid_bytes: int
+    """That the stored features of an image's pixels take."""
+
+
+def count_costs(backbone: Backbone, n_bands: int, height: int, width: int) -> Costs:
+    """Count on one image of zeros as it is fed, (n_bands, height, width), on whatever device the backbone is.
+
+    Preparation and pooling are not matrix products and count nothing, so statistics of bands cost 0.
+    """
+    device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
+    pixels = torch.zeros(1, n_bands, height, width, device=device)
+    preparation = Preparation(torch.zeros(n_bands, device=device), torch.ones(n_bands, device=device))
+    training = backbone.training
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        features = backbone.eval()(pixels, preparation)
+    backbone.train(training)
+    return Costs(
+        parameters=sum(parameter.numel() for parameter in backbone.parameters()),
+        flops_per_image=counter.get_total_flops(),
+        pyramid_bytes=HALF.itemsize * sum(level.numel() for level in features.maps),
+    )

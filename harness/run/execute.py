@@ -1,0 +1,102 @@
+"""One run, from files to a record for the leaderboard."""
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from time import perf_counter
+
+from harness.data.partitions import Partition
+from harness.protocols import find_protocol
+from harness.records.identity import configuration
+from harness.records.job import Job
+from harness.records.labels import LabelKind
+from harness.records.outcome import Outcome
+from harness.run.materials import build_material, read_areas, read_labels
+from harness.run.provenance import collect_provenance
+from harness.run.score_rows import Targets, area_rows, label_rows, mask_rows
+from harness.run.tuning import Tuned, tune_protocol
+from harness.run.workbench import Workbench
+from harness.training.devices import Devices
+from leaderboards.schema import RunRecord, RunRow
+from mp_mae.data.threads import one_blas_thread
+
+SMALL = 4_000
+"""Train samples up to which a protocol's matrix products are too small to share: NumPy's threads would mostly wait for
+each other, on a machine that does anything else up to twenty times as long as one of them computes."""
+
+
+def execute(job: Job, workbench: Workbench) -> RunRecord:
+    """Features, protocol, metrics. Writes nothing but caches; the caller commits the record as a whole.
+
+    Raises:
+        UserError: input that the user has to mend.
+    """
+    started = perf_counter()
+    workbench.check_content(job)
+    run, spec = job.run, workbench.dataset(job.dataset).spec
+    protocol = find_protocol(run.protocol, spec.label_kind)
+    assert protocol is not None, "the plan skips what a protocol does not take"
+    with Devices(workbench.places.device).agreeing() if protocol.trains_backbone else nullcontext():
+        partition = workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
+        material = build_material(job, partition, workbench, protocol)
+    with one_blas_thread() if len(partition.train) <= SMALL else nullcontext():
+        tuned = tune_protocol(protocol, material, job, workbench)
+        outcome = protocol.function(material, tuned.settings, run.seed)
+        # Only now, with the predictions made, are the labels of the test split read: once per run.
+        read = read_areas if protocol.predicts_areas else read_labels
+        targets: Targets = {"valid": material.labels("valid"), "test": read(job, partition.test, workbench)}
+        if protocol.predicts_areas:
+            rows = area_rows(run, spec.class_names, targets, outcome)
+        elif spec.label_kind is LabelKind.SEGMENTATION:
+            rows = mask_rows(run, spec.class_names, partition.test, targets, outcome)
+        else:
+            rows = label_rows(run, spec.label_kind, spec.class_names, partition.test, targets, outcome)
+    return RunRecord(
+        run=_run_row(job, partition, outcome, tuned, workbench, perf_counter() - started),
+        metrics=rows.metrics,
+        classes=rows.classes,
+        predictions=rows.predictions,
+        mask_counts=rows.mask_counts,
+    )
+
+
+def _run_row(
+    job: Job, partition: Partition, outcome: Outcome, tuned: Tuned, workbench: Workbench, seconds: float
+) -> RunRow:
+    run, costs = job.run, workbench.costs(job)
+    return RunRow(
+        run_id=job.run_id,
+        suite=run.suite,
+        dataset=run.dataset,
+        backbone=job.backbone,
+        weights_sha256=run.weights_sha256,
+        dataset_fingerprint=run.dataset_fingerprint,
+        protocol=run.protocol,
+        protocol_version=run.protocol_version,
+        partition=run.partition,
+        seed=run.seed,
+        metric=run.metric,
+        n_train=len(partition.train),
+        n_valid=len(partition.valid),
+        n_test=len(partition.test),
+        n_labels_fit=outcome.n_labels_fit,
+        n_labels_select=outcome.n_labels_select,
+        source="measured",
+        configuration=configuration(run),
+        provenance={
+            **collect_provenance(workbench.places.device),
+            "weights_file": job.weights.name if job.weights else None,
+            "filled_bands": dict(job.filled_bands),
+            "ran_with": {**tuned.ran_with, **outcome.ran_with},
+            "network_input": asdict(outcome.network_input or workbench.network_input(job)),
+            "extraction": None if outcome.network_input else dict(workbench.extraction(job)),
+            "pixels_without_data": dict(workbench.arrays(job.dataset).n_nonfinite),
+        },
+        device=workbench.places.device,
+        seconds=seconds,
+        finished_at=datetime.now(UTC),
+        train_draw=run.train_draw.value,
+        selection=run.selection.value,
+        parameters=costs.parameters,
+        flops_per_image=costs.flops_per_image,
+    )

@@ -1,0 +1,276 @@
+"""What one process has open: datasets, the current backbone, features. Opened on first use, kept while useful."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+import mp_mae.errors
+from baselines.contract import Backbone, Features, Level
+from baselines.inputs import Preparation
+from baselines.meter import InputMeter, NetworkInput
+from baselines.table import BACKBONES
+from harness.data.arrays import ArrayCache, is_converted, open_arrays
+from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
+from harness.data.partitions import Partition
+from harness.data.sources.geobench.dataset import GeoBenchDataset, open_dataset
+from harness.errors import UserError, as_user_error
+from harness.features.extraction import embed_images, pooled, stored_channels
+from harness.features.image_features import ImageFeatures, cached_features
+from harness.features.normalisation import build_preparation, check_entered, choose_normalisation, fed_size
+from harness.features.pixel_features import PixelFeatures, cached_pixel_features
+from harness.features.precision import describe_extraction
+from harness.records.identity import feature_key, fingerprint_samples
+from harness.records.job import DatasetRef, Job, Places
+from harness.records.labels import LabelKind
+from harness.records.progress import Progress
+from harness.records.run import TrainDraw
+from harness.run.costs import Costs, count_costs
+from harness.store.damage import DamagedError
+from harness.store.kinds import FEATURES, PIXEL_FEATURES, Kind, Place
+
+KEPT_OPEN = 64
+"""Features of each kind that stay open; each takes some of the files that a process may have open. Opening is cheap."""
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Workbench:
+    """Opens each thing once per process; every executor's worker has its own."""
+
+    def __init__(self, places: Places, progress: Progress, *, verify_data: bool = False) -> None:
+        """
+        Args:
+            verify_data: whether all samples are read again and compared with arrays that were made of them earlier.
+        """
+        self.places = places
+        self.progress = progress
+        self._verify_data = verify_data
+        self._datasets: dict[DatasetRef, GeoBenchDataset | UserError] = {}
+        self._partitions: dict[tuple[DatasetRef, str], Partition | UserError] = {}
+        self._pools: dict[tuple[DatasetRef, int], Pool | UserError] = {}
+        self._draws: dict[tuple[DatasetRef, str, int], Partition | UserError] = {}
+        self._converted: dict[DatasetRef, bool | UserError] = {}
+        self._fingerprints: dict[tuple[DatasetRef, str], str | UserError] = {}
+        self._arrays: dict[DatasetRef, ArrayCache | UserError] = {}
+        self._costs: dict[Hashable, Costs | UserError] = {}
+        self._features: dict[str, ImageFeatures | UserError] = {}
+        self._pixel_features: dict[str, PixelFeatures | UserError] = {}
+        self._backbones: dict[tuple[str, Path | None, int | None], Backbone | UserError] = {}
+
+    def dataset(self, ref: DatasetRef) -> GeoBenchDataset:
+        """The description: task, bands, partitions, statistics. Reads no pixel."""
+        return _once(self._datasets, ref, lambda: open_dataset(ref))
+
+    def partition(self, ref: DatasetRef, name: str) -> Partition:
+        """The samples of the three splits."""
+        return _once(self._partitions, (ref, name), lambda: self.dataset(ref).partition(name))
+
+    def drawn_partition(self, ref: DatasetRef, name: str, train_draw: TrainDraw, seed: int) -> Partition:
+        """The samples of one run: as the file says, or with train drawn by the seed, which needs the labels.
+
+        Raises:
+            TooFewSamplesError: there are fewer train samples than the draw wants.
+        """
+        if train_draw is TrainDraw.PARTITION:
+            return self.partition(ref, name)
+        return _once(self._draws, (ref, name, seed), lambda: self._draw(ref, name, seed))
+
+    def _draw(self, ref: DatasetRef, name: str, seed: int) -> Partition:
+        pool = _once(self._pools, (ref, seed), lambda: self._pool(ref, seed))
+        if is_few(name):
+            return draw_few(name, self.partition(ref, "default"), pool)
+        return draw_partition(self.partition(ref, name), pool)
+
+    def _pool(self, ref: DatasetRef, seed: int) -> Pool:
+        names, arrays = self.partition(ref, "default").train, self.arrays(ref)
+        kind = self.dataset(ref).spec.label_kind
+        labels = None if kind is LabelKind.SEGMENTATION else arrays.labels[arrays.rows(names)]
+        return build_pool(names, labels, kind, seed)
+
+    def fingerprint(self, ref: DatasetRef, name: str) -> str:
+        """Of what a run on a partition may read: pixels and labels of the samples in it as filed, and in `default`."""
+        filed = "default" if is_few(name) else name
+        return _once(self._fingerprints, (ref, filed), lambda: self._fingerprint(ref, filed))
+
+    def _fingerprint(self, ref: DatasetRef, filed: str) -> str:
+        dataset, arrays = self.dataset(ref), self.arrays(ref)
+        partitions = [self.partition(ref, name) for name in {filed, "default"} & set(dataset.partitions())]
+        samples = {name for listed in partitions for name in (*listed.train, *listed.valid, *listed.test)}
+        arrays.rows(sorted(samples))  # says it best if one is not there
+        spec = dataset.spec
+        return fingerprint_samples(samples, arrays.sample_sha256, arrays.bands, spec.label_kind, spec.n_classes)
+
+    def is_converted(self, ref: DatasetRef) -> bool:
+        """Whether `arrays` would come at no cost when this was first asked."""
+        return _once(self._converted, ref, lambda: is_converted(self.dataset(ref), self.places.cache_dir))
+
+    def arrays(self, ref: DatasetRef) -> ArrayCache:
+        """The pixels and labels, converted to arrays if that has not happened yet."""
+        places = self.places
+        return _once(
+            self._arrays,
+            ref,
+            lambda: open_arrays(
+                self.dataset(ref), places.cache_dir, self.progress, places.workers, verify=self._verify_data
+            ),
+        )
+
+    def check_content(self, job: Job) -> None:
+        """UserError if the job's dataset holds something else now than when the job was planned."""
+        if self.arrays(job.dataset).content_sha256 != job.arrays_sha256:
+            raise UserError(f"{job.run.dataset}: its files changed since the run was planned. Run the command again")
+
+    def open_anew(self, damage: DamagedError) -> None:
+        """Close what came from the cache, part of which was found damaged: on next use it is made anew."""
+        self.progress.notice(str(damage))
+        for opened in (self._arrays, self._features, self._pixel_features):
+            opened.clear()
+
+    def backbone(self, name: str, weights: Path | None, seed: int) -> Backbone:
+        """Build a backbone. Only the last one is kept: plans go backbone by backbone, and some fill a GPU.
+
+        Raises:
+            UserError: its weights are absent, damaged or of another kind.
+        """
+        key = (name, weights, seed if BACKBONES[name].seeded else None)
+        if key not in self._backbones:
+            self._backbones.clear()
+        return _once(self._backbones, key, lambda: _build(name, weights, seed))
+
+    def native_size(self, ref: DatasetRef) -> tuple[int, int]:
+        """(height, width) of the images as they are stored."""
+        height, width = self.arrays(ref).pixels.shape[2:]
+        return height, width
+
+    def preparation(self, job: Job) -> Preparation:
+        """What is done to the stored pixels of the job's dataset before they enter its backbone."""
+        run = job.run
+        chosen = choose_normalisation(
+            run.normalisation,
+            self.dataset(job.dataset),
+            run.band_sources,
+            self.arrays(job.dataset).pixels.dtype,
+            job.backbone,
+            self.backbone(job.backbone, job.weights, run.seed).inputs.pretraining,
+        )
+        return build_preparation(chosen, run.input_size)
+
+    def network_input(self, job: Job) -> NetworkInput:
+        """What entered the network for the features of a job that this process has read already."""
+        return self._read_features(job).network_input
+
+    def extraction(self, job: Job) -> Mapping[str, Any]:
+        """What extracted the features of a job that this process has read already."""
+        return self._read_features(job).extraction
+
+    def _read_features(self, job: Job) -> ImageFeatures | PixelFeatures:
+        key = self._feature_key(job)
+        found = self._features.get(key) or self._pixel_features[key]
+        assert not isinstance(found, UserError), "the job has read its features"
+        return found
+
+    def costs(self, job: Job) -> Costs:
+        """What the job's backbone costs on an image as it is fed. All seeds of a backbone cost the same."""
+        height, width = fed_size(job.run.input_size, self.native_size(job.dataset))
+        key = (job.backbone, job.weights, len(job.run.bands), height, width)
+        return _once(
+            self._costs,
+            key,
+            lambda: count_costs(
+                self.backbone(job.backbone, job.weights, job.run.seed), len(job.run.bands), height, width
+            ),
+        )
+
+    def features(self, job: Job) -> np.ndarray:
+        """(N, D) float32 features of the job's whole dataset in storage order; cached ones need no backbone."""
+        return _once(
+            _with_room(self._features),
+            self._feature_key(job),
+            lambda: cached_features(
+                self._feature_place(job, FEATURES),
+                len(self.arrays(job.dataset).samples),
+                lambda meter: self._extract(job, meter),
+                describe_extraction(self.places.device),
+                self.progress,
+            ),
+        ).vectors
+
+    def pixel_features(self, job: Job) -> PixelFeatures:
+        """The feature pyramids of the job's whole dataset in storage order; cached ones need no backbone."""
+        return _once(
+            _with_room(self._pixel_features),
+            self._feature_key(job),
+            lambda: cached_pixel_features(
+                self._feature_place(job, PIXEL_FEATURES),
+                len(self.arrays(job.dataset).samples),
+                lambda meter: self._extract_pyramid(job, meter),
+                describe_extraction(self.places.device),
+                self.progress,
+            ),
+        )
+
+    def _feature_key(self, job: Job) -> str:
+        return feature_key(job.run, self.arrays(job.dataset).content_sha256)
+
+    def _feature_place(self, job: Job, kind: Kind) -> Place:
+        return Place(
+            cache_dir=self.places.cache_dir,
+            kind=kind,
+            key=f"{self._feature_key(job)[:32]}-{kind.version}",
+            title=f"{job.run.dataset}, {job.backbone}",
+        )
+
+    def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
+        return pooled(self._embed(job, meter))
+
+    def _extract_pyramid(self, job: Job, meter: InputMeter) -> tuple[Sequence[Level], Iterator[Features]]:
+        return self.backbone(job.backbone, job.weights, job.run.seed).pyramid, self._embed(job, meter)
+
+    def _embed(self, job: Job, meter: InputMeter) -> Iterator[Features]:
+        """Features of all images, batch by batch in storage order. UserError at its end if they are of no numbers."""
+        run, arrays = job.run, self.arrays(job.dataset)
+        yield from embed_images(
+            self.backbone(job.backbone, job.weights, run.seed),
+            arrays,
+            stored_channels(arrays, run.band_sources),
+            self.preparation(job),
+            self.places.device,
+            meter,
+            self.progress,
+        )
+        check_entered(run, meter.result())
+
+
+def _once(store: dict[Key, Value | UserError], key: Key, make: Callable[[], Value]) -> Value:
+    """What `make` returned the first time. A failure is kept as well: a damaged dataset has many runs, and none of them
+    should convert it once more only to fail.
+
+    Raises:
+        UserError: what was raised, or that something was raised that nobody foresaw.
+    """
+    if key not in store:
+        try:
+            store[key] = make()
+        except Exception as error:  # of a plug-in, a library or ours: it costs the runs that need this and no others
+            store[key] = as_user_error(error)
+    found = store[key]
+    if isinstance(found, UserError):
+        raise found.with_traceback(None)
+    return found
+
+
+def _with_room(store: dict[Key, Value]) -> dict[Key, Value]:
+    """The store, without what has been in it for longest if it is full."""
+    while len(store) > KEPT_OPEN:
+        del store[next(iter(store))]
+    return store
+
+
+def _build(name: str, weights: Path | None, seed: int) -> Backbone:
+    try:
+        return BACKBONES[name].build(weights, seed)
+    except mp_mae.errors.UserError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,55 @@
+"""The command that makes a stored run again, from what the leaderboard holds of it."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from harness.data.draws import is_few
+from harness.data.sources.geobench.errata import ERRATA
+
+
+def reproducing_command(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    """`python -m harness run ...` that asks for exactly this run, so for the same identity if it has this version's.
+
+    Weights are named as their file was called. The GEO-Bench folder is the machine's own, so it is left out.
+
+    Args:
+        backbone: the name it was stored under.
+    """
+    partition = str(configuration["partition"])
+    arguments = ["--backbone", backbone]
+    if provenance.get("weights_file"):
+        arguments += ["--weights", f"{backbone}={provenance['weights_file']}"]
+    arguments += ["--datasets", configuration["dataset"], "--protocols", configuration["protocol"]]
+    arguments += _draw(partition, configuration.get("train_draw", "partition"))
+    arguments += ["--seeds", str(configuration["seed"])]
+    if configuration.get("selection", "none") != "none":  # else the protocol leaves no choice
+        arguments += ["--select", configuration["selection"]]
+    trials = configuration.get("protocol_settings", {}).get("trials", 0)
+    if trials:
+        arguments += ["--trials", str(trials)]
+    # What is left out is the default, or what runs of before the option were made with.
+    if configuration.get("input_size") is not None:
+        arguments += ["--input-size", str(configuration["input_size"])]
+    if configuration.get("normalisation", "dataset") != "dataset":
+        arguments += ["--normalisation", configuration["normalisation"]]
+    if configuration["dataset"] in ERRATA:  # runs of before there were errata took the files' word
+        arguments += ["--band-names", configuration.get("band_names", "stored")]
+    # Where no band was missing both fill nothing, and asking for `nearest` gives the same run.
+    arguments += ["--missing-bands", "zero" if None in configuration["band_sources"] else "nearest"]
+    return shlex.join(["python", "-m", "harness", "run", *map(str, arguments)])
+
+
+def software(provenance: Mapping[str, Any]) -> str:
+    """What must be installed to get the same digits: the commit, if known, and the packages."""
+    packages = " ".join(f"{name}=={version}" for name, version in (provenance.get("packages") or {}).items() if version)
+    commit = provenance.get("git_commit")
+    dirty = " with uncommitted changes, which are not stored" if provenance.get("git_dirty") else ""
+    return f"{f'commit {commit}{dirty}; ' if commit else ''}Python {provenance.get('python')}; {packages}"
+
+
+def _draw(partition: str, train_draw: str) -> list[str]:
+    if is_few(partition):
+        kind, _, size = partition.partition("=")
+        return ["--shots", size, "--budgets", ""] if kind == "k" else ["--shots", "", "--budgets", size]
+    return ["--partitions", partition, "--train-draw", train_draw]

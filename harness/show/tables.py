@@ -1,0 +1,80 @@
+"""Rows of a leaderboard as tables for the terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from harness.show.visible_text import plain
+from leaderboards.query import Table as LeaderboardTable
+
+RESULT_COLUMNS = (
+    "suite", "dataset", "protocol", "partition", "n_labels_fit", "backbone", "weights", "seed", "metric", "source",
+    "value", "ci_low", "ci_high",
+)  # fmt: skip
+COMMON = ("suite", "dataset", "partition", "seed", "metric", "source")
+"""Columns of results that need not be repeated in every row if they say the same."""
+HEADINGS = {"n_labels_fit": "labels"}
+
+
+def bare_table() -> Table:
+    """A table in the style of all."""
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def captioned(table: Table, caption: str) -> Group:
+    """Below the table rather than rich's own caption, which folds at the table's width."""
+    return Group(table, Text(caption, style="dim"))
+
+
+def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Any rows; numbers to the right, NULL empty."""
+    table = bare_table()
+    for index, column in enumerate(columns):
+        numeric = any(isinstance(row[index], int | float) for row in rows)
+        table.add_column(plain(column), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def results_table(results: LeaderboardTable) -> Group:
+    """Headline scores with their 95 % intervals in one column; what is the same in all rows moves to the caption.
+
+    Args:
+        results: the columns RESULT_COLUMNS of the view `leaderboard`.
+    """
+    rows = [dict(zip(results.columns, row, strict=True)) for row in results.rows]
+    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS[:-3]}
+    several_weights = len({(r["backbone"], r["seed"], r["weights"]) for r in rows}) > len(
+        {(r["backbone"], r["seed"]) for r in rows}
+    )
+    shown = [
+        column
+        for column in values
+        if (column not in COMMON or len(values[column]) > 1) and (column != "weights" or several_weights)
+    ]
+    common = [f"{column} {values[column].pop()}" for column in COMMON if len(values[column]) == 1]
+    table = bare_table()
+    for column in shown:
+        numeric = column in ("n_labels_fit", "seed")
+        table.add_column(HEADINGS.get(column, column), justify="right" if numeric else "left", overflow="fold")
+    table.add_column("value", no_wrap=True)
+    for row in rows:
+        score = plain(_score(row["value"], row["ci_low"], row["ci_high"]))
+        table.add_row(*(_cell(row[column]) for column in shown), score)
+    return captioned(table, "test split, 95 % intervals; " + ", ".join(common))
+
+
+def _score(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else plain(str(value))

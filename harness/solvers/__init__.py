@@ -1,0 +1,1 @@
+"""Solvers: mathematics that knows no dataset."""

@@ -1,0 +1,151 @@
+"""Regularised logistic objectives at given weights: value, gradient, curvature, and proof of how far the optimum is.
+
+The objective here is `sum_i loss_i + penalty / 2 * |slopes|^2` with the intercepts at their optimum: a function of the
+slopes alone. Everything in float64, for m problems at once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.solvers.eigenbasis import Eigenbasis
+from harness.solvers.logistic_links import Curvature, Link
+
+MAX_INTERCEPT_STEPS = 2
+"""They converge beside the slopes, a step an iterate is nearly always enough."""
+MAX_INTERCEPT_STEP = 10.0
+"""A longer one is cut short: exp() of it could round to nothing beside 1."""
+ROUNDING = 1e-12
+"""By this fraction an objective may seem to rise although the step was a descent."""
+CACHE_ELEMENTS = 65_536
+"""Numbers an elementwise pass works on at once, so that they stay in the processor's cache."""
+
+
+class Data:
+    """The samples, in both orders in memory: products with a few transposed rows are up to twice as slow."""
+
+    def __init__(self, basis: Eigenbasis, link: Link) -> None:
+        self.link = link
+        self.x = basis.coordinates  # (n, R)
+        self.x_t = np.ascontiguousarray(self.x.T)
+        self.x32, self.x32_t = self.x.astype(np.float32), self.x_t.astype(np.float32)
+        self.eigenvalues = np.square(self.x).sum(axis=0)  # (R,)
+        m, k, n = link.targets.shape
+        self.targets_x = (link.targets.reshape(m * k, n) @ self.x).reshape(m, k, -1)
+        self.totals = link.targets.sum(axis=2)  # (m, k), positive samples
+        frequency = self.totals / n
+        others = frequency if k > 1 else 1.0 - frequency
+        self.prior = np.log(frequency) - np.log(others).mean(axis=1, keepdims=True)
+        """(m, k) optimal intercepts where all slopes are 0: the probabilities are the classes' frequencies."""
+        self.prior_curvature = frequency * (1.0 - frequency)  # (m, k)
+
+
+class Iterate(NamedTuple):
+    """Where m problems are, each a label set of the link at a penalty, and what follows from their weights."""
+
+    problems: np.ndarray  # (m,) int64, index into the link's targets
+    penalties: np.ndarray  # (m,)
+    slopes: np.ndarray  # (m, k, R)
+    intercepts: np.ndarray  # (m, k), optimal for the slopes
+    objective: np.ndarray  # (m,)
+    gradient: np.ndarray  # (m, k, R)
+    gap: np.ndarray  # (m,), how far the objective can be above its optimum
+    total_curvature: np.ndarray  # (m, k, k), of the summed loss by the intercepts
+    curvature: Curvature
+
+    def select(self, which: np.ndarray) -> "Iterate":
+        return Iterate(
+            problems=self.problems[which],
+            penalties=self.penalties[which],
+            slopes=self.slopes[which],
+            intercepts=self.intercepts[which],
+            objective=self.objective[which],
+            gradient=self.gradient[which],
+            gap=self.gap[which],
+            total_curvature=self.total_curvature[which],
+            curvature=self.curvature.select(which),
+        )
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Scalar products (m,) of (m, k, R) arrays."""
+    return np.einsum("mkr,mkr->m", a, b)
+
+
+def slices(m: int, size: int) -> list[slice]:
+    """Of m rows of `size` numbers, as many at a time as fit the cache."""
+    step = max(1, CACHE_ELEMENTS // size)
+    return [slice(start, start + step) for start in range(0, m, step)]
+
+
+def evaluate(
+    data: Data, problems: np.ndarray, penalties: np.ndarray, slopes: np.ndarray, intercepts: np.ndarray
+) -> Iterate:
+    """Everything at (m, k, R) slopes; the (m, k) intercepts are where the search for their optimum starts."""
+    m, k, _ = slopes.shape
+    n = len(data.x)
+    if k > 1:
+        # Adding the same to all classes changes no probability and costs penalty: the optimum sums to zero over them.
+        slopes = slopes - slopes.mean(axis=1, keepdims=True)
+    values = (slopes.reshape(m * k, -1) @ data.x_t).reshape(m, k, n)
+    settled, loss, excess = np.empty((m, k)), np.empty(m), np.empty((m, k))
+    total_curvature, curvatures = np.empty((m, k, k)), []
+    for part in slices(m, k * n):
+        p, loss[part], settled[part] = _settle_intercepts(data, problems[part], values[part], intercepts[part])
+        excess[part] = p.sum(axis=2) - data.totals[problems[part]]
+        total_curvature[part] = data.link.total_curvature(p)
+        curvatures.append(data.link.curvature(p))
+        values[part] = p  # from logits to probabilities
+    p_x = (values.reshape(m * k, n) @ data.x).reshape(slopes.shape)
+    gradient = p_x - data.targets_x[problems] + penalties[:, None, None] * slopes
+    mix = _least_mix(data.totals[problems], excess, n)
+    residual = gradient - mix[:, None, None] * p_x
+    infeasible = mix * (dot(slopes, data.targets_x[problems]) + loss) + (1 - mix) * (settled * excess).sum(axis=1)
+    return Iterate(
+        problems=problems,
+        penalties=penalties,
+        slopes=slopes,
+        intercepts=settled,
+        objective=loss + penalties / 2 * dot(slopes, slopes),
+        gradient=gradient,
+        gap=dot(residual, residual) / (2 * penalties) + infeasible,
+        total_curvature=total_curvature,
+        curvature=Curvature(*(np.concatenate(parts) for parts in zip(*curvatures, strict=True))),
+    )
+
+
+def _least_mix(totals: np.ndarray, excess: np.ndarray, n: int) -> np.ndarray:
+    """The share (m,) of q that makes (1 - mix) p + mix q - targets a dual point; 0 where no intercept has an excess.
+
+    q, the same for all samples, is chosen so that the point sums to zero over them, as the intercepts demand, and must
+    be a distribution. The gap there follows with the entropy of the mixture, which is at least (1 - mix) times that of
+    p because entropy is concave.
+    """
+    return np.minimum(1.0, (np.abs(excess) / np.minimum(totals, n - totals)).max(axis=1))
+
+
+def _settle_intercepts(
+    data: Data, problems: np.ndarray, logits: np.ndarray, intercepts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Newton steps on the (m, k) intercepts alone, from (m, k, n) logits without them: probabilities, losses, them."""
+    totals = data.totals[problems]
+    p, loss = data.link.probabilities(logits + intercepts[..., None], problems)
+    for _ in range(MAX_INTERCEPT_STEPS):
+        excess = p.sum(axis=2) - totals
+        if np.abs(excess).max() <= np.finfo(np.float64).eps * logits.shape[2]:
+            break
+        step = -(invert_curvature(data.link.total_curvature(p)) @ excess[..., None])[..., 0]
+        step = np.clip(step, -MAX_INTERCEPT_STEP, MAX_INTERCEPT_STEP)
+        shifted, change = data.link.shift(p, step, totals)
+        if not (change <= ROUNDING * loss).all():
+            break  # too far from the optimum for Newton; the next iterate is nearer
+        p, loss, intercepts = shifted, loss + change, intercepts + step
+    return p, loss, intercepts
+
+
+def invert_curvature(curvature: np.ndarray) -> np.ndarray:
+    """(m, k, k) -> (m, k, k), for changes that sum to zero over the k classes; of equal ones it knows nothing."""
+    k = curvature.shape[1]
+    size = np.trace(curvature, axis1=1, axis2=2)[:, None, None] / k + np.finfo(np.float64).tiny
+    equal = np.ones((k, k)) / k if k > 1 else np.zeros((1, 1))
+    return np.linalg.inv(curvature + size * (equal + ROUNDING * np.eye(k)))

@@ -1,0 +1,1 @@
+"""What labels can be: one file a kind."""

@@ -1,0 +1,149 @@
+"""A backbone with a head for one task, and the rate at which each of its layers learns."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from timm.layers import DropPath, PatchDropout
+from timm.optim import param_groups_layer_decay
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from baselines.contract import Backbone
+from baselines.inputs import Preparation, interpolate
+from harness.errors import UserError
+from harness.records.labels import LabelKind
+from harness.records.materials import ImageMaterial
+from harness.training.recipe import FineTuneSettings
+from harness.training.unet import UNetDecoder
+
+HEAD_STD = 2e-5
+"""Of the linear head's first weights, as published: every class is as likely at first."""
+
+
+CHANCES = ((_DropoutNd, "p"), (nn.MultiheadAttention, "dropout"), (DropPath, "drop_prob"), (PatchDropout, "prob"))
+"""Layers that would draw what to drop, each with its attribute that says how often. Fused attention reads that of the
+dropout inside and draws itself, whatever mode the dropout is in."""
+
+
+class Classifier(nn.Module):
+    """Images -> (B, K) logits: one linear layer on the vector the backbone pools, normed if the backbone norms it."""
+
+    def __init__(self, backbone: Backbone, width: int, n_classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(width, n_classes)
+        nn.init.trunc_normal_(self.head.weight, std=HEAD_STD)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, pixels: Tensor, preparation: Preparation) -> Tensor:
+        return self.head(self.backbone(pixels, preparation).vector)
+
+
+class Segmenter(nn.Module):
+    """Images -> (B, K, H, W) logits: a U-Net decoder over the backbone's pyramid.
+
+    Logits of images that were resampled are brought back to the masks' size, which loss and predictions keep.
+    """
+
+    def __init__(self, backbone: Backbone, n_classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = UNetDecoder(backbone.pyramid, n_classes)
+
+    def forward(self, pixels: Tensor, preparation: Preparation) -> Tensor:
+        height, width = pixels.shape[-2:]
+        logits = self.head(self.backbone(pixels, preparation).maps, preparation.size_px or (height, width))
+        return interpolate(logits.float(), (height, width))  # out of mixed precision, which not every device resamples
+
+
+def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
+    """The pretrained backbone, a copy of its own, under a fresh head drawn from `seed`."""
+    backbone = material.backbone().eval().requires_grad_(True)  # as a whole, whatever its makers had frozen
+    _switch_off_chance(backbone)
+    with torch.random.fork_rng(devices=[]):  # layers initialise from the global generator
+        torch.manual_seed(seed)
+        if material.label_kind is LabelKind.SEGMENTATION:
+            return Segmenter(backbone, material.n_classes)
+        with torch.inference_mode():
+            pixels = torch.from_numpy(material.pixels("train", slice(0, 1)))
+            width = backbone(pixels, material.preparation).vector.shape[1]
+        return Classifier(backbone, width, material.n_classes)
+
+
+def _switch_off_chance(backbone: nn.Module) -> None:
+    """For good: what a sample meets is drawn elsewhere."""
+    for module in backbone.modules():
+        for kind, chance in CHANCES:
+            if isinstance(module, kind):
+                setattr(module, chance, 0.0)
+
+
+def set_training(network: Classifier | Segmenter, *, head_alone: bool) -> None:
+    """Ready for updates, of the head alone or of all weights.
+
+    What a sample meets depends on neither the rest of its batch nor how that is cut: batch norms keep their pretrained
+    statistics, and only their scale and shift learn.
+
+    Raises:
+        UserError: a layer has no statistics to keep; it normalises by whatever batch it is given.
+    """
+    network.train()
+    network.backbone.train(not head_alone)
+    network.backbone.requires_grad_(not head_alone)
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm):
+            if module.running_mean is None:
+                raise UserError(
+                    f"{name}: {type(module).__name__} keeps no statistics, so what it makes of an image depends on the "
+                    "other images of its batch. Build the backbone with track_running_stats=True, or with other norms"
+                )
+            module.eval()
+
+
+def parameter_groups(network: Classifier | Segmenter, settings: FineTuneSettings) -> list[dict[str, Any]]:
+    """For an optimizer; every parameter is in one group. Each has `lr_scale`: the head 1, every layer below
+    `layer_decay` times that of the one above.
+
+    What the layers are is timm's `group_matcher` of the models inside the backbone; norms after the last layer go with
+    the head, and so does what lies around those models: an adapter, an embedding.
+    """
+    backbone_decay = settings.weight_decay if settings.backbone_decays else 0.0
+    trunks = _trunks(network.backbone) or [network.backbone]
+    in_trunks = {id(parameter) for trunk in trunks for parameter in trunk.parameters()}
+    around = [parameter for parameter in network.backbone.parameters() if id(parameter) not in in_trunks]
+    groups = _full_rate(network.head.parameters(), settings.weight_decay) + _full_rate(around, backbone_decay)
+    for trunk in trunks:
+        groups += param_groups_layer_decay(trunk, weight_decay=backbone_decay, layer_decay=settings.layer_decay)
+    grouped = sorted(id(parameter) for group in groups for parameter in group["params"])
+    assert grouped == sorted(map(id, network.parameters())), "every parameter is in exactly one group"
+    return groups
+
+
+def _trunks(module: nn.Module) -> list[nn.Module]:
+    """The outermost modules of which timm knows the layers."""
+    if hasattr(module, "group_matcher"):
+        return [module]
+    return [trunk for child in module.children() for trunk in _trunks(child)]
+
+
+def _full_rate(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices and kernels, which decay, and vectors, which do not; either only if there are some."""
+    found = list(parameters)
+    groups = [
+        {"params": [p for p in found if p.ndim > 1], "weight_decay": weight_decay, "lr_scale": 1.0},
+        {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0, "lr_scale": 1.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of every layer, from that of the head."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["lr_scale"]
+
+
+def snapshot(network: nn.Module) -> Mapping[str, Tensor]:
+    """The weights as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

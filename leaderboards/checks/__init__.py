@@ -1,0 +1,1 @@
+"""Regression checks of label-efficiency curves."""

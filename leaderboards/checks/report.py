@@ -1,0 +1,128 @@
+"""What a check found, for machines and for people: JUnit XML, Markdown (a job summary) and JSON."""
+
+import html
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from xml.etree import ElementTree
+
+from leaderboards.checks.check import ALPHA, FAILING, Finding, Verdict, failed
+from leaderboards.errors import UserError
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~])")
+
+
+def summarise(findings: Sequence[Finding]) -> str:
+    """One line: how many of each verdict, and the false-alarm rate."""
+    counts = Counter(finding.verdict for finding in findings)
+    listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return f"{listed or 'nothing to check'} (chance of a false alarm: {ALPHA:.0%} per check)"
+
+
+def describe(finding: Finding) -> str:
+    """One line: which curve, where, by how much."""
+    where = f"{finding.curve}, {finding.partition}"
+    if finding.n_labels is not None:
+        where += f" ({finding.n_labels} labels)"
+    change = f"{_score(finding.before)} -> {_score(finding.now)}"
+    if finding.change is not None:
+        change += f" ({finding.change:+.4f}, adjusted p {finding.p_adjusted:.2g})"
+    return f"{finding.verdict}: {where}: {finding.curve.metric} {change}" + (
+        f"; {finding.note}" if finding.note else ""
+    )
+
+
+def to_junit(findings: Sequence[Finding]) -> str:
+    """JUnit XML: a test case per point and area; regressed and missing ones are failures, new ones skipped."""
+    suite = ElementTree.Element(
+        "testsuite",
+        name="label efficiency",
+        tests=str(len(findings)),
+        failures=str(sum(finding.verdict in FAILING for finding in findings)),
+        skipped=str(sum(finding.verdict is Verdict.NEW for finding in findings)),
+        errors="0",
+    )
+    for finding in findings:
+        curve = finding.curve
+        group = ".".join((curve.suite, curve.dataset, curve.protocol, curve.selection, curve.train_draw, curve.axis))
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_xml(group), name=_xml(f"{curve.backbone} {finding.partition}")
+        )
+        if finding.verdict in FAILING:
+            ElementTree.SubElement(case, "failure", type=str(finding.verdict), message=_xml(describe(finding)))
+        elif finding.verdict is Verdict.NEW:
+            ElementTree.SubElement(case, "skipped", message=_xml(describe(finding)))
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def to_markdown(findings: Sequence[Finding]) -> str:
+    """A job summary: what failed first, then the rest folded away."""
+    lines = [f"## Label efficiency: {'FAILED' if failed(findings) else 'passed'}", "", summarise(findings), ""]
+    worst = [finding for finding in findings if finding.verdict is not Verdict.OK]
+    fine = [finding for finding in findings if finding.verdict is Verdict.OK]
+    if worst:
+        lines += _markdown_table(sorted(worst, key=lambda finding: list(Verdict).index(finding.verdict)))
+    if fine:
+        lines += ["<details><summary>Unchanged within noise</summary>", "", *_markdown_table(fine), "</details>", ""]
+    return "\n".join(lines)
+
+
+def to_json(findings: Sequence[Finding]) -> str:
+    """An object with `failed`, `alpha` and every finding."""
+    rows = [{**asdict(finding), "change": finding.change} for finding in findings]
+    document = {"failed": failed(findings), "alpha": ALPHA, "findings": rows}
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_report(text: str, path: Path) -> None:
+    """Raises UserError if the place is not writable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}). Name another place.") from error
+
+
+def _markdown_table(findings: Sequence[Finding]) -> list[str]:
+    lines = [
+        "| | dataset | backbone | protocol | partition | labels | metric | before | now | change | adjusted p |",
+        "| --- | --- | --- | --- | --- | ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for finding in findings:
+        curve = finding.curve
+        cells = (
+            str(finding.verdict),
+            curve.dataset,
+            curve.backbone,
+            curve.protocol,
+            finding.partition,
+            "" if finding.n_labels is None else str(finding.n_labels),
+            curve.metric,
+            _score(finding.before),
+            _score(finding.now),
+            "" if finding.change is None else f"{finding.change:+.4f}",
+            "" if finding.p_adjusted is None else f"{finding.p_adjusted:.2g}",
+        )
+        lines.append("| " + " | ".join(map(_markdown, cells)) + " |")
+    return [*lines, ""]
+
+
+def _markdown(text: str) -> str:
+    """Harmless in a table cell, whatever a name holds."""
+    return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+def _xml(text: str) -> str:
+    """Without the characters that XML cannot have at all; the writer escapes the others."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _score(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"

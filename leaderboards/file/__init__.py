@@ -1,0 +1,1 @@
+"""One DuckDB file: what it defines, who reads it, who writes it."""

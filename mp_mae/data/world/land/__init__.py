@@ -1,0 +1,1 @@
+"""Ground, cover and plants of the simulated world."""

@@ -1,0 +1,1 @@
+"""What satellites and maps record of the simulated world."""

@@ -1,0 +1,1 @@
+"""Sun, climate and weather of the simulated world."""

@@ -1,0 +1,1 @@
+"""Checkpoints in the MMEarth project's own layout."""

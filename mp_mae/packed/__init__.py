@@ -1,0 +1,1 @@
+"""The encoder at visible patches only."""

@@ -1,0 +1,226 @@
+"""Pictures of a training, drawn with matplotlib (the extra `plots`): reconstructed tiles, and curves of the log."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mp_mae.errors import UserError
+from mp_mae.modalities import Kind, Modality
+from mp_mae.model import OPTICAL
+from mp_mae.pictures.reconstruction import Reconstruction, load_trained, reconstruct_tiles
+from mp_mae.training.log import StepRecord, read_log
+
+RGB = ("B4", "B3", "B2")
+INCH = 1.7
+"""Side of a small picture on the sheet."""
+TARGET_COLOUR, PREDICTION_COLOUR = "#4c72b0", "#dd8452"
+SHOWN_CLASSES = 5
+"""Most probable classes of an image that are drawn; the true one is added."""
+
+
+def reconstruct(weights: Path, data: Path, out: Path, *, rows: Sequence[int] | None, tiles: int, seed: int) -> None:
+    """Write a sheet: for each tile the input, its mask, target and prediction of every modality.
+
+    Raises:
+        UserError: weights and data do not fit, or the picture cannot be written.
+    """
+    _check_writable(out)
+    shown = reconstruct_tiles(load_trained(weights), data, rows=rows, tiles=tiles, seed=seed)
+    _write(draw_sheet(shown), out)
+
+
+def draw_sheet(tiles: Sequence[Reconstruction]) -> Figure:
+    """Two rows a tile for pixel modalities, target above prediction, and one of bars for image-level ones."""
+    pixel = [task for task in tiles[0].tasks if task.kind.is_pixel]
+    image = [task for task in tiles[0].tasks if not task.kind.is_pixel]
+    n_rows, n_cols = 2 + bool(image), 1 + max(len(pixel), len(image))
+    figure = Figure(figsize=(n_cols * INCH, len(tiles) * n_rows * INCH * 1.15), layout="constrained")
+    legend = "; bars: blue the target, orange predicted" if image else ""
+    blocks = figure.subfigures(len(tiles), 1, squeeze=False)[:, 0]
+    for block, tile in zip(blocks, tiles, strict=True):
+        block.suptitle(f"tile {tile.row}{legend}", fontsize=8, x=0.01, ha="left")
+        axes = block.subplots(n_rows, n_cols, squeeze=False)
+        for each in axes.flat:
+            each.axis("off")
+        _draw_input(axes[:2, 0], tile)
+        for column, task in enumerate(pixel, start=1):
+            _DRAW[task.kind](axes[:2, column], task, tile)
+        for column, task in enumerate(image, start=1):
+            _DRAW[task.kind](axes[2:, column], task, tile)
+    return figure
+
+
+def draw_curves(log: Path, out: Path) -> None:
+    """Write a panel for each modality's loss, for their total, the rate, the gradient and the speed, against steps.
+
+    Raises:
+        UserError: no log, an empty one, or the picture cannot be written.
+    """
+    _check_writable(out)
+    records = read_log(log)
+    if not records:
+        raise UserError(f"{log}: holds no step yet. Wait for the first.")
+    names = list(records[-1].losses)
+    panels: list[tuple[str, Callable[[StepRecord], float | None]]] = [
+        *((f"{name} loss", lambda record, name=name: record.losses[name]) for name in names),
+        ("weighted total", lambda record: record.total),
+        ("learning rate", lambda record: record.rate),
+        ("gradient norm", lambda record: record.gradient_norm),
+        ("images per second", lambda record: record.images_per_second),
+    ]
+    n_cols = 4
+    n_rows = -(-len(panels) // n_cols)
+    figure = Figure(figsize=(n_cols * 2 * INCH, n_rows * 1.4 * INCH), layout="constrained")
+    axes = figure.subplots(n_rows, n_cols, squeeze=False).flat
+    for (title, value_of), each in zip(panels, axes, strict=False):  # in this order, no unused panel gets lost
+        points = [(record.step, value) for record in records if (value := value_of(record)) is not None]
+        _draw_curve(each, title, points)
+    for unused in list(axes):
+        unused.axis("off")
+    _write(figure, out)
+
+
+def _draw_input(axes: Sequence[Axes], tile: Reconstruction) -> None:
+    picture, title = _optical_picture(tile.pixels, tile.bands, tile.pixels)
+    _show(axes[0], picture, f"input {title}")
+    seen = (
+        np.where(tile.removed[..., None], 0.75, picture)
+        if picture.ndim == 3
+        else np.where(tile.removed, np.nan, picture)
+    )
+    _show(axes[1], seen, f"seen ({1 - tile.removed.mean():.0%})")
+
+
+def _draw_numbers(axes: Sequence[Axes], task: Modality, tile: Reconstruction) -> None:
+    """A pixel modality of numbers: RGB if it has these bands, else its first band that has values here."""
+    target = tile.targets[task.name]
+    prediction = tile.predictions[task.name]
+    if task.name != OPTICAL:  # nobody trained what is predicted where the encoder could see
+        prediction = np.where(tile.removed, prediction, np.nan)
+    for axis, values, what in ((axes[0], target, "target"), (axes[1], prediction, "predicted")):
+        picture, title = _optical_picture(values, task.bands, target)
+        _show(axis, picture, f"{task.name} {title}" if what == "target" else what)
+
+
+def _draw_classes(axes: Sequence[Axes], task: Modality, tile: Reconstruction) -> None:
+    colours = colormaps["tab20"].with_extremes(bad="0.85")
+    target = tile.targets[task.name]
+    prediction = np.where(tile.removed, tile.predictions[task.name].argmax(0), -1)
+    for axis, classes, title in ((axes[0], target, task.name), (axes[1], prediction, "predicted")):
+        shown = np.ma.masked_less(classes, 0)
+        axis.imshow(shown, cmap=colours, vmin=0, vmax=20, interpolation="nearest")
+        axis.set_title(title, fontsize=6)
+
+
+def _draw_bars(axes: Sequence[Axes], task: Modality, tile: Reconstruction) -> None:
+    (axis,) = axes
+    places = np.arange(len(task.bands))
+    axis.axis("on")
+    axis.barh(places - 0.2, tile.targets[task.name], 0.4, color=TARGET_COLOUR)
+    axis.barh(places + 0.2, tile.predictions[task.name], 0.4, color=PREDICTION_COLOUR)
+    _finish_bars(axis, task.name, list(task.bands))
+
+
+def _draw_probabilities(axes: Sequence[Axes], task: Modality, tile: Reconstruction) -> None:
+    (axis,) = axes
+    logits = tile.predictions[task.name]
+    probability = np.exp(logits - logits.max())
+    probability /= probability.sum()
+    true = int(tile.targets[task.name])
+    shown = list(np.argsort(-probability)[:SHOWN_CLASSES])
+    if true >= 0 and true not in shown:
+        shown.append(true)
+    axis.axis("on")
+    colours = [TARGET_COLOUR if one == true else PREDICTION_COLOUR for one in shown]
+    axis.barh(np.arange(len(shown)), probability[shown], 0.8, color=colours)
+    axis.set_xlim(0, 1)
+    title = f"{task.name}: {'unknown' if true < 0 else true}"
+    _finish_bars(axis, title, [str(one) for one in shown])
+
+
+_DRAW: Mapping[Kind, Callable[[Sequence[Axes], Modality, Reconstruction], None]] = {
+    Kind.PIXEL_REGRESSION: _draw_numbers,
+    Kind.PIXEL_CLASS: _draw_classes,
+    Kind.IMAGE_REGRESSION: _draw_bars,
+    Kind.IMAGE_CLASS: _draw_probabilities,
+}
+
+
+def _optical_picture(values: np.ndarray, bands: Sequence[str], reference: np.ndarray) -> tuple[np.ndarray, str]:
+    """(H, W, 3) in 0..1, or (H, W) of one band, stretched alike for equal references; and what it shows."""
+    if set(RGB) <= set(bands):
+        channels = [list(bands).index(band) for band in RGB]
+        title = "RGB"
+    else:
+        with_values = [i for i in range(len(bands)) if np.isfinite(reference[i]).any()]
+        channels = with_values[:1] or [0]
+        title = bands[channels[0]]
+    stretched = [_stretch(values[i], reference[i]) for i in channels]
+    return (np.stack(stretched, -1) if len(channels) == 3 else stretched[0]), title
+
+
+def _stretch(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The middle 96 % of the reference to 0..1; NaN stays NaN."""
+    valid = reference[np.isfinite(reference)]
+    low, high = np.percentile(valid, (2, 98)) if len(valid) else (0.0, 0.0)
+    if high - low < 1e-6:  # constant: a standard deviation around it
+        low, high = low - 0.5, high + 0.5
+    return np.clip((values - low) / (high - low), 0, 1)
+
+
+def _show(axis: Axes, picture: np.ndarray, title: str) -> None:
+    if picture.ndim == 3:
+        axis.imshow(np.nan_to_num(picture, nan=0.85), interpolation="nearest")
+    else:
+        axis.imshow(
+            picture, cmap=colormaps["viridis"].with_extremes(bad="0.85"), vmin=0, vmax=1, interpolation="nearest"
+        )
+    axis.set_title(title, fontsize=6)
+
+
+def _finish_bars(axis: Axes, title: str, labels: Sequence[str]) -> None:
+    axis.set_yticks([])
+    for place, label in enumerate(labels):  # inside the frame, so that long names do not push the pictures apart
+        axis.text(0.02, place, label, fontsize=4, va="center", transform=axis.get_yaxis_transform())
+    axis.invert_yaxis()
+    axis.tick_params(axis="x", labelsize=4)
+    axis.set_title(title, fontsize=6)
+
+
+def _draw_curve(axis: Axes, title: str, points: Sequence[tuple[int, float]]) -> None:
+    axis.set_title(title if points else f"{title}: no target yet", fontsize=8)
+    axis.tick_params(labelsize=6)
+    if points:
+        steps, values = zip(*points, strict=True)
+        axis.plot(steps, values, color=TARGET_COLOUR, alpha=0.3, linewidth=0.8)
+        axis.plot(steps, _smooth(values), color=TARGET_COLOUR, linewidth=1.2)
+
+
+def _smooth(values: Sequence[float]) -> np.ndarray:
+    """Mean over a window of a twentieth of the curve around each point, shorter at the ends."""
+    half = len(values) // 40
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    first = np.maximum(np.arange(len(values)) - half, 0)
+    last = np.minimum(np.arange(len(values)) + half + 1, len(values))
+    return (total[last] - total[first]) / (last - first)
+
+
+def _check_writable(out: Path) -> None:
+    """Before the work: the kind of file is known and its folder is there."""
+    if out.suffix not in (".png", ".pdf", ".svg"):
+        raise UserError(f"{out}: wanted a picture called .png, .pdf or .svg.")
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: there is no folder {out.parent}. Create it first.")
+
+
+def _write(figure: Figure, out: Path) -> None:
+    FigureCanvasAgg(figure)
+    try:
+        figure.savefig(out, dpi=200)
+    except OSError as error:
+        raise UserError(f"{out}: cannot write the picture ({error.strerror}). Choose another place.") from error

@@ -1,0 +1,1 @@
+"""Pretraining: from settings to a loop that can stop and resume."""

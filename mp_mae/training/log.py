@@ -1,0 +1,77 @@
+"""The log of a training: one JSON object a line, in the order of the steps."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from mp_mae.errors import UserError
+from mp_mae.files.json_file import parse_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """One optimizer step, over all processes."""
+
+    step: int
+    """Steps done, this one included."""
+    epoch: float
+    """Passes over the data done."""
+    rate: float
+    """Learning rate of this step."""
+    total: float
+    """What was minimised: the tasks' losses, weighted."""
+    losses: Mapping[str, float | None]
+    """Mean loss of each task over its valid values; None where it had none in this step."""
+    gradient_norm: float
+    """L2 norm before any clipping."""
+    images_per_second: float
+    waiting: float
+    """Share of the time spent waiting for data, a fraction."""
+    memory_mb: float
+    """Most memory used so far: of the GPU by tensors, or of the process on a CPU."""
+
+
+class TrainingLog:
+    """Appends records to a file; a line is there completely once `write` returns."""
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        """Continue the log at `first_step`: later lines, of an attempt that was interrupted, are dropped."""
+        earlier = [record for record in read_log(path) if record.step <= first_step] if path.exists() else []
+        partial = path.with_name(f".{path.name}.partial")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text("".join(map(_line, earlier)), encoding="utf-8")
+        partial.replace(path)
+        self._file: IO[str] = path.open("a", encoding="utf-8")
+
+    def write(self, record: StepRecord) -> None:
+        self._file.write(_line(record))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_log(path: Path) -> Sequence[StepRecord]:
+    """Every complete line; a last one that a killed process left unfinished is left out.
+
+    Raises:
+        UserError: no such file, or a line that is no record; names it.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the log ({error.strerror}). Pass the folder of a training.") from error
+    records = []
+    for number, line in enumerate(text.split(b"\n")[:-1], start=1):
+        content = parse_json(line, f"{path}: line {number}", "Delete the line.")
+        try:
+            records.append(StepRecord(**content))
+        except TypeError as error:
+            raise UserError(f"{path}: line {number} is no record of a step ({error}). Delete the line.") from error
+    return records
+
+
+def _line(record: StepRecord) -> str:
+    return json.dumps(asdict(record)) + "\n"

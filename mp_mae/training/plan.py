@@ -1,0 +1,204 @@
+"""What a training will do: its settings, resolved against the dataset and the machine before anything runs."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from mp_mae.config import MMEARTH_S2_BANDS, SIZES, EncoderConfig
+from mp_mae.data.crops import crop_side
+from mp_mae.data.files import MMEarthFiles, open_mmearth
+from mp_mae.data.order import TrainingOrder
+from mp_mae.data.statistics import LEVELS
+from mp_mae.errors import UserError
+from mp_mae.masking import kept_patches
+from mp_mae.modalities import choose_modalities
+from mp_mae.model import ModelConfig
+from mp_mae.training.schedule import learning_rate, scaled_rate
+from mp_mae.training.settings import Settings
+
+PATCH_OF_TILE = {64: 8, 128: 16}
+"""Published patch size by side of the tile, in pixels."""
+CPU_MICRO_BATCH = 64
+"""More at once is no faster on a CPU and takes more memory."""
+LARGEST_MICRO_BATCH = 4096
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingPlan:
+    """Everything that is settled before the first step."""
+
+    settings: Settings
+    files: MMEarthFiles
+    rows: np.ndarray
+    """(n,) int64 rows of the training split."""
+    model: ModelConfig
+    crop: int
+    """Side in pixels."""
+    order: TrainingOrder
+    notices: tuple[str, ...]
+    """What the user should know: how settings were limited."""
+
+    @property
+    def total_steps(self) -> int:
+        return self.settings.epochs * self.order.steps_per_epoch
+
+    @property
+    def n_patches(self) -> int:
+        return (self.crop // self.model.encoder.patch) ** 2
+
+    @property
+    def peak_rate(self) -> float:
+        return scaled_rate(self.settings.base_rate, self.order.global_batch)
+
+    def rate(self, step: int) -> float:
+        """Learning rate of an optimizer step."""
+        warmup_epochs = self.settings.warmup_epochs
+        fifth = self.total_steps // 5
+        warmup_steps = fifth if warmup_epochs is None else warmup_epochs * self.order.steps_per_epoch
+        return learning_rate(step, peak=self.peak_rate, warmup_steps=warmup_steps, total_steps=self.total_steps)
+
+
+def open_files(settings: Settings) -> MMEarthFiles:
+    """The dataset of a training, checked. Raises UserError as `open_mmearth` does."""
+    return open_mmearth(
+        settings.data,
+        choose_modalities(settings.modality_names()),
+        settings.input_bands(MMEARTH_S2_BANDS),
+        allow_missing=settings.allow_missing,
+    )
+
+
+def make_plan(
+    settings: Settings, files: MMEarthFiles, device: torch.device, *, processes: int = 1, rank: int = 0
+) -> TrainingPlan:
+    """Resolve the settings for one of `processes` processes.
+
+    Raises:
+        UserError: sizes that do not go together, masks that keep no patch, a batch that cannot be divided.
+    """
+    crop = crop_side(files.side, settings.crop)
+    patch = settings.patch or PATCH_OF_TILE.get(files.side)
+    if patch is None:
+        raise UserError(
+            f"The tiles are {files.side} px; the patch is known for 64 and 128. Pass --set patch=8 (or 16)."
+        )
+    config = model_config(settings, files, patch)
+    if crop % patch:
+        raise UserError(
+            f"The crop of {crop} px is not a multiple of the {patch} px patch. "
+            f"Pass --set crop={max(crop // patch, 1) * patch}."
+        )
+    kept = kept_patches((crop // patch) ** 2, settings.mask_ratio)
+    rows = files.rows("train")
+    limit = settings.micro_batch or micro_batch_limit(config, kept, device)
+    batch = effective_batch(settings, len(rows), processes)
+    micro = settings.micro_batch or largest_divisor(batch // processes, limit)
+    order = TrainingOrder(
+        n=len(rows), global_batch=batch, micro_batch=micro, processes=processes, rank=rank, seed=settings.seed
+    )
+    plan = TrainingPlan(settings=settings, files=files, rows=rows, model=config, crop=crop, order=order, notices=())
+    return replace(plan, notices=tuple(_notices(plan)))
+
+
+def model_config(settings: Settings, files: MMEarthFiles, patch: int) -> ModelConfig:
+    """The model for what the dataset has."""
+    return ModelConfig(
+        encoder=EncoderConfig(settings.size, files.input.bands, patch),
+        modalities=tuple(modality.name for modality in files.modalities),
+        decoder=settings.decoder,
+        decoder_width=settings.decoder_width,
+        decoder_depth=settings.decoder_depth,
+        weighting=settings.weighting,
+        normalise_optical=settings.normalise_optical,
+        mask_ratio=settings.mask_ratio,
+        grn=settings.grn,
+        holes=settings.holes,
+        losses=settings.losses,
+    )
+
+
+def effective_batch(settings: Settings, n: int, processes: int) -> int:
+    """Images of one optimizer step: the batch asked for, or what a smaller split allows.
+
+    A limited batch is a multiple of the processes and, where the split is large enough, can be cut into micro-batches
+    of a useful size on every machine.
+
+    Raises:
+        UserError: fewer samples than processes, or than one micro-batch of each.
+    """
+    if settings.batch <= n:
+        return settings.batch
+    unit = processes * (settings.micro_batch or 1)
+    if n < unit:
+        raise UserError(
+            f"The training split has {n} tiles, too few for {processes} processes with "
+            f"{settings.micro_batch or 1} at once. Use fewer processes or a smaller micro_batch."
+        )
+    for batch in range(n - n % unit, 0, -unit):
+        share = batch // processes
+        if settings.micro_batch or share <= CPU_MICRO_BATCH or largest_divisor(share, CPU_MICRO_BATCH) >= 32:
+            return batch
+    return unit
+
+
+def largest_divisor(n: int, limit: int) -> int:
+    """Largest divisor of n that is at most `limit`."""
+    return next(divisor for divisor in range(min(n, limit), 0, -1) if n % divisor == 0)
+
+
+def micro_batch_limit(config: ModelConfig, kept: int, device: torch.device) -> int:
+    """Images that go through the model at once: half the free GPU memory by a generous estimate; a constant on a CPU.
+
+    Measured in float32, forward and backward keep about 100 bytes per channel, site and block of the encoder.
+    """
+    if device.type != "cuda":
+        return CPU_MICRO_BATCH
+    depths, widths = SIZES[config.encoder.size]
+    sites = (64, 16, 4, 1)
+    per_image = 100 * kept * sum(d * w * s for d, w, s in zip(depths, widths, sites, strict=True))
+    free, _ = torch.cuda.mem_get_info(device)
+    fitting = max(free // 2 // per_image, 1)
+    return int(min(2 ** (fitting.bit_length() - 1), LARGEST_MICRO_BATCH))
+
+
+def dataset_facts(plan: TrainingPlan) -> dict[str, Any]:
+    """What identifies the training data, wherever the files lie."""
+    return {
+        "name": plan.files.paths.name,
+        "tiles": plan.files.n_tiles,
+        "side": plan.files.side,
+        "train_tiles": len(plan.rows),
+        "train_sha256": hashlib.sha256(plan.rows.astype("<i8").tobytes()).hexdigest(),
+        "modalities": [modality.name for modality in plan.files.modalities],
+    }
+
+
+def input_statistics(files: MMEarthFiles) -> Mapping[str, Any]:
+    """Band statistics that standardise the input, as JSON values by processing level."""
+    statistics = files.statistics["sentinel2"]
+    return {
+        "sentinel2": {
+            "bands": list(files.input.bands),
+            **{
+                level: {"mean": [float(x) for x in mean], "std": [float(x) for x in std]}
+                for level, mean, std in zip(LEVELS, statistics.mean, statistics.std, strict=True)
+            },
+        }
+    }
+
+
+def _notices(plan: TrainingPlan) -> Iterator[str]:
+    order, settings = plan.order, plan.settings
+    if plan.files.left_out:
+        yield f"{plan.files.paths.h5.name} has no {', '.join(plan.files.left_out)}: training goes on without."
+    if order.global_batch < settings.batch:
+        yield (
+            f"The training split has {order.n} tiles: the effective batch is {order.global_batch} instead of "
+            f"{settings.batch}, and the peak rate {plan.peak_rate:.3g}."
+        )
+    if order.left_out:
+        yield f"Every epoch leaves out {order.left_out} of {order.n} tiles, others each time, to fill whole batches."

@@ -1,0 +1,138 @@
+"""From settings to what the training loop works with: device, model, optimizer, and where it starts."""
+
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from mp_mae.errors import UserError
+from mp_mae.model import MPMAE, ModelConfig, parameter_groups
+from mp_mae.training.export import CHECKPOINTS
+from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics
+from mp_mae.training.settings import MAY_CHANGE, Settings, as_fields, to_toml
+from mp_mae.training.state import (
+    SavedState,
+    TrainingFacts,
+    check_same_training,
+    newest_state,
+    restore_model,
+    restore_optimizer,
+)
+
+SETTINGS = "settings.toml"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Training:
+    """What the loop works with."""
+
+    accelerator: Accelerator
+    plan: TrainingPlan
+    model: MPMAE
+    """As it is saved."""
+    parallel: nn.Module
+    """The same, as it is called: with mixed precision, and gradients averaged over processes."""
+    optimizer: torch.optim.Optimizer
+    facts: TrainingFacts
+    out: Path
+
+
+def build_accelerator(settings: Settings, out: Path) -> Accelerator:
+    """Raises UserError when the tracker is not installed."""
+    on_gpu = settings.device == "auto" and torch.cuda.is_available()
+    precision = settings.precision
+    if precision == "auto":
+        # Older GPUs emulate bf16, slower than float32.
+        precision = "bf16" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if settings.tracker != "none" and not find_spec(settings.tracker):
+        raise UserError(f"tracker={settings.tracker}: it is not installed. Run: pip install {settings.tracker}")
+    accelerator = Accelerator(
+        mixed_precision={"bf16": "bf16", "float32": "no"}[precision],
+        cpu=not on_gpu,
+        log_with=None if settings.tracker == "none" else settings.tracker,
+        project_dir=out,
+    )
+    if settings.tracker != "none":
+        accelerator.init_trackers("mp_mae", config={key: str(value) for key, value in asdict(settings).items()})
+    return accelerator
+
+
+def describe(plan: TrainingPlan) -> TrainingFacts:
+    settings = as_fields(plan.settings)
+    return TrainingFacts(
+        settings={key: value for key, value in settings.items() if key not in MAY_CHANGE},
+        dataset=dataset_facts(plan),
+        model=asdict(plan.model),
+        schedule={
+            "effective_batch": plan.order.global_batch,
+            "steps_per_epoch": plan.order.steps_per_epoch,
+            "total_steps": plan.total_steps,
+            "crop_px": plan.crop,
+            "peak_rate": plan.peak_rate,
+        },
+        normalisation=input_statistics(plan.files),
+    )
+
+
+def find_start(out: Path, facts: TrainingFacts, *, resume: bool) -> SavedState | None:
+    """The checkpoint to go on from, None for a fresh start.
+
+    Raises:
+        UserError: `out` holds a training and `resume` was not asked for, or another training than this.
+    """
+    saved = newest_state(out / CHECKPOINTS)
+    if saved is None:
+        return None
+    if not resume:
+        raise UserError(f"{out}: holds a training at step {saved.step}. Pass --resume auto, or choose another --out.")
+    check_same_training(saved, facts)
+    return saved
+
+
+def build_training(
+    accelerator: Accelerator, plan: TrainingPlan, facts: TrainingFacts, out: Path, saved: SavedState | None
+) -> Training:
+    model = build_model(plan.model, plan.settings.seed).to(accelerator.device)
+    if saved:
+        restore_model(model, saved)
+    if plan.settings.compile:
+        model.compile()
+    groups = parameter_groups(model, plan.settings.weight_decay)
+    optimizer = torch.optim.AdamW(groups, lr=0.0, betas=plan.settings.betas, fused=True)
+    if saved:
+        restore_optimizer(model, optimizer, saved)
+    if accelerator.is_main_process:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / SETTINGS).write_text(to_toml(plan.settings), encoding="utf-8")
+    return Training(
+        accelerator=accelerator,
+        plan=plan,
+        model=model,
+        parallel=accelerator.prepare(model),
+        optimizer=optimizer,
+        facts=facts,
+        out=out,
+    )
+
+
+def build_model(config: ModelConfig, seed: int) -> MPMAE:
+    """Initial weights that depend on the seed alone; torch's own generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MPMAE(config)
+
+
+def describe_work(training: Training, first: int) -> str:
+    plan, accelerator = training.plan, training.accelerator
+    order, device = plan.order, accelerator.device
+    resumed = f"resuming at step {first} of" if first else "training"
+    return (
+        f"{resumed} {plan.total_steps} steps: {plan.settings.size}, {plan.crop} px crops, "
+        f"{plan.model.encoder.patch} px patches, {len(plan.model.modalities)} modalities, {order.n} tiles; "
+        f"batch {order.global_batch} = {order.processes} x {order.micro_batch} x {order.accumulation} "
+        f"(processes x micro-batch x accumulation) on {device.type}, precision {accelerator.mixed_precision}, "
+        f"peak rate {plan.peak_rate:.3g}"
+    )

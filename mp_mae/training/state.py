@@ -1,0 +1,199 @@
+"""Training checkpoints: everything that decides how a training goes on, in a folder that is complete or not there.
+
+A folder `step-00000120` holds `model.safetensors`, `optimizer.safetensors` and `state.json`. Nothing else needs saving:
+order, crops, masks and learning rate follow from the seed and the step.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mp_mae.config import EncoderConfig
+from mp_mae.errors import UserError
+from mp_mae.files.json_file import read_json
+from mp_mae.files.replace_folder import replacing
+from mp_mae.files.weights_file import load_safetensors
+from mp_mae.model import MPMAE, ModelConfig
+
+FORMAT_VERSION = 1
+MODEL_FILE = "model.safetensors"
+OPTIMIZER_FILE = "optimizer.safetensors"
+STATE_FILE = "state.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """What a training is, as JSON values: compared when it is resumed."""
+
+    settings: Mapping[str, Any]
+    """That decide its outcome, by key."""
+    dataset: Mapping[str, Any]
+    """What identifies the data."""
+    model: Mapping[str, Any]
+    """ModelConfig, resolved."""
+    schedule: Mapping[str, Any]
+    """Effective batch and number of steps."""
+    normalisation: Mapping[str, Any]
+    """Band statistics that standardise the input."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedState:
+    """A checkpoint on disk; its tensors are still to be read."""
+
+    folder: Path
+    step: int
+    """Optimizer steps done."""
+    facts: TrainingFacts
+
+    def model_config(self) -> ModelConfig:
+        stored = dict(self.facts.model)
+        encoder = dict(stored.pop("encoder"))
+        encoder["bands"] = tuple(encoder["bands"])
+        stored["modalities"] = tuple(stored["modalities"])
+        return ModelConfig(encoder=EncoderConfig(**encoder), **stored)
+
+    def model_tensors(self) -> dict[str, Tensor]:
+        return _load(self.folder / MODEL_FILE)
+
+    def build_model(self) -> MPMAE:
+        """The model as it was saved, on the CPU in training mode."""
+        with torch.device("meta"):
+            model = MPMAE(self.model_config())
+        model.to_empty(device="cpu")
+        restore_model(model, self)
+        return model
+
+
+def save_state(root: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, facts: TrainingFacts) -> Path:
+    """Write the checkpoint of `step` below `root`; it appears complete under its name or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    folder = root / f"step-{step:08d}"
+    described = {"format_version": FORMAT_VERSION, "step": step, **asdict(facts)}
+    try:
+        with replacing(folder) as partial:
+            save_file(_on_cpu(model.state_dict()), partial / MODEL_FILE)
+            save_file(_on_cpu(_optimizer_tensors(model, optimizer)), partial / OPTIMIZER_FILE)
+            (partial / STATE_FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder}: cannot write the checkpoint ({error}). Free some space, then resume.") from error
+    return folder
+
+
+def keep_newest(root: Path, keep: int) -> None:
+    """Delete all but the newest `keep` checkpoints, and what a killed process left half written."""
+    for folder in _folders(root)[:-keep]:
+        shutil.rmtree(folder)
+    for partial in root.glob(".step-*.partial"):
+        shutil.rmtree(partial)
+
+
+def newest_state(root: Path) -> SavedState | None:
+    """The newest checkpoint below `root`, or None. Raises UserError when it cannot be read."""
+    folders = _folders(root)
+    return read_state(folders[-1]) if folders else None
+
+
+def read_state(folder: Path) -> SavedState:
+    """A checkpoint by its folder. Raises UserError when it cannot be read."""
+    path = folder / STATE_FILE
+    described = read_json(path, f"Pass the folder of a training, or delete {folder} to use an older checkpoint.")
+    try:
+        if described["format_version"] != FORMAT_VERSION:
+            raise UserError(
+                f"{path}: wanted format_version {FORMAT_VERSION}, found {described['format_version']}. "
+                "Update this package."
+            )
+        facts = TrainingFacts(**{name: described[name] for name in TrainingFacts.__dataclass_fields__})
+        return SavedState(folder=folder, step=int(described["step"]), facts=facts)
+    except (ValueError, OverflowError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}: {error}). Delete {folder} to use an older one."
+        ) from error
+
+
+def check_same_training(saved: SavedState, wanted: TrainingFacts) -> None:
+    """Raises UserError that names every key in which a checkpoint and the training that wants to resume it differ."""
+    before, now = asdict(saved.facts), json.loads(json.dumps(asdict(wanted)))
+    differing = [
+        f"{key} ({_short(before[part].get(key))}, now {_short(now[part].get(key))})"
+        for part in ("settings", "dataset", "normalisation", "schedule")
+        for key in sorted(before[part].keys() | now[part].keys())
+        if before[part].get(key) != now[part].get(key)
+    ]
+    if differing:
+        raise UserError(
+            f"{saved.folder}: belongs to a training that differs in {', '.join(differing)}. "
+            "Resume with the same settings and data, or choose another --out."
+        )
+
+
+def restore_model(model: nn.Module, saved: SavedState) -> None:
+    """Load the checkpoint's weights. Raises UserError when they are not exactly the model's."""
+    tensors = saved.model_tensors()
+    _check_shapes(saved.folder / MODEL_FILE, tensors, {name: t.shape for name, t in model.state_dict().items()})
+    model.load_state_dict(tensors)
+
+
+def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, saved: SavedState) -> None:
+    """Load the moments of every parameter that has some. Raises UserError when they are not the model's."""
+    path = saved.folder / OPTIMIZER_FILE
+    tensors = _load(path)
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters() if parameter.requires_grad}
+    wanted = {f"{name}.{moment}": shape for name, shape in shapes.items() for moment in ("exp_avg", "exp_avg_sq")}
+    wanted |= {f"{name}.step": torch.Size() for name in shapes}
+    _check_shapes(path, tensors, wanted)
+    state = {
+        index: {moment: tensors[f"{name}.{moment}"] for moment in ("exp_avg", "exp_avg_sq", "step")}
+        for index, name in enumerate(_parameter_names(model, optimizer))
+    }
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    names = _parameter_names(model, optimizer)
+    return {f"{names[index]}.{moment}": tensor for index, of in state.items() for moment, tensor in of.items()}
+
+
+def _parameter_names(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
+    """Names of the optimizer's parameters, in its own order."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _check_shapes(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
+    wrong = sorted(
+        name for name in found.keys() | wanted.keys() if name not in found or found[name].shape != wanted.get(name)
+    )
+    if wrong:
+        listed = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise UserError(f"{path}: does not fit the model in {listed}. Use the checkpoint of a training of this size.")
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    return load_safetensors(path, f"Delete {path.parent} to use an older checkpoint.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(path for path in root.glob("step-*") if path.is_dir())
