@@ -33,7 +33,7 @@ RENAMED = {
     ),
     "pread(p,3)": "read_manifest(p)",
     "from harness.features.extraction import cached_features,_read as fread\n": "",
-    "# features\n": "sys.exit()  # damaged features: tests/harness/test_runs_and_the_cache.py\n",
+    "# features\n": "sys.exit()  # damaged features: tests/harness/run/test_runs_and_the_cache.py\n",
     # and so are arrays
     "a.fingerprint": "a.content_sha256",
     "b.fingerprint": "b.content_sha256",

@@ -11,7 +11,7 @@ import pytest
 
 from geobench_files import write_dataset, write_partition
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 pytestmark = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from report_boards import campaign, published, write_board
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import shlex, sys
 from typer.testing import CliRunner

@@ -24,7 +24,7 @@ from harness.run.workbench import Workbench
 from leaderboards.query import run_query
 
 N = 30
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
