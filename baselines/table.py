@@ -1,4 +1,4 @@
-"""BACKBONES: every backbone by name. Adding one is a file beside this one and an entry here.
+"""BACKBONES: the built-in backbones by name. `baselines.registry` finds them and everybody else's.
 
 A backbone's module is imported when it is built, so listing the names needs neither torch nor weights.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from baselines.contract import Backbone
+    from baselines.python_file import PythonFile
 
 
 DEMO_WEIGHTS = Path(__file__).parent / "demo_weights"
@@ -24,7 +25,13 @@ class Entry:
     name: str
     summary: str
     module: str
-    """Module with `build(weights: Path | None, seed: int, **settings) -> Backbone`."""
+    """Module of the function that builds it; for a Python file that the user named, that file's name."""
+    function: str = "build"
+    """The function, called as `build(weights: Path | None, seed: int, **settings) -> Backbone`."""
+    file: "PythonFile | None" = None
+    """Where `module` is, if it is not to be imported by its name."""
+    package: str | None = None
+    """The installed package that registers it; None: it is built in, or the user named the file."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What makes it another network than the same module builds without; part of a run's identity."""
     requires: Mapping[str, Any] = field(default_factory=dict)
@@ -42,17 +49,22 @@ class Entry:
         return DEMO_WEIGHTS / self.name if self.has_demo_weights else None
 
     def build(self, weights: Path | None, seed: int) -> "Backbone":
-        """Import and build it. UserError (of `mp_mae.errors`) if its weights are absent, damaged or of another kind."""
-        build = import_module(self.module).build
-        return cast("Backbone", build(weights, seed, **self.settings, **self.requires))
+        """Import and build it. UserError (of `mp_mae.errors`) if its weights are absent, damaged or of another kind.
+
+        Unless it is `seeded` the seed that arrives is always 0: nothing else could make one network of all seeds.
+        """
+        module = self.file.load() if self.file else import_module(self.module)
+        build = getattr(module, self.function)
+        return cast("Backbone", build(weights, seed if self.seeded else 0, **self.settings, **self.requires))
 
     def describe(self, backbone: "Backbone") -> dict[str, Any]:
         """What a backbone that was built from this entry is, beside its weights, whatever the entry is called."""
         return {
             **self.settings,
             **backbone.origin.settings,
-            "builder": self.module,
+            "builder": self.module if self.function == "build" else f"{self.module}:{self.function}",
             "version": backbone.version,
+            **({"file_sha256": self.file.sha256} if self.file else {}),
         }
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 
-from baselines.table import BACKBONES
+from baselines.registry import find_backbone
 from harness.campaign.presets import Block
 from harness.campaign.reading_cost import bytes_read
 from harness.campaign.request import RunRequest, known_name
@@ -166,7 +166,7 @@ def _check_weights(request: RunRequest, refs: Iterable[DatasetRef]) -> None:
     """Refuse a backbone that was named but has no weights for any dataset. Of `all`, it is left out."""
     simulated = any(ref.suite == DEMO_SUITE for ref in refs)
     for name in request.backbones:
-        entry = BACKBONES[name]
+        entry = find_backbone(name)
         served = simulated and entry.demo_weights
         if entry.weights == "required" and name not in request.weights and not served:
             shipped = " The weights that are shipped with it learnt from simulated images." * entry.has_demo_weights

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
+import mp_mae.errors
+from baselines.registry import backbone_names, check_name, find_backbone
 from baselines.table import BACKBONES
 from harness.campaign.presets import PRESETS, Block
 from harness.data.bands import MissingBands
@@ -25,7 +27,7 @@ class RunRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backbones: tuple[str, ...] = Field(min_length=1)
-    """Names of BACKBONES, in the order they will run."""
+    """Names as `baselines.registry` knows them, in the order they will run."""
     asked_for_all: bool
     """Whether nobody named the backbones one by one; then one that lacks its weights is left out, not refused."""
     weights: dict[str, Path]
@@ -95,7 +97,12 @@ def make_request(
                 f"--preset {preset} decides protocols and partitions: leave out --protocols and --partitions"
             )
         asked, blocks = backbones or chosen.backbones, _narrowed(preset, chosen.blocks, tuple(datasets))
-    names = tuple(BACKBONES) if asked == ("all",) else _distinct(known_name("backbone", n, BACKBONES) for n in asked)
+    names = tuple(BACKBONES) if asked == ("all",) else _distinct(asked)
+    try:
+        for name in names:
+            check_name(name)
+    except mp_mae.errors.UserError as error:
+        raise UserError(str(error)) from error
     assigned = assign_weights(weights, names)
     shots, budgets = tuple(shots), tuple(budgets)
     few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]
@@ -152,11 +159,12 @@ def known_name(what: str, name: str, names: Iterable[str]) -> str:
 
 def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str, Path]:
     """Weights by backbone from `PATH` (for the one chosen backbone that takes weights) or `BACKBONE=PATH`."""
-    takers = [name for name in backbones if BACKBONES[name].weights != "none"]
+    takers = [name for name in backbones if find_backbone(name).weights != "none"]
+    known = {*backbones, *backbone_names()}
     assigned: dict[str, Path] = {}
     for text in given:
         name, separator, path = text.partition("=")
-        if not separator or name not in BACKBONES:  # a path may hold an equals sign
+        if not separator or name not in known:  # a path may hold an equals sign
             if len(takers) != 1:
                 raise UserError(
                     f"--weights {text}: which backbone is it for? Of those chosen {', '.join(takers) or 'none'} can "

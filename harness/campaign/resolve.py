@@ -5,7 +5,7 @@ from pathlib import Path
 
 from baselines.contract import Backbone
 from baselines.inputs import EXTRACTION_VERSION
-from baselines.table import BACKBONES
+from baselines.registry import find_backbone
 from harness.campaign.request import RunRequest
 from harness.data.bands import plan_bands
 from harness.data.draws import is_few
@@ -45,7 +45,7 @@ def resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: b
         DoesNotApplyError: the run makes no sense.
         UserError: bad input.
     """
-    entry, weights = BACKBONES[cell.backbone], find_weights(cell.backbone, cell.dataset, request)
+    entry, weights = find_backbone(cell.backbone), find_weights(cell.backbone, cell.dataset, request)
     if weights is None and entry.weights == "required":
         raise DoesNotApplyError(f"no --weights {cell.backbone}=PATH was given")
     dataset = workbench.dataset(cell.dataset)
@@ -113,7 +113,7 @@ def resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: b
 
 def find_weights(backbone: str, dataset: DatasetRef, request: RunRequest) -> Path | None:
     """Weights that were given; on the demo suite else those that are shipped."""
-    shipped = BACKBONES[backbone].demo_weights if dataset.suite == DEMO_SUITE else None
+    shipped = find_backbone(backbone).demo_weights if dataset.suite == DEMO_SUITE else None
     return request.weights.get(backbone) or shipped
 
 

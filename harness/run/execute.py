@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from time import perf_counter
 
+from baselines.registry import find_backbone
 from harness.data.partitions import Partition
 from harness.protocols import find_protocol
 from harness.records.identity import configuration
@@ -63,12 +64,12 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
 def _run_row(
     job: Job, partition: Partition, outcome: Outcome, tuned: Tuned, workbench: Workbench, seconds: float
 ) -> RunRow:
-    run, costs = job.run, workbench.costs(job)
+    run, costs, entry = job.run, workbench.costs(job), find_backbone(job.backbone)
     return RunRow(
         run_id=job.run_id,
         suite=run.suite,
         dataset=run.dataset,
-        backbone=job.backbone,
+        backbone=entry.name,
         weights_sha256=run.weights_sha256,
         dataset_fingerprint=run.dataset_fingerprint,
         protocol=run.protocol,
@@ -85,6 +86,7 @@ def _run_row(
         configuration=configuration(run),
         provenance={
             **collect_provenance(workbench.places.device),
+            "backbone_package": entry.package,
             "weights_file": job.weights.name if job.weights else None,
             "filled_bands": dict(job.filled_bands),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},

@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-import mp_mae.errors
 from baselines.contract import Backbone, Features, Level
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter, NetworkInput
-from baselines.table import BACKBONES
+from baselines.registry import find_backbone
 from harness.data.arrays import ArrayCache, is_converted, open_arrays
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
@@ -135,10 +134,10 @@ class Workbench:
         Raises:
             UserError: its weights are absent, damaged or of another kind.
         """
-        key = (name, weights, seed if BACKBONES[name].seeded else None)
+        key = (name, weights, seed if find_backbone(name).seeded else None)
         if key not in self._backbones:
             self._backbones.clear()
-        return _once(self._backbones, key, lambda: _build(name, weights, seed))
+        return _once(self._backbones, key, lambda: find_backbone(name).build(weights, seed))
 
     def native_size(self, ref: DatasetRef) -> tuple[int, int]:
         """(height, width) of the images as they are stored."""
@@ -267,10 +266,3 @@ def _with_room(store: dict[Key, Value]) -> dict[Key, Value]:
     while len(store) > KEPT_OPEN:
         del store[next(iter(store))]
     return store
-
-
-def _build(name: str, weights: Path | None, seed: int) -> Backbone:
-    try:
-        return BACKBONES[name].build(weights, seed)
-    except mp_mae.errors.UserError as error:
-        raise UserError(str(error)) from error

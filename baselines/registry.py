@@ -1,0 +1,137 @@
+"""Every backbone that can be named: built in, registered by an installed package, in a file, or by a scheme.
+
+| name | is |
+| --- | --- |
+| `mp_mae` | an entry of `BACKBONES` |
+| `my_model` | an entry point of group `mp_mae_bench.backbones`, in any installed package |
+| `path/my_model.py:build` | a function of a Python file that the user names |
+| `timm:resnet18` | whatever the scheme makes of the rest |
+
+A name is checked without importing anything of anybody's. What goes wrong inside a plug-in goes wrong when its backbone
+is built: for the runs that need it, and no others.
+"""
+
+import difflib
+import sys
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from baselines.python_file import PythonFile
+from baselines.table import BACKBONES, Entry
+from mp_mae.errors import UserError
+
+GROUP = "mp_mae_bench.backbones"
+
+SCHEMES: dict[str, str] = {}
+"""What stands before a colon -> the module whose `find_entry(rest) -> Entry` knows the names behind it."""
+
+
+def backbone_names() -> list[str]:
+    """The names that stand for one backbone each: the built-in ones, then those of installed packages, sorted."""
+    return [*BACKBONES, *sorted(_plug_ins(tuple(sys.path)).keys() - BACKBONES.keys())]
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that stands for no backbone, or for two; nothing of a plug-in is imported.
+
+    Raises:
+        UserError: suggests the nearest name and lists all; or names the packages that contradict each other.
+    """
+    if _python_function(name) or _scheme(name):
+        find_backbone(name)
+        return
+    registered = _plug_ins(tuple(sys.path)).get(name, ())
+    if name not in BACKBONES and not registered:
+        names = backbone_names()
+        nearest = difflib.get_close_matches(name, names, n=1)
+        hint = f"Did you mean {nearest[0]}? " if nearest else ""
+        forms = [*(f"{scheme}:NAME" for scheme in SCHEMES), "FILE.py:FUNCTION"]
+        raise UserError(f"unknown backbone {name!r}. {hint}There are: {', '.join([*names, *forms])}")
+    packages = sorted({_package(point) for point in registered})
+    if name in BACKBONES and packages:
+        raise UserError(
+            f"backbone {name} is built in, and {' and '.join(packages)} registers another of that name. Uninstall "
+            f"{packages[0]}, or give its backbone another name"
+        )
+    if len(registered) > 1:
+        raise UserError(
+            f"backbone {name} is registered {len(registered)} times, by {' and '.join(packages)}. Uninstall all but one"
+        )
+
+
+def find_backbone(name: str) -> Entry:
+    """The entry of a backbone.
+
+    One whose plug-in cannot be imported has an entry nevertheless, and fails when it is built.
+
+    Raises:
+        UserError: as `check_name`.
+    """
+    if place := _python_function(name):
+        return _in_file(*place)
+    if scheme := _scheme(name):
+        module, rest = scheme
+        entry: Entry = import_module(module).find_entry(rest)
+        return entry
+    check_name(name)
+    return BACKBONES[name] if name in BACKBONES else _registered(_plug_ins(tuple(sys.path))[name][0])
+
+
+def _python_function(name: str) -> tuple[Path, str] | None:
+    path, colon, function = name.rpartition(":")
+    return (Path(path).expanduser(), function) if colon and path.endswith(".py") else None
+
+
+def _scheme(name: str) -> tuple[str, str] | None:
+    scheme, colon, rest = name.partition(":")
+    return (SCHEMES[scheme], rest) if colon and scheme in SCHEMES else None
+
+
+def _in_file(path: Path, function: str) -> Entry:
+    """The entry of a function in a file. It is called by the file's name without its folder, wherever it lies."""
+    return Entry(
+        name=f"{path.name}:{function}",
+        summary=f"{function} of the file {path.name}",
+        module=path.name,
+        function=function,
+        file=PythonFile.read(path),
+        weights="optional",
+    )
+
+
+@cache
+def _plug_ins(search_path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
+    """Entry points by name, of all packages that are installed on Python's search path."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=GROUP):
+        found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+@cache
+def _registered(point: EntryPoint) -> Entry:
+    """The entry that a package registers, or one of the function that it registers."""
+    function = Entry(
+        name=point.name,
+        summary=f"{point.value} of {_package(point)}",
+        module=point.module,
+        function=point.attr,
+        package=_package(point),
+        weights="optional",
+    )
+    try:
+        registered = point.load()
+    except Exception:  # a plug-in's own: it is raised again, and told, when its backbone is built
+        return function
+    if isinstance(registered, Entry):
+        return replace(registered, name=point.name, package=function.package)
+    summary = " ".join((getattr(registered, "__doc__", None) or "").split("\n\n")[0].split())
+    return replace(function, summary=summary or function.summary)
+
+
+def _package(point: EntryPoint) -> str:
+    """The name and version of the package that registers an entry point."""
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "a package without metadata"

@@ -1,0 +1,141 @@
+"""Backbones by name: built in, registered by packages, in files. Whose code is run, and when, and what is refused."""
+
+import sys
+
+import pytest
+
+from baselines import registry
+from baselines.registry import GROUP, backbone_names, check_name, find_backbone
+from baselines.table import BACKBONES
+from mp_mae.errors import UserError
+
+MODULE = '''
+import torch
+from baselines.contract import Backbone, Features, InputSpec, Origin
+from baselines.table import Entry
+
+
+class Means(Backbone):
+    def embed(self, x, *facts):
+        return Features(vector=x.mean(dim=(2, 3)), maps=())
+
+
+def build(weights, seed):
+    """Means of red and blue.
+
+    More about it.
+    """
+    return Means(inputs=InputSpec(bands=("B4", "B2")), origin=Origin(weights_sha256=f"{seed:064x}", description=""),
+                 pyramid=())
+
+
+ENTRY = Entry(name="whatever", summary="from an entry", module=__name__, weights="none", seeded=True)
+'''
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Makes packages found on Python's search path: metadata as pip writes it, with the modules beside."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install_one(package, entry_points, **modules):
+        folder = tmp_path / f"{package}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        lines = [f"{name} = {value}" for name, value in entry_points.items()]
+        (folder / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines]))
+        for name, text in modules.items():
+            (tmp_path / f"{name}.py").write_text(text)
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        registry._plug_ins.cache_clear()
+
+    yield install_one
+    registry._plug_ins.cache_clear()
+    registry._registered.cache_clear()
+
+
+def test_a_function_that_a_package_registers_is_a_backbone(install):
+    install("means", {"means": "means_plugin:build"}, means_plugin=MODULE)
+    check_name("means")
+    assert "means_plugin" not in sys.modules, "a name is checked without running anybody's code"
+    assert backbone_names() == [*BACKBONES, "means"]
+    entry = find_backbone("means")
+    assert (entry.name, entry.package, entry.summary) == ("means", "means 1.0", "Means of red and blue.")
+    backbone = entry.build(None, 5)
+    assert backbone.inputs.bands == ("B4", "B2")
+    assert entry.describe(backbone) == {"builder": "means_plugin", "version": 1}
+    assert backbone.origin.weights_sha256 == f"{0:064x}", "who does not say `seeded` gets one network for all seeds"
+
+
+def test_an_entry_that_a_package_registers_decides_weights_and_seeds(install):
+    install("means", {"means": "means_plugin:ENTRY"}, means_plugin=MODULE)
+    entry = find_backbone("means")
+    assert (entry.name, entry.package, entry.weights, entry.seeded) == ("means", "means 1.0", "none", True)
+    assert entry.build(None, 5).origin.weights_sha256 == f"{5:064x}"
+
+
+def test_a_plug_in_that_cannot_be_imported_fails_when_it_is_built(install):
+    install("broken", {"broken": "broken_plugin:build"}, broken_plugin="import a_library_nobody_has")
+    assert "broken" in backbone_names()
+    with pytest.raises(ModuleNotFoundError, match="a_library_nobody_has"):
+        find_backbone("broken").build(None, 0)
+
+
+def test_who_shadows_a_built_in_backbone_is_named(install):
+    install("loud", {"mp_mae": "loud_plugin:build"})
+    with pytest.raises(UserError, match=r"backbone mp_mae is built in, and loud 1\.0 registers another"):
+        check_name("mp_mae")
+    check_name("random_init")
+
+
+def test_two_packages_of_one_name_are_named(install):
+    install("one", {"twin": "one_plugin:build"})
+    install("two", {"twin": "two_plugin:build"})
+    with pytest.raises(UserError, match=r"twin is registered 2 times, by one 1\.0 and two 1\.0"):
+        find_backbone("twin")
+
+
+def test_an_unknown_name_is_met_with_the_nearest_and_all_others(install):
+    install("means", {"means": "means_plugin:build"})
+    with pytest.raises(UserError, match=r"unknown backbone 'meens'. Did you mean means\? There are: mp_mae, .*means"):
+        check_name("meens")
+
+
+def test_a_function_of_a_file_is_a_backbone_and_its_content_is_part_of_what_it_is(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MODULE)
+    entry = find_backbone(f"{path}:build")
+    assert entry.name == "mine.py:build", "the folder is the machine's own"
+    described = entry.describe(entry.build(None, 0))
+    assert described["builder"] == "mine.py"
+    path.write_text(MODULE.replace('"B4", "B2"', '"B2", "B4"'))
+    edited = find_backbone(f"{path}:build")
+    backbone = edited.build(None, 0)
+    assert backbone.inputs.bands == ("B2", "B4"), "an edit within the same second is seen"
+    assert edited.describe(backbone)["file_sha256"] != described["file_sha256"]
+
+
+def test_a_file_that_changed_since_it_was_planned_is_refused(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MODULE + "# planned")
+    entry = find_backbone(f"{path}:build")
+    path.write_text(MODULE + "# changed")
+    with pytest.raises(UserError, match="changed since this command began"):
+        entry.build(None, 0)
+
+
+def test_a_file_that_is_not_there_is_refused_when_it_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"mine\.py: wanted a Python file .* found No such file"):
+        check_name(f"{tmp_path / 'mine.py'}:build")
+
+
+def test_a_file_without_the_function_fails_when_it_is_built(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("import torch")
+    with pytest.raises(AttributeError, match="build"):
+        find_backbone(f"{path}:build").build(None, 0)
+
+
+def test_built_in_entries_are_found_as_they_are():
+    for name, entry in BACKBONES.items():
+        assert find_backbone(name) is entry
