@@ -7,6 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -68,6 +69,7 @@ def test_every_modality_is_learnt_on_generated_tiles(tmp_path):
     assert max(shares.values()) < LEARNT, shares
 
 
+@pytest.mark.slow
 def test_every_modality_of_the_simulated_world_can_be_learnt(tmp_path):
     """By heart: few tiles do not tell longitude or slope from the colours of other places."""
     world.write_mmearth(tmp_path / "world", 0, 16, size_px=16)
@@ -77,6 +79,7 @@ def test_every_modality_of_the_simulated_world_can_be_learnt(tmp_path):
     assert max(shares.values()) < LEARNT, shares
 
 
+@pytest.mark.slow
 def test_optical_and_radar_pixels_are_learnt_where_there_is_nothing_else(tmp_path):
     """Of the radar, too, only two channels are known, as in files of one orbit, and no tile has a cirrus band."""
     data = write_mmearth(tmp_path / "tiles", n=160, side=16, held_out=32)
@@ -91,6 +94,7 @@ def test_optical_and_radar_pixels_are_learnt_where_there_is_nothing_else(tmp_pat
     assert max(shares.values()) < LEARNT, shares
 
 
+@pytest.mark.slow
 def test_optical_and_radar_pixels_are_learnt_on_published_tiles(tmp_path):
     """Nine tiles say nothing about months and places; the other modalities have no values in this file."""
     data = copy_files(shared_fixtures("mmearth", "data_real_v001"), tmp_path / "data_real_v001")

@@ -88,12 +88,13 @@ def samples_per_update(protocol):
 
 
 def cases():
-    """Hundreds of updates of a network take a while, so what trains one meets the demo suite less often."""
+    """Hundreds of updates of a network take a while, so what trains one is slow."""
     for protocol in PROTOCOL_NAMES:
         wanted = samples_per_update(protocol)
         trains = trains_backbone(protocol)
         partition = "0.02x_train" if 1 < wanted <= 32 else "default"
-        yield pytest.param(protocol, PATCHES if wanted == 1 else WINDOWS, partition, id=f"{protocol}-patches")
+        known = PATCHES if wanted == 1 else WINDOWS
+        yield pytest.param(protocol, known, partition, id=f"{protocol}-patches", marks=[pytest.mark.slow] * trains)
         if wanted <= SIZES["demo-climate"]["train"]:  # the whole suite's 1,000 are too few for the largest, too
             yield pytest.param(protocol, DEMO, "default", id=f"{protocol}-demo", marks=[pytest.mark.slow] * trains)
 
