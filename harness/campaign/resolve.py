@@ -18,13 +18,14 @@ from harness.features.normalisation import (
     identifying_statistics,
 )
 from harness.metrics import METRICS_VERSION
-from harness.metrics.regression import AREA_HEADLINE
-from harness.protocols import ProtocolEntry, find_protocol
+from harness.protocols import find_protocol
+from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.identity import hash_names, identity
 from harness.records.job import DatasetRef, Job
 from harness.records.labels import LabelKind
 from harness.records.run import Run, Selection, TrainDraw
 from harness.run.workbench import Workbench
+from harness.tasks import AREAS, TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: b
         normalisation_statistics=identifying_statistics(chosen),
         input_size=effective_size(request.input_size, workbench.native_size(cell.dataset)),
         extraction_version=EXTRACTION_VERSION,
-        metric=AREA_HEADLINE if protocol.predicts_areas else headline_metric(dataset.name, kind),
+        metric=AREAS.headline if protocol.needs is Need.AREAS else headline_metric(dataset.name, kind),
         metrics_version=METRICS_VERSION,
         protocol=cell.protocol,
         protocol_version=settings.version,
@@ -133,7 +134,8 @@ def _choose_protocol(cell: Cell, kind: LabelKind, request: RunRequest) -> tuple[
 
 def _check_feeds(cell: Cell, protocol: ProtocolEntry, kind: LabelKind, backbone: Backbone) -> None:
     """Whether the backbone has what the protocol works on."""
-    if kind is LabelKind.SEGMENTATION and not protocol.predicts_areas and not backbone.pyramid:
+    of_pixels = protocol.needs is Need.PIXEL_FEATURES or (protocol.trains_backbone and TASKS[kind].per_pixel)
+    if of_pixels and not backbone.pyramid:
         raise DoesNotApplyError(f"{cell.backbone} has no features of pixels, only of images")
     if protocol.trains_backbone and not any(True for _ in backbone.parameters()):
         raise DoesNotApplyError(f"{cell.backbone} has no weights that {cell.protocol} could train")

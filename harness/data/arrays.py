@@ -20,7 +20,7 @@ from harness.store.arrays import StoredArray
 from harness.store.damage import DamagedError
 from harness.store.entry import Entry, EntryWriter, find_entry, open_entry
 from harness.store.kinds import ARRAYS, Place
-from harness.tasks.labels import are_labels
+from harness.tasks import are_labels
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -8,8 +8,8 @@ where the samples are stored. A sample's place comes from a hash of its name, wh
   most frequent class first, and then each next sample goes by Webster's rule, to the class that is furthest behind
   its share (Balinski and Young, Fair Representation, 1982). Counts are those of rounding the exact shares, as by
   largest remainders, but without that method's paradox: there a larger draw may hold fewer samples of a class, so
-  draws could not be nested. Multi-label samples and masks are drawn at random: a draw that makes each rare label occur
-  is a draw of unusual images.
+  draws could not be nested. All other labels are drawn at random: a draw that makes each rare label occur, or covers
+  the range of a number evenly, is a draw of unusual images.
 - `n=100`: 100 images at random, whatever they show, as somebody gets who labels 100 images.
 - `k=5`: 5 images of each class, all there are of a class that has fewer; for multi-label 5 that have each label, so
   that an image may count for several.
@@ -24,6 +24,7 @@ import numpy as np
 from harness.data.partitions import Partition, hash_splits
 from harness.errors import DoesNotApplyError
 from harness.records.labels import LabelKind
+from harness.tasks import TASKS
 
 _FEW = re.compile(r"([kn])=([1-9][0-9]*)")
 
@@ -92,7 +93,7 @@ def draw_few(name: str, default: Partition, pool: Pool) -> Partition:
 
     Raises:
         TooFewSamplesError: fewer than n samples, or no class with k.
-        NoSuchDrawError: `k=` of masks, which show several classes at once.
+        NoSuchDrawError: `k=` of labels that are not classes of an image.
     """
     match = _FEW.fullmatch(name)
     if match is None:
@@ -101,8 +102,8 @@ def draw_few(name: str, default: Partition, pool: Pool) -> Partition:
     if kind == "n":
         _require(number, len(pool.names), name)
         return _with_train(default, name, pool, np.arange(number))
-    if pool.label_kind is LabelKind.SEGMENTATION:
-        raise NoSuchDrawError("k= of masks: one shows several classes, so they cannot be drawn class by class. Use n=")
+    if refusal := TASKS[pool.label_kind].no_shots:
+        raise NoSuchDrawError(refusal)
     return _with_train(default, name, pool, _per_class(pool, number, name))
 
 

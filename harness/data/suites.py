@@ -10,6 +10,7 @@ from types import MappingProxyType
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.records.labels import LabelKind
+from harness.tasks import TASKS
 
 DEMO_SUITE = "demo"
 """Simulated, and therefore kept out of every comparison with real data."""
@@ -58,17 +59,11 @@ ENTRIES: dict[str, Entry] = {
     "m-NeonTree": Entry(metric="miou"),
 }
 
-_METRIC_OF_KIND = {
-    LabelKind.SINGLE_LABEL: "accuracy",
-    LabelKind.MULTI_LABEL: "f1_micro",
-    LabelKind.SEGMENTATION: "miou",
-}
-
 
 def headline_metric(name: str, label_kind: LabelKind) -> str:
     """The metric that chooses hyper-parameters and ranks: the published one, else the usual one for the label."""
     entry = ENTRIES.get(name)
-    return entry.metric if entry else _METRIC_OF_KIND[label_kind]
+    return entry.metric if entry else TASKS[label_kind].headline
 
 
 def has_no_data(option: Path | None) -> bool:

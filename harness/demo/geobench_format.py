@@ -133,6 +133,8 @@ def label_type(kind: LabelKind, class_names: Sequence[str]) -> Instance:
             band = {"name": "label", "alt_names": (), "spatial_resolution": GSD_M}
             attributes = {**band, **classes, "_class_names": list(class_names)}
             return Instance("geobench.dataset", "SegmentationClasses", attributes)
+        case _:
+            raise ValueError(f"the simulated world has no {kind} labels")
 
 
 def task_specifications(dataset: str, benchmark: str, size_px: int, label: Instance) -> bytes:

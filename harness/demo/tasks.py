@@ -40,7 +40,7 @@ class DemoTask:
     screen: Callable[[int, Places], np.ndarray]
     """World's seed, places -> (n,) bool: where tiles are worth simulating."""
     label: Callable[[Tiles], np.ndarray]
-    """Labels of n simulated tiles, as `harness.tasks.labels.parse_label` describes them."""
+    """Labels of n simulated tiles, as `harness.tasks.parse_label` describes them."""
     wanted: Callable[[np.ndarray], np.ndarray]
     """Labels -> (n,) bool: whether the tile is a sample of this task."""
 

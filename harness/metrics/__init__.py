@@ -1,6 +1,9 @@
-"""Metrics over whole splits, never averages of mini-batches. To add one: a function and a line in `METRICS`."""
+"""Metrics over whole splits, never averages of mini-batches. To add one: a function and a line in its table.
 
-from collections.abc import Callable
+The tables are `METRICS` of classes, `MASK_METRICS`, and `VALUE_METRICS` of numbers (`regression`).
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +22,7 @@ from harness.metrics.counts import (
     f1_per_class,
     recall_per_class,
 )
+from harness.metrics.regression import VALUE_METRICS, ValueMetric
 from harness.metrics.scored import ClassScore, Scored, score_classes, score_split
 from harness.metrics.segmentation import (
     iou_per_class,
@@ -50,8 +54,6 @@ class Metric:
     cheap: bool
     """It is of counts, which all such metrics share, so it always gets an interval; others only as the headline."""
     higher_is_better: bool = True
-    lower: float = 0.0
-    upper: float = 1.0
 
     def resampled(self, targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """(B,) values for (B, n) weights; NaN: undefined."""
@@ -70,8 +72,6 @@ class MaskMetric:
     name: str
     resampled: MaskWeighted
     higher_is_better: bool = True
-    lower: float = 0.0
-    upper: float = 1.0
 
 
 _SINGLE = frozenset({LabelKind.SINGLE_LABEL})
@@ -107,6 +107,14 @@ MASK_CLASS_METRICS: dict[str, MaskWeighted] = {
     "pixel_f1": pixel_f1_per_class,
     "pixel_recall": pixel_recall_per_class,
 }
+
+
+def higher_is_better(metric: str) -> bool:
+    """Which way a metric points, by the table it stands in."""
+    return next(table[metric] for table in _TABLES if metric in table).higher_is_better
+
+
+_TABLES: tuple[Mapping[str, Metric | MaskMetric | ValueMetric], ...] = (METRICS, MASK_METRICS, VALUE_METRICS)
 
 
 def predict(kind: LabelKind, scores: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""Metrics of areas: how near the predicted fractions of an image come to those of its mask, class by class.
+"""Metrics of numbers: how near predictions come to their targets, output by output.
 
-Functions take `targets` and `predicted` (n, K) fractions and `weights` (B, n), how often each image counts in each of B
-resamples. Means over classes weigh all classes alike, as scikit-learn's do; NaN is undefined.
+A split is judged by sums over the labelled values of each image (`Errors`), so one formula serves images that have one
+label an output and images that have one a pixel. Functions take these and `weights` (B, n), how often each image counts
+in each of B resamples. Means over outputs weigh all outputs alike, as scikit-learn's do; NaN is undefined.
 """
 
 from collections.abc import Callable
@@ -9,120 +10,178 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.errors import UserError
 from harness.metrics.bootstrap import once_and_resampled
-from harness.metrics.counts import mean_of_defined
+from harness.metrics.counts import mean_of_defined, ratio
 from harness.metrics.scored import ClassScore, Scored, score_classes, score_split
-from harness.records.labels import IGNORED
-
-AreaWeighted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(targets (n, K), predicted (n, K), weights (B, n)) -> (B,) values of B resamples, or (B, K) if per class."""
 
 CONSTANT = 1e-12
-"""Variance, relative to the largest squared deviation, that is rounding. A single image among n makes it 1 / n."""
+"""Variance, as a fraction of the mean squared deviation it is computed from, that is rounding."""
 
 
-def area_fractions(masks: np.ndarray, n_classes: int) -> np.ndarray:
-    """(n, K) float64: the fraction of each mask's labelled pixels that each class covers; NaN if it has none.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Errors:
+    """Sums over the labelled values of each image and output: (n, K) float64 each, in the unit of the labels."""
 
-    Args:
-        masks: (n, H, W) uint8 class indices; `IGNORED` pixels have no label.
+    count: np.ndarray
+    deviation: np.ndarray
+    """Targets minus `centre`."""
+    squared_deviation: np.ndarray
+    error: np.ndarray
+    """Predictions minus targets."""
+    squared_error: np.ndarray
+    absolute_error: np.ndarray
+    centre: np.ndarray
+    """(K,) mean target of the split: sums of squares about it keep the digits that those about 0 would lose."""
+
+    def of(self, images: np.ndarray) -> "Errors":
+        """The same sums of some images, by their (m,) int64 places."""
+        sums = {name: getattr(self, name)[images] for name in _SUMS}
+        return Errors(**sums, centre=self.centre)
+
+
+_SUMS = ("count", "deviation", "squared_deviation", "error", "squared_error", "absolute_error")
+
+ValueWeighted = Callable[[Errors, np.ndarray], np.ndarray]
+"""(errors, weights (B, n)) -> (B,) values of B resamples, or (B, K) if per output."""
+
+
+def image_errors(targets: np.ndarray, predicted: np.ndarray) -> Errors:
+    """What (n, K) predictions are judged by where an image has one label an output; NaN targets have no label.
+
+    Raises:
+        ValueError: shapes that differ, or a prediction of a labelled value that is no number.
     """
-    counts = np.array([np.bincount(mask.reshape(-1), minlength=IGNORED + 1) for mask in masks], dtype=np.float64)
-    counts = counts.reshape(len(masks), IGNORED + 1)[:, :n_classes]
-    labelled = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, labelled, out=np.full(counts.shape, np.nan), where=labelled > 0)
+    _check(targets, predicted)
+    labelled = ~np.isnan(targets)
+    centre = ratio(np.where(labelled, targets, 0.0).sum(axis=0), labelled.sum(axis=0).astype(np.float64))
+    deviation, error = (np.where(labelled, values, 0.0) for values in (targets - centre, predicted - targets))
+    return Errors(
+        count=labelled.astype(np.float64),
+        deviation=deviation,
+        squared_deviation=np.square(deviation),
+        error=error,
+        squared_error=np.square(error),
+        absolute_error=np.abs(error),
+        centre=centre,
+    )
 
 
-def r2_per_class(targets: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(B, K): 1 - squared error / squared deviation from the mean; undefined for a class whose fraction is constant.
+def pixel_errors(targets: np.ndarray, predicted: np.ndarray) -> Errors:
+    """What (n, H, W) predictions are judged by where every pixel has a label, or none (NaN): one output, K = 1.
 
-    Negative if the mean of the very images judged would have been nearer.
+    Raises:
+        ValueError: as `image_errors`.
     """
-    deviation = targets - targets.mean(axis=0)
-    sums = weights @ np.hstack([np.square(targets - predicted), np.square(deviation), deviation])
-    error, square, shift = np.split(sums, 3, axis=1)
-    mass = weights.sum(axis=1, keepdims=True)
-    variation = square - np.square(shift) / mass
-    varies = variation > CONSTANT * mass * np.square(deviation).max(axis=0)
+    _check(targets, predicted)
+    total, n_labelled = np.nansum(targets, dtype=np.float64), np.count_nonzero(~np.isnan(targets))
+    centre = total / n_labelled if n_labelled else np.nan
+    sums = np.zeros((len(_SUMS), len(targets), 1))
+    for image, (target, values) in enumerate(zip(targets, predicted, strict=True)):  # float64 of one image at a time
+        labelled = ~np.isnan(target)
+        known = target[labelled].astype(np.float64)
+        deviation, error = known - centre, values[labelled] - known
+        parts = (deviation, deviation**2, error, error**2, np.abs(error))
+        sums[:, image, 0] = len(known), *(part.sum() for part in parts)
+    return Errors(**dict(zip(_SUMS, sums, strict=True)), centre=np.array([centre]))
+
+
+def r2_per_output(errors: Errors, weights: np.ndarray) -> np.ndarray:
+    """(B, K): 1 - squared error / squared deviation from the mean; undefined for an output whose target is constant.
+
+    Negative if the mean of the very values judged would have been nearer.
+    """
+    sums = weights @ np.hstack([errors.count, errors.deviation, errors.squared_deviation, errors.squared_error])
+    count, shift, square, error = np.split(sums, 4, axis=1)
+    variation = square - ratio(np.square(shift), count)
+    varies = variation > CONSTANT * square
     return 1.0 - np.divide(error, variation, out=np.full(error.shape, np.nan), where=varies)
 
 
-def r2(targets: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean R2 over the classes whose fraction varies."""
-    return mean_of_defined(r2_per_class(targets, predicted, weights))
+def r2(errors: Errors, weights: np.ndarray) -> np.ndarray:
+    """Mean R2 over the outputs whose target varies."""
+    return mean_of_defined(r2_per_output(errors, weights))
 
 
-def mae_per_class(targets: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(B, K): mean absolute error, a fraction of the image."""
-    return weights @ np.abs(targets - predicted) / weights.sum(axis=1, keepdims=True)
+def mae_per_output(errors: Errors, weights: np.ndarray) -> np.ndarray:
+    """(B, K): mean absolute error, in the unit of the labels."""
+    return ratio(weights @ errors.absolute_error, weights @ errors.count)
 
 
-def mae(targets: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean absolute error over all classes."""
-    return mae_per_class(targets, predicted, weights).mean(axis=1)
+def mae(errors: Errors, weights: np.ndarray) -> np.ndarray:
+    """Mean absolute error of each output, their mean over all outputs."""
+    return mean_of_defined(mae_per_output(errors, weights))
 
 
-def rmse(targets: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Root mean squared error of each class, their mean over all classes."""
-    return np.sqrt(weights @ np.square(targets - predicted) / weights.sum(axis=1, keepdims=True)).mean(axis=1)
+def rmse_per_output(errors: Errors, weights: np.ndarray) -> np.ndarray:
+    """(B, K): root mean squared error, in the unit of the labels."""
+    return np.sqrt(ratio(weights @ errors.squared_error, weights @ errors.count))
+
+
+def rmse(errors: Errors, weights: np.ndarray) -> np.ndarray:
+    """Root mean squared error of each output, their mean over all outputs."""
+    return mean_of_defined(rmse_per_output(errors, weights))
 
 
 @dataclass(frozen=True, kw_only=True)
-class AreaMetric:
-    """A score of a whole split of masks, from the fractions of each image and what was predicted."""
+class ValueMetric:
+    """A score of a whole split of numbers, from the errors of each image."""
 
     name: str
-    resampled: AreaWeighted
+    resampled: ValueWeighted
+    per_output: ValueWeighted
     higher_is_better: bool = True
-    lower: float = 0.0
-    upper: float = 1.0
 
 
-AREA_METRICS: dict[str, AreaMetric] = {
-    "r2": AreaMetric(name="r2", resampled=r2, lower=-np.inf),
-    "mae": AreaMetric(name="mae", resampled=mae, higher_is_better=False),
-    "rmse": AreaMetric(name="rmse", resampled=rmse, higher_is_better=False),
+VALUE_METRICS: dict[str, ValueMetric] = {
+    "r2": ValueMetric(name="r2", resampled=r2, per_output=r2_per_output),
+    "mae": ValueMetric(name="mae", resampled=mae, per_output=mae_per_output, higher_is_better=False),
+    "rmse": ValueMetric(name="rmse", resampled=rmse, per_output=rmse_per_output, higher_is_better=False),
 }
-AREA_HEADLINE = "r2"
-
-AREA_CLASS_METRICS: dict[str, AreaWeighted] = {"r2": r2_per_class, "mae": mae_per_class}
 
 
-def headline_area_value(targets: np.ndarray, predicted: np.ndarray) -> float | None:
-    """`AREA_HEADLINE` of (n, K) fractions over a whole split; None: undefined."""
-    value = AREA_METRICS[AREA_HEADLINE].resampled(targets, predicted, np.ones((1, len(targets))))[0]
+def headline_error_value(metric: str, errors: Errors) -> float | None:
+    """One metric of numbers over a whole split; None: undefined."""
+    value = VALUE_METRICS[metric].resampled(errors, np.ones((1, len(errors.count))))[0]
     return None if np.isnan(value) else float(value)
 
 
-def evaluate_areas(targets: np.ndarray, predicted: np.ndarray, seed: int) -> list[Scored]:
-    """All of `AREA_METRICS` in order, with 95 % bootstrap intervals over images, from the same resamples.
+def evaluate_errors(headline: str, errors: Errors, seed: int) -> list[Scored]:
+    """All of `VALUE_METRICS` in order, with 95 % bootstrap intervals over images, from the same resamples.
 
-    Args:
-        targets: (n, K) fractions of each image, NaN where it has no labelled pixel; such images do not count.
-        predicted: (n, K) fractions.
+    Images without any label do not count. One image has no interval.
+
+    Raises:
+        UserError: the headline is not a metric of numbers.
     """
-    targets, predicted = _labelled(targets, predicted)
-    if not len(targets):
-        return [Scored(metric=name, value=None, ci_low=None, ci_high=None) for name in AREA_METRICS]
-    weights = once_and_resampled(len(targets), seed)
-    return [score_split(m.name, m.resampled(targets, predicted, weights)) for m in AREA_METRICS.values()]
+    if headline not in VALUE_METRICS:
+        raise UserError(f"{headline!r} is not a metric of numbers; there are: {', '.join(VALUE_METRICS)}.")
+    errors = _labelled(errors)
+    if not len(errors.count):
+        return [Scored(metric=name, value=None, ci_low=None, ci_high=None) for name in VALUE_METRICS]
+    weights = once_and_resampled(len(errors.count), seed)
+    return [score_split(metric.name, metric.resampled(errors, weights)) for metric in VALUE_METRICS.values()]
 
 
-def per_class_areas(targets: np.ndarray, predicted: np.ndarray) -> list[ClassScore]:
-    """R2 and mean absolute error of every class; none if no image has a labelled pixel."""
-    targets, predicted = _labelled(targets, predicted)
-    if not len(targets):
+def per_output(errors: Errors) -> list[ClassScore]:
+    """All of `VALUE_METRICS` of every output; none if no image has a label."""
+    errors = _labelled(errors)
+    if not len(errors.count):
         return []
-    once = np.ones((1, len(targets)))
+    once = np.ones((1, len(errors.count)))
     return [
         score
-        for name, function in AREA_CLASS_METRICS.items()
-        for score in score_classes(name, function(targets, predicted, once)[0])
+        for name, metric in VALUE_METRICS.items()
+        for score in score_classes(name, metric.per_output(errors, once)[0])
     ]
 
 
-def _labelled(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(errors: Errors) -> Errors:
+    return errors.of(np.flatnonzero(errors.count.sum(axis=1)))
+
+
+def _check(targets: np.ndarray, predicted: np.ndarray) -> None:
     if targets.shape != predicted.shape:
-        raise ValueError(f"areas {predicted.shape} do not fit targets {targets.shape}")
-    labelled = ~np.isnan(targets).any(axis=1)
-    return targets[labelled], predicted[labelled]
+        raise ValueError(f"predictions {predicted.shape} do not fit targets {targets.shape}")
+    if (np.isnan(predicted) & ~np.isnan(targets)).any():
+        raise ValueError("predictions contain NaN")

@@ -6,13 +6,10 @@ The network is judged on valid at even intervals and the best is kept, as is cus
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from harness.errors import UserError
-from harness.records.labels import IGNORED, LabelKind
 from harness.records.materials import ImageMaterial
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
+from harness.tasks import TASKS
 from harness.training.choose import train_and_choose
 from harness.training.devices import Devices
 from harness.training.loop import Training
@@ -51,7 +48,7 @@ def fine_tune(material: ImageMaterial, settings: FineTuneSettings, seed: int) ->
             "effective_batch": effective_batch(len(labels), settings),
             "chosen_after": chosen.n_updates,
             "valid_curve": chosen.curve,
-            "absent_classes": _absent_classes(labels, material),
+            "absent_classes": TASKS[material.label_kind].absent_classes(labels, material.n_classes),
             "precision": training.devices.precision,
             "devices": training.devices.count,
             "images_at_a_time": training.portions.largest,
@@ -76,36 +73,5 @@ def valid_curve(material: ImageMaterial, settings: FineTuneSettings, seed: int) 
 def _begin(material: ImageMaterial, settings: FineTuneSettings, seed: int) -> Training:
     devices = Devices(material.device)
     with devices.agreeing():
-        _check_labels(material)
+        TASKS[material.label_kind].check_learnable(material.labels("train"), "fine-tuning")
         return Training(material, settings, seed, devices)
-
-
-def _check_labels(material: ImageMaterial) -> None:
-    """Refuse labels that every network fits by its bias."""
-    labels = material.labels("train")
-    match material.label_kind:
-        case LabelKind.MULTI_LABEL:
-            if (labels.min(axis=0) == labels.max(axis=0)).all():
-                raise UserError(
-                    f"no label varies in the {len(labels)} train samples, so there is nothing to learn: use a larger "
-                    "partition"
-                )
-        case LabelKind.SINGLE_LABEL | LabelKind.SEGMENTATION:
-            found = _classes(labels)
-            if len(found) < 2:
-                what = f"only class {found[0]}" if found else "no labelled pixel"
-                raise UserError(
-                    f"train has {what} ({len(labels)} samples); fine-tuning needs at least two classes: use a larger "
-                    "partition"
-                )
-
-
-def _classes(labels: np.ndarray) -> list[int]:
-    return [value for value in np.unique(labels).tolist() if value != IGNORED or labels.ndim == 1]
-
-
-def _absent_classes(labels: np.ndarray, material: ImageMaterial) -> list[int]:
-    """Classes, or labels, of which train has no example."""
-    multi = material.label_kind is LabelKind.MULTI_LABEL
-    found = np.flatnonzero(labels.any(axis=0)).tolist() if multi else _classes(labels)
-    return sorted(set(range(material.n_classes)) - set(found))

@@ -91,10 +91,10 @@ def deal_folds(labels: np.ndarray, label_kind: LabelKind) -> np.ndarray:
 
     Single labels: the samples of a class, in train's order, go to one fold after the other, so that every fold has the
     classes' shares and the rest of each fold has every class. A class with fewer samples than folds is thus left out
-    one by one. Multi-label: all samples go so.
+    one by one. Multi-label and numbers: all samples go so.
     """
     n = len(labels)
-    if label_kind is LabelKind.MULTI_LABEL:
+    if label_kind is not LabelKind.SINGLE_LABEL:
         return np.arange(n) % N_FOLDS
     folds = np.empty(n, dtype=np.int64)
     folds[np.argsort(labels, kind="stable")] = np.arange(n) % N_FOLDS

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Literal
 
 Split = Literal["train", "valid", "test"]
+ScoredSplit = Literal["valid", "test"]
 
 IGNORED = 255
 """Value of a mask's pixels that have no label, in every mask we hand out."""
@@ -15,3 +16,7 @@ class LabelKind(StrEnum):
     SINGLE_LABEL = "single_label"
     MULTI_LABEL = "multi_label"
     SEGMENTATION = "segmentation"
+    REGRESSION = "regression"
+    """One or several numbers an image."""
+    PIXEL_REGRESSION = "pixel_regression"
+    """One number a pixel."""

@@ -34,20 +34,21 @@ class Material(Protocol):
         ...
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
-        """(n,) int64 class indices, or (n, K) uint8 0/1 vectors for multi-label."""
+        """(n,) int64 class indices, (n, K) uint8 0/1 vectors for multi-label, or (n, K) float64 numbers."""
         ...
 
     def valid_score(self, scores: np.ndarray) -> float:
-        """Headline metric of (n_valid, K) class probabilities; undefined counts as minus infinity."""
+        """How good (n_valid, K) predictions of valid are: `score` of them."""
         ...
 
     def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        """The same of any samples, for choosing inside train."""
+        """How good (n, K) class probabilities or numbers are, by the headline metric: the larger the better, so it is
+        the negative of an error; undefined counts as minus infinity."""
         ...
 
 
 class PixelMaterial(Protocol):
-    """What a protocol gets where labels are masks. Test masks are not among it."""
+    """What a protocol gets where labels are of pixels. Those of test are not among it."""
 
     @property
     def n_classes(self) -> int: ...
@@ -87,11 +88,11 @@ class PixelMaterial(Protocol):
         ...
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
-        """(n, H, W) uint8 class indices; `IGNORED` has no label."""
+        """(n, H, W) uint8 class indices, where `IGNORED` has no label, or float32 numbers, where NaN has none."""
         ...
 
     def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
-        """Headline metric of (p,) pixels' classes, taken as one image; undefined counts as minus infinity."""
+        """How good predictions of (p,) pixels are, taken as one image: as `Material.score`."""
         ...
 
 
@@ -112,7 +113,7 @@ class AreaMaterial(Protocol):
         ...
 
     def score(self, labels: np.ndarray, areas: np.ndarray) -> float:
-        """Headline metric of (n, K) predicted fractions; undefined counts as minus infinity."""
+        """How good (n, K) predicted fractions are: as `Material.score`."""
         ...
 
 
@@ -163,9 +164,9 @@ class ImageMaterial(Protocol):
         ...
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
-        """(n,) int64 class indices, (n, K) uint8 of 0 and 1, or (n, H, W) uint8 masks."""
+        """As `harness.tasks` holds them: of each image one value, a vector, or a value a pixel."""
         ...
 
     def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        """Headline metric of (n, K) class probabilities, or (n, H, W) classes; undefined counts as minus infinity."""
+        """How good predictions are (`Outcome.valid_scores`): as `Material.score`."""
         ...

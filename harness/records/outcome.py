@@ -26,7 +26,8 @@ class Outcome:
 
     valid_scores: np.ndarray
     """(n_valid, K) float64 class probabilities (each label on its own if multi-label). Of masks the decision alone is
-    kept: (n_valid, H, W) uint8 predicted classes. Of areas: (n_valid, K) float64 fractions of the image."""
+    kept: (n_valid, H, W) uint8 predicted classes. Numbers of images, areas among them: (n_valid, K) float64; of pixels:
+    (n_valid, H, W) float32."""
     test_scores: np.ndarray
     """The same of the test split."""
     ran_with: Mapping[str, Any] = field(default_factory=dict)

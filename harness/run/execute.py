@@ -10,13 +10,12 @@ from harness.data.partitions import Partition
 from harness.protocols import find_protocol
 from harness.records.identity import configuration
 from harness.records.job import Job
-from harness.records.labels import LabelKind
 from harness.records.outcome import Outcome
-from harness.run.materials import build_material, read_areas, read_labels
+from harness.run.materials import build_material, find_scoring, read_targets
 from harness.run.provenance import collect_provenance
-from harness.run.score_rows import Targets, area_rows, label_rows, mask_rows
 from harness.run.tuning import Tuned, tune_protocol
 from harness.run.workbench import Workbench
+from harness.tasks.scoring import Targets
 from harness.training.devices import Devices
 from leaderboards.schema import RunRecord, RunRow
 from mp_mae.data.threads import one_blas_thread
@@ -37,6 +36,7 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     run, spec = job.run, workbench.dataset(job.dataset).spec
     protocol = find_protocol(run.protocol, spec.label_kind)
     assert protocol is not None, "the plan skips what a protocol does not take"
+    scoring = find_scoring(protocol, spec.label_kind)
     with Devices(workbench.places.device).agreeing() if protocol.trains_backbone else nullcontext():
         partition = workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
         material = build_material(job, partition, workbench, protocol)
@@ -44,14 +44,9 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
         tuned = tune_protocol(protocol, material, job, workbench)
         outcome = protocol.function(material, tuned.settings, run.seed)
         # Only now, with the predictions made, are the labels of the test split read: once per run.
-        read = read_areas if protocol.predicts_areas else read_labels
-        targets: Targets = {"valid": material.labels("valid"), "test": read(job, partition.test, workbench)}
-        if protocol.predicts_areas:
-            rows = area_rows(run, spec.class_names, targets, outcome)
-        elif spec.label_kind is LabelKind.SEGMENTATION:
-            rows = mask_rows(run, spec.class_names, partition.test, targets, outcome)
-        else:
-            rows = label_rows(run, spec.label_kind, spec.class_names, partition.test, targets, outcome)
+        test = read_targets(job, partition.test, workbench, scoring)
+        targets: Targets = {"valid": material.labels("valid"), "test": test}
+        rows = scoring.rows(run, spec.class_names, partition.test, targets, outcome)
     return RunRecord(
         run=_run_row(job, partition, outcome, tuned, workbench, perf_counter() - started),
         metrics=rows.metrics,

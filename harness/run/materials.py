@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,44 +13,53 @@ from harness.data.arrays import ArrayCache
 from harness.data.partitions import Partition
 from harness.features.extraction import read_bands, stored_channels
 from harness.features.normalisation import check_entered, fed_size
-from harness.metrics import headline_mask_value, headline_value
-from harness.metrics.regression import area_fractions, headline_area_value
-from harness.metrics.segmentation import confusion_matrices
-from harness.protocols import ProtocolEntry
+from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Job
 from harness.records.labels import LabelKind, Split
 from harness.records.progress import Progress
 from harness.records.run import Selection
 from harness.run.workbench import Workbench
+from harness.tasks import AREAS, TASKS
+from harness.tasks.scoring import Scoring
 
 
-def build_material(
-    job: Job, partition: Partition, workbench: Workbench, protocol: ProtocolEntry
-) -> "ProbeMaterial | MaskMaterial | AreaMaterial | TrainingMaterial":
-    """What fits the dataset's labels and what the protocol does."""
-    if protocol.trains_backbone:
-        return TrainingMaterial(job, partition, workbench)
-    if protocol.predicts_areas:
-        return AreaMaterial(job, partition, workbench)
-    return (MaskMaterial if protocol.reads_pixel_features else ProbeMaterial)(job, partition, workbench)
+def find_scoring(protocol: ProtocolEntry, label_kind: LabelKind) -> Scoring[Any]:
+    """How predictions of a protocol are judged: as labels are, unless it predicts something else about them."""
+    return AREAS if protocol.needs is Need.AREAS else TASKS[label_kind]
 
 
-class ProbeMaterial:
-    """Features and labels of one run (`records.Material`). It does not hold the labels of the test split."""
+def build_material(job: Job, partition: Partition, workbench: Workbench, protocol: ProtocolEntry) -> "RunMaterial":
+    """What the protocol needs."""
+    scoring = find_scoring(protocol, workbench.dataset(job.dataset).spec.label_kind)
+    return _MATERIALS[protocol.needs](job, partition, workbench, scoring)
 
-    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
+
+def read_targets(job: Job, samples: tuple[str, ...], workbench: Workbench, scoring: Scoring[Any]) -> np.ndarray:
+    """What is predicted of samples by name, in their order."""
+    arrays = workbench.arrays(job.dataset)
+    return scoring.targets(arrays.labels[arrays.rows(samples)], workbench.dataset(job.dataset).spec.n_classes)
+
+
+class RunMaterial:
+    """What all protocols get. It does not hold the labels of the test split."""
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         spec = workbench.dataset(job.dataset).spec
         self.label_kind: LabelKind = spec.label_kind
         self.n_classes: int = spec.n_classes
         self.selection: Selection = job.run.selection
+        self.device: str = workbench.places.device
+        self.progress: Progress = workbench.progress
         self._metric = job.run.metric
-        arrays, features = workbench.arrays(job.dataset), workbench.features(job)
-        rows = _rows(arrays, partition)
-        self._features = {split: features[of_split] for split, of_split in rows.items()}
-        self._labels = _known_labels(arrays, rows)
+        self._scoring = scoring
+        self._rows = _rows(workbench.arrays(job.dataset), partition)
+        self._labels: dict[str, np.ndarray] = {
+            "train": read_targets(job, partition.train, workbench, scoring),
+            "valid": read_targets(job, partition.valid, workbench, scoring),
+        }
 
-    def features(self, split: Split) -> np.ndarray:
-        return self._features[split]
+    def n_images(self, split: Split) -> int:
+        return len(self._rows[split])
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
         return self._labels[split]
@@ -59,99 +68,68 @@ class ProbeMaterial:
         return self.score(self._labels["valid"], scores)
 
     def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        value = headline_value(self._metric, labels, scores)
-        return -np.inf if value is None else value
+        return self._scoring.score(self._metric, labels, scores, self.n_classes)
 
 
-class MaskMaterial:
-    """Features of pixels and masks of one run (`records.PixelMaterial`). It does not hold the masks of the test split.
+class ProbeMaterial(RunMaterial):
+    """Features of images and labels of one run (`records.Material`)."""
 
-    Maps are read from disk image by image: those of a whole split may be larger than memory.
-    """
-
-    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
-        spec = workbench.dataset(job.dataset).spec
-        self.label_kind: LabelKind = spec.label_kind
-        self.n_classes: int = spec.n_classes
-        self.selection: Selection = job.run.selection
-        self.device: str = workbench.places.device
-        self.progress: Progress = workbench.progress
-        self._metric = job.run.metric
-        self._features = workbench.pixel_features(job)
-        self.strides: tuple[int, ...] = self._features.strides
-        arrays = workbench.arrays(job.dataset)
-        height, width = arrays.labels.shape[1:]
-        self.size_px: tuple[int, int] = (height, width)
-        self.fed_px: tuple[int, int] = fed_size(job.run.input_size, self.size_px)
-        self._rows = _rows(arrays, partition)
-        self._labels = _known_labels(arrays, self._rows)
-
-    def n_images(self, split: Split) -> int:
-        return len(self._rows[split])
-
-    def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
-        return [level[self._rows[split][image]] for level in self._features.maps]
-
-    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
-        return self._labels[split]
-
-    def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
-        confusions = confusion_matrices(targets[None, None], predicted[None, None], self.n_classes)
-        value = headline_mask_value(self._metric, confusions)
-        return -np.inf if value is None else value
-
-
-class AreaMaterial:
-    """Features of images and the areas of classes in their masks (`records.AreaMaterial`), but for those of test."""
-
-    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
-        areas = {
-            "train": read_areas(job, partition.train, workbench),
-            "valid": read_areas(job, partition.valid, workbench),
-        }
-        labelled = ~np.isnan(areas["train"]).any(axis=1)
-        self.n_unlabelled = int((~labelled).sum())
-        self._labels = {**areas, "train": areas["train"][labelled]}
-        rows = _rows(workbench.arrays(job.dataset), partition)
-        rows["train"] = rows["train"][labelled]
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
+        super().__init__(job, partition, workbench, scoring)
         features = workbench.features(job)
-        self._features = {split: features[of_split] for split, of_split in rows.items()}
+        self._features = {split: features[rows] for split, rows in self._rows.items()}
 
     def features(self, split: Split) -> np.ndarray:
         return self._features[split]
 
-    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
-        return self._labels[split]
 
-    def score(self, labels: np.ndarray, areas: np.ndarray) -> float:
-        value = headline_area_value(labels, areas)
-        return -np.inf if value is None else value
+class AreaMaterial(ProbeMaterial):
+    """Features of images and the areas of classes in their masks (`records.AreaMaterial`)."""
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
+        super().__init__(job, partition, workbench, scoring)
+        labelled = ~np.isnan(self._labels["train"]).any(axis=1)
+        self.n_unlabelled = int((~labelled).sum())
+        self._rows["train"] = self._rows["train"][labelled]
+        self._labels["train"] = self._labels["train"][labelled]
+        self._features["train"] = self._features["train"][labelled]
 
 
-class TrainingMaterial:
-    """Pixels, labels and the backbone of one run (`records.ImageMaterial`). It does not hold the labels of test."""
+class MaskMaterial(RunMaterial):
+    """Features of pixels and their labels of one run (`records.PixelMaterial`).
 
-    def __init__(self, job: Job, partition: Partition, workbench: Workbench) -> None:
-        spec = workbench.dataset(job.dataset).spec
-        self.label_kind: LabelKind = spec.label_kind
-        self.n_classes: int = spec.n_classes
-        self.selection: Selection = job.run.selection
-        self.device: str = workbench.places.device
-        self.progress: Progress = workbench.progress
+    Maps are read from disk image by image: those of a whole split may be larger than memory.
+    """
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
+        super().__init__(job, partition, workbench, scoring)
+        self._features = workbench.pixel_features(job)
+        self.strides: tuple[int, ...] = self._features.strides
+        height, width = workbench.arrays(job.dataset).labels.shape[1:]
+        self.size_px: tuple[int, int] = (height, width)
+        self.fed_px: tuple[int, int] = fed_size(job.run.input_size, self.size_px)
+
+    def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
+        return [level[self._rows[split][image]] for level in self._features.maps]
+
+    def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
+        return self.score(targets[None, None], predicted[None, None])
+
+
+class TrainingMaterial(RunMaterial):
+    """Pixels, labels and the backbone of one run (`records.ImageMaterial`)."""
+
+    def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
+        super().__init__(job, partition, workbench, scoring)
         self._run = job.run
         self._arrays = workbench.arrays(job.dataset)
         self.size_px: tuple[int, int] = workbench.native_size(job.dataset)
         self._backbone = workbench.backbone(job.backbone, job.weights, job.run.seed)
         self.preparation: Preparation = workbench.preparation(job)
         self._channels = stored_channels(self._arrays, job.run.band_sources)
-        self._rows = _rows(self._arrays, partition)
-        self._labels = _known_labels(self._arrays, self._rows)
 
     def backbone(self) -> Backbone:
         return copy.deepcopy(self._backbone).cpu()
-
-    def n_images(self, split: Split) -> int:
-        return len(self._rows[split])
 
     def pixels(self, split: Split, images: slice | np.ndarray) -> np.ndarray:
         return read_bands(self._arrays, self._rows[split][images], self._channels)
@@ -159,15 +137,13 @@ class TrainingMaterial:
     def check_entered(self, entered: NetworkInput) -> None:
         check_entered(self._run, entered)
 
-    def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
-        return self._labels[split]
 
-    def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        if self.label_kind is LabelKind.SEGMENTATION:
-            value = headline_mask_value(self._run.metric, confusion_matrices(labels, scores, self.n_classes))
-        else:
-            value = headline_value(self._run.metric, labels, scores)
-        return -np.inf if value is None else value
+_MATERIALS: Mapping[Need, type[RunMaterial]] = {
+    Need.IMAGE_FEATURES: ProbeMaterial,
+    Need.PIXEL_FEATURES: MaskMaterial,
+    Need.AREAS: AreaMaterial,
+    Need.PIXELS: TrainingMaterial,
+}
 
 
 def _rows(arrays: ArrayCache, partition: Partition) -> dict[Split, np.ndarray]:
@@ -177,19 +153,3 @@ def _rows(arrays: ArrayCache, partition: Partition) -> dict[Split, np.ndarray]:
         "valid": arrays.rows(partition.valid),
         "test": arrays.rows(partition.test),
     }
-
-
-def _known_labels(arrays: ArrayCache, rows: Mapping[Split, np.ndarray]) -> dict[Split, np.ndarray]:
-    """Labels of all splits but test."""
-    return {"train": arrays.labels[rows["train"]], "valid": arrays.labels[rows["valid"]]}
-
-
-def read_labels(job: Job, samples: tuple[str, ...], workbench: Workbench) -> np.ndarray:
-    """Labels of samples by name, in their order."""
-    arrays = workbench.arrays(job.dataset)
-    return arrays.labels[arrays.rows(samples)]
-
-
-def read_areas(job: Job, samples: tuple[str, ...], workbench: Workbench) -> np.ndarray:
-    """(n, K) fractions that each class covers in the masks of samples by name; NaN in a mask without labelled pixel."""
-    return area_fractions(read_labels(job, samples, workbench), workbench.dataset(job.dataset).spec.n_classes)

@@ -28,7 +28,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from harness.data.json_file import parse_json
 from harness.errors import UserError
-from harness.protocols import ProtocolEntry
+from harness.protocols.entry import ProtocolEntry
 from harness.records.job import Job
 from harness.records.outcome import Range
 from harness.records.progress import Progress

@@ -22,12 +22,12 @@ from harness.features.pixel_features import PixelFeatures, cached_pixel_features
 from harness.features.precision import describe_extraction
 from harness.records.identity import feature_key, fingerprint_samples
 from harness.records.job import DatasetRef, Job, Places
-from harness.records.labels import LabelKind
 from harness.records.progress import Progress
 from harness.records.run import TrainDraw
 from harness.run.costs import Costs, count_costs
 from harness.store.damage import DamagedError
 from harness.store.kinds import FEATURES, PIXEL_FEATURES, Kind, Place
+from harness.tasks import TASKS
 
 KEPT_OPEN = 64
 """Features of each kind that stay open; each takes some of the files that a process may have open. Opening is cheap."""
@@ -86,7 +86,7 @@ class Workbench:
     def _pool(self, ref: DatasetRef, seed: int) -> Pool:
         names, arrays = self.partition(ref, "default").train, self.arrays(ref)
         kind = self.dataset(ref).spec.label_kind
-        labels = None if kind is LabelKind.SEGMENTATION else arrays.labels[arrays.rows(names)]
+        labels = None if TASKS[kind].per_pixel else arrays.labels[arrays.rows(names)]
         return build_pool(names, labels, kind, seed)
 
     def fingerprint(self, ref: DatasetRef, name: str) -> str:

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.records.labels import LabelKind
 from harness.records.materials import ImageMaterial
+from harness.tasks import TASKS
 from harness.training.ahead import read_ahead
 from harness.training.augment import Augmentation, draw_augmentation
 from harness.training.devices import Devices
 from harness.training.drop_path import draw_factors, insert_drop_paths, set_factors
-from harness.training.losses import count_terms, loss_sum
 from harness.training.memory import Portions
 from harness.training.network import (
     Classifier,
@@ -92,6 +91,7 @@ class Training:
 
     def __init__(self, material: ImageMaterial, settings: FineTuneSettings, seed: int, devices: Devices) -> None:
         self.material = material
+        self.task = TASKS[material.label_kind]
         self.settings = settings
         self.devices = devices
         self.labels = material.labels("train")
@@ -142,9 +142,8 @@ class Training:
     def _read(self, draw: Draw) -> Batch:
         mine = self.devices.share(len(draw.rows))
         pixels, labels = self.material.pixels("train", draw.rows[mine]), self.labels[draw.rows[mine]]
-        is_mask = self.material.label_kind is LabelKind.SEGMENTATION
-        draw.augmentation.of(mine).apply(pixels, labels if is_mask else None)
-        n_terms = max(1, count_terms(self.labels[draw.rows], self.material.label_kind))
+        draw.augmentation.of(mine).apply(pixels, labels if self.task.per_pixel else None)
+        n_terms = max(1, self.task.count_terms(self.labels[draw.rows]))
         return Batch(pixels, labels, draw.factors[mine], n_terms)
 
     def _update(self, batches: Iterator[tuple[Draw, Batch]], update: int, *, head_alone: bool) -> None:
@@ -166,4 +165,4 @@ class Training:
         with self.devices.autocast():
             logits = self.network(torch.from_numpy(batch.pixels[portion]).to(device), self._preparation)
         labels = torch.from_numpy(batch.labels[portion]).to(device)
-        return loss_sum(logits.float(), labels, self.material.label_kind, self.settings.smoothing) / batch.n_terms
+        return self.task.loss_sum(logits.float(), labels, self.settings.smoothing) / batch.n_terms

@@ -13,8 +13,8 @@ from torch.nn.modules.dropout import _DropoutNd
 from baselines.contract import Backbone
 from baselines.inputs import Preparation, interpolate
 from harness.errors import UserError
-from harness.records.labels import LabelKind
 from harness.records.materials import ImageMaterial
+from harness.tasks import TASKS
 from harness.training.recipe import FineTuneSettings
 from harness.training.unet import UNetDecoder
 
@@ -64,7 +64,7 @@ def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
     _switch_off_chance(backbone)
     with torch.random.fork_rng(devices=[]):  # layers initialise from the global generator
         torch.manual_seed(seed)
-        if material.label_kind is LabelKind.SEGMENTATION:
+        if TASKS[material.label_kind].per_pixel:
             return Segmenter(backbone, material.n_classes)
         with torch.inference_mode():
             pixels = torch.from_numpy(material.pixels("train", slice(0, 1)))

@@ -7,7 +7,6 @@ import numpy as np
 from baselines.meter import InputMeter, NetworkInput
 from harness.training.ahead import read_ahead
 from harness.training.loop import Training
-from harness.training.losses import probabilities
 
 
 def predict_split(training: Training, split: Literal["valid", "test"]) -> np.ndarray:
@@ -25,7 +24,7 @@ def predict_split(training: Training, split: Literal["valid", "test"]) -> np.nda
     def work() -> None:
         parts.clear()
         for _, pixels in read_ahead(training.portions.of(len(mine)), read):
-            parts.append(probabilities(training.predict(pixels), material.label_kind))
+            parts.append(training.task.predictions(training.predict(pixels)))
 
     with devices.agreeing():
         training.portions.attempt(work)

@@ -15,7 +15,8 @@ from queue import SimpleQueue
 
 from harness.campaign.executors.local import execute_safely, run_in_turn
 from harness.data.draws import is_few
-from harness.protocols import ProtocolEntry, find_protocol
+from harness.protocols import find_protocol
+from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Failure, Job, Places, Result
 from harness.records.progress import Silent
 from harness.run.execute import SMALL, execute
@@ -113,15 +114,16 @@ def _report(job: Job, results: Results, future: Future[Result]) -> None:
 
 def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
     run, protocol = job.run, _protocol(job, workbench)
-    if protocol.uses_all_cores or protocol.trains_backbone:
+    if protocol.uses_all_cores:
         return False
     return is_few(run.partition) or len(workbench.partition(job.dataset, run.partition).train) <= SMALL
 
 
 def _is_embedded(job: Job, workbench: Workbench) -> bool:
     """Sees to it that the job's features are in the cache. False if that cannot be; the job itself will say why."""
+    of_pixels = _protocol(job, workbench).needs is Need.PIXEL_FEATURES
     try:
-        (workbench.pixel_features if _protocol(job, workbench).reads_pixel_features else workbench.features)(job)
+        (workbench.pixel_features if of_pixels else workbench.features)(job)
     except Exception:  # which the job itself meets as well, and reports
         return False
     return True

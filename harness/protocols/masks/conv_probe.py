@@ -27,10 +27,10 @@ from harness.records.labels import IGNORED, LabelKind
 from harness.records.materials import PixelMaterial
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
+from harness.tasks import TASKS
 from harness.training.ahead import read_ahead
 from harness.training.choose import train_and_choose
 from harness.training.loop import check_loss
-from harness.training.losses import count_terms, loss_sum, probabilities
 from harness.training.memory import Portions
 from harness.training.recipe import Schedule, count_updates, effective_batch, evaluated_after, learning_rate
 
@@ -124,6 +124,7 @@ class HeadTraining:
     def __init__(self, material: PixelMaterial, settings: ConvProbeSettings, seed: int) -> None:
         masks = material.labels("train")
         self.material = material
+        self._task = TASKS[LabelKind.SEGMENTATION]
         self.settings = settings
         self.classes = _classes(masks)
         self._labelled = np.flatnonzero((masks != IGNORED).any(axis=(1, 2)))
@@ -173,7 +174,7 @@ class HeadTraining:
             ):
                 with torch.inference_mode():
                     logits = self._logits(levels)
-                parts.append(self.classes[probabilities(logits, LabelKind.SEGMENTATION)])
+                parts.append(self.classes[self._task.predictions(logits)])
 
         self.portions.attempt(work)
         return np.concatenate(parts)
@@ -183,12 +184,12 @@ class HeadTraining:
         return interpolate(self.network(maps, self.material.fed_px), self.material.size_px)
 
     def _update(self, levels: Sequence[np.ndarray], images: np.ndarray, update: int) -> None:
-        n_terms = count_terms(self._targets[images], LabelKind.SEGMENTATION)
+        n_terms = self._task.count_terms(self._targets[images])
 
         def share_of_loss(portion: slice) -> Tensor:
             targets = torch.from_numpy(self._targets[images[portion]]).to(self.device)
             logits = self._logits([level[portion] for level in levels])
-            return loss_sum(logits, targets, LabelKind.SEGMENTATION, smoothing=0.0) / n_terms
+            return self._task.loss_sum(logits, targets, smoothing=0.0) / n_terms
 
         loss = self.portions.add_gradients(self.optimizer, len(images), share_of_loss)
         check_loss(float(loss), update, self.n_updates, self.settings.rate)

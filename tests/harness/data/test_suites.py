@@ -73,7 +73,10 @@ def test_published_metrics_are_known_and_others_follow_the_label():
     assert headline_metric("m-eurosat", LabelKind.SINGLE_LABEL) == "accuracy"
     assert headline_metric("m-NeonTree", LabelKind.SEGMENTATION) == "miou"
     kinds = {kind: headline_metric("mine", kind) for kind in LabelKind}
-    assert kinds == {"single_label": "accuracy", "multi_label": "f1_micro", "segmentation": "miou"}
+    assert kinds == {
+        "single_label": "accuracy", "multi_label": "f1_micro", "segmentation": "miou",
+        "regression": "r2", "pixel_regression": "r2",
+    }  # fmt: skip
 
 
 def test_each_suite_has_one_directory():

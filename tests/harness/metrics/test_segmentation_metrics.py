@@ -131,9 +131,9 @@ def test_every_metric_is_listed_under_its_name_and_perfect_masks_reach_its_end(m
     entry = MASK_METRICS[metric]
     targets, masks = draw_split(0)
     assert entry.name == metric
-    assert entry.lower < headline_mask_value(metric, confusion_matrices(targets, masks, 4)) < entry.upper
+    assert 0 < headline_mask_value(metric, confusion_matrices(targets, masks, 4)) < 1
     perfect = np.where(targets == IGNORED, 0, targets)
-    assert headline_mask_value(metric, confusion_matrices(targets, perfect, 4)) == entry.upper
+    assert headline_mask_value(metric, confusion_matrices(targets, perfect, 4)) == 1
 
 
 def test_what_does_not_fit_is_refused():

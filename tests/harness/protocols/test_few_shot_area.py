@@ -8,12 +8,12 @@ from sklearn.linear_model import Ridge
 from toy_material import correlated_features, split_three
 
 from harness.errors import UserError
-from harness.metrics.regression import headline_area_value
 from harness.protocols import MASK_PROTOCOLS, PROTOCOL_NAMES, PROTOCOLS, find_protocol, runs_on_few_labels
 from harness.protocols.area.few_shot_area import AreaSettings, few_shot_area
 from harness.records.labels import LabelKind, Split
 from harness.records.run import Selection
 from harness.solvers.ridge_path import RidgePath
+from harness.tasks import AREAS
 
 SETTINGS = AreaSettings()
 
@@ -36,8 +36,7 @@ class ToyAreas:
 
     def score(self, labels: np.ndarray, areas: np.ndarray) -> float:
         self.scored.append(areas)
-        value = headline_area_value(labels, areas)
-        return -np.inf if value is None else value
+        return AREAS.score("r2", labels, areas, labels.shape[1])
 
 
 def toy_areas(n_train=60, width=12, noise=0.02, seed=0):
@@ -51,7 +50,7 @@ def toy_areas(n_train=60, width=12, noise=0.02, seed=0):
 
 
 def r2(material, outcome):
-    return headline_area_value(material.targets["test"], outcome.test_scores)
+    return AREAS.score("r2", material.targets["test"], outcome.test_scores, 3)
 
 
 @pytest.mark.parametrize("n", [20, 60, 300])
@@ -103,7 +102,7 @@ def test_the_penalty_is_the_best_by_the_headline_of_left_out_images():
         for i in range(25):
             rest = np.arange(25) != i
             left_out[i] = Ridge(alpha=penalty).fit(train[rest], material.targets["train"][rest]).predict(train[[i]])[0]
-        scores.append(headline_area_value(material.targets["train"], left_out.clip(0, 1)))
+        scores.append(AREAS.score("r2", material.targets["train"], left_out.clip(0, 1), 3))
     assert len(material.scored) == 28
     assert outcome.ran_with["penalty"] == pytest.approx(penalties[int(np.argmax(scores))])
     assert not outcome.ran_with["penalty_at_edge"]

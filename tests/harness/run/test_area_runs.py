@@ -16,8 +16,9 @@ from harness.protocols import find_protocol
 from harness.records.job import Places
 from harness.records.labels import IGNORED, LabelKind
 from harness.records.progress import Silent
-from harness.run.materials import AreaMaterial, read_areas
+from harness.run.materials import build_material, read_targets
 from harness.run.workbench import Workbench
+from harness.tasks import AREAS
 
 CLASSES = ["field", "water"]
 
@@ -105,7 +106,7 @@ def test_every_metric_is_stored_and_classes_by_their_names(finished):
         folder, "SELECT metric, class_name, count(*) AS runs FROM class_metrics WHERE split = 'test' GROUP BY ALL"
     )
     assert {(row["metric"], row["class_name"], row["runs"]) for row in found} == {
-        (metric, name, 6) for metric in ("r2", "mae") for name in CLASSES
+        (metric, name, 6) for metric in ("r2", "mae", "rmse") for name in CLASSES
     }
     (row,) = rows(folder, "SELECT provenance FROM runs WHERE partition = 'n=30' AND seed = 0")
     ran_with = json.loads(row["provenance"])["ran_with"]
@@ -159,11 +160,11 @@ def test_stored_scores_are_those_of_the_predictions_and_masks(finished):
     lines, workbench = plan(folder, backbones=["image_statistics"], seeds=(1,), budgets=(20,))
     (job,) = [line.job for line in lines]
     partition = workbench.drawn_partition(job.dataset, "n=20", job.run.train_draw, 1)
-    material = AreaMaterial(job, partition, workbench)
+    entry = find_protocol("few_shot_area", LabelKind.SEGMENTATION)
+    material = build_material(job, partition, workbench, entry)
     assert len(material.features("train")) == len(material.labels("train")) == 20 - material.n_unlabelled
     assert np.isnan(material.labels("valid")[0]).all()
-    entry = find_protocol("few_shot_area", LabelKind.SEGMENTATION)
     predicted = entry.function(material, entry.settings, 1).test_scores
-    areas = read_areas(job, partition.test, workbench)
+    areas = read_targets(job, partition.test, workbench, AREAS)
     (row,) = rows(folder, "SELECT value FROM leaderboard WHERE partition = 'n=20' AND seed = 1")
     assert row["value"] == pytest.approx(r2_score(areas[1:], predicted[1:]))

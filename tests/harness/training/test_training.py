@@ -8,9 +8,9 @@ import torch
 
 from harness.errors import UserError
 from harness.records.labels import IGNORED, LabelKind
+from harness.tasks import TASKS
 from harness.training.devices import Devices
 from harness.training.loop import DivergedError, Training
-from harness.training.losses import count_terms, loss_sum
 from harness.training.memory import PIXELS_AT_A_TIME, Portions
 from harness.training.network import parameter_groups
 from harness.training.predict import predict_split
@@ -174,16 +174,17 @@ def test_a_batch_without_a_labelled_pixel_has_no_loss():
 def test_losses_by_hand():
     logits = torch.tensor([[0.0, 2.0], [1.0, 0.0]])
     labels = np.array([1, 0])
-    single = loss_sum(logits, torch.from_numpy(labels), LabelKind.SINGLE_LABEL, 0.0)
+    single = TASKS[LabelKind.SINGLE_LABEL].loss_sum(logits, torch.from_numpy(labels), 0.0)
     assert single == pytest.approx(np.log1p(np.exp(-2)) + np.log1p(np.exp(-1)))
     both = np.array([[1, 1], [0, 1]], np.uint8)
-    multi = loss_sum(logits, torch.from_numpy(both), LabelKind.MULTI_LABEL, 0.1)
+    multi = TASKS[LabelKind.MULTI_LABEL].loss_sum(logits, torch.from_numpy(both), 0.1)
     p = 1 / (1 + np.exp(-logits.numpy().astype(float)))
     targets = np.array([[0.9, 0.9], [0.1, 0.9]])
     assert multi == pytest.approx(-(targets * np.log(p) + (1 - targets) * np.log(1 - p)).sum(), abs=1e-6)
-    assert [count_terms(labels, LabelKind.SINGLE_LABEL), count_terms(both, LabelKind.MULTI_LABEL)] == [2, 4]
+    assert TASKS[LabelKind.SINGLE_LABEL].count_terms(labels) == 2
+    assert TASKS[LabelKind.MULTI_LABEL].count_terms(both) == 4
     mask = np.array([[[1, IGNORED]]], np.uint8)
     pixels = torch.tensor([[[[0.0, 9.0]], [[2.0, -9.0]]]])
-    masked = loss_sum(pixels, torch.from_numpy(mask), LabelKind.SEGMENTATION, 0.0)
+    masked = TASKS[LabelKind.SEGMENTATION].loss_sum(pixels, torch.from_numpy(mask), 0.0)
     assert masked == pytest.approx(np.log1p(np.exp(-2)))
-    assert count_terms(mask, LabelKind.SEGMENTATION) == 1
+    assert TASKS[LabelKind.SEGMENTATION].count_terms(mask) == 1

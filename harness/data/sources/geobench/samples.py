@@ -19,8 +19,7 @@ from harness.data.sources.geobench.pickle_allowlist import Record
 from harness.data.sources.geobench.task_specs import TaskSpec, list_names
 from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.errors import UserError
-from harness.records.labels import LabelKind
-from harness.tasks.labels import parse_label
+from harness.tasks import TASKS, parse_label
 
 _SPLINE_ORDER = 3
 _BYTES_LITERAL = re.compile(r"""b(?:'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")""")
@@ -35,7 +34,7 @@ class Sample:
     pixels: np.ndarray
     """(C, H, W) in the order of `TaskSpec.bands`, in the smallest type that holds every band's; values as stored."""
     label: np.ndarray
-    """As `labels.parse_label` returns it."""
+    """As `harness.tasks.parse_label` returns it."""
     dates: tuple[datetime.date, ...]
     """Every date in the file, oldest first; empty where bands have none. The pixels are of the last complete one."""
 
@@ -72,7 +71,7 @@ def read_sample(path: Path, spec: TaskSpec) -> Sample:
             f"{where}: cannot be read ({reason}): the download is incomplete. Download the file again"
         ) from None
     label = parse_label(attributes.get("label") if mask is None else mask, spec.label_kind, spec.n_classes, where)
-    if spec.label_kind is LabelKind.SEGMENTATION and label.shape != pixels.shape[1:]:
+    if TASKS[spec.label_kind].per_pixel and label.shape != pixels.shape[1:]:
         raise UserError(f"{where}: its mask has {_size(label)} pixels, its image {_size(pixels)}; they must agree")
     return Sample(path.stem, pixels, label, dates)
 

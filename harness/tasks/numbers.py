@@ -1,0 +1,28 @@
+"""What all predictions that are numbers share: they are judged by the errors of each image."""
+
+import numpy as np
+
+from harness.metrics import ClassScore, Scored
+from harness.metrics.regression import Errors, evaluate_errors, headline_error_value, image_errors, per_output
+from harness.tasks.scoring import Scoring
+
+LARGEST = 1e15
+"""Of a label, in any unit. What is larger marks no data (GDAL's -3.4e38, NetCDF's 9.97e36)."""
+
+
+class ScoredNumbers(Scoring[Errors]):
+    """Predictions that are numbers, one or several an image."""
+
+    headline = "r2"
+
+    def weigh(self, targets: np.ndarray, scores: np.ndarray, n_classes: int) -> Errors:
+        return image_errors(targets, scores)
+
+    def value(self, metric: str, evidence: Errors) -> float | None:
+        return headline_error_value(metric, evidence)
+
+    def evaluate(self, headline: str, evidence: Errors, seed: int) -> list[Scored]:
+        return evaluate_errors(headline, evidence, seed)
+
+    def per_class(self, evidence: Errors) -> list[ClassScore]:
+        return per_output(evidence)

@@ -1,0 +1,65 @@
+"""One number a pixel, held as (N, H, W) float32 in which NaN has no label."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.metrics.regression import Errors, pixel_errors
+from harness.records.labels import LabelKind
+from harness.tasks.numbers import LARGEST, ScoredNumbers
+from harness.tasks.task import Layout, Task, describe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class PixelRegression(ScoredNumbers, Task[Errors]):
+    """One number a pixel. Everything follows from the sums of errors of a split's images."""
+
+    kind = LabelKind.PIXEL_REGRESSION
+    per_pixel = True
+    no_shots = "k= of pixels' numbers: they have no classes to be drawn by. Use n="
+
+    def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
+        """Returns (H, W) float32."""
+        if not isinstance(raw, np.ndarray) or raw.ndim != 2 or raw.dtype.kind not in "iuf":
+            raise UserError(f"{where}: its label is {describe(raw)}; numbers in two dimensions are wanted")
+        wrong = np.abs(raw.astype(np.float64)) > LARGEST
+        if wrong.any():
+            raise UserError(
+                f"{where}: its label has the value {raw[wrong][0]}, which nobody measured. Write NaN where a pixel has "
+                "no label"
+            )
+        return raw.astype(np.float32)
+
+    def layout(self, n_samples: int, size_px: tuple[int, ...], n_classes: int) -> Layout:
+        return Layout(np.float32, (n_samples, *size_px))
+
+    def in_range(self, labels: np.ndarray, n_classes: int) -> bool:
+        return not any((np.abs(label) > LARGEST).any() for label in labels)  # image by image
+
+    def weigh(self, targets: np.ndarray, scores: np.ndarray, n_classes: int) -> Errors:
+        return pixel_errors(targets, scores)
+
+    def check_learnable(self, labels: np.ndarray, protocol: str) -> None:
+        known = labels[~np.isnan(labels)]
+        if not known.size or np.ptp(known) == 0:
+            what = f"only the value {known[0]}" if known.size else "no labelled pixel"
+            raise UserError(
+                f"train has {what} ({len(labels)} samples); {protocol} needs at least two values: use a larger "
+                "partition"
+            )
+
+    def loss_sum(self, outputs: "Tensor", labels: "Tensor", smoothing: float) -> "Tensor":
+        """Squared error of labelled pixels."""
+        labelled = ~labels.isnan()
+        return (outputs[:, 0][labelled] - labels[labelled]).square().sum()
+
+    def count_terms(self, labels: np.ndarray) -> int:
+        """Labelled pixels."""
+        return int(np.count_nonzero(~np.isnan(labels)))
+
+    def predictions(self, outputs: "Tensor") -> np.ndarray:
+        """(B, H, W) float32, in the scale of the outputs."""
+        return outputs[:, 0].float().cpu().numpy()

@@ -1,0 +1,66 @@
+"""One or several numbers an image, held as (N, K) float64."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.metrics.regression import Errors
+from harness.records.labels import LabelKind
+from harness.tasks.numbers import LARGEST, ScoredNumbers
+from harness.tasks.task import Layout, Task, as_vector, describe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Regression(ScoredNumbers, Task[Errors]):
+    """One or several numbers an image."""
+
+    kind = LabelKind.REGRESSION
+    no_shots = "k= of numbers: they have no classes to be drawn by. Use n="
+
+    def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
+        """Returns (K,) float64, of one number or a vector of them."""
+        values = [raw] if _is_number(raw) else as_vector(raw)
+        if values is None or len(values) != n_classes or not all(map(_is_number, values)):
+            raise UserError(f"{where}: its label is {describe(raw)}; {n_classes} number(s) are wanted")
+        try:
+            label = np.array([float(value) for value in values])
+        except OverflowError:  # of an integer beyond floating point
+            label = np.array([np.inf])
+        if not (np.abs(label) <= LARGEST).all():
+            raise UserError(
+                f"{where}: its label {label.tolist()} has a number that nobody measured. Leave out samples without a "
+                "label"
+            )
+        return label
+
+    def layout(self, n_samples: int, size_px: tuple[int, ...], n_classes: int) -> Layout:
+        return Layout(np.float64, (n_samples, n_classes))
+
+    def in_range(self, labels: np.ndarray, n_classes: int) -> bool:
+        return bool((np.abs(labels) <= LARGEST).all())
+
+    def check_learnable(self, labels: np.ndarray, protocol: str) -> None:
+        if (labels == labels[:1]).all():
+            raise UserError(
+                f"the {len(labels)} train samples all have the label {labels[0].tolist()}; {protocol} needs at least "
+                "two values: use a larger partition"
+            )
+
+    def loss_sum(self, outputs: "Tensor", labels: "Tensor", smoothing: float) -> "Tensor":
+        """Squared error."""
+        return (outputs - labels).square().sum()
+
+    def count_terms(self, labels: np.ndarray) -> int:
+        """Samples times numbers."""
+        return labels.size
+
+    def predictions(self, outputs: "Tensor") -> np.ndarray:
+        """(B, K) float64, in the scale of the outputs."""
+        return outputs.double().cpu().numpy()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
