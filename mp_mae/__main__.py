@@ -14,14 +14,16 @@ from rich.progress import Progress
 from mp_mae.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mp_mae.data.shards import write_shards
 from mp_mae.data.write import write_mmearth
-from mp_mae.errors import UserError
+from mp_mae.errors import NonFiniteLossError, UserError
 from mp_mae.hub import PretrainedEncoder
 from mp_mae.training.demo_weights import train_demo_weights
 from mp_mae.training.export import ENCODER, export_encoder
-from mp_mae.training.loop import LOG, pretrain
+from mp_mae.training.log import LOG
+from mp_mae.training.loop import pretrain
 from mp_mae.training.progress import build_reporter
-from mp_mae.training.settings import AUTO, RECIPES, SETTING_DOCS, Settings, as_fields, parse_assignment, read_toml, vary
-from mp_mae.training.step import NonFiniteLossError
+from mp_mae.training.recipes import RECIPES
+from mp_mae.training.setting_values import AUTO, read_toml
+from mp_mae.training.settings import Settings, as_fields, parse_assignment, setting_docs, vary
 from mp_mae.visible_text import VisibleConsole
 
 SHORTCUTS = ("data", "preset", "size", "epochs", "batch", "micro_batch", "seed", "device", "tracker")
@@ -188,10 +190,14 @@ def build_parser() -> argparse.ArgumentParser:
 
     verb = _add_verb(verbs, "pretrain", run_pretrain, "train an encoder on MMEarth")
     defaults = as_fields(RECIPES["paper"]("DIR"))
-    described = "\n".join(f"  {f'{key}={_shown(defaults[key])}':28} {doc}" for key, doc in SETTING_DOCS.items())
+    described = "\n".join(
+        f"  {f'{key}={_shown(defaults[key])}':28} {doc}" for key, doc in setting_docs("mp_mae").items()
+    )
     for name in SHORTCUTS:
         default = "" if name == "data" else f" (default {_shown(defaults[name])})"
-        verb.add_argument(f"--{name.replace('_', '-')}", metavar=name.upper(), help=SETTING_DOCS[name] + default)
+        verb.add_argument(
+            f"--{name.replace('_', '-')}", metavar=name.upper(), help=setting_docs("mp_mae")[name] + default
+        )
     verb.add_argument("--out", type=Path, required=True, help="folder of the training: checkpoints, encoder, log")
     verb.add_argument("--recipe", choices=RECIPES, default="paper", help="settings to start from (default paper)")
     verb.add_argument("--config", type=Path, metavar="FILE", help="TOML file that changes settings of the recipe")

@@ -1,12 +1,18 @@
 """What defines an encoder: size, bands by name, patch size and how it treats the image border."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from mp_mae.errors import UserError
 
 Padding = Literal["same", "published"]
+GrnPool = Literal["sample", "batch"]
+"""Sites over which global response normalisation pools when only visible patches are computed; published: "batch"."""
+Holes = Literal["sites", "absent"]
+"""Visible pixels that are zero in all bands are ordinary "sites"; published: "absent", as if they were removed."""
 
 MMEARTH_S2_BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8A", "B8", "B9", "B11", "B12")
 """Sentinel-2 input of MP-MAE in MMEarth's order: B8A comes before B8, and the cirrus band B10 is left out."""
@@ -70,6 +76,29 @@ def check_size(size: str) -> None:
     """Raises UserError that lists the sizes unless `size` is one of SIZES."""
     if size not in SIZES:
         raise UserError(f"The encoder size is {size!r}; pass one of {', '.join(SIZES)}.")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raises UserError with the nearest choice unless the value of the field `name` is one of them."""
+    if value not in choices:
+        nearest = get_close_matches(value, choices, n=1)
+        hint = f"Did you mean {nearest[0]}? " if nearest else ""
+        raise UserError(f"{name} is {value!r}. {hint}Pass one of {', '.join(choices)}.")
+
+
+def check_choices(record: Any) -> None:
+    """Raises UserError unless every field of a dataclass that is declared as words to choose from has one of them."""
+    for name, kind in get_type_hints(type(record)).items():
+        if get_origin(kind) is Literal:
+            check_choice(name, getattr(record, name), get_args(kind))
+
+
+def check_lowest(record: Any, lowest: Mapping[str, float]) -> None:
+    """Raises UserError unless each of the fields is at least its lowest value; None and NaN: passed and refused."""
+    for name, low in lowest.items():
+        value = getattr(record, name)
+        if value is not None and not value >= low:
+            raise UserError(f"{name} is {value}; pass at least {low}.")
 
 
 @dataclass(frozen=True)

@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """Bad input. The message says where, what was wanted, what was found and what to do next."""
+
+
+class NonFiniteLossError(UserError):
+    """A loss or the gradient became infinite or not a number. Nothing of that step was kept."""

@@ -161,6 +161,9 @@ _TABLE = (
     ),
 )
 
+OPTICAL = "sentinel2"
+"""The modality the encoder reads: as a pretext task it is predicted in the encoder's bands."""
+
 MODALITIES: dict[str, Modality] = {modality.name: modality for modality in _TABLE}
 """In the order of the published checkpoints, which is also the order of the uncertainty weights."""
 

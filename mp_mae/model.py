@@ -5,99 +5,30 @@ pretext tasks.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import asdict
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from mp_mae.config import SIZES, EncoderConfig
 from mp_mae.decoders import Branch, PatchTokens, initialise, token_windows
-from mp_mae.encoder import build_encoder
+from mp_mae.encoder import MpMaeConvNeXt, build_encoder
 from mp_mae.errors import UserError
-from mp_mae.losses import LossSum, combine, normalise_patches
-from mp_mae.masking import Mask
-from mp_mae.modalities import PRESETS, Modality, choose_modalities
-from mp_mae.packed.encoder import GrnPool, Holes, forward_packed
+from mp_mae.losses import LOSS_RULES
+from mp_mae.losses.rules import LossSum, combine, normalise_patches
+from mp_mae.masking import Mask, kept_patches, mask_from_noise
+from mp_mae.modalities import OPTICAL, Modality
+from mp_mae.model_config import ModelConfig, MPMAEOptions
+from mp_mae.objective import LossReport, Objective
+from mp_mae.packed.encoder import forward_packed
 from mp_mae.patches import gather_patches, patches_to_images
-from mp_mae.published_losses import LOSS_RULES
-
-OPTICAL = "sentinel2"
-"""The modality the encoder reads: as a pretext task it is predicted in the encoder's bands."""
-
-DecoderSharing = Literal["shared", "per_task"]
-Weighting = Literal["uncertainty", "sum"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """One pretraining model. Raises UserError when a field cannot be honoured."""
-
-    encoder: EncoderConfig
-    modalities: tuple[str, ...] = PRESETS["all"]
-    """What is predicted; kept in the order of MODALITIES."""
-    decoder: DecoderSharing = "shared"
-    """"shared": the blocks run once for all tasks, as in the published checkpoints. "per_task": each task has its own
-    blocks (and image tasks their own LayerNorm), as the paper describes."""
-    decoder_width: int = 512
-    decoder_depth: int = 1
-    weighting: Weighting = "uncertainty"
-    """"uncertainty": learnt weights (Kendall et al., 2018); "sum": all tasks alike."""
-    normalise_optical: bool = True
-    """Optical targets are standardised patch by patch (`normalise_patches`)."""
-    mask_ratio: float = 0.6
-    """Share of patches that are removed; the masks themselves are drawn by the caller."""
-    grn: GrnPool = "sample"
-    """Sites over which the encoder's global response normalisation pools; published: "batch"."""
-    holes: Holes = "sites"
-    """Visible pixels that are zero in all bands are ordinary "sites"; published: "absent", as if they were removed."""
-    losses: str = "valid_pixels"
-    """Key of LOSS_RULES."""
-
-    def __post_init__(self) -> None:
-        choices = (
-            ("decoder", get_args(DecoderSharing)),
-            ("weighting", get_args(Weighting)),
-            ("grn", get_args(GrnPool)),
-            ("holes", get_args(Holes)),
-            ("losses", tuple(LOSS_RULES)),
-        )
-        for name, allowed in choices:
-            if getattr(self, name) not in allowed:
-                raise UserError(f"{name} is {getattr(self, name)!r}; pass one of {', '.join(allowed)}.")
-        for name in ("decoder_width", "decoder_depth"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; pass at least 1.")
-        if self.encoder.padding != "same":
-            raise UserError(
-                f'The encoder\'s padding is "{self.encoder.padding}", which shifts features against the patches that '
-                'are masked; pretraining needs padding="same".'
-            )
-        object.__setattr__(self, "modalities", tuple(task.name for task in choose_modalities(self.modalities)))
-
-    @property
-    def tasks(self) -> tuple[Modality, ...]:
-        """The pretext tasks, with the bands that are predicted."""
-        return tuple(
-            replace(task, bands=self.encoder.bands) if task.name == OPTICAL else task
-            for task in choose_modalities(self.modalities)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class LossReport:
-    """Losses of one batch. All but `total` carry no gradient and stay on the device."""
-
-    total: Tensor
-    """Scalar to minimise."""
-    by_task: Mapping[str, Tensor]
-    """Mean loss of each task before weighting; 0 where it has no valid target."""
-    n_valid: Mapping[str, Tensor]
-    """Valid target values of each task in this batch: numbers, pixels or images."""
-
-
-class MPMAE(nn.Module):
+class MPMAE(Objective):
     """Encoder, decoder and losses. Initial weights come from torch's global generator (see `initialise`)."""
+
+    encoder: MpMaeConvNeXt
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -115,6 +46,23 @@ class MPMAE(nn.Module):
         self.log_vars = nn.Parameter(torch.zeros(len(self.tasks))) if uncertain else None
         self.tokens.apply(initialise)
         self.branches.apply(initialise)
+
+    @classmethod
+    def build(cls, options: MPMAEOptions, encoder: EncoderConfig, modalities: tuple[str, ...]) -> Self:
+        return cls(ModelConfig(encoder=encoder, modalities=modalities, **asdict(options)))
+
+    @classmethod
+    def encoded_patches(cls, options: MPMAEOptions, n_patches: int) -> int:
+        return kept_patches(n_patches, options.mask_ratio)
+
+    def draw(self, generator: torch.Generator, n_tiles: int, crop: int) -> Tensor:
+        """(n_tiles, L) normal numbers, one per patch: the patches with the smallest stay visible."""
+        return torch.randn(n_tiles, (crop // self.config.encoder.patch) ** 2, generator=generator)
+
+    def inputs(
+        self, pixels: Tensor, targets: Mapping[str, Tensor], drawn: Tensor
+    ) -> tuple[Tensor, Mapping[str, Tensor], Mask]:
+        return pixels, targets, mask_from_noise(drawn, self.config.mask_ratio).to(pixels.device)
 
     def forward(
         self,
@@ -190,16 +138,3 @@ class MPMAE(nn.Module):
                     f"{task.name}: wanted a target of shape {wanted} for images of shape {tuple(x.shape)}, "
                     f"found {tuple(targets[task.name].shape)}. Crop images and targets alike."
                 )
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Trainable parameters for an optimizer: kernels and matrices with decay, all others without.
-
-    Without decay are norms, biases, GRN, mask token and uncertainty weights.
-    """
-    decayed = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)}
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in trained if id(p) in decayed], "weight_decay": weight_decay},
-        {"params": [p for p in trained if id(p) not in decayed], "weight_decay": 0.0},
-    ]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mp_mae.losses import VALID_PIXELS, combine
+from mp_mae.losses.rules import VALID_PIXELS, combine
 from mp_mae.masking import Mask
 from mp_mae.modalities import Kind, Modality
 from mp_mae.model import MPMAE

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mp_mae.training.loop import Finished, pretrain
 from mp_mae.training.progress import Silent
-from mp_mae.training.settings import Settings
+from mp_mae.training.setting_values import AUTO
+from mp_mae.training.settings import Settings, vary
 
 TINY = {
     "crop": 16,
@@ -27,7 +28,12 @@ TINY = {
 
 
 def tiny_settings(data: Path, **changes: Any) -> Settings:
-    return Settings(**{"data": str(data), **TINY, **changes})
+    return changed(Settings(data=str(data)), **{**TINY, **changes})
+
+
+def changed(settings: Settings, **changes: Any) -> Settings:
+    """Settings with other values, by key: the objective's own are keys like all others. None is `auto`."""
+    return vary(settings, {key: AUTO if value is None else value for key, value in changes.items()}, "test")
 
 
 def train(settings: Settings, out: Path, *, resume: bool = False, stop: Callable[[], bool] = lambda: False) -> Finished:

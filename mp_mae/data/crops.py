@@ -1,10 +1,11 @@
-"""Which part of each tile is looked at, and turned how: one draw per tile, shared by all its pixel modalities."""
+"""Which part of each tile is cut out, and turned how: shared by all pixel modalities of the tile."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mp_mae.data.order import VIEW_STREAM, random_bits
+from mp_mae.data.order import CROP_STREAM, random_bits
 from mp_mae.errors import UserError
 
 DEFAULT_CROPS = {64: 56, 128: 112}
@@ -15,15 +16,15 @@ ORIENTATIONS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
-    """For each of B tiles the crop's first row and column, and its orientation: (B,) int64."""
+class Crops:
+    """For each of B tiles a crop's first row and column, and its orientation: (B,) int64."""
 
     top: np.ndarray
     left: np.ndarray
     orientation: np.ndarray
 
-    def __getitem__(self, tiles: np.ndarray) -> "Views":
-        return Views(self.top[tiles], self.left[tiles], self.orientation[tiles])
+    def __getitem__(self, tiles: np.ndarray) -> "Crops":
+        return Crops(self.top[tiles], self.left[tiles], self.orientation[tiles])
 
 
 def crop_side(side: int, crop: int | None) -> int:
@@ -42,19 +43,31 @@ def crop_side(side: int, crop: int | None) -> int:
     return crop
 
 
-def centre_views(n: int, side: int, crop: int) -> Views:
-    """Views of the middle, upright: for evaluation."""
+def centre_crops(n: int, side: int, crop: int) -> Crops:
+    """Crops of the middle, upright: for evaluation."""
     start = np.full(n, (side - crop) // 2)
-    return Views(start, start, np.zeros(n, np.int64))
+    return Crops(start, start, np.zeros(n, np.int64))
 
 
-def random_views(n_tiles: int, side: int, crop: int, *, seed: int, epoch: int, turn: bool) -> Views:
-    """A view for each row 0 .. n_tiles - 1 of the file. A row's view depends on seed, epoch and row alone.
+def random_crops(n_tiles: int, side: int, crop: int, *, seed: int, epoch: int, turn: bool, draw: int = 0) -> Crops:
+    """A crop for each row 0 .. n_tiles - 1 of the file. A row's crop depends on seed, epoch, draw and row alone.
 
-    Crops are uniform over all places; with `turn`, orientations are uniform over all eight, else upright.
+    Places are uniform over all there are; with `turn`, orientations are uniform over all eight, else upright.
+
+    Args:
+        draw: number of the crop among those of one tile; crops of different numbers are independent.
     """
-    bits = random_bits(n_tiles, seed, epoch, VIEW_STREAM)
+    bits = random_bits(n_tiles, seed, epoch, CROP_STREAM + 2 * draw)  # odd streams; even ones are other things
     places = np.uint64(side - crop + 1)
     top, left = ((bits >> np.uint64(shift) & np.uint64(0xFFFF)) * places >> np.uint64(16) for shift in (0, 16))
     orientation = bits >> np.uint64(32) & np.uint64(ORIENTATIONS - 1 if turn else 0)
-    return Views(top.astype(np.int64), left.astype(np.int64), orientation.astype(np.int64))
+    return Crops(top.astype(np.int64), left.astype(np.int64), orientation.astype(np.int64))
+
+
+def join_crops(parts: Sequence[Crops]) -> Crops:
+    """The crops of several batches in one, in their order."""
+    return Crops(
+        np.concatenate([part.top for part in parts]),
+        np.concatenate([part.left for part in parts]),
+        np.concatenate([part.orientation for part in parts]),
+    )

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from mp_mae.data.buffers import BatchLayout, on_page
-from mp_mae.data.crops import Views, centre_views, random_views
+from mp_mae.data.crops import Crops, centre_crops, join_crops, random_crops
 from mp_mae.data.files import METADATA, MMEarthFiles
 from mp_mae.data.h5 import RowReader
 from mp_mae.data.order import TrainingOrder, evaluation_batches
-from mp_mae.data.prepare import Batch, Recipe, prepare
+from mp_mae.data.prepare import Batch, DatasetTables, prepare
 from mp_mae.data.statistics import processing_levels
 
 SPARE_SLOTS = 2
@@ -27,11 +27,11 @@ SPARE_SLOTS = 2
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """Which tiles make a batch, and how each is looked at."""
+    """Which tiles make a batch, and which crop of each."""
 
     rows: np.ndarray
     """(B,) int64 rows of the file."""
-    views: Views
+    crops: Crops
 
 
 def training_requests(
@@ -42,6 +42,7 @@ def training_requests(
     end_step: int,
     *,
     crop: int,
+    crops_per_tile: int = 1,
     turn: bool,
 ) -> Iterator[Request]:
     """This process's micro-batches of the steps first_step .. end_step - 1, with random crops (and turns).
@@ -49,14 +50,18 @@ def training_requests(
     Args:
         rows: (n,) int64 rows of the training split; order.n is n.
         crop: side in pixels.
+        crops_per_tile: a request has the first crop of every tile, then the second one of every tile, and so on.
     """
-    epoch, views = -1, None
+    epoch, draws = -1, list[Crops]()
     for batch in order.micro_batches(first_step, end_step):
-        if views is None or batch.epoch != epoch:
+        if batch.epoch != epoch:
             epoch = batch.epoch
-            views = random_views(files.n_tiles, files.side, crop, seed=order.seed, epoch=epoch, turn=turn)
+            draws = [
+                random_crops(files.n_tiles, files.side, crop, seed=order.seed, epoch=epoch, turn=turn, draw=draw)
+                for draw in range(crops_per_tile)
+            ]
         chosen = rows[batch.positions]
-        yield Request(chosen, views[chosen])
+        yield Request(np.tile(chosen, crops_per_tile), join_crops([crops[chosen] for crops in draws]))
 
 
 def evaluation_requests(
@@ -64,7 +69,7 @@ def evaluation_requests(
 ) -> Iterator[Request]:
     """This process's part of a split, each tile once over all processes, centre crops; the last may be smaller."""
     for positions in evaluation_batches(len(rows), batch, processes, rank):
-        yield Request(rows[positions], centre_views(len(positions), files.side, crop))
+        yield Request(rows[positions], centre_crops(len(positions), files.side, crop))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +125,7 @@ class Loader:
     ) -> None:
         """
         Args:
-            capacity: tiles in the largest batch.
+            capacity: crops in the largest batch.
             crop: side in pixels.
             workers: reading threads.
             ahead: batches that are read before they are asked for.
@@ -128,7 +133,7 @@ class Loader:
         self._path = files.paths.h5
         self._reader = files.reader()
         self._layout = BatchLayout(files.columns, capacity)
-        self._recipe = Recipe.of(files, crop, device)
+        self._tables = DatasetTables.of(files, crop, device)
         self._device = device
         self._workers = workers
         self._ahead = ahead
@@ -140,7 +145,7 @@ class Loader:
             UserError: the file is damaged, or a tile's processing level is unknown.
         """
         for raw in self.raw_batches(requests):
-            pixels, targets = prepare(raw.tensors, raw.levels, raw.request.views, self._recipe)
+            pixels, targets = prepare(raw.tensors, raw.levels, raw.request.crops, self._tables)
             yield Batch(pixels, targets, raw.request.rows)
 
     def raw_batches(self, requests: Iterable[Request]) -> Iterator[RawBatch]:

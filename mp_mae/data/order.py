@@ -13,8 +13,8 @@ import numpy as np
 
 from mp_mae.errors import UserError
 
-ORDER_STREAM, VIEW_STREAM = 0, 1
-"""Independent random streams of one (seed, epoch)."""
+ORDER_STREAM, CROP_STREAM = 0, 1
+"""Independent random streams of one (seed, epoch); further crops of a tile have the odd ones after CROP_STREAM."""
 
 
 def random_bits(n: int, seed: int, epoch: int, stream: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mp_mae.data.crops import ORIENTATIONS, Views
+from mp_mae.data.crops import ORIENTATIONS, Crops
 from mp_mae.data.files import MMEarthFiles
 from mp_mae.modalities import Kind, Modality
 
@@ -16,8 +16,8 @@ _SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: t
 
 
 @dataclass(frozen=True, eq=False)
-class _Prepared:
-    """What turns one modality's raw rows into its target, as tensors on the device."""
+class _ModalityTables:
+    """What is looked up to turn one modality's raw rows into its target, as tensors on the device."""
 
     modality: Modality
     channels: Tensor
@@ -30,22 +30,22 @@ class _Prepared:
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
-    """Everything `prepare` needs to know about a dataset, on one device."""
+class DatasetTables:
+    """Everything `prepare` looks up about a dataset, on one device."""
 
-    input: _Prepared
-    targets: tuple[_Prepared, ...]
+    input: _ModalityTables
+    targets: tuple[_ModalityTables, ...]
     crop: int
     """Side in pixels."""
 
     @staticmethod
-    def of(files: MMEarthFiles, crop: int, device: torch.device) -> "Recipe":
-        def prepared(modality: Modality) -> _Prepared:
+    def of(files: MMEarthFiles, crop: int, device: torch.device) -> "DatasetTables":
+        def tables_of(modality: Modality) -> _ModalityTables:
             statistics = files.statistics.get(modality.name)
             nothing = np.empty((1, 0), np.float32)
             mean, std = (statistics.mean, statistics.std) if statistics else (nothing, nothing)
             channels = [modality.stored.index(band) for band in modality.bands if band in modality.stored]
-            return _Prepared(
+            return _ModalityTables(
                 modality,
                 torch.tensor(channels, dtype=torch.int64, device=device),
                 torch.from_numpy(mean).to(device),
@@ -53,7 +53,7 @@ class Recipe:
                 _class_table(modality).to(device),
             )
 
-        return Recipe(prepared(files.input), tuple(prepared(modality) for modality in files.modalities), crop)
+        return DatasetTables(tables_of(files.input), tuple(tables_of(modality) for modality in files.modalities), crop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Batch:
 
 
 def prepare(
-    raw: Mapping[str, Tensor], levels: Tensor, views: Views, recipe: Recipe
+    raw: Mapping[str, Tensor], levels: Tensor, crops: Crops, tables: DatasetTables
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Model input and targets of B tiles.
 
@@ -77,19 +77,19 @@ def prepare(
     exactly one 1 among zeros has no class. `raw` is left as it is.
 
     Args:
-        raw: (B, *row) by HDF5 name, in the stored type, on the recipe's device.
+        raw: (B, *row) by HDF5 name, in the stored type, on the device of `tables`.
         levels: (B,) int64 index into LEVELS, on the device: chooses the statistics of Sentinel-2.
-        views: of the B tiles.
+        crops: of the B tiles.
     Returns:
         input (B, C, crop, crop) float32 with 0 for missing, and targets by modality name as `Kind` documents them.
     """
-    window = _Window(views, recipe.crop, levels.device)
-    pixels = _pixel_regression(raw["sentinel2"], recipe.input, window, levels)
+    window = _Window(crops, tables.crop, levels.device)
+    pixels = _pixel_regression(raw["sentinel2"], tables.input, window, levels)
     targets = {
         target.modality.name: pixels
         if target.modality.name == "sentinel2"
         else _BY_KIND[target.modality.kind](raw[target.modality.name], target, window, levels)
-        for target in recipe.targets
+        for target in tables.targets
     }
     return torch.nan_to_num(pixels, nan=0.0), targets
 
@@ -97,15 +97,15 @@ def prepare(
 class _Window:
     """The same part of every pixel modality of a batch, turned the same way."""
 
-    def __init__(self, views: Views, side: int, device: torch.device) -> None:
+    def __init__(self, crops: Crops, side: int, device: torch.device) -> None:
         self.side = side
-        self.tiles = torch.arange(len(views.top), device=device)[:, None]
-        self.top = torch.from_numpy(views.top).to(device)[:, None]
-        self.left = torch.from_numpy(views.left).to(device)[:, None]
+        self.tiles = torch.arange(len(crops.top), device=device)[:, None]
+        self.top = torch.from_numpy(crops.top).to(device)[:, None]
+        self.left = torch.from_numpy(crops.left).to(device)[:, None]
         self.turned = [
-            (code, torch.from_numpy(np.flatnonzero(views.orientation == code)).to(device))
+            (code, torch.from_numpy(np.flatnonzero(crops.orientation == code)).to(device))
             for code in range(1, ORIENTATIONS)
-            if (views.orientation == code).any()
+            if (crops.orientation == code).any()
         ]
 
     def cut(self, images: Tensor, channels: Tensor) -> Tensor:
@@ -123,17 +123,17 @@ def _turn(images: Tensor, orientation: int) -> Tensor:
     return flipped.transpose(-2, -1) if orientation & 4 else flipped
 
 
-def _pixel_regression(raw: Tensor, target: _Prepared, window: _Window, levels: Tensor) -> Tensor:
+def _pixel_regression(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
     """(B, C, side, side) float32, NaN = missing."""
     return _standardise(window.cut(raw, target.channels), target, levels, (1, 1))
 
 
-def _image_regression(raw: Tensor, target: _Prepared, window: _Window, levels: Tensor) -> Tensor:
+def _image_regression(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
     """(B, C) float32, NaN = missing."""
     return _standardise(raw[:, target.channels], target, levels, ())
 
 
-def _standardise(chosen: Tensor, target: _Prepared, levels: Tensor, spatial: tuple[int, ...]) -> Tensor:
+def _standardise(chosen: Tensor, target: _ModalityTables, levels: Tensor, spatial: tuple[int, ...]) -> Tensor:
     """A copy of raw values (B, C, ...) as float32 (x - mean) / std, NaN = missing. May overwrite `chosen`."""
     values = chosen.to(torch.float32)  # exact for all codes
     missing = None
@@ -168,13 +168,13 @@ def _class_table(modality: Modality) -> Tensor:
     return table
 
 
-def _pixel_class(raw: Tensor, target: _Prepared, window: _Window, levels: Tensor) -> Tensor:
+def _pixel_class(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
     """(B, side, side) int64, -1 = missing."""
     codes = window.cut(raw, target.channels)[:, 0].to(torch.int32)
     return target.class_of[codes.clamp_(-1, len(target.class_of) - 2).add_(1)]
 
 
-def _image_class(raw: Tensor, target: _Prepared, window: _Window, levels: Tensor) -> Tensor:
+def _image_class(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
     """(B,) int64, -1 = missing."""
     row = raw.view(_SIGNED.get(raw.dtype, raw.dtype))
     is_one = row == 1
@@ -182,7 +182,7 @@ def _image_class(raw: Tensor, target: _Prepared, window: _Window, levels: Tensor
     return torch.where(one_hot, is_one.to(torch.uint8).argmax(1), -1)
 
 
-_BY_KIND: dict[Kind, Callable[[Tensor, _Prepared, _Window, Tensor], Tensor]] = {
+_BY_KIND: dict[Kind, Callable[[Tensor, _ModalityTables, _Window, Tensor], Tensor]] = {
     Kind.PIXEL_REGRESSION: _pixel_regression,
     Kind.PIXEL_CLASS: _pixel_class,
     Kind.IMAGE_REGRESSION: _image_regression,

@@ -12,7 +12,8 @@ from mp_mae.encoder import check_tensors
 from mp_mae.errors import UserError
 from mp_mae.files.weights_file import load_weights_only
 from mp_mae.modalities import MODALITIES
-from mp_mae.model import MPMAE, ModelConfig
+from mp_mae.model import MPMAE
+from mp_mae.model_config import ModelConfig
 from mp_mae.official.files import DECODER_PREFIXES, read_official
 
 

@@ -6,21 +6,19 @@ each holds side x side sites of every stage (patch, 8, 4, 2 and 1), and all laye
 tensor of them.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mp_mae.config import GrnPool, Holes
 from mp_mae.encoder import MpMaeConvNeXt
 from mp_mae.errors import UserError
 from mp_mae.masking import Mask
 from mp_mae.packed.layout import PackedLayout, Windows
 from mp_mae.packed.ops import depthwise_conv, read_windows, site_norm
 from mp_mae.patches import gather_patches
-
-GrnPool = Literal["sample", "batch"]
-Holes = Literal["sites", "absent"]
 
 
 def forward_packed(

@@ -10,8 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mp_mae.errors import UserError
-from mp_mae.modalities import Kind, Modality
-from mp_mae.model import OPTICAL
+from mp_mae.modalities import OPTICAL, Kind, Modality
 from mp_mae.pictures.reconstruction import Reconstruction, load_trained, reconstruct_tiles
 from mp_mae.training.log import StepRecord, read_log
 

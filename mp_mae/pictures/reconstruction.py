@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mp_mae.data.crops import centre_views, crop_side
+from mp_mae.data.crops import centre_crops, crop_side
 from mp_mae.data.files import MMEarthFiles, open_mmearth
 from mp_mae.data.loader import Loader, Request
 from mp_mae.errors import UserError
 from mp_mae.masking import Mask, draw_mask
-from mp_mae.modalities import Modality, choose_modalities
-from mp_mae.model import MPMAE, OPTICAL
+from mp_mae.modalities import OPTICAL, Modality, choose_modalities
+from mp_mae.model import MPMAE
 from mp_mae.official.model import read_official_model
 from mp_mae.patches import gather_patches, patches_to_images
 from mp_mae.training.export import find_state
@@ -53,7 +53,13 @@ def load_trained(path: Path) -> TrainedModel:
     """From the folder of a training, or an official file. Raises UserError when it is neither."""
     if path.is_dir():
         saved = find_state(path)
-        return TrainedModel(saved.build_model().eval(), int(saved.facts.schedule["crop_px"]))
+        model = saved.build_model().eval()
+        if not isinstance(model, MPMAE):
+            raise UserError(
+                f"{path}: wanted a training of the objective mp_mae, which predicts pictures; found one of "
+                f"{saved.facts.settings['objective']}. Pass another folder."
+            )
+        return TrainedModel(model, int(saved.facts.schedule["crop_px"]))
     if path.suffix == ".safetensors" or not path.exists():
         raise UserError(
             f"{path}: wanted the folder of a training or an official .pth file; an exported encoder has no decoder."
@@ -80,7 +86,7 @@ def reconstruct_tiles(
         raise UserError(f"{data}: tiles give crops of {crop} px, no multiple of the model's {patch} px patch.")
     chosen = _choose_rows(files, rows, tiles)
     loader = Loader(files, capacity=len(chosen), crop=crop, device=torch.device("cpu"))
-    (batch,) = loader.batches([Request(chosen, centre_views(len(chosen), files.side, crop))])
+    (batch,) = loader.batches([Request(chosen, centre_crops(len(chosen), files.side, crop))])
     generator = torch.Generator().manual_seed(seed)
     mask = draw_mask(generator, len(chosen), (crop // patch) ** 2, config.mask_ratio)
     with torch.inference_mode():

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mp_mae.checkpoint import load_checkpoint, save_checkpoint
 from mp_mae.training.export import ENCODER
-from mp_mae.training.loop import LOG, Finished, pretrain
+from mp_mae.training.log import LOG
+from mp_mae.training.loop import Finished, pretrain
 from mp_mae.training.progress import Reporter
-from mp_mae.training.settings import RECIPES
+from mp_mae.training.recipes import RECIPES
 
 STRATEGIES = {"mp_mae": "all", "optical_mae": "s2", "rgb_mae": "rgb"}
 """Backbone -> preset of pretext tasks. They differ in nothing else."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, save_checkpoint
 from mp_mae.errors import UserError
-from mp_mae.model import OPTICAL, ModelConfig
+from mp_mae.modalities import OPTICAL, choose_modalities
 from mp_mae.training.state import SavedState, TrainingFacts, newest_state, read_state
 
 CHECKPOINTS = "checkpoints"
@@ -17,16 +17,20 @@ ENCODER = "encoder"
 _PREFIX = "encoder."
 
 
-def encoder_checkpoint(config: ModelConfig, state: Mapping[str, Tensor], facts: TrainingFacts, step: int) -> Checkpoint:
-    """The encoder among the tensors of MPMAE(config), with what it was trained on and for how long."""
+def encoder_checkpoint(state: Mapping[str, Tensor], facts: TrainingFacts, step: int) -> Checkpoint:
+    """The encoder among the tensors of an objective, with what it was trained on and for how long."""
+    encoder = facts.encoder
     return Checkpoint(
-        encoder=config.encoder,
+        encoder=encoder,
         state={name.removeprefix(_PREFIX): tensor for name, tensor in state.items() if name.startswith(_PREFIX)},
         summary=TrainingSummary(
             source_layout="mp_mae",
             modalities={
-                "inputs": {OPTICAL: list(config.encoder.bands)},
-                "outputs": {task.name: list(task.bands) for task in config.tasks},
+                "inputs": {OPTICAL: list(encoder.bands)},
+                "outputs": {
+                    task.name: list(encoder.bands if task.name == OPTICAL else task.bands)
+                    for task in choose_modalities(facts.modalities)
+                },
             },
             normalisation=facts.normalisation,
             training={"steps": step, **facts.schedule, **facts.settings, "dataset": facts.dataset},
@@ -55,6 +59,6 @@ def find_state(run: Path, step: int | None = None) -> SavedState:
 def export_encoder(run: Path, out: Path, step: int | None = None) -> Checkpoint:
     """Write the encoder of a training's checkpoint to the folder `out`. Raises UserError as its parts do."""
     saved = find_state(run, step)
-    checkpoint = encoder_checkpoint(saved.model_config(), saved.model_tensors(), saved.facts, saved.step)
+    checkpoint = encoder_checkpoint(saved.model_tensors(), saved.facts, saved.step)
     save_checkpoint(checkpoint, out)
     return checkpoint

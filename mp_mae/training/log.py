@@ -9,6 +9,9 @@ from typing import IO
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import parse_json
 
+LOG = "log.jsonl"
+"""Name of the log in the folder of a training."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepRecord:
@@ -21,9 +24,9 @@ class StepRecord:
     rate: float
     """Learning rate of this step."""
     total: float
-    """What was minimised: the tasks' losses, weighted."""
+    """What was minimised: the losses, weighted."""
     losses: Mapping[str, float | None]
-    """Mean loss of each task over its valid values; None where it had none in this step."""
+    """Mean of each loss over its valid values, by name; None where it had none in this step."""
     gradient_norm: float
     """L2 norm before any clipping."""
     images_per_second: float

@@ -9,15 +9,13 @@ from mp_mae.checkpoint import save_checkpoint
 from mp_mae.data.loader import Loader, training_requests
 from mp_mae.data.prepare import Batch
 from mp_mae.training.export import CHECKPOINTS, ENCODER, encoder_checkpoint
-from mp_mae.training.log import StepRecord, TrainingLog
+from mp_mae.training.log import LOG, StepRecord, TrainingLog
 from mp_mae.training.plan import make_plan, open_files
 from mp_mae.training.progress import Reporter
 from mp_mae.training.settings import Settings
 from mp_mae.training.setup import Training, build_accelerator, build_training, describe, describe_work, find_start
 from mp_mae.training.state import keep_newest, save_state
 from mp_mae.training.step import take_step
-
-LOG = "log.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +94,7 @@ def save(training: Training, step: int) -> None:
         root = training.out / CHECKPOINTS
         save_state(root, step, training.model, training.optimizer, training.facts)
         keep_newest(root, training.plan.settings.keep)
-        state = training.model.state_dict()
-        save_checkpoint(encoder_checkpoint(training.plan.model, state, training.facts, step), training.out / ENCODER)
+        save_checkpoint(encoder_checkpoint(training.model.state_dict(), training.facts, step), training.out / ENCODER)
     training.accelerator.wait_for_everyone()
 
 
@@ -106,13 +103,20 @@ def _batches(training: Training, first: int) -> Generator[Batch, None, None]:
     plan = training.plan
     loader = Loader(
         plan.files,
-        capacity=plan.order.micro_batch,
+        capacity=plan.order.micro_batch * plan.objective.crops_per_tile,
         crop=plan.crop,
         device=training.accelerator.device,
         workers=plan.settings.workers,
     )
     requests = training_requests(
-        plan.files, plan.rows, plan.order, first, plan.total_steps, crop=plan.crop, turn=plan.settings.turn
+        plan.files,
+        plan.rows,
+        plan.order,
+        first,
+        plan.total_steps,
+        crop=plan.crop,
+        crops_per_tile=plan.objective.crops_per_tile,
+        turn=plan.settings.turn,
     )
     yield from loader.batches(requests)
 

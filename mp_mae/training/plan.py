@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from mp_mae.data.files import MMEarthFiles, open_mmearth
 from mp_mae.data.order import TrainingOrder
 from mp_mae.data.statistics import LEVELS
 from mp_mae.errors import UserError
-from mp_mae.masking import kept_patches
 from mp_mae.modalities import choose_modalities
-from mp_mae.model import ModelConfig
+from mp_mae.objective import Objective
+from mp_mae.training.objectives import find_objective
 from mp_mae.training.schedule import learning_rate, scaled_rate
 from mp_mae.training.settings import Settings
 
@@ -35,7 +35,8 @@ class TrainingPlan:
     files: MMEarthFiles
     rows: np.ndarray
     """(n,) int64 rows of the training split."""
-    model: ModelConfig
+    objective: type[Objective]
+    encoder: EncoderConfig
     crop: int
     """Side in pixels."""
     order: TrainingOrder
@@ -47,8 +48,9 @@ class TrainingPlan:
         return self.settings.epochs * self.order.steps_per_epoch
 
     @property
-    def n_patches(self) -> int:
-        return (self.crop // self.model.encoder.patch) ** 2
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the targets that batches have."""
+        return tuple(modality.name for modality in self.files.modalities)
 
     @property
     def peak_rate(self) -> float:
@@ -86,39 +88,32 @@ def make_plan(
         raise UserError(
             f"The tiles are {files.side} px; the patch is known for 64 and 128. Pass --set patch=8 (or 16)."
         )
-    config = model_config(settings, files, patch)
     if crop % patch:
         raise UserError(
             f"The crop of {crop} px is not a multiple of the {patch} px patch. "
             f"Pass --set crop={max(crop // patch, 1) * patch}."
         )
-    kept = kept_patches((crop // patch) ** 2, settings.mask_ratio)
+    encoder = EncoderConfig(settings.size, files.input.bands, patch)
+    objective = find_objective(settings.objective).load()
+    encoded = objective.encoded_patches(settings.options, (crop // patch) ** 2)
     rows = files.rows("train")
-    limit = settings.micro_batch or micro_batch_limit(config, kept, device)
+    limit = settings.micro_batch or micro_batch_limit(encoder, encoded, device)
     batch = effective_batch(settings, len(rows), processes)
     micro = settings.micro_batch or largest_divisor(batch // processes, limit)
     order = TrainingOrder(
         n=len(rows), global_batch=batch, micro_batch=micro, processes=processes, rank=rank, seed=settings.seed
     )
-    plan = TrainingPlan(settings=settings, files=files, rows=rows, model=config, crop=crop, order=order, notices=())
-    return replace(plan, notices=tuple(_notices(plan)))
-
-
-def model_config(settings: Settings, files: MMEarthFiles, patch: int) -> ModelConfig:
-    """The model for what the dataset has."""
-    return ModelConfig(
-        encoder=EncoderConfig(settings.size, files.input.bands, patch),
-        modalities=tuple(modality.name for modality in files.modalities),
-        decoder=settings.decoder,
-        decoder_width=settings.decoder_width,
-        decoder_depth=settings.decoder_depth,
-        weighting=settings.weighting,
-        normalise_optical=settings.normalise_optical,
-        mask_ratio=settings.mask_ratio,
-        grn=settings.grn,
-        holes=settings.holes,
-        losses=settings.losses,
+    plan = TrainingPlan(
+        settings=settings,
+        files=files,
+        rows=rows,
+        objective=objective,
+        encoder=encoder,
+        crop=crop,
+        order=order,
+        notices=(),
     )
+    return replace(plan, notices=tuple(_notices(plan)))
 
 
 def effective_batch(settings: Settings, n: int, processes: int) -> int:
@@ -150,19 +145,25 @@ def largest_divisor(n: int, limit: int) -> int:
     return next(divisor for divisor in range(min(n, limit), 0, -1) if n % divisor == 0)
 
 
-def micro_batch_limit(config: ModelConfig, kept: int, device: torch.device) -> int:
-    """Images that go through the model at once: half the free GPU memory by a generous estimate; a constant on a CPU.
+def micro_batch_limit(encoder: EncoderConfig, encoded: int, device: torch.device) -> int:
+    """Tiles that go through the model at once: half the free GPU memory by a generous estimate; a constant on a CPU.
 
-    Measured in float32, forward and backward keep about 100 bytes per channel, site and block of the encoder.
+    Each has `encoded` patches that the encoder works on. Measured in float32, forward and backward keep about 100 bytes
+    per channel, site and block of the encoder.
     """
     if device.type != "cuda":
         return CPU_MICRO_BATCH
-    depths, widths = SIZES[config.encoder.size]
+    depths, widths = SIZES[encoder.size]
     sites = (64, 16, 4, 1)
-    per_image = 100 * kept * sum(d * w * s for d, w, s in zip(depths, widths, sites, strict=True))
+    per_tile = 100 * encoded * sum(d * w * s for d, w, s in zip(depths, widths, sites, strict=True))
     free, _ = torch.cuda.mem_get_info(device)
-    fitting = max(free // 2 // per_image, 1)
+    fitting = max(free // 2 // per_tile, 1)
     return int(min(2 ** (fitting.bit_length() - 1), LARGEST_MICRO_BATCH))
+
+
+def model_facts(plan: TrainingPlan) -> dict[str, Any]:
+    """What the model is built from, as JSON values."""
+    return {"encoder": asdict(plan.encoder), "modalities": list(plan.modalities), **asdict(plan.settings.options)}
 
 
 def dataset_facts(plan: TrainingPlan) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def dataset_facts(plan: TrainingPlan) -> dict[str, Any]:
         "side": plan.files.side,
         "train_tiles": len(plan.rows),
         "train_sha256": hashlib.sha256(plan.rows.astype("<i8").tobytes()).hexdigest(),
-        "modalities": [modality.name for modality in plan.files.modalities],
+        "modalities": list(plan.modalities),
     }
 
 

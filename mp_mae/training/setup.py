@@ -1,17 +1,18 @@
 """From settings to what the training loop works with: device, model, optimizer, and where it starts."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
 from mp_mae.errors import UserError
-from mp_mae.model import MPMAE, ModelConfig, parameter_groups
+from mp_mae.objective import Objective
 from mp_mae.training.export import CHECKPOINTS
-from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics
+from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
 from mp_mae.training.settings import MAY_CHANGE, Settings, as_fields, to_toml
 from mp_mae.training.state import (
     SavedState,
@@ -31,7 +32,7 @@ class Training:
 
     accelerator: Accelerator
     plan: TrainingPlan
-    model: MPMAE
+    model: Objective
     """As it is saved."""
     parallel: nn.Module
     """The same, as it is called: with mixed precision, and gradients averaged over processes."""
@@ -56,7 +57,7 @@ def build_accelerator(settings: Settings, out: Path) -> Accelerator:
         project_dir=out,
     )
     if settings.tracker != "none":
-        accelerator.init_trackers("mp_mae", config={key: str(value) for key, value in asdict(settings).items()})
+        accelerator.init_trackers("mp_mae", config={key: str(value) for key, value in as_fields(settings).items()})
     return accelerator
 
 
@@ -65,7 +66,7 @@ def describe(plan: TrainingPlan) -> TrainingFacts:
     return TrainingFacts(
         settings={key: value for key, value in settings.items() if key not in MAY_CHANGE},
         dataset=dataset_facts(plan),
-        model=asdict(plan.model),
+        model=model_facts(plan),
         schedule={
             "effective_batch": plan.order.global_batch,
             "steps_per_epoch": plan.order.steps_per_epoch,
@@ -95,7 +96,7 @@ def find_start(out: Path, facts: TrainingFacts, *, resume: bool) -> SavedState |
 def build_training(
     accelerator: Accelerator, plan: TrainingPlan, facts: TrainingFacts, out: Path, saved: SavedState | None
 ) -> Training:
-    model = build_model(plan.model, plan.settings.seed).to(accelerator.device)
+    model = build_model(plan).to(accelerator.device)
     if saved:
         restore_model(model, saved)
     if plan.settings.compile:
@@ -118,11 +119,24 @@ def build_training(
     )
 
 
-def build_model(config: ModelConfig, seed: int) -> MPMAE:
-    """Initial weights that depend on the seed alone; torch's own generator is left as it was."""
+def build_model(plan: TrainingPlan) -> Objective:
+    """Initial weights that depend on the settings and the seed alone; torch's own generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return MPMAE(config)
+        torch.manual_seed(plan.settings.seed)
+        return plan.objective.build(plan.settings.options, plan.encoder, plan.modalities)
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Trainable parameters for an optimizer: kernels and matrices with decay, all others without.
+
+    Without decay are norms, biases, GRN, mask token and uncertainty weights.
+    """
+    decayed = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)}
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in trained if id(p) in decayed], "weight_decay": weight_decay},
+        {"params": [p for p in trained if id(p) not in decayed], "weight_decay": 0.0},
+    ]
 
 
 def describe_work(training: Training, first: int) -> str:
@@ -130,8 +144,8 @@ def describe_work(training: Training, first: int) -> str:
     order, device = plan.order, accelerator.device
     resumed = f"resuming at step {first} of" if first else "training"
     return (
-        f"{resumed} {plan.total_steps} steps: {plan.settings.size}, {plan.crop} px crops, "
-        f"{plan.model.encoder.patch} px patches, {len(plan.model.modalities)} modalities, {order.n} tiles; "
+        f"{resumed} {plan.total_steps} steps of {plan.settings.objective}: {plan.settings.size}, {plan.crop} px crops, "
+        f"{plan.encoder.patch} px patches, {len(plan.modalities)} modalities, {order.n} tiles; "
         f"batch {order.global_batch} = {order.processes} x {order.micro_batch} x {order.accumulation} "
         f"(processes x micro-batch x accumulation) on {device.type}, precision {accelerator.mixed_precision}, "
         f"peak rate {plan.peak_rate:.3g}"

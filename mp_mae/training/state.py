@@ -7,7 +7,7 @@ order, crops, masks and learning rate follow from the seed and the step.
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
 from mp_mae.files.replace_folder import replacing
 from mp_mae.files.weights_file import load_safetensors
-from mp_mae.model import MPMAE, ModelConfig
+from mp_mae.objective import Objective
+from mp_mae.training.objectives import find_objective
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.safetensors"
 OPTIMIZER_FILE = "optimizer.safetensors"
 STATE_FILE = "state.json"
+FIRST_OBJECTIVE = "mp_mae"
+"""What a checkpoint was trained with that does not say: it was written when there was no other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +37,25 @@ class TrainingFacts:
     """What a training is, as JSON values: compared when it is resumed."""
 
     settings: Mapping[str, Any]
-    """That decide its outcome, by key."""
+    """Those that decide its outcome, by key."""
     dataset: Mapping[str, Any]
     """What identifies the data."""
     model: Mapping[str, Any]
-    """ModelConfig, resolved."""
+    """Encoder, modalities and the objective's options."""
     schedule: Mapping[str, Any]
     """Effective batch and number of steps."""
     normalisation: Mapping[str, Any]
     """Band statistics that standardise the input."""
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        stored = self.model["encoder"]
+        return EncoderConfig(**{**stored, "bands": tuple(stored["bands"])})
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the targets it was trained on."""
+        return tuple(self.model["modalities"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +67,16 @@ class SavedState:
     """Optimizer steps done."""
     facts: TrainingFacts
 
-    def model_config(self) -> ModelConfig:
-        stored = dict(self.facts.model)
-        encoder = dict(stored.pop("encoder"))
-        encoder["bands"] = tuple(encoder["bands"])
-        stored["modalities"] = tuple(stored["modalities"])
-        return ModelConfig(encoder=EncoderConfig(**encoder), **stored)
-
     def model_tensors(self) -> dict[str, Tensor]:
         return _load(self.folder / MODEL_FILE)
 
-    def build_model(self) -> MPMAE:
-        """The model as it was saved, on the CPU in training mode."""
+    def build_model(self) -> Objective:
+        """The model as it was saved, on the CPU in training mode. Raises UserError when its objective is not known."""
+        entry = find_objective(self.facts.settings["objective"])
+        stored = {f.name: self.facts.model[f.name] for f in fields(entry.options)}
+        options = entry.options(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()})
         with torch.device("meta"):
-            model = MPMAE(self.model_config())
+            model = entry.load().build(options, self.facts.encoder, self.facts.modalities)
         model.to_empty(device="cpu")
         restore_model(model, self)
         return model
@@ -116,6 +125,7 @@ def read_state(folder: Path) -> SavedState:
                 "Update this package."
             )
         facts = TrainingFacts(**{name: described[name] for name in TrainingFacts.__dataclass_fields__})
+        facts = replace(facts, settings={"objective": FIRST_OBJECTIVE, **facts.settings})
         return SavedState(folder=folder, step=int(described["step"]), facts=facts)
     except (ValueError, OverflowError, KeyError, TypeError) as error:
         raise UserError(

@@ -1,13 +1,14 @@
-"""One optimizer step: masks, micro-batches, what all processes together found, update.
+"""One optimizer step: random numbers, micro-batches, what all processes together found, update.
 
-What a step computes depends on the settings, the seed and the step alone: its samples, crops and masks are drawn for
-the whole batch, whoever works on which part. Losses are means over the valid values of the micro-batches that all
-processes work on at the same time; where a process works on several after one another, their gradients are averaged.
+What a step computes depends on the settings, the seed and the step alone: its samples, crops and random numbers are
+drawn for the whole batch, whoever works on which part. Losses are means over the valid values of the micro-batches
+that all processes work on at the same time; where a process works on several after one another, their gradients are
+averaged.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +19,16 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from mp_mae.data.prepare import Batch
-from mp_mae.errors import UserError
-from mp_mae.masking import Mask, mask_from_noise
-from mp_mae.model import LossReport
+from mp_mae.errors import NonFiniteLossError
+from mp_mae.objective import LossReport, Objective
 from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.log import StepRecord
 from mp_mae.training.plan import TrainingPlan
 from mp_mae.training.setup import Training
 from mp_mae.training.state import newest_state
 
-MASK_STREAM = 2
-"""Random stream of one (seed, step); the data's streams of one (seed, epoch) are 0 and 1."""
-
-
-class NonFiniteLossError(UserError):
-    """A loss or the gradient became infinite or not a number. Nothing of that step was kept."""
+DRAW_STREAM = 2
+"""Random stream of one (seed, step); the data's streams of one (seed, epoch) are 0 and the odd ones."""
 
 
 def take_step(
@@ -43,59 +39,61 @@ def take_step(
     Raises:
         NonFiniteLossError: before the model is touched.
     """
-    accelerator, plan, optimizer = training.accelerator, training.plan, training.optimizer
-    accumulation = plan.order.accumulation
-    began, waited = time.perf_counter(), 0.0
-    reports: list[LossReport] = []
-    for index, mask in enumerate(step_masks(plan, step)):
-        asked = time.perf_counter()
-        batch = next(batches)
-        waited += time.perf_counter() - asked
-        is_last = index + 1 == accumulation
-        with nullcontext() if is_last else accelerator.no_sync(training.parallel):
-            there = mask.to(accelerator.device)
-            report: LossReport = training.parallel(batch.input, batch.targets, there, _share_counts(accelerator))
-            accelerator.backward(report.total / accumulation)
-        reports.append(report)
-    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
-    sums = sum_over_processes(accelerator, reports, norm, stop())
+    plan, began = training.plan, time.perf_counter()
+    reports, waited = add_gradients(training, step, batches)
+    norm = nn.utils.get_total_norm([p.grad for p in _parameters(training) if p.grad is not None])
+    sums = sum_over_processes(training.accelerator, reports, norm, stop())
     _check_finite(sums, step, training.out)
-    rate = plan.rate(step)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    if plan.settings.clip_norm:
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grads_with_norm_(parameters, plan.settings.clip_norm, norm)
-    optimizer.step()
-    optimizer.zero_grad()
+    update(training, plan.rate(step), norm)
     seconds = time.perf_counter() - began
     record = StepRecord(
         step=step + 1,
         epoch=(step + 1) / plan.order.steps_per_epoch,
-        rate=rate,
+        rate=plan.rate(step),
         total=sums.total,
         losses=sums.losses,
         gradient_norm=sums.gradient_norm,
         images_per_second=plan.order.global_batch / seconds,
         waiting=waited / seconds,
-        memory_mb=_memory_mb(accelerator.device),
+        memory_mb=_memory_mb(training.accelerator.device),
     )
     return record, sums.stopped
 
 
-def step_masks(plan: TrainingPlan, step: int) -> list[Mask]:
-    """This process's masks of one step, a micro-batch each.
+def add_gradients(training: Training, step: int, batches: Iterator[Batch]) -> tuple[list[LossReport], float]:
+    """Forward and backward of every micro-batch of this process. Returns their losses, and the seconds without data.
 
-    Drawn for all positions of the global batch, so that a sample's mask does not depend on who works on it.
+    With the last micro-batch, gradients are averaged over processes.
+    """
+    accelerator, accumulation = training.accelerator, training.plan.order.accumulation
+    reports: list[LossReport] = []
+    waited = 0.0
+    for index, drawn in enumerate(step_draws(training.plan, training.model, step)):
+        asked = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - asked
+        is_last = index + 1 == accumulation
+        with nullcontext() if is_last else accelerator.no_sync(training.parallel):
+            inputs = training.model.inputs(batch.input, batch.targets, drawn)
+            report: LossReport = training.parallel(*inputs, _share_counts(accelerator))
+            accelerator.backward(report.total / accumulation)
+        reports.append(report)
+    return reports, waited
+
+
+def step_draws(plan: TrainingPlan, model: Objective, step: int) -> list[Tensor]:
+    """This process's random numbers of one step, (micro_batch, ...) for each micro-batch.
+
+    Drawn for all positions of the global batch, so that a sample's numbers do not depend on who works on it.
     """
     order = plan.order
-    seed = np.random.SeedSequence((plan.settings.seed, step, MASK_STREAM)).generate_state(1, np.uint64)[0]
+    seed = np.random.SeedSequence((plan.settings.seed, step, DRAW_STREAM)).generate_state(1, np.uint64)[0]
     generator = torch.Generator().manual_seed(int(seed) >> 1)  # torch wants 63 bits
-    noise = torch.randn(order.global_batch, plan.n_patches, generator=generator)
+    drawn = model.draw(generator, order.global_batch, plan.crop)
+    assert len(drawn) == order.global_batch, "an objective draws for every tile of the step"
     share = order.global_batch // order.processes
-    own = noise[order.rank * share : (order.rank + 1) * share]
-    return [mask_from_noise(part, plan.model.mask_ratio) for part in own.split(order.micro_batch)]
+    own = drawn[order.rank * share : (order.rank + 1) * share]
+    return list(own.split(order.micro_batch))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,34 +104,59 @@ class StepSums:
     losses: dict[str, float | None]
     gradient_norm: float
     non_finite: tuple[str, ...]
-    """Tasks with a loss that is infinite or not a number."""
+    """Losses that are infinite or not a number."""
     stopped: bool
 
 
 def sum_over_processes(accelerator: Accelerator, reports: list[LossReport], norm: Tensor, stop: bool) -> StepSums:
-    """One exchange between processes, and the step's only wait for the device."""
+    """One exchange between processes, and the step's only wait for the device.
+
+    Of M micro-batches and T losses, every process sends (M, T) means, (M, T) counts, (M,) totals and its wish to stop.
+    """
     names = list(reports[0].by_task)
-    shape = (len(reports), len(names))
-    means = [report.by_task[name] for report in reports for name in names]
-    counts = [report.n_valid[name] for report in reports for name in names]
-    totals = [report.total.detach() for report in reports]
-    flag = norm.new_tensor(float(stop))
-    packed = torch.stack([value.double() for value in (*means, *counts, *totals, flag)])
-    summed = accelerator.reduce(packed, "sum").cpu()
-    n = len(means)
-    mean = summed[:n].view(shape) / accelerator.num_processes
-    count = summed[n : 2 * n].view(shape)
-    weighted = torch.where(count > 0, mean * count, 0).sum(0) / count.sum(0)
+    sent = (
+        _table(names, (report.by_task for report in reports)),
+        _table(names, (report.n_valid for report in reports)),
+        torch.stack([report.total.detach() for report in reports]).double(),
+        norm.new_tensor([stop], dtype=torch.float64),
+    )
+    summed = accelerator.reduce(torch.cat([part.flatten() for part in sent]), "sum").cpu()
+    parts = summed.split([part.numel() for part in sent])
+    means, counts, totals, stops = (part.view(like.shape) for part, like in zip(parts, sent, strict=True))
+    # A process divides by the counts that all share, so the mean over processes is that of the common micro-batch.
+    means = means / accelerator.num_processes
+    n_valid = counts.sum(0)
+    losses = torch.where(counts > 0, means * counts, 0).sum(0) / n_valid
     return StepSums(
-        total=float(summed[2 * n : -1].mean() / accelerator.num_processes),
+        total=float(totals.mean() / accelerator.num_processes),
         losses={
-            name: float(loss) if valid else None
-            for name, loss, valid in zip(names, weighted, count.sum(0) > 0, strict=True)
+            name: float(loss) if valid else None for name, loss, valid in zip(names, losses, n_valid > 0, strict=True)
         },
         gradient_norm=float(norm),
-        non_finite=tuple(name for name, fine in zip(names, mean.isfinite().all(0), strict=True) if not fine),
-        stopped=bool(summed[-1] > 0),
+        non_finite=tuple(name for name, fine in zip(names, means.isfinite().all(0), strict=True) if not fine),
+        stopped=bool(stops > 0),
     )
+
+
+def update(training: Training, rate: float, norm: Tensor) -> None:
+    """Change the parameters by their gradients of this L2 norm, and forget the gradients."""
+    optimizer, clip_norm = training.optimizer, training.plan.settings.clip_norm
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    if clip_norm:
+        nn.utils.clip_grads_with_norm_(_parameters(training), clip_norm, norm)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def _parameters(training: Training) -> list[nn.Parameter]:
+    """Those that are trained, in the optimizer's order."""
+    return [parameter for group in training.optimizer.param_groups for parameter in group["params"]]
+
+
+def _table(names: list[str], rows: Iterable[Mapping[str, Tensor]]) -> Tensor:
+    """Scalars by name of every micro-batch: (M, T) float64."""
+    return torch.stack([torch.stack([row[name] for name in names]).double() for row in rows])
 
 
 def _check_finite(sums: StepSums, step: int, out: Path) -> None:

@@ -20,7 +20,7 @@ import torch
 from mp_mae.data.files import open_mmearth
 from mp_mae.data.loader import Loader, training_requests
 from mp_mae.data.order import TrainingOrder
-from mp_mae.data.prepare import Recipe, prepare
+from mp_mae.data.prepare import DatasetTables, prepare
 from mp_mae.modalities import MODALITIES, PRESETS, WORLDCOVER_CODES, Kind, choose_modalities
 
 N, SIDE, CROP, BATCH, ROUNDS = 4000, 64, 56, 64, 7
@@ -144,10 +144,10 @@ def prepare_row(files, file, datasets, row):
 
 def prepare_alone(files):
     raw = next(iter(loader(files).raw_batches(requests(files, 1))))
-    recipe = Recipe.of(files, CROP, CPU)
+    tables = DatasetTables.of(files, CROP, CPU)
     start = time.perf_counter()
     for _ in range(8):
-        prepare(raw.tensors, raw.levels, raw.request.views, recipe)
+        prepare(raw.tensors, raw.levels, raw.request.crops, tables)
     return 8 * BATCH / (time.perf_counter() - start)
 
 

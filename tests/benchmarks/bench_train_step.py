@@ -19,7 +19,9 @@ import torch
 
 from dense_opponent import dense_total
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
-from mp_mae.model import MPMAE, ModelConfig, parameter_groups
+from mp_mae.model import MPMAE
+from mp_mae.model_config import ModelConfig
+from mp_mae.training.setup import parameter_groups
 from pretraining_batch import random_batch
 
 TESTS = Path(__file__).parent.parent

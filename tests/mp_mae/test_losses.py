@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mp_mae.losses import VALID_PIXELS, combine, cross_entropy, normalise_patches, squared_error
+from mp_mae.losses import LOSS_RULES
+from mp_mae.losses.rules import VALID_PIXELS, combine, cross_entropy, normalise_patches, squared_error
 from mp_mae.modalities import MODALITIES, Kind, Modality
 from mp_mae.patches import gather_patches
-from mp_mae.published_losses import LOSS_RULES
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"
 ARRAYS = np.load(GOLDEN / "losses.npz")

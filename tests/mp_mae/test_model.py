@@ -11,13 +11,15 @@ import torch
 from dense_opponent import dense_total
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.errors import UserError
-from mp_mae.losses import normalise_patches
+from mp_mae.losses.rules import normalise_patches
 from mp_mae.masking import Mask
 from mp_mae.modalities import MODALITIES, PRESETS
-from mp_mae.model import MPMAE, ModelConfig, parameter_groups
+from mp_mae.model import MPMAE
+from mp_mae.model_config import ModelConfig
 from mp_mae.official.layout import to_official
 from mp_mae.official.model import decoder_keys, read_official_model
 from mp_mae.patches import gather_patches
+from mp_mae.training.setup import parameter_groups
 from official_checkpoint import BANDS, checkpoint_content, write_checkpoint
 from pretraining_batch import Batch, random_batch
 
@@ -296,8 +298,8 @@ def test_only_kernels_and_matrices_are_decayed():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"decoder": "none"}, "decoder is 'none'; pass one of shared, per_task"),
-        ({"losses": "mean"}, "losses is 'mean'; pass one of valid_pixels, valid_patches, published"),
+        ({"decoder": "none"}, "decoder is 'none'. Pass one of shared, per_task"),
+        ({"losses": "mean"}, "losses is 'mean'. Pass one of valid_pixels, valid_patches, published"),
         ({"decoder_depth": 0}, "decoder_depth is 0; pass at least 1"),
         ({"modalities": ("sentinel3",)}, "unknown modality sentinel3"),
         ({"encoder": replace(SMALL.encoder, padding="published")}, 'needs padding="same"'),

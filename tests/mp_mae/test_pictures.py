@@ -9,7 +9,7 @@ import torch
 from generated_mmearth import write_mmearth
 from mp_mae import __main__ as cli
 from mp_mae.errors import UserError
-from mp_mae.losses import normalise_patches
+from mp_mae.losses.rules import normalise_patches
 from mp_mae.modalities import MODALITIES, Kind
 from mp_mae.patches import gather_patches, patches_to_images
 from mp_mae.pictures.reconstruction import denormalise_patches, load_trained, reconstruct_tiles

@@ -9,7 +9,7 @@ from generated_mmearth import write_mmearth
 from mp_mae.errors import UserError
 from mp_mae.training.log import read_log
 from mp_mae.training.state import read_state
-from pretraining_run import after, tiny_settings, train
+from pretraining_run import after, changed, tiny_settings, train
 
 TIMES = ("images_per_second", "waiting", "memory_mb")
 
@@ -100,7 +100,7 @@ def test_a_training_is_not_overwritten_unless_it_is_resumed(settings, uninterrup
 )
 def test_another_training_is_refused_with_the_keys_that_differ(settings, uninterrupted, changes, keys):
     with pytest.raises(UserError) as error:
-        train(replace(settings, **changes), uninterrupted, resume=True)
+        train(changed(settings, **changes), uninterrupted, resume=True)
     assert f"differs in {', '.join(keys)}." in str(error.value)
 
 
@@ -118,7 +118,7 @@ def test_the_machine_may_change(settings, tiles, uninterrupted):
 def test_weights_of_another_model_are_refused(settings, tmp_path):
     train(settings, tmp_path, stop=after(1))
     folder = tmp_path / "checkpoints" / "step-00000001"
-    other = train(replace(settings, decoder_width=16), tmp_path / "other", stop=after(1)).out
+    other = train(changed(settings, decoder_width=16), tmp_path / "other", stop=after(1)).out
     foreign = other / "checkpoints" / "step-00000001" / "model.safetensors"
     (folder / "model.safetensors").write_bytes(foreign.read_bytes())
     with pytest.raises(

@@ -9,14 +9,14 @@ import torch
 
 from generated_mmearth import write_mmearth
 from mp_mae.checkpoint import build_from_checkpoint, load_checkpoint
-from mp_mae.errors import UserError
+from mp_mae.errors import NonFiniteLossError, UserError
 from mp_mae.modalities import MODALITIES
 from mp_mae.model import MPMAE
 from mp_mae.training.export import find_state
 from mp_mae.training.log import read_log
 from mp_mae.training.plan import effective_batch, largest_divisor, make_plan, open_files
 from mp_mae.training.setup import build_model
-from mp_mae.training.step import NonFiniteLossError, step_masks
+from mp_mae.training.step import step_draws
 from pretraining_run import after, tiny_settings, train, weights
 
 CPU = torch.device("cpu")
@@ -47,23 +47,30 @@ def plan_of(settings, *, processes=1, rank=0):
 @pytest.mark.parametrize("micro_batch", [1, 2])
 def test_masks_of_a_step_do_not_depend_on_processes_and_micro_batches(tiles, processes, micro_batch):
     settings = tiny_settings(tiles, batch=8, micro_batch=8)
-    (whole,) = step_masks(plan_of(settings), 3)
+    model = build_model(plan_of(settings))
+    (whole,) = step_draws(plan_of(settings), model, 3)
+    smaller = replace(settings, micro_batch=micro_batch)
     parts = [
-        mask
+        drawn
         for rank in range(processes)
-        for mask in step_masks(plan_of(replace(settings, micro_batch=micro_batch), processes=processes, rank=rank), 3)
+        for drawn in step_draws(plan_of(smaller, processes=processes, rank=rank), model, 3)
     ]
-    assert torch.equal(torch.cat([mask.visible for mask in parts]), whole.visible)
-    assert torch.equal(torch.cat([mask.removed for mask in parts]), whole.removed)
+    assert {len(drawn) for drawn in parts} == {micro_batch}
+    assert torch.equal(torch.cat(parts), whole)
 
 
 def test_masks_differ_between_steps_and_between_seeds(tiles):
     settings = tiny_settings(tiles, batch=12)
     plan = plan_of(settings)
-    others = [step_masks(plan, 1)[0], step_masks(plan_of(replace(settings, seed=1)), 0)[0]]
-    first = step_masks(plan, 0)[0]
-    assert torch.equal(first.visible, step_masks(plan, 0)[0].visible)
-    assert not any(torch.equal(first.visible, other.visible) for other in others)
+    model = build_model(plan)
+
+    def visible(plan, step):
+        (drawn,) = step_draws(plan, model, step)
+        return model.inputs(torch.empty(12, 12, 16, 16), {}, drawn)[2].visible
+
+    assert torch.equal(visible(plan, 0), visible(plan, 0))
+    assert not torch.equal(visible(plan, 0), visible(plan, 1))
+    assert not torch.equal(visible(plan, 0), visible(plan_of(replace(settings, seed=1)), 0))
 
 
 def test_accumulating_micro_batches_gives_the_gradient_of_the_whole_batch(tmp_path):
@@ -78,10 +85,10 @@ def test_accumulating_micro_batches_gives_the_gradient_of_the_whole_batch(tmp_pa
 
 
 def test_initial_weights_depend_on_the_seed_and_leave_the_generator_alone(tiles):
-    config = plan_of(tiny_settings(tiles)).model
+    settings = tiny_settings(tiles)
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    one, same, other = (build_model(config, seed).state_dict() for seed in (0, 0, 1))
+    one, same, other = (build_model(plan_of(replace(settings, seed=seed))).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["tokens.proj.weight"], other["tokens.proj.weight"])
     assert torch.equal(torch.get_rng_state(), before)
@@ -156,7 +163,7 @@ def test_the_exported_encoder_is_the_trained_one_and_says_how_it_came_to_be(opti
     trained = weights(out, 6)
     built = build_from_checkpoint(checkpoint).state_dict()
     assert all(torch.equal(built[name], trained[f"encoder.{name}"]) for name in built)
-    assert not torch.equal(built["stem.conv.weight"], build_model(plan_of(settings).model, 0).encoder.stem.conv.weight)
+    assert not torch.equal(built["stem.conv.weight"], build_model(plan_of(settings)).encoder.stem.conv.weight)
     summary = checkpoint.summary
     assert summary.modalities["outputs"] == {"sentinel2": list(checkpoint.encoder.bands)}
     assert (summary.training["steps"], summary.training["effective_batch"]) == (6, 4)
@@ -213,7 +220,7 @@ def test_clipping_bounds_the_step_and_the_log_keeps_the_norm_before_it(tiles, tm
     train(replace(settings, clip_norm=1e-9), tmp_path / "clipped")
     free, clipped = (read_log(tmp_path / name / "log.jsonl") for name in ("free", "clipped"))
     assert clipped[0].gradient_norm == free[0].gradient_norm > 1e-3
-    start = build_model(plan_of(settings).model, 0).state_dict()["tokens.proj.weight"]
+    start = build_model(plan_of(settings)).state_dict()["tokens.proj.weight"]
     moved = {name: (weights(tmp_path / name, 3)["tokens.proj.weight"] - start).norm() for name in ("free", "clipped")}
     assert moved["clipped"] < 0.2 * moved["free"]
 

@@ -5,7 +5,7 @@ import pytest
 import tiny_mmearth
 import torch
 
-from mp_mae.data.crops import centre_views, random_views
+from mp_mae.data.crops import centre_crops, random_crops
 from mp_mae.data.files import open_mmearth
 from mp_mae.data.loader import Loader, Request, evaluation_requests, training_requests
 from mp_mae.data.order import TrainingOrder
@@ -78,7 +78,7 @@ def test_evaluation_gives_every_tile_of_a_split_once_in_order_from_the_centre(fi
     whole = joined(batches)
     np.testing.assert_array_equal(whole.rows, files.rows("train"))
     alone = Loader(files, capacity=N, crop=CROP, device=CPU).batches(
-        [Request(files.rows("train"), centre_views(N, SIDE, CROP))]
+        [Request(files.rows("train"), centre_crops(N, SIDE, CROP))]
     )
     assert_same([whole], list(alone))
 
@@ -91,7 +91,7 @@ def test_batches_stay_valid_when_their_buffers_are_used_again(files):
 
 def test_a_loader_serves_several_passes_and_stops_its_threads(files):
     loader = Loader(files, capacity=4, crop=CROP, device=CPU)
-    request = Request(np.arange(4), random_views(4, SIDE, CROP, seed=0, epoch=0, turn=False))
+    request = Request(np.arange(4), random_crops(4, SIDE, CROP, seed=0, epoch=0, turn=False))
     before = threading.active_count()
     first = list(loader.batches([request] * 3))
     stopped = loader.batches([request] * 100)
@@ -109,7 +109,7 @@ def test_reading_stays_within_what_was_asked_for_ahead(files):
     def requests():
         for i in range(50):
             taken.append(i)
-            yield Request(np.arange(2), centre_views(2, SIDE, CROP))
+            yield Request(np.arange(2), centre_crops(2, SIDE, CROP))
 
     batches = Loader(files, capacity=2, crop=CROP, device=CPU, ahead=3).batches(requests())
     next(batches)

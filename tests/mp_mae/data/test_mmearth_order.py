@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mp_mae.data.crops import centre_views, crop_side, random_views
+from mp_mae.data.crops import centre_crops, crop_side, random_crops
 from mp_mae.data.order import TrainingOrder, epoch_order, evaluation_batches, random_bits
 from mp_mae.errors import UserError
 
@@ -82,38 +82,38 @@ def test_evaluation_sees_every_sample_once(n, processes):
     assert max(map(len, batches)) - min(map(len, batches)) <= 1
 
 
-def test_a_rows_view_depends_on_seed_epoch_and_row_alone():
-    many, few = (random_views(n, 64, 56, seed=1, epoch=2, turn=True) for n in (100, 10))
+def test_a_rows_crop_depends_on_seed_epoch_and_row_alone():
+    many, few = (random_crops(n, 64, 56, seed=1, epoch=2, turn=True) for n in (100, 10))
     for name in ("top", "left", "orientation"):
         np.testing.assert_array_equal(getattr(many, name)[:10], getattr(few, name))
         for other in ({"seed": 2, "epoch": 2}, {"seed": 1, "epoch": 3}):
-            assert (getattr(many, name) != getattr(random_views(100, 64, 56, turn=True, **other), name)).any()
+            assert (getattr(many, name) != getattr(random_crops(100, 64, 56, turn=True, **other), name)).any()
 
 
 def test_turning_changes_no_crop():
-    upright, turned = (random_views(100, 64, 56, seed=1, epoch=2, turn=turn) for turn in (False, True))
+    upright, turned = (random_crops(100, 64, 56, seed=1, epoch=2, turn=turn) for turn in (False, True))
     np.testing.assert_array_equal(upright.top, turned.top)
     np.testing.assert_array_equal(upright.left, turned.left)
     assert not upright.orientation.any()
 
 
 def test_places_and_orientations_are_uniform_and_independent():
-    views = random_views(81 * 8 * 50, 64, 56, seed=0, epoch=0, turn=True)
-    joint = np.bincount((views.top * 9 + views.left) * 8 + views.orientation, minlength=648)
+    crops = random_crops(81 * 8 * 50, 64, 56, seed=0, epoch=0, turn=True)
+    joint = np.bincount((crops.top * 9 + crops.left) * 8 + crops.orientation, minlength=648)
     assert len(joint) == 648
     chi_square = ((joint - 50) ** 2 / 50).sum()
     assert 550 < chi_square < 760  # 647 degrees of freedom, standard deviation 36
 
 
-def test_views_do_not_follow_the_order():
+def test_crops_do_not_follow_the_order():
     order_ranks = np.argsort(epoch_order(5000, seed=0, epoch=0))
-    top = random_views(5000, 64, 56, seed=0, epoch=0, turn=False).top
+    top = random_crops(5000, 64, 56, seed=0, epoch=0, turn=False).top
     assert abs(np.corrcoef(order_ranks, top)[0, 1]) < 0.05
 
 
-def test_centre_views_are_upright_in_the_middle():
-    views = centre_views(2, 128, 112)
-    assert (views.top.tolist(), views.left.tolist(), views.orientation.tolist()) == ([8, 8], [8, 8], [0, 0])
+def test_centre_crops_are_upright_in_the_middle():
+    crops = centre_crops(2, 128, 112)
+    assert (crops.top.tolist(), crops.left.tolist(), crops.orientation.tolist()) == ([8, 8], [8, 8], [0, 0])
 
 
 def test_the_crop_follows_from_the_tile_unless_asked_for():

@@ -7,9 +7,9 @@ import tiny_mmearth
 import torch
 
 from mp_mae.config import MMEARTH_S2_BANDS
-from mp_mae.data.crops import Views
+from mp_mae.data.crops import Crops
 from mp_mae.data.files import open_mmearth
-from mp_mae.data.prepare import Recipe, prepare
+from mp_mae.data.prepare import DatasetTables, prepare
 from mp_mae.data.statistics import processing_levels
 from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES, PRESETS, S2_STORED, WORLDCOVER_CODES, Kind, choose_modalities
@@ -20,15 +20,15 @@ CPU = torch.device("cpu")
 NO_DATA = {"sentinel2": [0], "aster": [-32768], "canopy_height_eth": [127, -1, -128]}
 
 
-def prepared(files, arrays, views, crop):
+def prepared(files, arrays, crops, crop):
     levels = torch.from_numpy(processing_levels(files.paths.h5, arrays["metadata"]))
     raw = {name: torch.from_numpy(array) for name, array in arrays.items() if name != "metadata"}
-    return prepare(raw, levels, views, Recipe.of(files, crop, CPU))
+    return prepare(raw, levels, crops, DatasetTables.of(files, crop, CPU))
 
 
-def random_views(n, span, seed=0):
+def random_crops(n, span, seed=0):
     rng = np.random.default_rng(seed)
-    return Views(rng.integers(span, size=n), rng.integers(span, size=n), rng.permutation(n) % 8)
+    return Crops(rng.integers(span, size=n), rng.integers(span, size=n), rng.permutation(n) % 8)
 
 
 def turned(image, orientation):
@@ -40,7 +40,7 @@ def turned(image, orientation):
     return image.T if orientation & 4 else image
 
 
-def oracle(arrays, i, stats, views, crop, bands):
+def oracle(arrays, i, stats, crops, crop, bands):
     """Targets of one tile, one band and one pixel after another, in float64."""
     level = arrays["metadata"][i][1].decode()
     targets = {}
@@ -56,8 +56,8 @@ def oracle(arrays, i, stats, views, crop, bands):
             c = modality.stored.index(band)
             plane = row[c]
             if modality.kind.is_pixel:
-                y, x = views.top[i], views.left[i]
-                plane = turned(plane[y : y + crop, x : x + crop], views.orientation[i])
+                y, x = crops.top[i], crops.left[i]
+                plane = turned(plane[y : y + crop, x : x + crop], crops.orientation[i])
             values = np.asarray(plane, np.float64)
             if modality.kind is Kind.PIXEL_CLASS:
                 codes = range(1, 10) if name == "dynamic_world" else WORLDCOVER_CODES
@@ -72,12 +72,12 @@ def oracle(arrays, i, stats, views, crop, bands):
     return targets
 
 
-def assert_equals_oracle(files, stats, views, crop, bands):
+def assert_equals_oracle(files, stats, crops, crop, bands):
     arrays = files.reader().read_rows(np.arange(files.n_tiles))
-    pixels, targets = prepared(files, arrays, views, crop)
+    pixels, targets = prepared(files, arrays, crops, crop)
     assert list(targets) == list(MODALITIES)
     for i in range(files.n_tiles):
-        wanted = oracle(arrays, i, stats, views, crop, bands)
+        wanted = oracle(arrays, i, stats, crops, crop, bands)
         for name, value in wanted.items():
             assert targets[name].dtype == (torch.int64 if MODALITIES[name].kind.is_class else torch.float32)
             np.testing.assert_allclose(targets[name][i].numpy(), value, rtol=1e-5, atol=1e-5, err_msg=f"{name} {i}")
@@ -90,20 +90,20 @@ def assert_equals_oracle(files, stats, views, crop, bands):
 def test_prepare_equals_the_slow_reading_on_every_code_and_orientation(tmp_path, bands):
     folder = tiny_mmearth.write(tmp_path / "d", tiny_mmearth.random_columns(16, 12))
     files = open_mmearth(folder, ALL, bands)
-    assert_equals_oracle(files, tiny_mmearth.band_stats(), random_views(16, 5), 8, bands)
+    assert_equals_oracle(files, tiny_mmearth.band_stats(), random_crops(16, 5), 8, bands)
 
 
 def test_prepare_equals_the_slow_reading_in_each_layout(tiles):
     stats = json.loads((tiles / f"{tiles.name}_band_stats.json").read_text())
     files = open_mmearth(tiles, ALL)
-    assert_equals_oracle(files, stats, random_views(files.n_tiles, 9), 56, MMEARTH_S2_BANDS)
+    assert_equals_oracle(files, stats, random_crops(files.n_tiles, 9), 56, MMEARTH_S2_BANDS)
 
 
 def test_raw_rows_are_left_as_they_are(tmp_path):
     files = open_mmearth(tiny_mmearth.write(tmp_path / "d", tiny_mmearth.random_columns(8, 8)), ALL)
     arrays = files.reader().read_rows(np.arange(8))
     before = {name: array.tobytes() for name, array in arrays.items()}
-    _, targets = prepared(files, arrays, random_views(8, 1), 8)
+    _, targets = prepared(files, arrays, random_crops(8, 1), 8)
     for target in targets.values():
         target.zero_()
     assert before == {name: array.tobytes() for name, array in arrays.items()}
@@ -123,8 +123,8 @@ def test_the_crop_and_turn_of_a_tile_are_the_same_in_every_pixel_modality(tmp_pa
     for name, size in tiny_mmearth.N_BANDS.items():
         stats[name] = {"mean": [0] * size, "std": [1] * size}
     files = open_mmearth(tiny_mmearth.write(tmp_path / "d", columns, stats=stats), ALL)
-    views = random_views(n, side - crop + 1)
-    pixels, targets = prepared(files, files.reader().read_rows(np.arange(n)), views, crop)
+    crops = random_crops(n, side - crop + 1)
+    pixels, targets = prepared(files, files.reader().read_rows(np.arange(n)), crops, crop)
     wanted = pixels[:, 0].long()
     assert len({tuple(tile.flatten().tolist()) for tile in wanted}) == n  # eight orientations
     for name in ("sentinel2", "sentinel1", "aster", "canopy_height_eth"):
@@ -136,8 +136,8 @@ def test_the_crop_and_turn_of_a_tile_are_the_same_in_every_pixel_modality(tmp_pa
 def test_orientations_are_the_eight_of_the_square_and_image_values_do_not_turn(tmp_path):
     columns = {name: np.repeat(values[:1], 8, axis=0) for name, values in tiny_mmearth.random_columns(1, 8).items()}
     files = open_mmearth(tiny_mmearth.write(tmp_path / "d", columns), ALL)
-    views = Views(np.zeros(8, np.int64), np.zeros(8, np.int64), np.arange(8))
-    _, targets = prepared(files, files.reader().read_rows(np.arange(8)), views, 8)
+    crops = Crops(np.zeros(8, np.int64), np.zeros(8, np.int64), np.arange(8))
+    _, targets = prepared(files, files.reader().read_rows(np.arange(8)), crops, 8)
     worldcover = targets["esa_worldcover"]
     by_numpy = [np.rot90(worldcover[0], k) for k in range(4)] + [np.rot90(worldcover[0].T, k) for k in range(4)]
     assert {image.numpy().tobytes() for image in worldcover} == {np.ascontiguousarray(t).tobytes() for t in by_numpy}
@@ -154,7 +154,7 @@ def test_the_processing_level_of_each_tile_chooses_the_statistics_of_sentinel2(t
     stats["sentinel2_l1c"] = {"mean": [0] * 13, "std": [100] * 13}
     stats["sentinel2_l2a"] = {"mean": [500] * 13, "std": [1] * 13}
     files = open_mmearth(tiny_mmearth.write(tmp_path / "d", columns, stats=stats), ALL)
-    pixels, targets = prepared(files, files.reader().read_rows(np.arange(2)), random_views(2, 1), 8)
+    pixels, targets = prepared(files, files.reader().read_rows(np.arange(2)), random_crops(2, 1), 8)
     assert pixels[:, 0, 0, 0].tolist() == targets["sentinel2"][:, 5, 3, 3].tolist() == [500, 10]
 
 
@@ -175,7 +175,9 @@ def image_class(folder, rows, name="biome"):
     files = replace(open_mmearth(folder, ALL), modalities=(modality,))
     raw = {"biome": rows, "sentinel2": torch.ones(len(rows), len(S2_STORED), 1, 1, dtype=torch.uint16)}
     zero = np.zeros(len(rows), np.int64)
-    return prepare(raw, torch.from_numpy(zero), Views(zero, zero, zero), Recipe.of(files, 1, CPU))[1][name].tolist()
+    return prepare(raw, torch.from_numpy(zero), Crops(zero, zero, zero), DatasetTables.of(files, 1, CPU))[1][
+        name
+    ].tolist()
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int64, torch.float32], ids=str)
@@ -196,7 +198,9 @@ def pixel_class(folder, name, stored, dtype, **changes):
         "sentinel2": torch.ones(len(stored), len(S2_STORED), 1, 1, dtype=torch.uint16),
     }
     zero = np.zeros(len(stored), np.int64)
-    return prepare(raw, torch.from_numpy(zero), Views(zero, zero, zero), Recipe.of(files, 1, CPU))[1][name].tolist()
+    return prepare(raw, torch.from_numpy(zero), Crops(zero, zero, zero), DatasetTables.of(files, 1, CPU))[1][
+        name
+    ].tolist()
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int32], ids=str)
@@ -218,18 +222,18 @@ def test_month_stored_as_integers_is_standardised_and_its_saturated_infinity_is_
     stats = tiny_mmearth.band_stats()
     stats["month"] = {"mean": [0.5, 0.25], "std": [2, 0.5]}
     files = open_mmearth(tiny_mmearth.write(tmp_path / "d", columns, stats=stats), ALL)
-    _, targets = prepared(files, files.reader().read_rows(np.arange(3)), random_views(3, 1), 8)
+    _, targets = prepared(files, files.reader().read_rows(np.arange(3)), random_crops(3, 1), 8)
     wanted = [[0.25, -0.5], [-0.25, -2.5], [np.nan, 1.5]]
     np.testing.assert_array_equal(targets["month"].numpy(), np.array(wanted, "f4"))
 
 
 def test_a_tile_prepares_to_the_same_values_in_any_batch(tmp_path):
     files = open_mmearth(tiny_mmearth.write(tmp_path / "d", tiny_mmearth.random_columns(6, 12)), ALL)
-    views = random_views(6, 5)
-    pixels, targets = prepared(files, files.reader().read_rows(np.arange(6)), views, 8)
+    crops = random_crops(6, 5)
+    pixels, targets = prepared(files, files.reader().read_rows(np.arange(6)), crops, 8)
     for i in range(6):
         alone = np.array([i])
-        pixel, target = prepared(files, files.reader().read_rows(alone), views[alone], 8)
+        pixel, target = prepared(files, files.reader().read_rows(alone), crops[alone], 8)
         torch.testing.assert_close(pixel[0], pixels[i], rtol=0, atol=0)
         for name, value in target.items():
             torch.testing.assert_close(value[0], targets[name][i], rtol=0, atol=0, equal_nan=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mp_mae.losses import VALID_PIXELS, LossRules, LossSum, at_least_float32
+from mp_mae.losses.rules import VALID_PIXELS, LossRules, LossSum, at_least_float32
 from mp_mae.modalities import Kind
 
 
@@ -47,13 +47,10 @@ def _with_pixel_regression(
     return {**VALID_PIXELS.by_kind, Kind.PIXEL_REGRESSION: loss}
 
 
-LOSS_RULES: dict[str, LossRules] = {
-    "valid_pixels": VALID_PIXELS,
-    "valid_patches": LossRules(
-        by_kind=_with_pixel_regression(mean_of_valid_patches), fill=VALID_PIXELS.fill, skip_empty=True
-    ),
-    "published": LossRules(
-        by_kind=_with_pixel_regression(mean_of_nonzero_patches), fill=fill_as_published, skip_empty=False
-    ),
-}
-"""By name: ours; missing data excluded, but patches weighed alike; exactly what published MP-MAE was trained with."""
+VALID_PATCHES = LossRules(
+    by_kind=_with_pixel_regression(mean_of_valid_patches), fill=VALID_PIXELS.fill, skip_empty=True
+)
+"""Missing data are excluded, but patches weigh alike."""
+
+PUBLISHED = LossRules(by_kind=_with_pixel_regression(mean_of_nonzero_patches), fill=fill_as_published, skip_empty=False)
+"""What published MP-MAE was trained with, exactly."""

@@ -30,7 +30,7 @@ LossFunction = Callable[[Tensor, Tensor], LossSum]
 
 @dataclass(frozen=True, kw_only=True)
 class LossRules:
-    """How targets become one number. `LOSS_RULES` in published_losses.py lists them all."""
+    """How targets become one number. `LOSS_RULES` lists them all."""
 
     by_kind: Mapping[Kind, LossFunction]
     fill: Callable[[Kind, Tensor], Tensor]

@@ -1,0 +1,85 @@
+"""What a training minimises, as a seam: MP-MAE is one objective, and a second one is a class and a line in a table.
+
+Loop, resume, log, schedule, checks and export (`mp_mae.training`) know of an objective what stands here and no more.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from mp_mae.config import EncoderConfig
+
+
+@dataclass(frozen=True, eq=False)
+class LossReport:
+    """Losses of one batch. All but `total` carry no gradient and stay on the device."""
+
+    total: Tensor
+    """Scalar to minimise."""
+    by_task: Mapping[str, Tensor]
+    """Mean of each named loss before weighting; 0 where it has no valid target. The names are those of the log."""
+    n_valid: Mapping[str, Tensor]
+    """Over how many values each mean was taken in this batch: numbers, pixels or images."""
+
+
+class Objective(nn.Module, ABC):
+    """A model that turns a batch into named losses, and the encoder in it that is trained and exported.
+
+    For each optimizer step a training calls `draw` once, for the tiles of all processes; for each micro-batch it then
+    calls `inputs` with that micro-batch's part of what was drawn, and the module on these inputs:
+
+        module(*inputs, share_counts) -> LossReport
+
+    `share_counts` is None, or turns a tensor of counts of this process into their mean over the processes that share a
+    batch. Losses that divide by shared counts have, averaged over processes, the gradient of the whole batch.
+    Everything that decides how a training goes on is in the module's tensors, the seed and the step, so an objective
+    keeps no other state and takes random numbers from `draw` alone.
+    """
+
+    encoder: nn.Module
+    """Built by `build_encoder` from the EncoderConfig that `build` was given; its tensors are what is exported."""
+    crops_per_tile: ClassVar[int] = 1
+    """Random crops that are read of each tile, each with a place and an orientation of its own."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, options: Any, encoder: EncoderConfig, modalities: tuple[str, ...]) -> Self:
+        """The untrained model; initial weights come from torch's global generator, which the caller seeds.
+
+        Args:
+            options: the objective's own settings (`ObjectiveEntry.options`).
+            modalities: names of the targets that batches will have, in the order of MODALITIES.
+        """
+
+    @classmethod
+    def encoded_patches(cls, options: Any, n_patches: int) -> int:
+        """Patches of one tile that go through the encoder, of `n_patches` in a crop: they decide what fits in memory.
+
+        Raises:
+            UserError: the options leave none.
+        """
+        return cls.crops_per_tile * n_patches
+
+    @abstractmethod
+    def draw(self, generator: torch.Generator, n_tiles: int, crop: int) -> Tensor:
+        """Random numbers of one step, (n_tiles, ...) on the CPU: a tile's numbers are in its row, whoever works on it.
+
+        Args:
+            generator: seeded by the training's seed and the step.
+            crop: side in pixels.
+        """
+
+    @abstractmethod
+    def inputs(self, pixels: Tensor, targets: Mapping[str, Tensor], drawn: Tensor) -> tuple[Any, ...]:
+        """What the module is called with for one micro-batch of B tiles, on the device of `pixels`.
+
+        Args:
+            pixels: (crops_per_tile * B, C, crop, crop) float32 standardised, 0 = missing: the first crop of every tile,
+                then the second one of every tile.
+            targets: by modality, cut alike, shaped and marked as its Kind says.
+            drawn: (B, ...) rows of what `draw` returned, on the CPU.
+        """
