@@ -1,7 +1,7 @@
 """The one contract every backbone meets.
 
-The public call prepares the input (size, no data, normalisation, padding) and the subclass only embeds, so no backbone
-can forget a step and no two backbones can differ in it.
+The public call prepares the input (size, unit, no data, normalisation, padding) and the subclass only embeds, so no
+backbone can forget a step and no two backbones can differ in it.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from baselines.inputs import Preparation, PretrainingStatistics, pad_to_multiple, prepare
+from baselines.bands import Unit
+from baselines.facts import UNKNOWN, Circumstances, Fact, Facts, choose_facts
+from baselines.inputs import Moments, Preparation, PretrainingStatistics, pad_to_multiple, prepare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +25,32 @@ class InputSpec:
     the dataset, in the dataset's order."""
     size_multiple: int = 1
     """Images are padded at the bottom and right to a multiple of this side, in pixels, repeating the border."""
+    unit: Unit | None = None
+    """The unit of the values it was trained with, to which a dataset's are converted wherever they are not standardised
+    by the dataset's own statistics. None: it has only ever seen standardised values, so that no unit is known to fit."""
+    moments: Mapping[str, Moments] = field(default_factory=dict)
+    """What standardised its input while it was trained, in `unit`, by the band's name. Empty beside a unit: nothing did,
+    it gets values in that unit as they are and never others."""
     pretraining: PretrainingStatistics = field(default_factory=dict)
-    """Empty: there was no pretraining, or its statistics are not known."""
+    """The same where it differs by what the pixels are, and not by their unit alone; goes before `moments`. Both empty:
+    there was no pretraining, or its statistics are not known."""
+    native_size_px: int | None = None
+    """Side of the images it was trained with; None: not said."""
+    fixed_size: bool = False
+    """Whether it can embed images of `native_size_px` alone."""
+    uses: frozenset[Fact] = frozenset()
+    """What it wants to be told of the pixels besides their values; it is told nothing else."""
+
+    def __post_init__(self) -> None:
+        if self.moments and self.unit is None:
+            raise ValueError("InputSpec: `moments` are numbers in a unit. Declare `unit`")
+        if self.fixed_size and self.native_size_px is None:
+            raise ValueError("InputSpec: a fixed size is a size. Declare `native_size_px`")
+
+    @property
+    def wants_raw_values(self) -> bool:
+        """Whether it standardises by itself, so that values standardised by anybody else would be foreign to it."""
+        return self.unit is not None and not self.moments and not self.pretraining
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +97,24 @@ class Backbone(nn.Module, ABC):
         self.entrance = nn.Identity()
         """What passes here is the tensor the network gets: the place for a hook that measures it."""
 
-    def forward(self, pixels: Tensor, preparation: Preparation) -> Features:
+    def forward(self, pixels: Tensor, preparation: Preparation, circumstances: Circumstances = UNKNOWN) -> Features:
         """Embed a batch.
 
         Args:
             pixels: (B, C, H, W) float32 in the dataset's own unit, bands as in `inputs.bands`; not finite = no data.
-            preparation: per-band mean and standard deviation in that unit, and the size. No data becomes the mean.
+            preparation: per-band mean and standard deviation, and the size. No data becomes the mean.
+            circumstances: of each image of the batch.
+        Raises:
+            ValueError: something that it uses (`InputSpec.uses`) is not among what is known.
         """
+        facts = choose_facts(self.inputs.uses, preparation.bands, circumstances, pixels.shape[1])
         prepared = pad_to_multiple(prepare(pixels, preparation), self.inputs.size_multiple)
-        return self.embed(self.entrance(prepared))
+        return self.embed(self.entrance(prepared), facts)
 
     @abstractmethod
-    def embed(self, x: Tensor) -> Features:
-        """Features of (B, C, H, W) float32 standardised pixels without missing values."""
+    def embed(self, x: Tensor, facts: Facts) -> Features:
+        """Features of (B, C, H, W) float32 prepared pixels without missing values.
+
+        Args:
+            facts: what is declared in `InputSpec.uses`, and nothing else.
+        """

@@ -6,6 +6,7 @@ from timm.models.convnext import ConvNeXt
 from torch import Tensor
 
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
+from baselines.facts import Facts
 
 
 class ConvNeXtBackbone(Backbone):
@@ -18,6 +19,6 @@ class ConvNeXtBackbone(Backbone):
         self.model = model
         self.eval()
 
-    def embed(self, x: Tensor) -> Features:
+    def embed(self, x: Tensor, facts: Facts) -> Features:
         last, maps = self.model.forward_intermediates(x)
         return Features(vector=self.model.forward_head(last, pre_logits=True), maps=tuple(maps))

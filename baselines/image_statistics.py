@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
+from baselines.facts import Facts
 from baselines.inputs import pad_to_multiple
 
 PERCENTILES = (0.02, 0.10, 0.25, 0.50, 0.75, 0.90, 0.98)
@@ -21,7 +22,7 @@ BLOCK_SIDES_PX = (4, 16)
 class ImageStatistics(Backbone):
     """Per-band mean, standard deviation and percentiles over the image: D = 9 C. Maps of C, 2 C and 2 C channels."""
 
-    def embed(self, x: Tensor) -> Features:
+    def embed(self, x: Tensor, facts: Facts) -> Features:
         flat = x.flatten(2)  # (B, C, H*W)
         quantiles = torch.quantile(flat, flat.new_tensor(PERCENTILES), dim=-1)  # (7, B, C)
         vector = torch.cat([flat.mean(-1), flat.std(-1, correction=0), *quantiles], dim=1)

@@ -1,4 +1,4 @@
-"""Prepare pixels for a backbone: size, no data, normalisation, padding."""
+"""Prepare pixels for a backbone: size, unit, no data, normalisation, padding."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,6 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from baselines.bands import BandInfo, Unit
+from baselines.units import Curve
 
 EXTRACTION_VERSION = 1
 """Of the preprocessing that all backbones share (this file). Raised when the same pixels would enter a network as other
@@ -22,6 +25,11 @@ class PixelKind(StrEnum):
     """Reflectance x 10,000."""
     PHOTOGRAPH = "8-bit colour"
     """0 to 255."""
+
+    @property
+    def unit(self) -> Unit:
+        """The unit that statistics of such pixels are in."""
+        return Unit.UINT8 if self is PixelKind.PHOTOGRAPH else Unit.DN_10000
 
 
 class Moments(NamedTuple):
@@ -45,15 +53,28 @@ class Preparation(NamedTuple):
     """(C,) float32, positive."""
     size_px: tuple[int, int] | None = None
     """(height, width) images are resampled to; None: they keep their own."""
+    curves: tuple[Curve | None, ...] = ()
+    """What converts each band's unit before it is standardised, where no factor does: `mean` and `std` are then in the
+    new unit. Empty: no band needs one."""
+    bands: tuple[BandInfo, ...] = ()
+    """What is known of each band; empty: nothing, which will do for a backbone that uses none of it."""
 
     def to(self, device: torch.device) -> "Preparation":
         return self._replace(mean=self.mean.to(device), std=self.std.to(device))
 
 
 def prepare(pixels: Tensor, preparation: Preparation) -> Tensor:
-    """Resampled, then standardised. Both are linear, so it is on the raw values, where no data can still be told."""
+    """Resampled, converted, standardised: resampled as raw values, where no data can still be told."""
     sized = pixels if preparation.size_px is None else resample(pixels, preparation.size_px)
-    return standardise(sized, preparation)
+    return standardise(convert(sized, preparation.curves), preparation)
+
+
+def convert(pixels: Tensor, curves: tuple[Curve | None, ...]) -> Tensor:
+    """(B, C, H, W) float32 with each band's unit converted by its curve; the pixels themselves if there is none."""
+    if not any(curves):
+        return pixels
+    bands = zip(pixels.unbind(1), curves, strict=True)
+    return torch.stack([band if curve is None else curve.apply(band) for band, curve in bands], dim=1)
 
 
 def resample(x: Tensor, size_px: tuple[int, int]) -> Tensor:

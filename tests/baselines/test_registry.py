@@ -16,7 +16,7 @@ from baselines.table import Entry
 
 
 class Means(Backbone):
-    def embed(self, x, *facts):
+    def embed(self, x, facts):
         return Features(vector=x.mean(dim=(2, 3)), maps=())
 
 

@@ -17,7 +17,7 @@ class OneConvolution(Backbone):
         )
         self.layer = nn.Conv2d(2, 5, 3, stride=2, padding=1)
 
-    def embed(self, x: torch.Tensor) -> Features:
+    def embed(self, x: torch.Tensor, facts) -> Features:
         return Features(vector=self.layer(x).mean((2, 3)), maps=())
 
 

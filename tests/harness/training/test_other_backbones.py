@@ -33,7 +33,7 @@ class ResNet(Backbone):
         self.adapter = adapter or nn.Identity()
         self.inner = nn.ModuleDict({"trunk": timm.create_model("resnet10t", in_chans=2, num_classes=0)})
 
-    def embed(self, x):
+    def embed(self, x, facts):
         return Features(self.inner["trunk"](self.adapter(x)), ())
 
 
