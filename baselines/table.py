@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from baselines.contract import Backbone
-    from baselines.python_file import PythonFile
+    from baselines.registry.python_file import PythonFile
 
 
 DEMO_WEIGHTS = Path(__file__).parent / "demo_weights"

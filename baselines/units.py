@@ -35,7 +35,7 @@ _CONVERSIONS = {
     (Unit.LINEAR_POWER, Unit.DECIBEL): Conversion(curve=Curve.TO_DECIBEL),
     (Unit.DECIBEL, Unit.LINEAR_POWER): Conversion(curve=Curve.TO_POWER),
 }
-"""(stored, wanted). There is none between 8-bit tones and reflectance: how somebody stretched a picture is not known."""
+"""(stored, wanted). There is none between 8-bit tones and reflectance: how a picture was stretched is not known."""
 
 _LIGHT = frozenset({Unit.REFLECTANCE, Unit.DN_10000, Unit.UINT8})
 

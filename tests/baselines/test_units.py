@@ -40,8 +40,13 @@ def test_power_becomes_decibels_and_back():
 
 @pytest.mark.parametrize(
     ("stored", "wanted"),
-    [(Unit.DECIBEL, Unit.REFLECTANCE), (Unit.UINT8, Unit.REFLECTANCE), (Unit.DN_10000, Unit.UINT8), (Unit.METRE, Unit.KELVIN)],
-)  # fmt: skip
+    [
+        (Unit.DECIBEL, Unit.REFLECTANCE),
+        (Unit.UINT8, Unit.REFLECTANCE),
+        (Unit.DN_10000, Unit.UINT8),
+        (Unit.METRE, Unit.KELVIN),
+    ],
+)
 def test_what_cannot_be_converted_is_not(stored, wanted):
     assert find_conversion(stored, wanted) is None
 
@@ -59,8 +64,10 @@ def test_every_unit_has_limits():
 def test_a_band_is_converted_before_it_is_standardised_and_others_stay_as_they_are():
     pixels = torch.tensor([100.0, 7.0, 0.0]).reshape(1, 3, 1, 1)
     asked = Preparation(
-        mean=torch.tensor([10.0, 5.0, 0.0]), std=torch.tensor([5.0, 2.0, 1.0]), curves=(Curve.TO_DECIBEL, None, Curve.TO_DECIBEL)
-    )  # fmt: skip
+        mean=torch.tensor([10.0, 5.0, 0.0]),
+        std=torch.tensor([5.0, 2.0, 1.0]),
+        curves=(Curve.TO_DECIBEL, None, Curve.TO_DECIBEL),
+    )
     assert prepare(pixels, asked).flatten().tolist() == [2.0, 1.0, 0.0], "(20 - 10) / 5, (7 - 5) / 2, no data"
 
 

@@ -19,7 +19,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from baselines.python_file import PythonFile
+from baselines.registry.python_file import PythonFile
 from baselines.table import BACKBONES, Entry
 from mp_mae.errors import UserError
 
