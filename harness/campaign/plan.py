@@ -10,7 +10,7 @@ from baselines.registry import find_backbone
 from harness.campaign.presets import Block
 from harness.campaign.reading_cost import bytes_read
 from harness.campaign.request import RunRequest, known_name
-from harness.campaign.resolve import Cell, resolve
+from harness.campaign.resolve import Cell, Resolver
 from harness.data.draws import budget, shot
 from harness.data.suites import DEMO_SUITE, discover
 from harness.errors import DoesNotApplyError, UserError
@@ -89,16 +89,21 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
     refs = [choose_datasets(block.datasets, request.geobench_dir, request.band_names) for block in request.blocks]
     if not request.asked_for_all:
         _check_weights(request, chain(*refs))
-    cells = [
-        Cell(backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol)
-        for backbone in request.backbones
-        for seed in request.seeds
+    work = [
+        (ref, protocol, partition)
         for block, of_block in zip(request.blocks, refs, strict=True)
         for ref in of_block
         for protocol in block.protocols
         for partition in _partitions(ref, protocol, block, request, workbench)
     ]
-    return _once_each([_resolve(cell, request, workbench, convert=convert) for cell in cells])
+    cells = (
+        Cell(backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol)
+        for backbone in request.backbones
+        for seed in request.seeds
+        for ref, protocol, partition in work
+    )
+    resolver = Resolver(request, workbench, convert=convert)
+    return _once_each([_resolve(cell, resolver, workbench) for cell in cells])
 
 
 def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
@@ -118,10 +123,10 @@ def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
     return [mark(line) for line in lines]
 
 
-def _resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: bool) -> Line:
+def _resolve(cell: Cell, resolver: Resolver, workbench: Workbench) -> Line:
     """What becomes of one cell. Whatever goes wrong with it is its failure alone."""
     try:
-        job = resolve(cell, request, workbench, convert=convert)
+        job = resolver.resolve(cell)
         notes = "; ".join(_notes(cell, job, workbench)) if job else ""
     except DoesNotApplyError as error:
         return Line(cell=cell, state=State.SKIPPED, reason=str(error))

@@ -1,13 +1,15 @@
 """One cell of the grid becomes a run: everything that decides its result, read from the files themselves."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from baselines.contract import Backbone
 from baselines.inputs import EXTRACTION_VERSION
 from baselines.registry import find_backbone
 from harness.campaign.request import RunRequest
-from harness.data.bands import plan_bands
+from harness.data.bands import BandPlan, plan_bands
 from harness.data.draws import is_few
 from harness.data.suites import DEMO_SUITE, headline_metric
 from harness.errors import DoesNotApplyError
@@ -20,7 +22,7 @@ from harness.features.normalisation import (
 from harness.metrics import METRICS_VERSION
 from harness.protocols import find_protocol
 from harness.protocols.entry import Need, ProtocolEntry
-from harness.records.identity import hash_names, identity
+from harness.records.identity import identity
 from harness.records.job import DatasetRef, Job
 from harness.records.labels import LabelKind
 from harness.records.run import Run, Selection, TrainDraw
@@ -39,77 +41,156 @@ class Cell:
     protocol: str
 
 
-def resolve(cell: Cell, request: RunRequest, workbench: Workbench, *, convert: bool) -> Job | None:
-    """The job of a cell; None if only a conversion can tell it, and `convert` forbids that.
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """What a protocol does with the labels of a dataset, as the request has it."""
 
-    Raises:
-        DoesNotApplyError: the run makes no sense.
-        UserError: bad input.
-    """
-    entry, weights = find_backbone(cell.backbone), find_weights(cell.backbone, cell.dataset, request)
-    if weights is None and entry.weights == "required":
-        raise DoesNotApplyError(f"no --weights {cell.backbone}=PATH was given")
-    dataset = workbench.dataset(cell.dataset)
-    kind = dataset.spec.label_kind
-    protocol, selection = _choose_protocol(cell, kind, request)
-    few = is_few(cell.partition)
-    workbench.partition(cell.dataset, "default" if few else cell.partition)  # refuse a bad file as early as statistics
-    backbone = workbench.backbone(cell.backbone, weights, cell.seed)
-    _check_feeds(cell, protocol, kind, backbone)
-    bands = plan_bands(
-        backbone.inputs.bands or tuple(band.name for band in dataset.bands),
-        dataset.bands,
-        request.missing_bands,
-        cell.backbone,
-    )
-    # Refuse statistics that cannot normalise before anything is converted.
-    check_statistics(request.normalisation, dataset, bands.sources, cell.backbone, backbone.inputs.pretraining)
-    if not convert and not workbench.is_converted(cell.dataset):
-        return None
-    train_draw = TrainDraw.SEED if few else request.train_draw
-    partition = workbench.drawn_partition(cell.dataset, cell.partition, train_draw, cell.seed)
-    arrays, pretraining = workbench.arrays(cell.dataset), backbone.inputs.pretraining
-    chosen = choose_normalisation(
-        request.normalisation, dataset, bands.sources, arrays.pixels.dtype, cell.backbone, pretraining
-    )
-    settings = protocol.with_trials(request.trials)
-    run = Run(
-        suite=dataset.suite,
-        dataset=dataset.name,
-        dataset_fingerprint=workbench.fingerprint(cell.dataset, cell.partition),
-        partition=partition.name,
-        partition_sha256=partition.sha256,
-        valid_sha256=hash_names(partition.valid),
-        test_sha256=hash_names(partition.test),
-        train_draw=train_draw,
-        backbone_settings=entry.describe(backbone),
-        weights_sha256=backbone.origin.weights_sha256,
-        weights_from_seed=entry.seeded,
-        bands=bands.requested,
-        band_sources=bands.sources,
-        band_names=dataset.band_names,
-        normalisation=request.normalisation,
-        normalisation_statistics=identifying_statistics(chosen),
-        input_size=effective_size(request.input_size, workbench.native_size(cell.dataset)),
-        extraction_version=EXTRACTION_VERSION,
-        metric=AREAS.headline if protocol.needs is Need.AREAS else headline_metric(dataset.name, kind),
-        metrics_version=METRICS_VERSION,
-        protocol=cell.protocol,
-        protocol_version=settings.version,
-        protocol_settings=asdict(settings),
-        selection=selection,
-        # Where the seed decides nothing, several of them would store one result several times.
-        seed=cell.seed if train_draw is TrainDraw.SEED or protocol.uses_seed or entry.seeded else 0,
-    )
-    return Job(
-        run=run,
-        run_id=identity(run),
-        backbone=cell.backbone,
-        dataset=cell.dataset,
-        arrays_sha256=arrays.content_sha256,
-        weights=weights,
-        filled_bands=bands.filled,
-    )
+    protocol: ProtocolEntry
+    selection: Selection
+    version: int
+    settings: Mapping[str, Any]
+    """`Run.protocol_settings`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Food:
+    """What a backbone is fed from a dataset: the same for every partition, protocol and seed."""
+
+    normalisation_statistics: Mapping[str, Sequence[float]]
+    input_size: int | None
+
+
+class Pairing(NamedTuple):
+    """One network and one dataset, by which what they have in common is kept."""
+
+    backbone: str
+    weights: Path | None
+    seed: int | None
+    """None where the weights do not come from the seed."""
+    dataset: DatasetRef
+
+
+class Resolver:
+    """Makes the jobs of a request's cells. What many cells share is worked out once and kept."""
+
+    def __init__(self, request: RunRequest, workbench: Workbench, *, convert: bool) -> None:
+        """
+        Args:
+            convert: whether datasets may be converted to arrays, which a run's identity needs; False for a dry run.
+        """
+        self._request, self._workbench, self._convert = request, workbench, convert
+        self._methods: dict[tuple[str, LabelKind], Method] = {}
+        self._bands: dict[Pairing, BandPlan] = {}
+        self._food: dict[Pairing, Food] = {}
+
+    def resolve(self, cell: Cell) -> Job | None:
+        """The job of a cell; None if only a conversion can tell it, and `convert` forbids that.
+
+        The cheapest reason against a run comes first, and all that can be told without a pixel before a conversion.
+
+        Raises:
+            DoesNotApplyError: the run makes no sense.
+            UserError: bad input.
+        """
+        workbench, ref = self._workbench, cell.dataset
+        weights = self._weights(cell)
+        method = self._method(cell)
+        filed_as = "default" if is_few(cell.partition) else cell.partition
+        workbench.partition(ref, filed_as)  # refuse a bad file as early as bad statistics
+        backbone = workbench.backbone(cell.backbone, weights, cell.seed)
+        _check_feeds(cell, method.protocol, workbench.dataset(ref).spec.label_kind, backbone)
+        pairing = Pairing(cell.backbone, weights, cell.seed if find_backbone(cell.backbone).seeded else None, ref)
+        bands = self._plan_bands(pairing, backbone)
+        if not self._convert and not workbench.is_converted(ref):
+            return None
+        run = self._run(cell, method, backbone, bands, self._feed(pairing, backbone, bands))
+        return Job(
+            run=run,
+            run_id=identity(run),
+            backbone=cell.backbone,
+            dataset=ref,
+            arrays_sha256=workbench.arrays(ref).content_sha256,
+            weights=weights,
+            filled_bands=bands.filled,
+        )
+
+    def _weights(self, cell: Cell) -> Path | None:
+        weights = find_weights(cell.backbone, cell.dataset, self._request)
+        if weights is None and find_backbone(cell.backbone).weights == "required":
+            raise DoesNotApplyError(f"no --weights {cell.backbone}=PATH was given")
+        return weights
+
+    def _method(self, cell: Cell) -> Method:
+        kind = self._workbench.dataset(cell.dataset).spec.label_kind
+        key = (cell.protocol, kind)
+        if key not in self._methods:
+            self._methods[key] = _choose_method(cell.protocol, kind, self._request)
+        return self._methods[key]
+
+    def _plan_bands(self, pairing: Pairing, backbone: Backbone) -> BandPlan:
+        """Which bands feed the network. Statistics that cannot normalise are refused before anything is converted."""
+        if pairing not in self._bands:
+            dataset, request = self._workbench.dataset(pairing.dataset), self._request
+            wanted = backbone.inputs.bands or tuple(band.name for band in dataset.bands)
+            bands = plan_bands(wanted, dataset.bands, request.missing_bands, pairing.backbone)
+            known = backbone.inputs.pretraining
+            check_statistics(request.normalisation, dataset, bands.sources, pairing.backbone, known)
+            self._bands[pairing] = bands
+        return self._bands[pairing]
+
+    def _feed(self, pairing: Pairing, backbone: Backbone, bands: BandPlan) -> Food:
+        """What is made of those bands before they enter. It needs the type of the pixels, hence the arrays."""
+        if pairing not in self._food:
+            ref, workbench = pairing.dataset, self._workbench
+            chosen = choose_normalisation(
+                self._request.normalisation,
+                workbench.dataset(ref),
+                bands.sources,
+                workbench.arrays(ref).pixels.dtype,
+                pairing.backbone,
+                backbone.inputs.pretraining,
+            )
+            self._food[pairing] = Food(
+                normalisation_statistics=identifying_statistics(chosen),
+                input_size=effective_size(self._request.input_size, workbench.native_size(ref)),
+            )
+        return self._food[pairing]
+
+    def _run(self, cell: Cell, method: Method, backbone: Backbone, bands: BandPlan, food: Food) -> Run:
+        """All that decides the cell's result, read from the objects that will do the work."""
+        workbench, entry, ref = self._workbench, find_backbone(cell.backbone), cell.dataset
+        dataset, protocol = workbench.dataset(ref), method.protocol
+        train_draw = TrainDraw.SEED if is_few(cell.partition) else self._request.train_draw
+        partition = workbench.drawn_partition(ref, cell.partition, train_draw, cell.seed)
+        of_areas = protocol.needs is Need.AREAS
+        return Run(
+            suite=dataset.suite,
+            dataset=dataset.name,
+            dataset_fingerprint=workbench.fingerprint(ref, cell.partition),
+            partition=partition.name,
+            partition_sha256=partition.sha256,
+            valid_sha256=partition.valid_sha256,
+            test_sha256=partition.test_sha256,
+            train_draw=train_draw,
+            backbone_settings=entry.describe(backbone),
+            weights_sha256=backbone.origin.weights_sha256,
+            weights_from_seed=entry.seeded,
+            bands=bands.requested,
+            band_sources=bands.sources,
+            band_names=dataset.band_names,
+            normalisation=self._request.normalisation,
+            normalisation_statistics=food.normalisation_statistics,
+            input_size=food.input_size,
+            extraction_version=EXTRACTION_VERSION,
+            metric=AREAS.headline if of_areas else headline_metric(dataset.name, dataset.spec.label_kind),
+            metrics_version=METRICS_VERSION,
+            protocol=cell.protocol,
+            protocol_version=method.version,
+            protocol_settings=method.settings,
+            selection=method.selection,
+            # Where the seed decides nothing, several of them would store one result several times.
+            seed=cell.seed if train_draw is TrainDraw.SEED or protocol.uses_seed or entry.seeded else 0,
+        )
 
 
 def find_weights(backbone: str, dataset: DatasetRef, request: RunRequest) -> Path | None:
@@ -118,18 +199,23 @@ def find_weights(backbone: str, dataset: DatasetRef, request: RunRequest) -> Pat
     return request.weights.get(backbone) or shipped
 
 
-def _choose_protocol(cell: Cell, kind: LabelKind, request: RunRequest) -> tuple[ProtocolEntry, Selection]:
-    """What the cell's protocol does with such labels, and what chooses its hyper-parameters."""
-    protocol = find_protocol(cell.protocol, kind)
+def _choose_method(name: str, kind: LabelKind, request: RunRequest) -> Method:
+    """What a protocol does with such labels, and what chooses its hyper-parameters.
+
+    Raises:
+        DoesNotApplyError: it does not take them, or cannot choose in the way asked.
+    """
+    protocol = find_protocol(name, kind)
     if protocol is None:
-        raise DoesNotApplyError(f"{cell.protocol} does not take {kind} labels")
+        raise DoesNotApplyError(f"{name} does not take {kind} labels")
     selection = protocol.selection(request.selection)
     if selection is None:
         ways, kinds = " or ".join(sorted(protocol.selections)), " or ".join(sorted(protocol.label_kinds))
-        raise DoesNotApplyError(f"{cell.protocol} of {kinds} labels chooses by {ways}, not by {request.selection}")
+        raise DoesNotApplyError(f"{name} of {kinds} labels chooses by {ways}, not by {request.selection}")
     if request.trials and protocol.search and selection is not Selection.VALID:
-        raise DoesNotApplyError(f"--trials of {cell.protocol} are judged on valid: pass --select valid")
-    return protocol, selection
+        raise DoesNotApplyError(f"--trials of {name} are judged on valid: pass --select valid")
+    settings = protocol.with_trials(request.trials)
+    return Method(protocol=protocol, selection=selection, version=settings.version, settings=asdict(settings))
 
 
 def _check_feeds(cell: Cell, protocol: ProtocolEntry, kind: LabelKind, backbone: Backbone) -> None:

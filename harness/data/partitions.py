@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harness.data.json_file import read_json_object
 from harness.errors import UserError
+from harness.records.identity import hash_names
 
 _SUFFIX = "_partition.json"
 _SPLITS = ("train", "valid", "test")
@@ -29,6 +31,16 @@ class Partition:
     test: tuple[str, ...]
     sha256: str
     """Over the names in their order, so that an edited partition is another one."""
+
+    @cached_property
+    def valid_sha256(self) -> str:
+        """Over the names of the valid split, whatever their order."""
+        return hash_names(self.valid)
+
+    @cached_property
+    def test_sha256(self) -> str:
+        """Over the names of the test split, whatever their order."""
+        return hash_names(self.test)
 
 
 def list_partitions(directory: Path) -> list[str]:

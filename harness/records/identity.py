@@ -4,7 +4,6 @@ Version 2. Of version 1, whose rows have no `identity_version`, remained names u
 images were filed: alias of the backbone, names of classes, statistics of unused bands, samples in no split.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,8 +28,8 @@ FEATURE_FIELDS = (
 
 
 def configuration(run: Run) -> dict[str, Any]:
-    """The run as a plain JSON object."""
-    return {"identity_version": IDENTITY_VERSION, **dataclasses.asdict(run)}
+    """The run as a plain JSON object, which shares its lists and objects with the run."""
+    return {"identity_version": IDENTITY_VERSION, **vars(run)}
 
 
 def identity(run: Run) -> str:
