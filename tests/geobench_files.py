@@ -4,7 +4,7 @@ import copyreg
 import json
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ MASK_SUITE = "segmentation_v1.0"
 STATISTICS = ("min", "max", "mean", "std", "median", *(f"percentile_{p}" for p in ("0_1", 1, 5, 95, 99, "99_9")))
 _CLASSES = {
     "dataset": ("Sentinel1", "Sentinel2", "SpectralBand", "ElevationBand", "HyperSpectralBands", "SegmentationClasses"),
-    "label": ("Classification", "MultiLabelClassification", "SemanticSegmentation", "Regression"),
+    "label": ("Classification", "MultiLabelClassification", "SemanticSegmentation", "Regression", "Detection"),
     "task": ("TaskSpecifications",),
 }
 _MODULES = {"geobench": ModuleType("geobench")}
@@ -169,15 +169,42 @@ def write_mask_dataset(
             write_sample(directory, sample, stored, mask=mask)
     label_type = thing("SemanticSegmentation", n_classes=len(class_names), _class_names=class_names)
     write_task(directory, bands, label_type)
-    pixels = np.concatenate([arrays["pixels"] for arrays in splits.values()])
+    write_measured_statistics(directory, np.concatenate([arrays["pixels"] for arrays in splits.values()]), bands)
+    write_partition(directory, "default", **names)
+    return directory
+
+
+def write_number_dataset(
+    root: Path,
+    splits: dict[str, dict[str, np.ndarray]],
+    bands: list[Any],
+    names: Sequence[str] = ("value",),
+    dataset: str = "yields",
+) -> Path:
+    """A dataset whose labels are numbers. splits: per split `pixels` (n, C, H, W) and `numbers` (n, K). Returns its
+    directory."""
+    directory = root / SUITE / dataset
+    directory.mkdir(parents=True)
+    samples: dict[str, list[str]] = {}
+    for split, arrays in splits.items():
+        samples[split] = [f"{split}_{index}" for index in range(len(arrays["numbers"]))]
+        for sample, pixels, numbers in zip(samples[split], arrays["pixels"], arrays["numbers"], strict=True):
+            stored = [(info, band, None) for info, band in zip(bands, pixels, strict=True)]
+            write_sample(directory, sample, stored, label=[float(number) for number in numbers])
+    write_task(directory, bands, thing("Regression", n_classes=len(names), class_name=list(names)))
+    write_measured_statistics(directory, np.concatenate([arrays["pixels"] for arrays in splits.values()]), bands)
+    write_partition(directory, "default", **samples)
+    return directory
+
+
+def write_measured_statistics(directory: Path, pixels: np.ndarray, bands: list[Any]) -> None:
+    """Mean and deviation of (n, C, H, W) pixels, the rest made up."""
     mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
     statistics = {
         info.name: {**dict.fromkeys(STATISTICS, 1.0), "mean": float(mean[i]), "std": float(std[i])}
         for i, info in enumerate(bands)
     }
     (directory / "band_stats.json").write_text(json.dumps(statistics))
-    write_partition(directory, "default", **names)
-    return directory
 
 
 def read_dataset(root: Path, name: str = "toy") -> GeoBenchDataset:

@@ -3,7 +3,7 @@
 from harness.protocols import fine_tune
 from harness.protocols.area import few_shot_area
 from harness.protocols.entry import Need, ProtocolEntry, SearchSpace
-from harness.protocols.image import few_shot, few_shot_ridge, knn, linear_probe
+from harness.protocols.image import few_shot, few_shot_ridge, knn, linear_probe, linear_probe_regression, ridge
 from harness.protocols.image.linear_probe_sgd import LinearProbeSgdSettings, linear_probe_sgd
 from harness.protocols.masks import conv_probe, linear_probe_masks
 from harness.records.labels import LabelKind
@@ -13,6 +13,7 @@ from harness.training import recipe
 
 _CLASSIFICATION = frozenset({LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL})
 _MASKS = frozenset({LabelKind.SEGMENTATION})
+_NUMBERS = frozenset({LabelKind.REGRESSION})
 _ANY = frozenset(Selection)
 _NOTHING = frozenset({Selection.NONE})
 _INSIDE_TRAIN = frozenset({Selection.CV, Selection.NONE})
@@ -96,7 +97,7 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         few_labels=True,
     ),
     "few_shot_ridge": ProtocolEntry(
-        settings=few_shot_ridge.RidgeSettings(),
+        settings=ridge.RidgeSettings(),
         function=few_shot_ridge.few_shot_ridge,
         needs=Need.IMAGE_FEATURES,
         label_kinds=_CLASSIFICATION,
@@ -169,11 +170,40 @@ MASK_PROTOCOLS: dict[str, ProtocolEntry] = {
 }
 """What a name means where labels are masks."""
 
+NUMBER_PROTOCOLS: dict[str, ProtocolEntry] = {
+    "linear_probe": ProtocolEntry(
+        settings=linear_probe_regression.LinearProbeRegressionSettings(),
+        function=linear_probe_regression.linear_probe_regression,
+        needs=Need.IMAGE_FEATURES,
+        label_kinds=_NUMBERS,
+        selections=_ANY,
+        uses_seed=False,
+    ),
+    "knn": ProtocolEntry(
+        settings=knn.KnnSettings(),
+        function=knn.knn,
+        needs=Need.IMAGE_FEATURES,
+        label_kinds=_NUMBERS,
+        selections=_INSIDE_TRAIN,
+        uses_seed=False,
+    ),
+    "few_shot": ProtocolEntry(
+        settings=linear_probe_regression.LinearProbeRegressionSettings(),
+        function=linear_probe_regression.linear_probe_regression,
+        needs=Need.IMAGE_FEATURES,
+        label_kinds=_NUMBERS,
+        selections=_ANY,
+        uses_seed=False,
+        few_labels=True,
+    ),
+}
+"""What a name means where labels are numbers of images."""
+
 TABLES: dict[LabelKind, dict[str, ProtocolEntry]] = {
     LabelKind.SINGLE_LABEL: PROTOCOLS,
     LabelKind.MULTI_LABEL: PROTOCOLS,
     LabelKind.SEGMENTATION: MASK_PROTOCOLS,
-    LabelKind.REGRESSION: {},
+    LabelKind.REGRESSION: NUMBER_PROTOCOLS,
     LabelKind.PIXEL_REGRESSION: {},
 }
 """The protocols of each kind of labels; a name that is absent there does not take them."""

@@ -25,6 +25,7 @@ class Segmentation(Task[np.ndarray]):
 
     kind = LabelKind.SEGMENTATION
     headline = "miou"
+    fewest_classes = 2
     per_pixel = True
     no_shots = "k= of masks: one shows several classes, so they cannot be drawn class by class. Use n="
 

@@ -21,6 +21,7 @@ class SingleLabel(ClassTask):
 
     kind = LabelKind.SINGLE_LABEL
     headline = "accuracy"
+    fewest_classes = 2
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
         """Returns a () int64 class index."""

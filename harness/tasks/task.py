@@ -23,6 +23,8 @@ class Task(Scoring[Evidence]):
     """One kind of labels. `n_classes` is the number of classes, or of numbers that are predicted of an image."""
 
     kind: ClassVar[LabelKind]
+    fewest_classes: ClassVar[int] = 1
+    """With fewer there is nothing to predict."""
     per_pixel: ClassVar[bool] = False
     """Whether a label has the height and width of its image."""
     no_shots: ClassVar[str | None] = None

@@ -17,7 +17,7 @@ from harness.solvers.standardise import standardise_features
 
 @dataclass(frozen=True, kw_only=True)
 class AreaSettings:
-    """The penalties tried, as scikit-learn's alpha; `few_shot_ridge.RidgeSettings` says why these."""
+    """The penalties tried, as scikit-learn's alpha; `image.ridge.RidgeSettings` says why these."""
 
     version: int = 1
     n_penalties: int = 28

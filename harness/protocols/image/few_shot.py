@@ -13,8 +13,8 @@ from scipy.special import expit, softmax
 from sklearn import config_context
 from sklearn.ensemble import RandomForestRegressor
 
-from harness.protocols.image.indicators import train_indicators
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
+from harness.protocols.image.numeric_labels import numeric_labels
 from harness.records.labels import LabelKind
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
@@ -49,7 +49,7 @@ def few_shot_nearest_mean(material: Material, settings: NearestMeanSettings, see
     Raises:
         UserError: no train samples, or features that are not finite.
     """
-    features, member = standardise_features(material), train_indicators(material)
+    features, member = standardise_features(material), numeric_labels(material)
     single = material.label_kind is LabelKind.SINGLE_LABEL
 
     def score(queries: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> 
     Raises:
         UserError: no train samples, or features that are not finite.
     """
-    features, targets = standardise_features(material), train_indicators(material)
+    features, targets = standardise_features(material), numeric_labels(material)
     if material.n_classes == 1:
         targets = targets[:, 0]  # scikit-learn warns of a matrix of one column
     # One thread: several would add up the trees' votes in any order, and round in any way.

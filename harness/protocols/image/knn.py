@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.protocols.image.indicators import train_indicators
+from harness.protocols.image.numeric_labels import numeric_labels
 from harness.protocols.select_cv import choose_by_cv
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
@@ -35,7 +35,9 @@ class KnnSettings:
 
 
 def knn(material: Material, settings: KnnSettings, seed: int) -> Outcome:
-    """Scores are the fraction of neighbours of a class (or with a label). With fewer than k train samples all vote.
+    """Scores are the fraction of neighbours of a class (or with a label), or the mean of the neighbours' numbers.
+
+    With fewer than k train samples all vote.
 
     k is fixed, or chosen by cross-validation inside train if `material.selection` says so and the labels can tell.
 
@@ -45,7 +47,7 @@ def knn(material: Material, settings: KnnSettings, seed: int) -> Outcome:
         UserError: no train samples, or features that are not finite.
     """
     features = standardise_features(material)
-    votes = train_indicators(material)
+    votes = numeric_labels(material)
     train = _unit(features.train)
 
     def predict(rows: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:

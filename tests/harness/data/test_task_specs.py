@@ -64,7 +64,8 @@ def test_a_pickle_that_runs_a_command_is_refused_and_not_run(directory, tmp_path
 @pytest.mark.parametrize(
     ("label", "said"),
     [
-        (thing("Regression", n_classes=1), "labels of type Regression cannot be evaluated"),
+        (thing("Detection", n_classes=1), "labels of type Detection cannot be evaluated"),
+        (thing("Regression", n_classes=0), "a label of 0 classes leaves nothing to predict"),
         (thing("Classification", n_classes=1), "a label of 1 classes leaves nothing to predict"),
         (thing("Classification", n_classes="3"), "Classification.n_classes is str, int wanted"),
         (thing("Classification", n_classes=3, _class_names=["a"]), "3 class names are wanted, a list of 1 found"),
@@ -75,6 +76,13 @@ def test_labels_we_cannot_evaluate_are_refused(directory, label, said):
     write_task(directory, [BLUE], label)
     with pytest.raises(UserError, match=rf"toy/task_specs\.pkl: {said}"):
         read_task_spec(directory, "s")
+
+
+@pytest.mark.parametrize(("fields", "names"), [({}, ("0",)), ({"n_classes": 2, "class_name": ["t", "p"]}, ("t", "p"))])
+def test_a_label_may_be_one_number_or_several(directory, fields, names):
+    write_task(directory, [BLUE], thing("Regression", min_val=0.0, max_val=9.0, **fields))
+    spec = read_task_spec(directory, "s")
+    assert (spec.label_kind, spec.n_classes, spec.class_names) == (LabelKind.REGRESSION, len(names), names)
 
 
 @pytest.mark.parametrize(

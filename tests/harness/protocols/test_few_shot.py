@@ -10,8 +10,9 @@ from toy_material import multi_label, single_label
 
 from harness.protocols import PROTOCOLS
 from harness.protocols.image.few_shot import NearestMeanSettings, few_shot, few_shot_nearest_mean
-from harness.protocols.image.few_shot_ridge import RidgeSettings, few_shot_ridge
+from harness.protocols.image.few_shot_ridge import few_shot_ridge
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
+from harness.protocols.image.ridge import RidgeSettings
 from harness.records.run import Selection
 from harness.solvers.ridge_path import RidgePath
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.metrics import headline_value
 from harness.records.labels import LabelKind, Split
 from harness.records.run import Selection
+from harness.tasks import TASKS
 
 
 @dataclass
@@ -33,8 +33,7 @@ class ToyMaterial:
         return self.score(self.targets["valid"], scores)
 
     def score(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        value = headline_value(self.metric, labels, scores)
-        return -np.inf if value is None else value
+        return TASKS[self.label_kind].score(self.metric, labels, scores, self.n_classes)
 
 
 def correlated_features(rng: np.random.Generator, n: int, width: int) -> np.ndarray:
@@ -79,4 +78,17 @@ def multi_label(n_train: int = 120, n_labels: int = 5, width: int = 10, seed: in
         split_three(features, n_train, 200),
         split_three(labels, n_train, 200),
         "f1_micro",
+    )
+
+
+def numbers(n_train: int = 120, n_outputs: int = 2, width: int = 10, noise: float = 0.3, seed: int = 0) -> ToyMaterial:
+    """Labels are linear in the features but for noise, each output in a unit 100 times larger than the one before."""
+    rng = np.random.default_rng(seed)
+    features = correlated_features(rng, n_train + 400, width)
+    labels = features @ rng.standard_normal((width, n_outputs))
+    labels = (labels / labels.std(axis=0) + noise * rng.standard_normal(labels.shape)) * 100.0 ** np.arange(
+        n_outputs
+    ) + 7
+    return ToyMaterial(
+        LabelKind.REGRESSION, n_outputs, split_three(features, n_train, 200), split_three(labels, n_train, 200), "r2"
     )

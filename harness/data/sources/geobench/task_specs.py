@@ -11,12 +11,14 @@ from harness.data.sources.geobench.pickle_allowlist import Record
 from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.errors import UserError
 from harness.records.labels import LabelKind
+from harness.tasks import TASKS
 
 _LABEL_KINDS = {
     "Classification": LabelKind.SINGLE_LABEL,
     "MultiLabelClassification": LabelKind.MULTI_LABEL,
     "SemanticSegmentation": LabelKind.SEGMENTATION,
     "SegmentationClasses": LabelKind.SEGMENTATION,
+    "Regression": LabelKind.REGRESSION,
 }
 _CUBES = ("MultiBand", "HyperSpectralBands")
 """Classes of band that hold a whole cube of channels under one name."""
@@ -86,8 +88,8 @@ def read_task_spec(directory: Path, suite: str) -> TaskSpec:
     if kind is None:
         known = ", ".join(_LABEL_KINDS)
         raise UserError(f"{where}: labels of type {label.class_name} cannot be evaluated, only {known}")
-    n_classes = _get(label, "n_classes", int, where)
-    if n_classes < (1 if kind is LabelKind.MULTI_LABEL else 2):
+    n_classes = _read_n_classes(label, kind, where)
+    if n_classes < TASKS[kind].fewest_classes:
         raise UserError(f"{where}: a label of {_shown(n_classes)} classes leaves nothing to predict")
     if n_classes > CLASSES:
         raise UserError(f"{where}: a label of {_shown(n_classes)} classes; at most {CLASSES} can be evaluated")
@@ -145,6 +147,13 @@ def _read_band(band: Any, where: str) -> Band:
         wavelength_um=None if wavelength is None else float(wavelength),
         gsd_m=None if gsd is None else float(gsd),
     )
+
+
+def _read_n_classes(label: Record, kind: LabelKind, where: str) -> int:
+    """How many numbers a label of GEO-Bench's class for regression has, it does not say: one, unless the file does."""
+    if kind is LabelKind.REGRESSION and "n_classes" not in label.fields:
+        return 1
+    return _get(label, "n_classes", int, where)
 
 
 def _read_class_names(label: Record, n_classes: int, where: str) -> tuple[str, ...]:
