@@ -114,7 +114,7 @@ def _require_headlines(engine: duckdb.DuckDBPyConnection, theirs: str, source: P
         )
 
 
-_MUST_AGREE = ("suite", "dataset", "protocol", "partition", "seed", "metric", "source")
+_MUST_AGREE = ("suite", "dataset", "protocol", "partition", "seed", "metric", "higher_is_better", "source")
 
 
 def _conflicts(connection: duckdb.DuckDBPyConnection, theirs: str) -> list[Conflict]:

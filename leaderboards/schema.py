@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raised with every change to the tables. An older file is upgraded when it is opened, a newer one refused."""
 
 Source = Literal["measured", "published"]
@@ -55,6 +55,8 @@ class RunRow:
     """Of the backbone. None also in a measured run: nobody counted."""
     flops_per_image: int | None = None
     """Of the backbone, for one image as it was fed: a multiplication and an addition are two. None as `parameters`."""
+    higher_is_better: bool = True
+    """Of `metric`: False for errors, as rmse."""
 
     def __post_init__(self) -> None:
         if self.finished_at is not None and self.finished_at.tzinfo is None:
@@ -111,6 +113,36 @@ class MaskRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValueRow:
+    """The real numbers predicted for one sample, for paired tests, in the order of the dataset's `class_names`."""
+
+    split: Split
+    sample: str
+    target: tuple[float, ...]
+    """Finite, in the dataset's units; at least one."""
+    predicted: tuple[float, ...]
+    """As many, finite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorSumsRow:
+    """Sums over the labelled pixels of one image whose pixels are predicted as real numbers, for paired tests.
+
+    An error is predicted - target, in the dataset's units. An image without a labelled pixel has zeros alone.
+    """
+
+    split: Split
+    sample: str
+    n_pixels: int
+    """How many are labelled: what RMSE, MAE and R2 of any set of images need beside the sums."""
+    sum_target: float
+    sum_squared_target: float
+    sum_error: float
+    sum_squared_error: float
+    sum_absolute_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """A run with all its rows: what is committed as a whole.
 
@@ -125,11 +157,15 @@ class RunRecord:
     """In the order of the partition, split by split."""
     mask_counts: Sequence[MaskRow] = ()
     """Likewise."""
+    values: Sequence[ValueRow] = ()
+    """Likewise."""
+    error_sums: Sequence[ErrorSumsRow] = ()
+    """Likewise."""
 
     def __post_init__(self) -> None:
         if self._headline() is None:
             raise ValueError(f"run {self.run.run_id}: no row for the headline metric {self.run.metric!r} on test")
-        for rows in (self.predictions, self.mask_counts):
+        for rows in (self.predictions, self.mask_counts, self.values, self.error_sums):
             if len({(row.split, row.sample) for row in rows}) < len(rows):
                 raise ValueError(f"run {self.run.run_id}: a sample is predicted twice in one split")
 
@@ -162,5 +198,7 @@ TABLES = (
     TableOf(table="class_metrics", attribute="classes", row_class=ClassRow, numbered=False),
     TableOf(table="predictions", attribute="predictions", row_class=PredictionRow, numbered=True),
     TableOf(table="mask_counts", attribute="mask_counts", row_class=MaskRow, numbered=True),
+    TableOf(table="value_predictions", attribute="values", row_class=ValueRow, numbered=True),
+    TableOf(table="error_sums", attribute="error_sums", row_class=ErrorSumsRow, numbered=True),
 )
 """All tables but `runs`, which each of them refers to."""

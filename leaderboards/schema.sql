@@ -1,4 +1,4 @@
--- The tables of a leaderboard file. Text is UTF-8, scores are fractions, times are UTC.
+-- The tables of a leaderboard file. Text is UTF-8, scores are fractions or in the units of the labels, times are UTC.
 -- Every change to this file raises SCHEMA_VERSION in schema.py, which writes the number into schema_version, and comes
 -- with a file in migrations/ for the version it leaves behind.
 -- What begins with a dollar sign stands for the expression of that name in derived.py. The file defines no macro: one could change what the
@@ -24,6 +24,7 @@ CREATE TABLE runs (
     selection           VARCHAR CHECK (selection IN ('valid', 'cv', 'none')), -- where hyper-parameters are chosen
     seed                BIGINT CHECK (seed >= 0),
     metric              VARCHAR NOT NULL CHECK (metric <> ''),  -- the headline: chose on valid, ranks on test
+    higher_is_better    BOOLEAN NOT NULL,                       -- of the headline: false for errors, as rmse
     n_train             BIGINT CHECK (n_train >= 1),            -- samples in each split
     n_valid             BIGINT CHECK (n_valid >= 0),
     n_test              BIGINT CHECK (n_test >= 1),
@@ -116,4 +117,41 @@ CREATE TABLE mask_counts (
     n_pixels  INTEGER[] NOT NULL CHECK (len(n_pixels) = list_count(n_pixels) AND coalesce(list_min(n_pixels), 1) >= 1),
     PRIMARY KEY (run_id, split, position),
     CONSTRAINT three_lists_in_step CHECK (len(target) = len(predicted) AND len(target) = len(n_pixels))
+);
+
+-- One row per run, split and sample: real numbers, one or several, in the dataset's units. Optional; for paired tests.
+-- NaN is the largest of doubles, so a list is finite if its largest and its smallest are.
+CREATE TABLE value_predictions (
+    run_id    VARCHAR NOT NULL REFERENCES runs (run_id),
+    split     VARCHAR NOT NULL CHECK (split IN ('valid', 'test')),
+    position  INTEGER NOT NULL CHECK (position >= 0),
+    sample    VARCHAR NOT NULL CHECK (sample <> ''),
+    target    DOUBLE[] NOT NULL CHECK (
+        len(target) = list_count(target) AND isfinite(list_min(target)) AND isfinite(list_max(target))
+    ),
+    predicted DOUBLE[] NOT NULL CHECK (
+        len(predicted) = list_count(predicted) AND isfinite(list_min(predicted)) AND isfinite(list_max(predicted))
+    ),
+    PRIMARY KEY (run_id, split, position),
+    CONSTRAINT two_lists_in_step CHECK (len(target) >= 1 AND len(target) = len(predicted))
+);
+
+-- One row per run, split and image whose pixels are predicted as real numbers: sums over its n_pixels labelled pixels.
+-- An error is predicted - target, in the dataset's units. RMSE, MAE and R2 of any set of images follow. Optional.
+CREATE TABLE error_sums (
+    run_id             VARCHAR NOT NULL REFERENCES runs (run_id),
+    split              VARCHAR NOT NULL CHECK (split IN ('valid', 'test')),
+    position           INTEGER NOT NULL CHECK (position >= 0),
+    sample             VARCHAR NOT NULL CHECK (sample <> ''),
+    n_pixels           BIGINT NOT NULL CHECK (n_pixels >= 0),
+    sum_target         DOUBLE NOT NULL CHECK (isfinite(sum_target)),
+    sum_squared_target DOUBLE NOT NULL CHECK (isfinite(sum_squared_target) AND sum_squared_target >= 0),
+    sum_error          DOUBLE NOT NULL CHECK (isfinite(sum_error)),
+    sum_squared_error  DOUBLE NOT NULL CHECK (isfinite(sum_squared_error) AND sum_squared_error >= 0),
+    sum_absolute_error DOUBLE NOT NULL CHECK (isfinite(sum_absolute_error) AND sum_absolute_error >= 0),
+    PRIMARY KEY (run_id, split, position),
+    CONSTRAINT no_pixel_has_no_sum CHECK (
+        n_pixels > 0 OR (sum_target = 0 AND sum_error = 0
+            AND sum_squared_target + sum_squared_error + sum_absolute_error = 0)
+    )
 );

@@ -21,7 +21,7 @@ from leaderboards.views import VIEWS, create_views
 
 TABLE_NAMES = ("runs", *(table.table for table in TABLES))
 _ALL_TABLES = ("schema_version", *TABLE_NAMES)
-_ABSENT_FROM = {"mask_counts": 1}
+_ABSENT_FROM = {"mask_counts": 1, "value_predictions": 5, "error_sums": 5}
 """Table -> the last version that did not have it."""
 _Column = tuple[str, str, str | None]
 """Name, type, and the expression of its default or of a generated column."""

@@ -1,8 +1,8 @@
 """Older leaderboards: what a file of version N holds is copied into a new file, and the old one kept as its backup.
 
 `migrations/from_N.sql` makes the view `older`: the runs of database `old` with the columns that this version has, but
-for the derived ones. All other tables are copied as they are. A new SCHEMA_VERSION adds the file for the version it
-leaves behind and adapts the others to its tables.
+before DERIVED_SINCE without the derived ones. All other tables are copied as they are. A new SCHEMA_VERSION adds the
+file for the version it leaves behind and adapts the others to its tables.
 """
 
 import os
@@ -27,12 +27,16 @@ from leaderboards.file.derived import SELECT_DERIVED
 from leaderboards.file.drafts import draft_of
 from leaderboards.schema import SCHEMA_VERSION, TABLES
 
+DERIVED_SINCE = 5
+"""The first version that stored the columns of `derived.py` as they are now. What it stored stands: a run's point must
+not depend on which others are in the file when it is upgraded."""
+
 
 def copy_older(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     """Fill database `new`, made by `create_tables`, from database `old` of an older version."""
     script = resources.files(__package__).joinpath(f"migrations/from_{version}.sql")
     connection.execute(script.read_text(encoding="utf-8"))
-    connection.execute(_FILL_RUNS)
+    connection.execute(_COPY_RUNS if version >= DERIVED_SINCE else _DERIVE_RUNS)
     connection.execute("DROP VIEW older")
     there = connection.execute(  # in lower case, as DuckDB compares names
         "SELECT lower(table_name) FROM duckdb_tables() WHERE database_name = 'old' AND schema_name = 'main'"
@@ -42,9 +46,10 @@ def copy_older(connection: duckdb.DuckDBPyConnection, version: int) -> None:
             connection.execute(f"INSERT INTO new.{table.table} BY NAME FROM old.{table.table}")
 
 
+_COPY_RUNS = "INSERT INTO new.runs BY NAME FROM older"
 # Where old runs of one seed share a point, something differs that version 1 of their identities does not tell. Then it
 # may differ between the other seeds too, so none of that point are averaged: each is a point of its own.
-_FILL_RUNS = f"""
+_DERIVE_RUNS = f"""
     INSERT INTO new.runs BY NAME
     SELECT * EXCLUDE (in_point) REPLACE (
         if(samples IS NOT NULL AND max(in_point) OVER (PARTITION BY curve_id, partition, samples) > 1,

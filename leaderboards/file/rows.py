@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC
 from itertools import count
-from typing import Any
+from typing import Any, get_type_hints
 
 import duckdb
 
@@ -72,13 +72,15 @@ def _insert_rows(connection: duckdb.DuckDBPyConnection, table: TableOf, run_id: 
 
 
 _STRINGS = ("split", "sample")
+_SQL_TYPES = {tuple[int, ...]: "INTEGER[]", tuple[float, ...]: "DOUBLE[]", int: "BIGINT", float: "DOUBLE"}
+"""Of a field of numbers -> of its column."""
 
 
 def _insert_statement(table: TableOf) -> str:
-    names = [field.name for field in fields(table.row_class)]
-    values = {name: f"${name}" for name in names}
+    declared = get_type_hints(table.row_class)
+    values = {name: f"${name}" for name in declared}
     if table.numbered:
-        values = {name: value if name in _STRINGS else f"{value}::INTEGER[][]" for name, value in values.items()}
+        values |= {name: f"${name}::{_SQL_TYPES[declared[name]]}[]" for name in declared if name not in _STRINGS}
         values["position"] = "$position::INTEGER[]"
     return (
         f"INSERT INTO {table.table} (run_id, {', '.join(values)}) "

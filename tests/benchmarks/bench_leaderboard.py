@@ -41,6 +41,7 @@ SELECT
     'valid' AS selection,
     cell % {N_SEEDS} AS seed,
     'accuracy' AS metric,
+    true AS higher_is_better,
     20 * (1 + cell // {N_SEEDS} % {len(PARTITIONS)}) AS n_train,
     1000 AS n_valid,
     1000 AS n_test,

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from leaderboards.schema import ClassRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow
+from leaderboards.schema import ClassRow, ErrorSumsRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow, ValueRow
 
 
 def make_run(name: object = "run", **changes: Any) -> RunRow:
@@ -67,6 +67,20 @@ def prediction(sample: str = "id_0000", **changes: Any) -> PredictionRow:
 def make_mask(sample: str = "id_0000", **changes: Any) -> MaskRow:
     values = {"split": "test", "sample": sample, "target": (0, 0, 1), "predicted": (0, 1, 1), "n_pixels": (5, 1, 3)}
     return MaskRow(**(values | changes))
+
+
+def make_value(sample: str = "id_0000", **changes: Any) -> ValueRow:
+    values = {"split": "test", "sample": sample, "target": (1.5, -2.0), "predicted": (1.0, 1e-300)}
+    return ValueRow(**(values | changes))
+
+
+def make_error_sums(sample: str = "id_0000", **changes: Any) -> ErrorSumsRow:
+    """Two pixels of 1 and 3, predicted as 1.5 and 2."""
+    values = {
+        "split": "test", "sample": sample, "n_pixels": 2, "sum_target": 4.0, "sum_squared_target": 10.0,
+        "sum_error": -0.5, "sum_squared_error": 1.25, "sum_absolute_error": 1.5,
+    }  # fmt: skip
+    return ErrorSumsRow(**(values | changes))
 
 
 def make_record(name: object = "run", *, n_predictions: int = 3, **changes: Any) -> RunRecord:

@@ -16,6 +16,7 @@ from leaderboards.file.reader import connect_to_read
 from leaderboards.merge import merge
 from leaderboards.query import run_query
 from leaderboards.report.contents import read_contents
+from leaderboards.schema import SCHEMA_VERSION, TABLES
 from leaderboards.statistics.reading import fetch
 from leaderboards.store import Leaderboard, open_leaderboard
 from leaderboards.transfer import ExportFormat, export
@@ -65,24 +66,24 @@ ROUTES: dict[str, Callable[[Path], object]] = {
     "commit": lambda path: Leaderboard(path).commit(make_record("ours", seed=7)),
     "export": lambda path: export(Leaderboard(path), path.with_name("out"), ExportFormat.PARQUET),
 }
-DROP_TABLES = [f"DROP TABLE {name}" for name in ("class_metrics", "predictions", "mask_counts", "metrics", "runs")]
+OF_RUNS = tuple(table.table for table in TABLES)
+DROP_TABLES = [f"DROP TABLE {name}" for name in (*OF_RUNS, "runs")]
 
 
 def view_of_runs(name: str, secret: Path) -> list[str]:
     """Statements that put a view in the place of the table `runs`, with a file of ours as the backbone."""
-    tables = ("metrics", "class_metrics", "predictions", "mask_counts")
     stolen = f"SELECT * REPLACE ((SELECT content FROM read_text('{secret}')) AS backbone) FROM kept_runs"
     return [
-        *(f"CREATE TABLE kept_{table} AS FROM {table}" for table in (*tables, "runs")),
+        *(f"CREATE TABLE kept_{table} AS FROM {table}" for table in (*OF_RUNS, "runs")),
         *DROP_TABLES,
-        *(f"CREATE TABLE {table} AS FROM kept_{table}" for table in tables),
+        *(f"CREATE TABLE {table} AS FROM kept_{table}" for table in OF_RUNS),
         f"CREATE VIEW {name} AS {stolen}",
     ]
 
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", ["runs", '"RUNS"', '"Runs"'])
-@pytest.mark.parametrize("version", [3, 5])
+@pytest.mark.parametrize("version", [3, SCHEMA_VERSION])
 def test_a_view_in_the_place_of_a_table_reads_no_file_of_ours(
     foreign: Path, secret: Path, name: str, version: int, route: str
 ) -> None:
@@ -173,9 +174,8 @@ OUT_OF_PLACE = {
 def test_runs_that_do_not_belong_together_are_not_averaged_where_no_rule_forbids_them(
     foreign: Path, change: str
 ) -> None:
-    tables = ("metrics", "class_metrics", "predictions", "mask_counts")
-    kept = [f"CREATE TABLE kept_{name} AS FROM {name}" for name in tables]
-    back = [f"ALTER TABLE kept_{name} RENAME TO {name}" for name in tables]
+    kept = [f"CREATE TABLE kept_{name} AS FROM {name}" for name in OF_RUNS]
+    back = [f"ALTER TABLE kept_{name} RENAME TO {name}" for name in OF_RUNS]
     rewrite(foreign, *kept, *WITHOUT_RULES, *back)
     assert run_query(foreign, "SELECT value, n_seeds FROM label_efficiency").rows == [(0.5, 1)]
     rewrite(foreign, OUT_OF_PLACE[change])

@@ -9,9 +9,11 @@ import duckdb
 import pytest
 from leaderboard_records import (
     class_metric,
+    make_error_sums,
     make_mask,
     make_record,
     make_run,
+    make_value,
     metric,
     prediction,
     published_run,
@@ -21,7 +23,17 @@ from leaderboard_records import (
 from leaderboards.file.derived import DERIVED
 from leaderboards.file.rows import SCORE_COLUMNS
 from leaderboards.query import run_query
-from leaderboards.schema import TABLES, ClassRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow
+from leaderboards.schema import (
+    TABLES,
+    ClassRow,
+    ErrorSumsRow,
+    MaskRow,
+    MetricRow,
+    PredictionRow,
+    RunRecord,
+    RunRow,
+    ValueRow,
+)
 from leaderboards.store import Leaderboard, open_leaderboard
 
 
@@ -70,6 +82,7 @@ BAD_RUNS: list[dict[str, Any]] = [
     {"n_labels_fit": -1},
     {"n_labels_fit": 250, "n_labels_select": 51},  # of 300 labels there are
     {"source": "guessed"},
+    {"higher_is_better": None},
     {"device": ""},
     {"seconds": -1.0},
     {"seconds": math.inf},
@@ -167,6 +180,65 @@ def test_mask_counts_keep_their_order_within_each_split(board: Leaderboard) -> N
 
 
 @pytest.mark.parametrize(
+    "row",
+    [
+        make_value("s", target=(), predicted=()),
+        make_value("s", target=(1.0,)),
+        make_value("s", target=(1.0, None)),
+        make_value("s", target=(1.0, math.nan)),
+        make_value("s", predicted=(-math.inf, 1.0)),
+        make_value("s", predicted=(math.inf, 1.0)),
+        make_value(""),
+    ],
+    ids=repr,
+)
+def test_a_bad_real_number_is_refused(board: Leaderboard, row: ValueRow) -> None:
+    with pytest.raises(duckdb.ConstraintException):
+        board.commit(RunRecord(run=make_run(), metrics=[metric()], values=[make_value(), row]))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        make_error_sums("s", n_pixels=-1),
+        make_error_sums("s", n_pixels=0),
+        make_error_sums("s", sum_target=math.inf),
+        make_error_sums("s", sum_error=math.nan),
+        make_error_sums("s", sum_squared_target=-1.0),
+        make_error_sums("s", sum_squared_error=-1.0),
+        make_error_sums("s", sum_absolute_error=-1.0),
+        make_error_sums(""),
+    ],
+    ids=repr,
+)
+def test_bad_sums_of_errors_are_refused(board: Leaderboard, row: ErrorSumsRow) -> None:
+    with pytest.raises(duckdb.ConstraintException):
+        board.commit(RunRecord(run=make_run(), metrics=[metric()], error_sums=[make_error_sums(), row]))
+
+
+def test_real_numbers_come_back_to_the_last_bit_and_in_order(board: Leaderboard) -> None:
+    numbers = (0.1 + 0.2, -1e308, 5e-324)
+    values = [make_value("z", target=numbers, predicted=(1.0, 2.0, 3.0)), make_value("a", split="valid")]
+    sums = [make_error_sums("z", n_pixels=2**40), make_error_sums("a", **dict.fromkeys(EMPTY, 0.0), n_pixels=0)]
+    board.commit(
+        RunRecord(run=make_run("reals", higher_is_better=False), metrics=[metric()], values=values, error_sums=sums)
+    )
+    columns, run = "SELECT * EXCLUDE (run_id)", f"WHERE run_id = '{run_id('reals')}'"
+    assert run_query(board.path, f"FROM value_predictions {columns} {run} ORDER BY split, position").rows == [
+        ("test", 0, "z", list(numbers), [1.0, 2.0, 3.0]),
+        ("valid", 0, "a", [1.5, -2.0], [1.0, 1e-300]),
+    ]
+    assert run_query(board.path, f"FROM error_sums {columns} {run} ORDER BY position").rows == [
+        ("test", 0, "z", 2**40, 4.0, 10.0, -0.5, 1.25, 1.5),
+        ("test", 1, "a", 0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    ]
+    assert run_query(board.path, f"SELECT higher_is_better FROM runs {run}").rows == [(False,)]
+
+
+EMPTY = ("sum_target", "sum_squared_target", "sum_error", "sum_squared_error", "sum_absolute_error")
+
+
+@pytest.mark.parametrize(
     "insert",
     [
         f"INSERT INTO metrics VALUES ('{run_id('nobody')}', 'test', 'accuracy', 0.5, NULL, NULL)",
@@ -195,6 +267,9 @@ def test_a_sample_is_predicted_once_per_split() -> None:
     RunRecord(run=make_run(), metrics=[metric()], predictions=twice)
     with pytest.raises(ValueError, match="twice"):
         RunRecord(run=make_run(), metrics=[metric()], predictions=[*twice, prediction("a")])
+    for rows in ({"values": [make_value("a")] * 2}, {"error_sums": [make_error_sums("a")] * 2}):
+        with pytest.raises(ValueError, match="twice"):
+            RunRecord(run=make_run(), metrics=[metric()], **rows)
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
@@ -209,6 +284,8 @@ def test_rows_and_tables_have_the_same_columns(board: Leaderboard) -> None:
         ClassRow: ["run_id"],
         PredictionRow: ["run_id", "position"],
         MaskRow: ["run_id", "position"],
+        ValueRow: ["run_id", "position"],
+        ErrorSumsRow: ["run_id", "position"],
     }
     tables = {RunRow: "runs", **{table.row_class: table.table for table in TABLES}}
     for row_class, table in tables.items():

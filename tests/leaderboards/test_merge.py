@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from leaderboard_records import make_mask, make_record, metric, run_id
+from leaderboard_records import make_error_sums, make_mask, make_record, make_value, metric, run_id
 
 from leaderboards.agreement import TOLERANCE, Difference
 from leaderboards.errors import UserError
@@ -30,7 +30,8 @@ def ours(tmp_path: Path) -> Leaderboard:
 def theirs(tmp_path: Path) -> Leaderboard:
     board = open_leaderboard(tmp_path / ODD_FOLDER / "theirs.duckdb")
     board.commit(make_record("shared", device="another", seconds=9.0))
-    board.commit(replace(make_record("new", backbone="it's <b>"), mask_counts=[make_mask()]))
+    new = make_record("new", backbone="it's <b>", higher_is_better=False)
+    board.commit(replace(new, mask_counts=[make_mask()], values=[make_value()], error_sums=[make_error_sums()]))
     return board
 
 

@@ -5,15 +5,17 @@ import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
-from leaderboard_records import make_record, published_run, run_id
+from leaderboard_records import make_record, make_run, metric, published_run, run_id
+from old_boards import read_views, records, views_of_version_5, write_old
 
 import leaderboards.file.migrate
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.query import run_query
-from leaderboards.schema import SCHEMA_VERSION
+from leaderboards.schema import SCHEMA_VERSION, RunRecord
 from leaderboards.store import Leaderboard, open_leaderboard
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -86,6 +88,44 @@ def test_later_versions_get_the_columns_that_follow_from_the_others(tmp_path: Pa
     assert run_query(path, runs).rows == run_query(new.path, runs).rows
 
 
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_views_say_the_same_of_an_old_file(tmp_path: Path, version: int) -> None:
+    now = read_views(open_leaderboard(write_old(tmp_path / "board.duckdb", version)).path)
+    before = views_of_version_5()
+    assert set(before) <= set(now)
+    for view, rows in before.items():
+        assert [{column: _plain(row[column]) for column in rows[0]} for row in now[view]] == [
+            {column: _plain(value) for column, value in row.items()} for row in rows
+        ], view
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; sums of floats may end in another digit when a table has another order."""
+    return round(value, 9) if isinstance(value, float) else str(value) if isinstance(value, datetime) else value
+
+
+def test_version_5_keeps_what_it_stored_of_identities_and_points(tmp_path: Path) -> None:
+    kept = "SELECT run_id, identity_version, weights, setup, curve_id, samples FROM runs ORDER BY run_id"
+    path = write_old(tmp_path / "board.duckdb", 5)
+    alone = next(records()).run.run_id
+    with duckdb.connect(path) as connection:
+        connection.execute("DELETE FROM metrics")
+    with duckdb.connect(path) as connection:
+        connection.execute("UPDATE runs SET samples = left(run_id, 8) WHERE run_id = ?", [alone])
+        before = connection.execute(kept).fetchall()
+    assert run_query(open_leaderboard(path).path, kept).rows == before
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_the_direction_of_an_old_run_follows_from_its_metric(tmp_path: Path, version: int) -> None:
+    names = ("accuracy", "calibration_error", "mae", "r2", "rmse")
+    runs = [RunRecord(run=make_run(name, metric=name), metrics=[metric(metric=name)]) for name in names]
+    path = write_old(tmp_path / "board.duckdb", version, runs)
+    open_leaderboard(path)
+    found = run_query(path, "SELECT metric, higher_is_better FROM runs ORDER BY metric").rows
+    assert found == list(zip(names, (True, False, False, True, False), strict=True))
+
+
 def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
     before = contents(old)
     open_leaderboard(old)
@@ -94,14 +134,14 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
     for table in ("metrics", "class_metrics", "predictions"):
         assert after[table] == before[table]
     with duckdb.connect(old, read_only=True) as connection:
-        added = "train_draw, selection, parameters, flops_per_image"
+        added = "train_draw, selection, parameters, flops_per_image, higher_is_better"
         derived = "score, score_low, score_high, weights, setup, identity_version, curve_id, samples"
         kept = connection.execute(f"SELECT * EXCLUDE ({added}, {derived}) FROM runs ORDER BY ALL").fetchall()
         assert kept == before["runs"]
         assert connection.execute(f"SELECT run_id, {added} FROM runs ORDER BY n_labels_select").fetchall() == [
-            (run_id("knn"), "partition", "none", None, None),
-            (run_id("probe"), "partition", "valid", None, None),
-            (run_id("published"), None, None, None, None),
+            (run_id("knn"), "partition", "none", None, None, True),
+            (run_id("probe"), "partition", "valid", None, None, True),
+            (run_id("published"), None, None, None, None, True),
         ]
         headlines = connection.execute("SELECT DISTINCT score, score_low, score_high FROM runs").fetchall()
         assert headlines == [(0.1 + 0.2, None, None)]

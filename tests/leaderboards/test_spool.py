@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from leaderboard_records import make_mask, make_record, metric, run_id
+from leaderboard_records import make_error_sums, make_mask, make_record, make_value, metric, run_id
 
 import leaderboards.spool
 from leaderboards.agreement import Difference
@@ -69,7 +69,9 @@ def spool_of(board: Leaderboard) -> Path:
 
 def test_a_record_comes_back_from_its_file_as_it_was(board: Leaderboard) -> None:
     record = replace(
-        make_record(dataset=ODD_NAME, configuration={ODD_NAME: [1, 0.1, None]}, parameters=3, selection="cv"),
+        make_record(dataset=ODD_NAME, configuration={ODD_NAME: [1, 0.1, None]}, higher_is_better=False),
+        values=[make_value(), make_value("other", target=(0.1 + 0.2,), predicted=(-1e308,))],
+        error_sums=[make_error_sums()],
         mask_counts=[make_mask(), make_mask("other", target=(), predicted=(), n_pixels=())],
         metrics=[metric(0.1 + 0.2), metric(None, None, metric=ODD_NAME)],
     )
@@ -80,6 +82,8 @@ def test_a_record_comes_back_from_its_file_as_it_was(board: Leaderboard) -> None
     assert list(restored.classes) == record.classes
     assert list(restored.predictions) == record.predictions
     assert list(restored.mask_counts) == record.mask_counts
+    assert list(restored.values) == record.values
+    assert list(restored.error_sums) == record.error_sums
 
 
 def test_while_the_file_is_locked_runs_wait_and_the_message_says_so(board: Leaderboard) -> None:
@@ -360,9 +364,12 @@ def test_a_record_that_breaks_a_rule_is_reported(board: Leaderboard) -> None:
 def test_a_record_of_an_older_version_lacks_what_came_later(board: Leaderboard) -> None:
     path = Spool(board.path).keep(make_record(), "why")
     content = json.loads(path.read_text())
-    del content["mask_counts"], content["run"]["parameters"]
+    for table in ("mask_counts", "values", "error_sums"):
+        del content[table]
+    del content["run"]["parameters"], content["run"]["higher_is_better"]
     path.write_text(json.dumps(content))
     assert board.replay().stored == 1
+    assert run_query(board.path, "SELECT parameters, higher_is_better FROM runs").rows == [(None, True)]
 
 
 def test_the_same_run_is_kept_once(board: Leaderboard) -> None:
