@@ -23,7 +23,7 @@ import harness.campaign.carry_out, harness.run.execute, harness.training.choose,
 from harness.errors import UserError
 from harness.training.network import Classifier
 from harness.training.recipe import FineTuneSettings
-from harness.training.loop import Training
+from harness.training.fine_tuning import Training
 
 entry = harness.protocols.PROTOCOLS["fine_tune"]
 brief = FineTuneSettings(epochs=1, min_updates=4, batch_size=4, evaluations=2)

@@ -12,7 +12,7 @@ from harness.records.run import Selection
 from harness.tasks import TASKS
 from harness.training.choose import train_and_choose
 from harness.training.devices import Devices
-from harness.training.loop import Training
+from harness.training.fine_tuning import Training
 from harness.training.predict import measure_input, predict_split
 from harness.training.recipe import FineTuneSettings, effective_batch
 

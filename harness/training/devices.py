@@ -30,9 +30,18 @@ class Devices:
             device: for a process on its own; of several each takes the one Accelerate gave it.
         """
         state = PartialState(cpu=device == "cpu")
-        self.count: int = state.num_processes
-        self.rank: int = state.process_index
-        self.device: torch.device = torch.device(device) if self.count == 1 else state.device
+        alone = state.num_processes == 1
+        self._set(torch.device(device) if alone else state.device, state.num_processes, state.process_index)
+
+    @classmethod
+    def alone(cls, device: str) -> "Devices":
+        """One device, for what each of several processes trains by itself."""
+        devices = cls.__new__(cls)
+        devices._set(torch.device(device), 1, 0)
+        return devices
+
+    def _set(self, device: torch.device, count: int, rank: int) -> None:
+        self.device, self.count, self.rank = device, count, rank
         self.precision = "bf16" if self.device.type == "cuda" and _has_bf16() else "float32"
 
     def autocast(self) -> AbstractContextManager[object]:

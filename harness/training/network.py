@@ -1,11 +1,9 @@
-"""A backbone with a head for one task, and the rate at which each of its layers learns."""
+"""A backbone with a head for one task."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from timm.layers import DropPath, PatchDropout
-from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
@@ -15,8 +13,7 @@ from baselines.inputs import Preparation, interpolate
 from harness.errors import UserError
 from harness.records.materials import ImageMaterial
 from harness.tasks import TASKS
-from harness.training.recipe import FineTuneSettings
-from harness.training.unet import UNetDecoder
+from harness.training.heads import UNetDecoder
 
 HEAD_STD = 2e-5
 """Of the linear head's first weights, as published: every class is as likely at first."""
@@ -100,48 +97,6 @@ def set_training(network: Classifier | Segmenter, *, head_alone: bool) -> None:
                     "other images of its batch. Build the backbone with track_running_stats=True, or with other norms"
                 )
             module.eval()
-
-
-def parameter_groups(network: Classifier | Segmenter, settings: FineTuneSettings) -> list[dict[str, Any]]:
-    """For an optimizer; every parameter is in one group. Each has `lr_scale`: the head 1, every layer below
-    `layer_decay` times that of the one above.
-
-    What the layers are is timm's `group_matcher` of the models inside the backbone; norms after the last layer go with
-    the head, and so does what lies around those models: an adapter, an embedding.
-    """
-    backbone_decay = settings.weight_decay if settings.backbone_decays else 0.0
-    trunks = _trunks(network.backbone) or [network.backbone]
-    in_trunks = {id(parameter) for trunk in trunks for parameter in trunk.parameters()}
-    around = [parameter for parameter in network.backbone.parameters() if id(parameter) not in in_trunks]
-    groups = _full_rate(network.head.parameters(), settings.weight_decay) + _full_rate(around, backbone_decay)
-    for trunk in trunks:
-        groups += param_groups_layer_decay(trunk, weight_decay=backbone_decay, layer_decay=settings.layer_decay)
-    grouped = sorted(id(parameter) for group in groups for parameter in group["params"])
-    assert grouped == sorted(map(id, network.parameters())), "every parameter is in exactly one group"
-    return groups
-
-
-def _trunks(module: nn.Module) -> list[nn.Module]:
-    """The outermost modules of which timm knows the layers."""
-    if hasattr(module, "group_matcher"):
-        return [module]
-    return [trunk for child in module.children() for trunk in _trunks(child)]
-
-
-def _full_rate(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices and kernels, which decay, and vectors, which do not; either only if there are some."""
-    found = list(parameters)
-    groups = [
-        {"params": [p for p in found if p.ndim > 1], "weight_decay": weight_decay, "lr_scale": 1.0},
-        {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0, "lr_scale": 1.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The rate of every layer, from that of the head."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["lr_scale"]
 
 
 def snapshot(network: nn.Module) -> Mapping[str, Tensor]:

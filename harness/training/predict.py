@@ -6,7 +6,7 @@ import numpy as np
 
 from baselines.meter import InputMeter, NetworkInput
 from harness.training.ahead import read_ahead
-from harness.training.loop import Training
+from harness.training.fine_tuning import Training
 
 
 def predict_split(training: Training, split: Literal["valid", "test"]) -> np.ndarray:

@@ -104,13 +104,23 @@ def evaluated_after(n_updates: int, settings: Schedule) -> list[int]:
     return [round((i + 1) * n_updates / count) for i in range(count)]
 
 
-def learning_rate(update: int, n_updates: int, settings: Schedule) -> float:
-    """Of the update with this number, from 0: linear to the peak, then along half a cosine to the final rate.
+def learning_rates(n_updates: int, settings: Schedule) -> list[float]:
+    """The rate of every update."""
+    n_warmup = round(settings.warmup * n_updates)
+    return [
+        cosine_rate(update, n_updates, peak=settings.rate, final=settings.final_rate, n_warmup=n_warmup)
+        for update in range(n_updates)
+    ]
+
+
+def cosine_rate(done: float, total: float, *, peak: float, final: float, n_warmup: int = 0) -> float:
+    """The learning rate after `done` of `total` updates, or epochs: half a cosine from the peak to the final rate.
+
+    Before that it rises linearly: the last of the first `n_warmup` updates has the peak rate.
 
     Source: Loshchilov and Hutter, 2017 (arXiv:1608.03983), eq. 5.
     """
-    n_warmup = round(settings.warmup * n_updates)
-    if update < n_warmup:
-        return settings.rate * (update + 1) / n_warmup
-    progress = (update - n_warmup) / (n_updates - n_warmup)
-    return settings.final_rate + (settings.rate - settings.final_rate) * 0.5 * (1.0 + math.cos(math.pi * progress))
+    if done < n_warmup:
+        return peak * (done + 1) / n_warmup
+    progress = (done - n_warmup) / (total - n_warmup)
+    return final + (peak - final) * 0.5 * (1.0 + math.cos(math.pi * progress))

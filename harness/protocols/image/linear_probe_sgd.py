@@ -10,7 +10,7 @@ One difference: the published code leaves drop path on in the frozen encoder, so
 Cached features are not.
 """
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,10 @@ from harness.records.labels import LabelKind, Split
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
 from harness.solvers.standardise import finite_features
+from harness.training.devices import Devices
+from harness.training.groups import adamw, full_rate
+from harness.training.loop import train
+from harness.training.recipe import cosine_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,25 +85,46 @@ def train_head(
     head = nn.utils.skip_init(nn.Linear, features.shape[1], n_classes)  # nothing drawn from the global generator
     nn.init.trunc_normal_(head.weight, std=settings.head_std, generator=generator)
     nn.init.zeros_(head.bias)
-    decays = {"params": [head.weight], "weight_decay": settings.weight_decay}
-    optimizer = torch.optim.AdamW(
-        [decays, {"params": [head.bias], "weight_decay": 0.0}], betas=settings.betas, fused=True
-    )
     targets = smooth(labels, n_classes, settings.smoothing)
-    batches = len(features) // settings.batch_size
-    updates = _updates_per_epoch(len(features), settings)
-    effective = settings.batch_size * settings.accumulation
-    for epoch in range(settings.epochs):
-        order = torch.randperm(len(features), generator=generator)[: updates * effective]
-        for update, rows in enumerate(order.split(effective)):
-            # The published schedule counts batches, also those that are dropped at the end of an epoch.
-            progress = (epoch + update * settings.accumulation / batches) / settings.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(progress, settings)
-            # Batches of one size: the mean over the effective batch is the mean of their means.
-            set_gradient(head, features[rows], targets[rows], single=labels.ndim == 1)
-            optimizer.step()
+
+    def set_gradients(rows: Tensor) -> None:
+        # Batches of one size: the mean over the effective batch is the mean of their means.
+        set_gradient(head, features[rows], targets[rows], single=labels.ndim == 1)
+
+    updates = train(
+        adamw(full_rate(head.parameters(), settings.weight_decay), settings.betas),
+        _draw_batches(len(features), settings, generator),
+        set_gradients,
+        rates=learning_rates(len(features), settings),
+        looks=(),
+        devices=Devices.alone("cpu"),
+    )
+    assert not list(updates), "nothing looks at it before its end"
     return head
+
+
+def _draw_batches(n_train: int, settings: LinearProbeSgdSettings, generator: torch.Generator) -> Iterator[Tensor]:
+    """(effective batch,) int64 rows of train, update after update; every epoch drops what does not fill one."""
+    effective = settings.batch_size * settings.accumulation
+    used = _updates_per_epoch(n_train, settings) * effective
+    for _ in range(settings.epochs):
+        yield from torch.randperm(n_train, generator=generator)[:used].split(effective)
+
+
+def learning_rates(n_train: int, settings: LinearProbeSgdSettings) -> list[float]:
+    """The rate of every update: along a half cosine from the scaled base rate to the final rate.
+
+    The published schedule counts batches, also those that are dropped at the end of an epoch.
+    """
+    peak = settings.base_lr * settings.batch_size * settings.accumulation / 256
+    batches = n_train // settings.batch_size
+    return [
+        cosine_rate(
+            epoch + update * settings.accumulation / batches, settings.epochs, peak=peak, final=settings.final_lr
+        )
+        for epoch in range(settings.epochs)
+        for update in range(_updates_per_epoch(n_train, settings))
+    ]
 
 
 def smooth(labels: np.ndarray, n_classes: int, smoothing: float) -> Tensor:
@@ -120,12 +145,6 @@ def set_gradient(head: nn.Linear, x: Tensor, targets: Tensor, *, single: bool) -
     difference = (logits.softmax(dim=1) if single else logits.sigmoid()) - targets
     difference /= len(x) if single else targets.numel()
     head.weight.grad, head.bias.grad = difference.T @ x, difference.sum(dim=0)
-
-
-def learning_rate(progress: float, settings: LinearProbeSgdSettings) -> float:
-    """Along a half cosine, from the scaled base rate at progress 0 to the final rate at 1."""
-    peak = settings.base_lr * settings.batch_size * settings.accumulation / 256
-    return settings.final_lr + (peak - settings.final_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def _updates_per_epoch(n_train: int, settings: LinearProbeSgdSettings) -> int:

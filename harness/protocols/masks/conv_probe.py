@@ -20,8 +20,7 @@ from torch import Tensor
 
 from baselines.inputs import interpolate
 from harness.errors import UserError
-from harness.protocols.masks.blocks import draw_blocks, plan_blocks
-from harness.protocols.masks.conv_head import ConvHead
+from harness.protocols.masks.blocks import Block, draw_blocks, plan_blocks
 from harness.protocols.masks.frozen_maps import STATISTICS_FROM, FrozenMaps, spread
 from harness.records.labels import IGNORED, LabelKind
 from harness.records.materials import PixelMaterial
@@ -30,9 +29,12 @@ from harness.records.run import Selection
 from harness.tasks import TASKS
 from harness.training.ahead import read_ahead
 from harness.training.choose import train_and_choose
-from harness.training.loop import check_loss
+from harness.training.devices import Devices
+from harness.training.groups import adamw, full_rate
+from harness.training.heads import ConvHead
+from harness.training.loop import train
 from harness.training.memory import Portions
-from harness.training.recipe import Schedule, count_updates, effective_batch, evaluated_after, learning_rate
+from harness.training.recipe import Schedule, count_updates, effective_batch, evaluated_after, learning_rates
 
 BLOCK_BYTES = 2**30
 """Of a block at most; the next one is read meanwhile. It is no setting of a machine: it decides what is seen when."""
@@ -118,6 +120,16 @@ def images_read(
     return 1 + min(n_train, STATISTICS_FROM) + training + judging + n_test
 
 
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """What an update sees."""
+
+    levels: Sequence[np.ndarray]
+    """Per level (B, h_i, w_i, D_i) float16, as stored."""
+    targets: np.ndarray
+    """(B, H, W) uint8 places among the classes that train has; `IGNORED` counts nothing."""
+
+
 class HeadTraining:
     """One head in training, on train alone. It knows only the classes that train has, so it predicts no other."""
 
@@ -131,7 +143,7 @@ class HeadTraining:
         self.maps = FrozenMaps(material, self._labelled)
         self.device = torch.device(material.device)
         self.network = self._build(seed).to(self.device)
-        self.optimizer = torch.optim.AdamW(self._groups(), betas=settings.betas, fused=True)
+        self.optimizer = adamw(full_rate(self.network.parameters(), settings.weight_decay), settings.betas)
         self.portions = Portions(self.device, int(np.prod(material.size_px)))
         self.generator = torch.Generator().manual_seed(seed)
         self.batch_size = effective_batch(len(self._labelled), settings)
@@ -141,7 +153,6 @@ class HeadTraining:
 
     def run(self) -> Iterator[int]:
         """Trains; yields the number of updates made whenever it is time to look at valid, and after the last."""
-        due = set(evaluated_after(self.n_updates, self.settings))
         drawn = draw_blocks(
             len(self._labelled),
             self.batch_size,
@@ -151,17 +162,16 @@ class HeadTraining:
             self.generator,
         )
         blocks = read_ahead(drawn, lambda block: self.maps.read("train", self._labelled[block.images]))
-        update = 0
         with closing(blocks), self.material.progress.step("training the probe", self.n_updates) as step:
-            for block, levels in blocks:
-                for batch in block.batches:
-                    for group in self.optimizer.param_groups:
-                        group["lr"] = learning_rate(update, self.n_updates, self.settings)
-                    self._update([level[batch] for level in levels], self._labelled[block.images[batch]], update)
-                    update += 1
-                    step.advance()
-                    if update in due:
-                        yield update
+            yield from train(
+                self.optimizer,
+                self._batches(blocks),
+                self._set_gradients,
+                rates=learning_rates(self.n_updates, self.settings),
+                looks=evaluated_after(self.n_updates, self.settings),
+                devices=Devices.alone(self.material.device),
+                step=step,
+            )
 
     def predict(self, split: Literal["valid", "test"], images: np.ndarray) -> np.ndarray:
         """(n, H, W) uint8 classes of every pixel of (n,) images of a split."""
@@ -183,17 +193,22 @@ class HeadTraining:
         maps = [level.to(self.device) for level in self.maps.standardised(levels)]
         return interpolate(self.network(maps, self.material.fed_px), self.material.size_px)
 
-    def _update(self, levels: Sequence[np.ndarray], images: np.ndarray, update: int) -> None:
-        n_terms = self._task.count_terms(self._targets[images])
+    def _batches(self, blocks: Iterator[tuple[Block, list[np.ndarray]]]) -> Iterator["_Batch"]:
+        for block, levels in blocks:
+            for rows in block.batches:
+                targets = self._targets[self._labelled[block.images[rows]]]
+                yield _Batch([level[rows] for level in levels], targets)
+
+    def _set_gradients(self, batch: "_Batch") -> Tensor:
+        """Returns the loss."""
+        n_terms = self._task.count_terms(batch.targets)
 
         def share_of_loss(portion: slice) -> Tensor:
-            targets = torch.from_numpy(self._targets[images[portion]]).to(self.device)
-            logits = self._logits([level[portion] for level in levels])
+            targets = torch.from_numpy(batch.targets[portion]).to(self.device)
+            logits = self._logits([level[portion] for level in batch.levels])
             return self._task.loss_sum(logits, targets, smoothing=0.0) / n_terms
 
-        loss = self.portions.add_gradients(self.optimizer, len(images), share_of_loss)
-        check_loss(float(loss), update, self.n_updates, self.settings.rate)
-        self.optimizer.step()
+        return self.portions.add_gradients(self.optimizer, len(batch.targets), share_of_loss)
 
     def _build(self, seed: int) -> ConvHead:
         with torch.random.fork_rng(devices=[]):  # layers initialise from the global generator
@@ -201,13 +216,6 @@ class HeadTraining:
             return ConvHead(
                 self.maps.channels, self.material.strides, self.settings.width, self.settings.depth, len(self.classes)
             )
-
-    def _groups(self) -> list[dict[str, object]]:
-        parameters = list(self.network.parameters())
-        return [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
 
 
 def _block_size(settings: ConvProbeSettings, batch_size: int, image_bytes: int) -> int:

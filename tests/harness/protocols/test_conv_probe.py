@@ -10,12 +10,12 @@ from toy_masks import SIDE, ToyMasks, reached_miou, toy
 from harness.errors import UserError
 from harness.protocols import find_protocol
 from harness.protocols.masks.blocks import draw_blocks
-from harness.protocols.masks.conv_head import ConvHead
 from harness.protocols.masks.conv_probe import ConvProbeSettings, HeadTraining, conv_probe, images_read
 from harness.protocols.masks.frozen_maps import FrozenMaps
 from harness.protocols.masks.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
 from harness.records.labels import IGNORED, LabelKind
 from harness.records.run import Selection
+from harness.training.heads import ConvHead
 
 SHORT = ConvProbeSettings(epochs=1, min_updates=60, evaluations=3, width=8)
 BRIEF = replace(SHORT, min_updates=4, evaluations=2)

@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.protocols import PROTOCOLS
 from harness.protocols.image.linear_probe_sgd import (
     LinearProbeSgdSettings,
-    learning_rate,
+    learning_rates,
     linear_probe_sgd,
     set_gradient,
     smooth,
@@ -80,9 +80,11 @@ def test_training_equals_a_plain_loop_over_micro_batches(build):
 )
 def test_learning_rates_are_the_published_ones(protocol, rate):
     settings = PROTOCOLS[protocol].settings
-    assert learning_rate(0.0, settings) == pytest.approx(rate)
-    assert learning_rate(0.5, settings) == pytest.approx((rate + 1e-6) / 2)
-    assert learning_rate(1.0, settings) == pytest.approx(1e-6)
+    rates = learning_rates(settings.batch_size * settings.accumulation, settings)  # one update an epoch
+    assert len(rates) == 100
+    assert rates[0] == pytest.approx(rate)
+    assert rates[50] == pytest.approx((rate + 1e-6) / 2)
+    assert rates[99] == pytest.approx(1e-6, abs=rate / 1_000)
     assert (settings.epochs, settings.smoothing, settings.weight_decay) == (100, 0.2, 0.3)
 
 

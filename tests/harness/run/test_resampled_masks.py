@@ -8,7 +8,7 @@ import torch
 
 from harness.protocols.masks.hypercolumn import hypercolumns, pixel_logits
 from harness.training.devices import Devices
-from harness.training.loop import Training
+from harness.training.fine_tuning import Training
 from harness.training.network import build_network
 from harness.training.predict import measure_input, predict_split
 from harness.training.recipe import FineTuneSettings

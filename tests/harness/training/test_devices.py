@@ -17,7 +17,7 @@ from harness.campaign.executors import local
 from harness.store.damage import DamagedError
 from harness.training import devices as module
 from harness.training.devices import Devices
-from harness.training.loop import Training
+from harness.training.fine_tuning import Training
 from harness.training.predict import predict_split
 from harness.training.recipe import FineTuneSettings
 from toy_images import textures

@@ -13,7 +13,7 @@ from harness.protocols.image.linear_probe import LinearProbeSettings, linear_pro
 from harness.records.labels import IGNORED, LabelKind
 from harness.records.run import Selection
 from harness.run.materials import TrainingMaterial
-from harness.training.loop import Training
+from harness.training.fine_tuning import Training
 from harness.training.recipe import MASK_DEFAULTS, FineTuneSettings
 from toy_images import blobs, textures
 

@@ -12,8 +12,9 @@ from torch import nn
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
 from harness.errors import UserError
 from harness.training.devices import Devices
-from harness.training.loop import Training
-from harness.training.network import build_network, parameter_groups, set_training
+from harness.training.fine_tuning import Training
+from harness.training.groups import falling_rates
+from harness.training.network import build_network, set_training
 from harness.training.predict import predict_split
 from harness.training.recipe import FineTuneSettings
 from toy_images import textures
@@ -129,7 +130,7 @@ def test_every_parameter_is_in_one_group_and_learns():
         textures(n=(64, 4, 4), make_backbone=lambda: build(adapter=Adapter()).requires_grad_(False)),
         SETTINGS, 0, Devices("cpu"),
     )  # fmt: skip
-    groups = parameter_groups(training.network, SETTINGS)
+    groups = falling_rates(training.network, SETTINGS)
     grouped = [id(parameter) for group in groups for parameter in group["params"]]
     assert sorted(grouped) == sorted(id(parameter) for parameter in training.network.parameters())
     scale = {id(parameter): group["lr_scale"] for group in groups for parameter in group["params"]}
@@ -152,6 +153,6 @@ def test_weights_around_the_trunk_decay_as_the_backbone_does():
     )
     for decays in (True, False):
         settings = replace(SETTINGS, weight_decay=0.3, backbone_decays=decays)
-        groups = parameter_groups(training.network, settings)
+        groups = falling_rates(training.network, settings)
         decay = {id(parameter): group["weight_decay"] for group in groups for parameter in group["params"]}
         assert decay[id(training.network.backbone.adapter.mix.weight)] == (0.3 if decays else 0.0)

@@ -9,21 +9,29 @@ from harness.training.recipe import (
     PUBLISHED,
     PUBLISHED_MASKS,
     FineTuneSettings,
+    cosine_rate,
     count_updates,
     effective_batch,
     evaluated_after,
-    learning_rate,
+    learning_rates,
 )
 
 PLAIN = FineTuneSettings(rate=1.0, final_rate=0.0, warmup=0.2)
 
 
 def test_rate_rises_to_the_peak_then_falls_along_half_a_cosine():
-    rates = [learning_rate(update, 10, PLAIN) for update in range(10)]
+    rates = learning_rates(10, PLAIN)
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates[6] == pytest.approx(0.5)  # four of eight updates after the warm-up
     assert rates[2:] == sorted(rates[2:], reverse=True)
     assert rates[-1] > 0
+
+
+def test_a_rate_counts_updates_or_epochs_as_it_is_told():
+    assert cosine_rate(0.0, 3, peak=2.0, final=1.0) == 2.0
+    assert cosine_rate(1.5, 3, peak=2.0, final=1.0) == pytest.approx(1.5)
+    assert cosine_rate(3.0, 3, peak=2.0, final=1.0) == 1.0
+    assert [cosine_rate(i, 6, peak=2.0, final=1.0, n_warmup=4) for i in range(6)] == [0.5, 1.0, 1.5, 2.0, 2.0, 1.5]
 
 
 def test_published_updates_of_m_bigearthnet():
@@ -35,7 +43,7 @@ def test_published_updates_of_m_bigearthnet():
 def test_published_rate_and_first_stage_of_masks():
     assert PUBLISHED_MASKS.rate == pytest.approx(1e-2 * 32 / 256)
     assert PUBLISHED_MASKS.head_first * PUBLISHED_MASKS.epochs == 50
-    assert learning_rate(1, 4, PUBLISHED_MASKS) / PUBLISHED_MASKS.rate == pytest.approx(0.85, abs=0.01)
+    assert learning_rates(4, PUBLISHED_MASKS)[1] / PUBLISHED_MASKS.rate == pytest.approx(0.85, abs=0.01)
 
 
 def test_a_small_train_split_is_one_batch_and_still_gets_its_updates():

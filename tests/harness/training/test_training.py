@@ -10,9 +10,10 @@ from harness.errors import UserError
 from harness.records.labels import IGNORED, LabelKind
 from harness.tasks import TASKS
 from harness.training.devices import Devices
-from harness.training.loop import DivergedError, Training
+from harness.training.fine_tuning import Training
+from harness.training.groups import falling_rates
+from harness.training.loop import DivergedError
 from harness.training.memory import PIXELS_AT_A_TIME, Portions
-from harness.training.network import parameter_groups
 from harness.training.predict import predict_split
 from harness.training.recipe import FineTuneSettings
 from toy_images import blobs, textures, tiny_backbone
@@ -126,7 +127,7 @@ def test_batch_size_does_not_change_predictions(at_a_time):
 def test_rates_fall_from_the_head_downwards():
     training = Training(textures(n=(9, 4, 4)), replace(SHORT, layer_decay=0.5), 0, Devices("cpu"))
     scale = {}
-    for group in parameter_groups(training.network, training.settings):
+    for group in falling_rates(training.network, training.settings):
         for parameter in group["params"]:
             scale[id(parameter)] = group["lr_scale"]
     assert len(scale) == len(list(training.network.parameters()))
@@ -139,9 +140,9 @@ def test_rates_fall_from_the_head_downwards():
 
 def test_vectors_have_no_weight_decay():
     training = Training(blobs(n=(4, 2, 2)), replace(SHORT, weight_decay=0.3), 0, Devices("cpu"))
-    for group in parameter_groups(training.network, training.settings):
+    for group in falling_rates(training.network, training.settings):
         assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] == 0.3}
-    spared = parameter_groups(training.network, replace(SHORT, weight_decay=0.3, backbone_decays=False))
+    spared = falling_rates(training.network, replace(SHORT, weight_decay=0.3, backbone_decays=False))
     assert sum(group["weight_decay"] > 0 for group in spared) == 1
 
 

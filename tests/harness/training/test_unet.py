@@ -5,7 +5,7 @@ import timm
 import torch
 
 from baselines.contract import Level
-from harness.training.unet import UNetDecoder
+from harness.training.heads import UNetDecoder
 
 CONVNEXTS = ("atto", "femto", "pico", "nano", "tiny", "base", "large", "huge")
 MODELS = (
