@@ -59,6 +59,7 @@ FLOORS = {
         "leaderboards.errors",
     ),
     "mp_mae": (
+        "mp_mae.cli",
         "mp_mae.pictures",
         "mp_mae.training",
         "mp_mae.data",

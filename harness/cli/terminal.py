@@ -13,7 +13,7 @@ from rich.console import Console
 
 import leaderboards.errors
 from harness.errors import UserError
-from harness.show.visible_text import VisibleConsole, visible
+from mp_mae.visible_text import VisibleConsole, visible
 
 DEFAULT_DB = Path("leaderboards/leaderboard.duckdb")
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mp-mae-bench"

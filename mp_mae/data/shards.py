@@ -21,6 +21,7 @@ from mp_mae.data.files import Paths, find_files
 from mp_mae.data.h5 import RowReader, describe
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
+from mp_mae.files.replace_file import write_whole
 
 BLOCK = 256
 """Tiles read and written at once: about 75 MB of 64 px tiles."""
@@ -94,9 +95,7 @@ class _State:
         return record["done"] if about_us and type(record.get("done")) is int else None
 
     def save(self, done: int) -> None:
-        written = self.path.with_suffix(".new")
-        written.write_text(json.dumps({"source": self._source, "done": done}))
-        written.replace(self.path)
+        write_whole(self.path, json.dumps({"source": self._source, "done": done}))
 
 
 def _columns(path: Path) -> Mapping[str, Column]:

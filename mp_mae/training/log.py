@@ -8,6 +8,7 @@ from typing import IO
 
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import parse_json
+from mp_mae.files.replace_file import write_whole
 
 LOG = "log.jsonl"
 """Name of the log in the folder of a training."""
@@ -42,10 +43,8 @@ class TrainingLog:
     def __init__(self, path: Path, first_step: int) -> None:
         """Continue the log at `first_step`: later lines, of an attempt that was interrupted, are dropped."""
         earlier = [record for record in read_log(path) if record.step <= first_step] if path.exists() else []
-        partial = path.with_name(f".{path.name}.partial")
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text("".join(map(_line, earlier)), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, "".join(map(_line, earlier)))
         self._file: IO[str] = path.open("a", encoding="utf-8")
 
     def write(self, record: StepRecord) -> None:

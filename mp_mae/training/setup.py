@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from mp_mae.errors import UserError
+from mp_mae.files.replace_file import write_whole
 from mp_mae.objective import Objective
 from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
@@ -107,7 +108,7 @@ def build_training(
         restore_optimizer(model, optimizer, saved)
     if accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
-        (out / SETTINGS).write_text(to_toml(plan.settings), encoding="utf-8")
+        write_whole(out / SETTINGS, to_toml(plan.settings))
     return Training(
         accelerator=accelerator,
         plan=plan,

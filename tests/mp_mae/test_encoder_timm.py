@@ -5,7 +5,7 @@ import timm
 import torch
 from timm.models import group_parameters
 
-import mp_mae  # noqa: F401  # makes the models known to timm
+import mp_mae.encoder  # noqa: F401  # makes the models known to timm
 from mp_mae.config import MMEARTH_S2_BANDS, SIZES, EncoderConfig
 from mp_mae.encoder import build_encoder, encoder_shapes
 from mp_mae.errors import UserError

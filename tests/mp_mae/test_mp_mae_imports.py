@@ -29,7 +29,7 @@ names = [m.name for m in pkgutil.walk_packages(mp_mae.__path__, "mp_mae.") if no
 for name in names:
     importlib.import_module(name)
 assert not ABSENT & set(sys.modules)
-import timm
+import timm, mp_mae.encoder
 timm.create_model("mp_mae_convnextv2_atto")
 print(len(names))
 '''

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from generated_mmearth import write_mmearth
-from mp_mae import __main__ as cli
+from mp_mae.cli import app as cli
+from mp_mae.cli import verb
 from mp_mae.errors import UserError
 from mp_mae.losses.rules import normalise_patches
 from mp_mae.modalities import MODALITIES, Kind
@@ -88,7 +89,7 @@ def test_an_exported_encoder_is_refused_because_it_has_no_decoder(run):
 
 
 def test_the_sheet_has_input_mask_and_every_modality_of_every_tile(shown):
-    pictures = pytest.importorskip("mp_mae.pictures.draw", reason="needs matplotlib (the extra `plots`)")
+    pictures = pytest.importorskip("mp_mae.pictures.sheet", reason="needs matplotlib (the extra `plots`)")
     figure = pictures.draw_sheet(shown)
     titles = [axis.get_title() for axis in figure.axes]
     n_pixel = sum(modality.kind.is_pixel for modality in MODALITIES.values())
@@ -113,7 +114,7 @@ def test_sheet_and_curves_are_written(run, tiles, tmp_path, suffix):
 
 
 def test_without_matplotlib_the_extra_is_named(run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(verb, "find_spec", lambda name: None)
     assert cli.main(["curves", str(run), "--out", str(tmp_path / "curves.png")]) == 2
     assert "pip install matplotlib" in capsys.readouterr().err
 

@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import load_file
 
 from generated_mmearth import write_mmearth
-from mp_mae.__main__ import EXAMPLES, build_parser, main
 from mp_mae.checkpoint import load_checkpoint
+from mp_mae.cli.app import VERBS, build_parser, main
 from mp_mae.training.log import read_log
 from pretraining_run import TINY
 
@@ -64,7 +64,7 @@ def test_debug_shows_the_traceback(tmp_path):
         main(["pretrain", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path), "--debug"])
 
 
-@pytest.mark.parametrize("verb", EXAMPLES)
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_of_every_verb_teaches_by_example(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])
@@ -72,9 +72,9 @@ def test_help_of_every_verb_teaches_by_example(verb, capsys):
     assert f"mp_mae {verb}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("verb", EXAMPLES)
+@pytest.mark.parametrize("verb", VERBS)
 def test_the_examples_are_commands_that_exist(verb):
-    for line in EXAMPLES[verb].splitlines():
+    for line in VERBS[verb].examples.splitlines():
         _, launched, words = line.partition("-m mp_mae ")
         if launched:
             build_parser().parse_args(words.split())

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mp_mae.__main__ import build_parser, gather_settings
+from mp_mae.cli.app import build_parser
+from mp_mae.cli.pretrain import gather_settings
 from mp_mae.config import MMEARTH_S2_BANDS
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS

@@ -155,4 +155,4 @@ def test_the_record_of_progress_is_never_half_written(source, tmp_path, monkeypa
         write_shards(source, tmp_path / "out", stop_at(0))
     record = json.loads((tmp_path / "out.partial" / shards.STATE_FILE).read_text())
     assert record["done"] == 0
-    assert [path.suffix for path in (tmp_path / "out.partial").iterdir()].count(".new") == 0
+    assert [path.suffix for path in (tmp_path / "out.partial").iterdir()].count(".partial") == 0

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from generated_mmearth import write_mmearth
-from mp_mae.__main__ import main
 from mp_mae.checkpoint import load_checkpoint
+from mp_mae.cli.app import main
 from mp_mae.config import EncoderConfig
 from mp_mae.data.loader import training_requests
 from mp_mae.encoder import build_encoder

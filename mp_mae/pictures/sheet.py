@@ -1,4 +1,4 @@
-"""Pictures of a training, drawn with matplotlib (the extra `plots`): reconstructed tiles, and curves of the log."""
+"""The sheet of reconstructed tiles, drawn with matplotlib."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,18 +6,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mp_mae.errors import UserError
 from mp_mae.modalities import OPTICAL, Kind, Modality
+from mp_mae.pictures.canvas import INCH, TARGET_COLOUR, check_writable, write_picture
 from mp_mae.pictures.reconstruction import Reconstruction, load_trained, reconstruct_tiles
-from mp_mae.training.log import StepRecord, read_log
 
 RGB = ("B4", "B3", "B2")
-INCH = 1.7
-"""Side of a small picture on the sheet."""
-TARGET_COLOUR, PREDICTION_COLOUR = "#4c72b0", "#dd8452"
+PREDICTION_COLOUR = "#dd8452"
 SHOWN_CLASSES = 5
 """Most probable classes of an image that are drawn; the true one is added."""
 
@@ -28,9 +24,9 @@ def reconstruct(weights: Path, data: Path, out: Path, *, rows: Sequence[int] | N
     Raises:
         UserError: weights and data do not fit, or the picture cannot be written.
     """
-    _check_writable(out)
+    check_writable(out)
     shown = reconstruct_tiles(load_trained(weights), data, rows=rows, tiles=tiles, seed=seed)
-    _write(draw_sheet(shown), out)
+    write_picture(draw_sheet(shown), out)
 
 
 def draw_sheet(tiles: Sequence[Reconstruction]) -> Figure:
@@ -52,36 +48,6 @@ def draw_sheet(tiles: Sequence[Reconstruction]) -> Figure:
         for column, task in enumerate(image, start=1):
             _DRAW[task.kind](axes[2:, column], task, tile)
     return figure
-
-
-def draw_curves(log: Path, out: Path) -> None:
-    """Write a panel for each modality's loss, for their total, the rate, the gradient and the speed, against steps.
-
-    Raises:
-        UserError: no log, an empty one, or the picture cannot be written.
-    """
-    _check_writable(out)
-    records = read_log(log)
-    if not records:
-        raise UserError(f"{log}: holds no step yet. Wait for the first.")
-    names = list(records[-1].losses)
-    panels: list[tuple[str, Callable[[StepRecord], float | None]]] = [
-        *((f"{name} loss", lambda record, name=name: record.losses[name]) for name in names),
-        ("weighted total", lambda record: record.total),
-        ("learning rate", lambda record: record.rate),
-        ("gradient norm", lambda record: record.gradient_norm),
-        ("images per second", lambda record: record.images_per_second),
-    ]
-    n_cols = 4
-    n_rows = -(-len(panels) // n_cols)
-    figure = Figure(figsize=(n_cols * 2 * INCH, n_rows * 1.4 * INCH), layout="constrained")
-    axes = figure.subplots(n_rows, n_cols, squeeze=False).flat
-    for (title, value_of), each in zip(panels, axes, strict=False):  # in this order, no unused panel gets lost
-        points = [(record.step, value) for record in records if (value := value_of(record)) is not None]
-        _draw_curve(each, title, points)
-    for unused in list(axes):
-        unused.axis("off")
-    _write(figure, out)
 
 
 def _draw_input(axes: Sequence[Axes], tile: Reconstruction) -> None:
@@ -189,37 +155,3 @@ def _finish_bars(axis: Axes, title: str, labels: Sequence[str]) -> None:
     axis.invert_yaxis()
     axis.tick_params(axis="x", labelsize=4)
     axis.set_title(title, fontsize=6)
-
-
-def _draw_curve(axis: Axes, title: str, points: Sequence[tuple[int, float]]) -> None:
-    axis.set_title(title if points else f"{title}: no target yet", fontsize=8)
-    axis.tick_params(labelsize=6)
-    if points:
-        steps, values = zip(*points, strict=True)
-        axis.plot(steps, values, color=TARGET_COLOUR, alpha=0.3, linewidth=0.8)
-        axis.plot(steps, _smooth(values), color=TARGET_COLOUR, linewidth=1.2)
-
-
-def _smooth(values: Sequence[float]) -> np.ndarray:
-    """Mean over a window of a twentieth of the curve around each point, shorter at the ends."""
-    half = len(values) // 40
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    first = np.maximum(np.arange(len(values)) - half, 0)
-    last = np.minimum(np.arange(len(values)) + half + 1, len(values))
-    return (total[last] - total[first]) / (last - first)
-
-
-def _check_writable(out: Path) -> None:
-    """Before the work: the kind of file is known and its folder is there."""
-    if out.suffix not in (".png", ".pdf", ".svg"):
-        raise UserError(f"{out}: wanted a picture called .png, .pdf or .svg.")
-    if not out.parent.is_dir():
-        raise UserError(f"{out}: there is no folder {out.parent}. Create it first.")
-
-
-def _write(figure: Figure, out: Path) -> None:
-    FigureCanvasAgg(figure)
-    try:
-        figure.savefig(out, dpi=200)
-    except OSError as error:
-        raise UserError(f"{out}: cannot write the picture ({error.strerror}). Choose another place.") from error

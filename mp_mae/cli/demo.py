@@ -1,0 +1,53 @@
+"""`demo`: the demo weights, trained on the simulated world."""
+
+import argparse
+from pathlib import Path
+
+from rich.progress import Progress
+
+from mp_mae.cli.signals import StopOnSigterm
+from mp_mae.cli.verb import Verb, err, say
+from mp_mae.training.progress import build_reporter
+
+EXAMPLES = """
+the weights in baselines/demo_weights, about an hour on two cores; started again, it goes on where it was:
+  python -m mp_mae demo --work runs/demo --out baselines/demo_weights"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--work", type=Path, required=True, help="folder for the simulated tiles and the trainings")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the encoders, one for each strategy")
+    parser.add_argument("--tiles", type=int, default=10_000, help="tiles to train on (default 10000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the world (default 0)")
+    parser.add_argument("--processes", type=int, default=2, help="that simulate (default 2)")
+
+
+def run(args: argparse.Namespace) -> None:
+    from mp_mae.data.write import write_mmearth  # noqa: PLC0415 - imports h5py
+    from mp_mae.training.demo_weights import train_demo_weights  # noqa: PLC0415 - imports torch
+
+    data = args.work / "mmearth_demo"
+    with Progress(console=err) as progress:
+        task = progress.add_task("simulating tiles", total=None)
+        write_mmearth(
+            data,
+            args.seed,
+            args.tiles,
+            processes=args.processes,
+            report=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    stop = StopOnSigterm()
+    finished = train_demo_weights(
+        data, args.work, args.out, reporter=lambda: build_reporter(err, is_first_process=True), stop=stop.asked
+    )
+    if not finished.complete:
+        say(f"stopped at step {finished.step} of {finished.total_steps} of {finished.out}. Go on: the same command")
+
+
+DEMO = Verb(
+    name="demo",
+    summary="train the demo weights on the simulated world",
+    examples=EXAMPLES,
+    add_arguments=add_arguments,
+    run=run,
+)

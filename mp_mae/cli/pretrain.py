@@ -1,0 +1,115 @@
+"""`pretrain`: train an encoder on MMEarth."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mp_mae.cli.signals import StopOnSigterm
+from mp_mae.cli.verb import Verb, err, process_number, say
+from mp_mae.errors import UserError
+from mp_mae.training.objectives import OBJECTIVES
+from mp_mae.training.progress import build_reporter
+from mp_mae.training.recipes import RECIPES
+from mp_mae.training.setting_values import AUTO, read_toml
+from mp_mae.training.settings import Settings, as_fields, parse_assignment, setting_docs, vary
+
+SHORTCUTS = ("data", "preset", "size", "epochs", "batch", "micro_batch", "seed", "device", "tracker")
+"""Settings with a flag of their own; `--size tiny` is `--set size=tiny`."""
+
+EXAMPLES = """
+one machine, one device (a GPU if there is one):
+  python -m mp_mae pretrain --data data_1M_v001_64 --preset all --size atto --out runs/atto
+all GPUs of a machine; one optimizer step still has 4096 images:
+  accelerate launch -m mp_mae pretrain --data data_1M_v001_64 --preset all --size atto --out runs/atto
+only Sentinel-2, larger, and told in a file (runs/*/settings.toml shows one):
+  python -m mp_mae pretrain --config s2.toml --preset s2 --size tiny --out runs/s2
+a first look on a laptop, then on with it after an interruption (SIGTERM saves first):
+  python -m mp_mae pretrain --recipe quick --data data_100k_v001 --set crop=64 --out runs/look
+  python -m mp_mae pretrain --recipe quick --data data_100k_v001 --set crop=64 --out runs/look --resume auto
+and then:
+  python -m harness run --backbone mp_mae --weights runs/look/encoder
+  python -m mp_mae curves runs/look --out curves.png
+  python -m mp_mae reconstruct --run runs/look --data data_100k_v001 --out sheet.png"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    defaults = as_fields(RECIPES["paper"]("DIR"))
+    docs = setting_docs("mp_mae")
+    for name in SHORTCUTS:
+        default = "" if name == "data" else f" (default {_shown(defaults[name])})"
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar=name.upper(), help=docs[name] + default)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the training: checkpoints, encoder, log")
+    parser.add_argument("--recipe", choices=RECIPES, default="paper", help="settings to start from (default paper)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file that changes settings of the recipe")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any setting; repeat it")
+    parser.add_argument("--resume", choices=["auto"], help="go on from the newest checkpoint in --out, if there is one")
+    heading = "settings for --set (and --config, in TOML), with their defaults:"
+    parser.epilog = f"{heading}\n{_settings()}\n\n{parser.epilog}"
+
+
+def run(args: argparse.Namespace) -> None:
+    from mp_mae.training.export import ENCODER  # noqa: PLC0415 - imports torch
+    from mp_mae.training.loop import pretrain  # noqa: PLC0415 - imports torch
+
+    settings = gather_settings(args)
+    stop = StopOnSigterm()
+    is_first = process_number() == 0
+    reporter = build_reporter(err, is_first_process=is_first)
+    finished = pretrain(settings, args.out, resume=args.resume == "auto", reporter=reporter, stop=stop.asked)
+    if is_first and finished.complete:
+        encoder = args.out / ENCODER
+        say(f"{finished.step} steps done. Evaluate: python -m harness run --backbone mp_mae --weights {encoder}")
+    elif is_first:
+        say(f"stopped at step {finished.step} of {finished.total_steps}. Go on: the same command with --resume auto")
+
+
+def gather_settings(args: argparse.Namespace) -> Settings:
+    """The recipe, changed by the TOML file, changed by the flags.
+
+    Raises:
+        UserError: no data, an unknown key or a bad value, or a key that the command line sets twice.
+    """
+    flags: dict[str, Any] = {}
+    given = [f"{name}={getattr(args, name)}" for name in SHORTCUTS if getattr(args, name) is not None]
+    for key, value in map(parse_assignment, given + args.set):
+        if key in flags:
+            raise UserError(f"{key} is set twice on the command line: {flags[key]!r} and {value!r}. Set it once.")
+        flags[key] = value
+    from_file = read_toml(args.config) if args.config else {}
+    data = flags.get("data", from_file.get("data"))
+    if data is None:
+        raise UserError("no data: pass --data DIR, the folder of an MMEarth dataset.")
+    settings = vary(RECIPES[args.recipe](str(data)), from_file, str(args.config))
+    return vary(settings, flags, "command line")
+
+
+def _settings() -> str:
+    """A line on every setting, then on those that only another objective than the paper's has."""
+    recipe = RECIPES["paper"]("DIR")
+    lines = _lines(recipe)
+    for name, entry in OBJECTIVES.items():
+        if name != recipe.objective:
+            more = [line for line in _lines(vary(recipe, {"objective": name}, name)) if line not in lines]
+            lines += [f"  with objective={name} ({entry.summary}):", *more]
+    return "\n".join(lines)
+
+
+def _lines(settings: Settings) -> list[str]:
+    docs = setting_docs(settings.objective)
+    return [f"  {f'{key}={_shown(value)}':28} {docs[key]}" for key, value in as_fields(settings).items()]
+
+
+def _shown(value: Any) -> str:
+    """A setting as one would type it."""
+    if value is None:
+        return AUTO
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+
+
+PRETRAIN = Verb(
+    name="pretrain",
+    summary="train an encoder on MMEarth",
+    examples=EXAMPLES,
+    add_arguments=add_arguments,
+    run=run,
+)
