@@ -24,7 +24,9 @@ RENAMED = {
     # one JSON reader a package
     "from mp_mae.data.json_file import read_json": "from mp_mae.files.json_file import read_json",
     "read_json(d/'x.json')": "read_json(d/'x.json','Name another file')",
-    "from harness.data.band_statistics import read_json_object": "from harness.data.json_file import read_json_object",
+    "from harness.data.band_statistics import read_json_object": (
+        "from harness.data.files.json_file import read_json_object"
+    ),
     # features are entries of one store, and their JSON is its manifest
     "from harness.features.extraction import _read\n": "from harness.store.manifest import read_manifest\n",
     "from harness.features.pixel_features import _read as pread\n": "",

@@ -143,6 +143,20 @@ def test_rooms_import_downwards(path):
         assert not wrong, f"{path} imports {imported}, which is above it or none of its business"
 
 
+SOURCES = tuple(module_name(path) for path in FILES if path.match("harness/data/sources/*/__init__.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_source_of_data_is_known_by_its_protocol_alone(path):
+    """So that a new one is its own folder and a line in the table, and nothing else of the harness hears of it."""
+    module, table = module_name(path), "harness.data.sources"
+    own = next((folder for folder in SOURCES if within(module, folder)), None)
+    for imported in imports(path):
+        other = next((folder for folder in SOURCES if within(imported, folder) and folder != own), None)
+        alike = (own, other) == (f"{table}.demo", f"{table}.geobench")  # the simulated suite has GEO-Bench's layout
+        assert other is None or module == table or alike, f"{path} imports {imported}, one source of several"
+
+
 def test_each_folder_can_be_overlooked():
     for folder in {path.parent for path in FILES}:
         files = sorted(path.name for path in folder.glob("*.py"))

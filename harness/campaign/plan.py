@@ -12,7 +12,8 @@ from harness.campaign.reading_cost import bytes_read
 from harness.campaign.request import RunRequest, known_name
 from harness.campaign.resolve import Cell, Resolver
 from harness.data.draws import budget, shot
-from harness.data.suites import DEMO_SUITE, discover
+from harness.data.sources.source import DEMO_SUITE
+from harness.data.suites import discover
 from harness.errors import DoesNotApplyError, UserError
 from harness.protocols import runs_on_few_labels
 from harness.records.job import DatasetRef, Failure, Job

@@ -11,7 +11,7 @@ from baselines.registry import find_backbone
 from harness.campaign.request import RunRequest
 from harness.data.bands import BandPlan, plan_bands
 from harness.data.draws import is_few
-from harness.data.suites import DEMO_SUITE, headline_metric
+from harness.data.sources.source import DEMO_SUITE
 from harness.errors import DoesNotApplyError
 from harness.features.normalisation import (
     check_statistics,
@@ -182,7 +182,7 @@ class Resolver:
             normalisation_statistics=food.normalisation_statistics,
             input_size=food.input_size,
             extraction_version=EXTRACTION_VERSION,
-            metric=AREAS.headline if of_areas else headline_metric(dataset.name, dataset.spec.label_kind),
+            metric=AREAS.headline if of_areas else dataset.spec.metric,
             metrics_version=METRICS_VERSION,
             protocol=cell.protocol,
             protocol_version=method.version,

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from harness.cli.terminal import say
-from harness.data.json_file import parse_json
+from harness.data.files.json_file import parse_json
 from harness.errors import UserError
 from harness.records.identity import IDENTITY_VERSION
 from harness.records.run import BandNames

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from harness.data.convert import LABELS, PIXELS, ArrayFacts, convert, differing_samples
+from harness.data.dataset import Dataset, locate
 from harness.data.source_files import SourceFiles, list_source_files
-from harness.data.sources.geobench.dataset import GeoBenchDataset
 from harness.errors import UserError
 from harness.records.progress import Progress
 from harness.store.arrays import StoredArray
@@ -89,7 +89,7 @@ class ArrayCache:
 
 
 def open_arrays(
-    dataset: GeoBenchDataset, cache_dir: Path, progress: Progress, workers: int = 1, *, verify: bool = False
+    dataset: Dataset, cache_dir: Path, progress: Progress, workers: int = 1, *, verify: bool = False
 ) -> ArrayCache:
     """The arrays of a dataset, converting it first if nobody has.
 
@@ -108,7 +108,7 @@ def open_arrays(
     return arrays
 
 
-def is_converted(dataset: GeoBenchDataset, cache_dir: Path) -> bool:
+def is_converted(dataset: Dataset, cache_dir: Path) -> bool:
     """Whether `open_arrays` would find the arrays ready and sound, as far as that is looked at without reading a
     sample."""
     files = list_source_files(dataset)
@@ -124,7 +124,7 @@ def is_converted(dataset: GeoBenchDataset, cache_dir: Path) -> bool:
 class _Opening:
     """How the arrays of a dataset are read and made, once."""
 
-    def __init__(self, dataset: GeoBenchDataset, progress: Progress, workers: int, verify: bool) -> None:
+    def __init__(self, dataset: Dataset, progress: Progress, workers: int, verify: bool) -> None:
         self.files = list_source_files(dataset)
         self._dataset, self._progress, self._workers, self._verify = dataset, progress, workers, verify
 
@@ -150,18 +150,26 @@ class _Opening:
         """DamagedError if the files of some samples hold something else than the arrays."""
         found = differing_samples(self._dataset, names, arrays.sample_sha256, self._progress, self._workers)
         if found:
-            which = f"{found[0]}.hdf5 and {len(found) - 1} more hold" if found[1:] else f"{found[0]}.hdf5 holds"
+            first = locate(self._dataset, found[0]).partition("/")[2]
+            which = f"{first} and {len(found) - 1} more hold" if found[1:] else f"{first} holds"
             raise DamagedError(f"{which} something else than was converted, under the same size and time")
         if self._verify:
             self._progress.notice(f"{self._dataset.name}: all {len(names)} samples are as they were converted")
 
 
-def _place(dataset: GeoBenchDataset, files: SourceFiles, cache_dir: Path) -> Place:
+def _place(dataset: Dataset, files: SourceFiles, cache_dir: Path) -> Place:
     """Named after the files that are converted and the way they are, so that others are other arrays.
 
     Partition files do not matter, they only say how the samples are split; nor do statistics, which are read anew.
     """
-    what = {"files": files.sizes_and_times, "spec": asdict(dataset.spec), "version": ARRAYS.version}
+    spec = dataset.spec
+    what = {
+        "files": files.sizes_and_times,
+        "bands": [(band.channel, band.kind, band.no_data) for band in spec.bands],
+        "label_kind": spec.label_kind,
+        "n_classes": spec.n_classes,
+        "version": ARRAYS.version,
+    }
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     return Place(cache_dir=cache_dir, kind=ARRAYS, key=f"{dataset.suite}/{dataset.name}-{digest}", title=dataset.name)
 
@@ -173,7 +181,7 @@ def _read_facts(entry: Entry) -> ArrayFacts:
         raise DamagedError(f"its facts are of something else ({error})") from None
 
 
-def _read(entry: Entry, dataset: GeoBenchDataset) -> ArrayCache:
+def _read(entry: Entry, dataset: Dataset) -> ArrayCache:
     """The arrays of an entry. DamagedError if they are not of this dataset, or damaged as far as was looked."""
     facts, pixels, labels = _read_facts(entry), entry.array(PIXELS), entry.array(LABELS)[:]
     n_samples, channels = len(dataset.samples), [band.channel for band in dataset.bands]
@@ -201,7 +209,7 @@ def _tell_nonfinite(arrays: ArrayCache, progress: Progress) -> None:
         total, n_samples = sum(arrays.n_nonfinite.values()), len(arrays.samples)
         progress.notice(
             f"{arrays.dataset}: {total} pixels in {arrays.n_nonfinite_samples} of {n_samples} samples are NaN or "
-            f'infinite, first in {arrays.first_nonfinite_sample}.hdf5, band "{arrays.first_nonfinite_band}"; '
+            f'infinite, first in sample {arrays.first_nonfinite_sample}, band "{arrays.first_nonfinite_band}"; '
             "they count as no data and become the band's mean"
         )
 

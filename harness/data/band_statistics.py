@@ -1,36 +1,29 @@
-"""The band statistics a dataset comes with, and the normalisation made of them."""
+"""Band statistics, which a dataset comes with or which are computed on train, and the normalisation made of them."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from harness.data.json_file import read_json_object
-from harness.data.sources.geobench.task_specs import TaskSpec
-from harness.data.suites import ENTRIES
 from harness.errors import UserError
 
-_FILE = "band_stats.json"
 
+class MeanAndStd(NamedTuple):
+    """Of the pixels of one channel in the training split, in the unit of the stored pixels."""
 
-@dataclass(frozen=True, kw_only=True)
-class BandStatistics:
-    """Over the pixels of one band in the training split, in the unit of the stored pixels."""
-
-    min: float
-    max: float
     mean: float
     std: float
-    median: float
-    percentile_0_1: float
-    percentile_1: float
-    percentile_5: float
-    percentile_95: float
-    percentile_99: float
-    percentile_99_9: float
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of a dataset."""
+
+    of_channel: Mapping[str, MeanAndStd]
+    """By `Band.channel`."""
+    where: str
+    """What they were read from or computed on, which begins messages: `m-eurosat/band_stats.json`."""
 
 
 class Normalisation(NamedTuple):
@@ -42,55 +35,27 @@ class Normalisation(NamedTuple):
     """(C,) float32, positive."""
 
 
-def read_band_statistics(directory: Path, spec: TaskSpec) -> dict[str, BandStatistics]:
-    """The statistics in `directory`/band_stats.json by the file's own keys, in the unit of the pixels.
-
-    Raises:
-        UserError: the file is missing, is no JSON object of statistics, or a statistic is missing or not a number.
-    """
-    where = f"{spec.dataset}/{_FILE}"
-    content = read_json_object(directory / _FILE, where)
-    entry = ENTRIES.get(spec.dataset)
-    divisors = {band.name: entry.stats_divisor.get(band.kind, 1.0) for band in spec.bands} if entry else {}
-    return {key: _parse(value, divisors.get(key, 1.0), f"{where}: {key}") for key, value in content.items()}
-
-
-def build_normalisation(
-    statistics: Mapping[str, BandStatistics], sources: Sequence[str | None], dataset: str
-) -> Normalisation:
+def build_normalisation(statistics: Statistics, sources: Sequence[str | None]) -> Normalisation:
     """Mean and standard deviation of each source; 0 and 1 where zeros stand in for a band.
 
     `dataset.normalisation` says the rest.
     """
-    where = f"{dataset}/{_FILE}"
     mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
     for channel, source in enumerate(sources):
         if source is None:
             continue
-        if source not in statistics:
+        if source not in statistics.of_channel:
             raise UserError(
-                f'{where}: no statistics of band "{source}", only of {", ".join(statistics) or "none"}; '
+                f'{statistics.where}: no statistics of band "{source}", only of '
+                f"{', '.join(statistics.of_channel) or 'none'}; "
                 "add them, computed over the pixels of the default train split"
             )
-        band = statistics[source]
+        band = statistics.of_channel[source]
         with np.errstate(over="ignore"):  # becomes infinite, which is refused below
-            mean[channel], std[channel] = band.mean, band.std
+            mean[channel], std[channel] = band
         if not (np.isfinite(mean[channel]) and np.isfinite(std[channel]) and std[channel] > 0):
             raise UserError(
-                f'{where}: band "{source}" has mean {band.mean} and std {band.std}, which cannot normalise; '
+                f'{statistics.where}: band "{source}" has mean {band.mean} and std {band.std}, which cannot normalise; '
                 "a finite mean and a positive std are wanted. Correct the file, or leave the band out if it is constant"
             )
     return Normalisation(mean, std)
-
-
-def _parse(value: Any, divisor: float, where: str) -> BandStatistics:
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: an object of statistics is wanted, a {type(value).__name__} found")
-    numbers = {}
-    for name in (field.name for field in fields(BandStatistics)):
-        number = value.get(name)
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            problem = "not a number" if name in value else "missing"
-            raise UserError(f"{where}: {name} is {problem}. Correct the file")
-        numbers[name] = math.inf if abs(number) > 1e300 else float(number) / divisor
-    return BandStatistics(**numbers)

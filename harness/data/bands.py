@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.data.sources.geobench.task_specs import Band
+from harness.data.description import Band
 from harness.errors import UserError
 
 
@@ -67,7 +67,7 @@ def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: Miss
 
     Args:
         requested: bands in the backbone's order.
-        available: bands of the dataset, `TaskSpec.bands`.
+        available: bands of the dataset, `Dataset.bands`.
         policy: what feeds a band that is not there.
         where: begins each message, for example "m-so2sat: mp_mae".
     Raises:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.data.dataset import Dataset, locate
+from harness.data.description import Sample
 from harness.data.reading import read_samples
-from harness.data.sources.geobench.dataset import GeoBenchDataset
-from harness.data.sources.geobench.samples import Sample
 from harness.errors import UserError
 from harness.records.progress import Progress
 from harness.store.entry import EntryWriter
@@ -36,7 +36,7 @@ class ArrayFacts:
 
 
 def convert(
-    dataset: GeoBenchDataset,
+    dataset: Dataset,
     changed_ns: Mapping[str, int],
     entry: EntryWriter,
     progress: Progress,
@@ -52,7 +52,7 @@ def convert(
         OSError: the entry cannot be written, or the disk is full.
     """
     order = sorted(dataset.samples)  # of the names alone, so that no edited partition moves a row
-    (first,) = read_samples(dataset.directory, dataset.spec, order[:1], 1)
+    (first,) = read_samples(dataset, order[:1], 1)
     dtype = first.pixels.dtype
     while True:
         try:
@@ -90,7 +90,7 @@ class _Nonfinite:
 
 
 def _write_arrays(
-    dataset: GeoBenchDataset,
+    dataset: Dataset,
     order: list[str],
     dtype: np.dtype[Any],
     changed_ns: Mapping[str, int],
@@ -99,7 +99,7 @@ def _write_arrays(
     workers: int,
 ) -> ArrayFacts:
     nonfinite, digests = _Nonfinite([band.channel for band in dataset.bands]), {}
-    with closing(read_samples(dataset.directory, dataset.spec, order, workers)) as samples:
+    with closing(read_samples(dataset, order, workers)) as samples:
         first = next(samples)
         shape = first.pixels.shape
         with (
@@ -108,7 +108,7 @@ def _write_arrays(
             progress.step(f"converting {dataset.name}", len(order)) as step,
         ):
             for sample in chain([first], samples):
-                _check_fits(sample, shape, dtype, dataset.name)
+                _check_fits(sample, shape, dtype, dataset)
                 pixels.append(sample.pixels[None])
                 labels.append(sample.label[None])
                 nonfinite.count(sample)
@@ -126,7 +126,7 @@ def _write_arrays(
 
 
 def differing_samples(
-    dataset: GeoBenchDataset,
+    dataset: Dataset,
     names: Sequence[str],
     sample_sha256: Mapping[str, str],
     progress: Progress,
@@ -141,7 +141,7 @@ def differing_samples(
     """
     different = []
     with (
-        closing(read_samples(dataset.directory, dataset.spec, names, workers)) as samples,
+        closing(read_samples(dataset, names, workers)) as samples,
         progress.step(f"reading {dataset.name} again", len(names)) as step,
     ):
         for sample in samples:
@@ -151,11 +151,11 @@ def differing_samples(
     return different
 
 
-def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], dataset: str) -> None:
+def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], dataset: Dataset) -> None:
     if sample.pixels.shape != shape:
         found, wanted = (" x ".join(map(str, sides)) for sides in (sample.pixels.shape, shape))
         raise UserError(
-            f"{dataset}/{sample.name}.hdf5: is {found} (bands x height x width), the samples before it are {wanted}; "
+            f"{locate(dataset, sample.name)}: is {found} (bands x height x width), the samples before it are {wanted}; "
             "all samples of a dataset must have one size"
         )
     wider = np.result_type(dtype, sample.pixels.dtype)

@@ -1,20 +1,16 @@
-"""Which samples train, choose and test: GEO-Bench's partition files, checked before any path is made of them."""
+"""Which samples train, choose and test: partitions, checked before any path is made of them."""
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from harness.data.json_file import read_json_object
 from harness.errors import UserError
 from harness.records.identity import hash_names
 
-_SUFFIX = "_partition.json"
 _SPLITS = ("train", "valid", "test")
 
 _SAMPLE_NAME = re.compile(r"(?!\.)[^/\\\0]+")
@@ -43,51 +39,31 @@ class Partition:
         return hash_names(self.test)
 
 
-def list_partitions(directory: Path) -> list[str]:
-    """Names of the partitions a dataset comes with, broken links included, sorted."""
-    return sorted(path.name.removesuffix(_SUFFIX) for path in directory.glob(f"*{_SUFFIX}"))
-
-
-def read_partition(directory: Path, name: str, samples: Collection[str]) -> Partition:
-    """Read `directory`/`name`_partition.json.
+def build_partition(
+    name: str, splits: Mapping[str, Any], samples: Collection[str], where: str, suffix: str = ""
+) -> Partition:
+    """A partition of splits as a file has them.
 
     Args:
-        directory: the dataset.
-        name: a name that `list_partitions` gives.
+        splits: `train`, `valid` and `test`, each a list of names of samples.
         samples: names of the samples that are there.
+        where: begins each message.
+        suffix: of the names of their files, for messages.
     Raises:
-        UserError: no such partition, or it is damaged, has an empty split, names a sample twice, or names one that is
-            not there or that is no plain file name.
+        UserError: a split is missing or empty, no list of names, names a sample twice, or names one that is not there
+            or that is no plain file name.
     """
-    dataset = directory.name
-    known = list_partitions(directory)
-    if name not in known:
-        raise UserError(f"{dataset}: no {name}{_SUFFIX}; its partitions are: {', '.join(known) or 'none'}")
-    where = f"{dataset}/{name}{_SUFFIX}"
-    content = read_json_object(_follow(directory / f"{name}{_SUFFIX}", where), where)
-    if set(content) != set(_SPLITS):
-        raise UserError(f"{where}: the splits {', '.join(_SPLITS)} are wanted, found: {', '.join(content) or 'none'}")
-    train, valid, test = splits = tuple(_check_split(content[split], f"{where}: split {split}") for split in _SPLITS)
-    _check_disjoint(splits, where)
-    _check_present((*train, *valid, *test), samples, where)
+    if set(splits) != set(_SPLITS):
+        raise UserError(f"{where}: the splits {', '.join(_SPLITS)} are wanted, found: {', '.join(splits) or 'none'}")
+    train, valid, test = checked = tuple(_check_split(splits[split], f"{where}: split {split}") for split in _SPLITS)
+    _check_disjoint(checked, where)
+    _check_present((*train, *valid, *test), samples, where, suffix)
     return Partition(name, train, valid, test, hash_splits(train, valid, test))
 
 
 def hash_splits(train: Sequence[str], valid: Sequence[str], test: Sequence[str]) -> str:
     """SHA-256 (64 hex digits) over the sample names of the three splits, in their order."""
     return hashlib.sha256(json.dumps((train, valid, test), separators=(",", ":")).encode()).hexdigest()
-
-
-def _follow(path: Path, where: str) -> Path:
-    """The file a partition is in. GEO-Bench writes `default` as an absolute link, which breaks when the data move;
-    the file it named has moved with them."""
-    if not path.is_symlink() or path.exists():
-        return path
-    target = os.readlink(path)
-    beside = path.parent / Path(target).name
-    if not beside.is_file():
-        raise UserError(f"{where}: links to {target}, which does not exist. Put a copy of that file in its place")
-    return beside
 
 
 def _check_split(names: Any, where: str) -> tuple[str, ...]:
@@ -111,11 +87,11 @@ def _check_disjoint(splits: tuple[tuple[str, ...], ...], where: str) -> None:
             seen[name] = split
 
 
-def _check_present(names: Sequence[str], samples: Collection[str], where: str) -> None:
+def _check_present(names: Sequence[str], samples: Collection[str], where: str, suffix: str) -> None:
     absent = [name for name in names if name not in samples]
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise UserError(
-            f"{where} lists {absent[0]}{more}, but {absent[0]}.hdf5 is missing: the download is incomplete. "
+            f"{where} lists {absent[0]}{more}, but {absent[0]}{suffix} is missing: the download is incomplete. "
             "Download the dataset again"
         )

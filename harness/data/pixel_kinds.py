@@ -4,18 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from baselines.bands import Unit
 from baselines.inputs import PixelKind
 from harness.data.bands import canonical_name
-from harness.data.sources.geobench.dataset import GeoBenchDataset
-from harness.data.suites import ENTRIES
+from harness.data.dataset import Dataset
 from harness.errors import UserError
+
+_PER_REFLECTANCE = 10_000.0
+"""What the Sentinel-2 kinds of pixels have where reflectance is 1."""
 
 
 class UnknownPixelsError(UserError):
     """Nothing tells what the values mean, so statistics of other images cannot be known to fit."""
 
 
-def find_pixel_kind(dataset: GeoBenchDataset, sources: Sequence[str | None], dtype: np.dtype) -> PixelKind:
+def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.dtype) -> PixelKind:
     """What the bands that feed a backbone hold.
 
     Sentinel-2 with B10 is L1C, for L2A drops that band; without it, but with B1 and B9, it is L2A. `SpectralBand`s
@@ -44,10 +47,7 @@ def find_pixel_kind(dataset: GeoBenchDataset, sources: Sequence[str | None], dty
     raise UnknownPixelsError(f"{dataset.name} stores {' and '.join(kinds) or 'no band that feeds it'} as {dtype}")
 
 
-def unit_divisors(dataset: GeoBenchDataset, sources: Sequence[str | None]) -> list[float]:
+def unit_divisors(dataset: Dataset, sources: Sequence[str | None]) -> list[float]:
     """By what statistics in the unit of a `PixelKind` are divided to be in that of the stored pixels, per source."""
-    entry = ENTRIES.get(dataset.name)
-    classes = {band.channel: band.kind for band in dataset.bands}
-    if entry is None:
-        return [1.0] * len(sources)
-    return [1.0 if source is None else entry.stats_divisor.get(classes[source], 1.0) for source in sources]
+    units = {band.channel: band.unit for band in dataset.bands}
+    return [_PER_REFLECTANCE if source and units[source] is Unit.REFLECTANCE else 1.0 for source in sources]

@@ -13,12 +13,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
-from harness.data.budgets import READ_SECONDS
-from harness.data.sources.geobench.samples import Sample
-from harness.data.sources.geobench.task_specs import TaskSpec
+from harness.data.dataset import Dataset, locate
+from harness.data.description import Sample
+from harness.data.files.budgets import READ_SECONDS
 from harness.errors import UserError
 
 PORTION = 32
@@ -31,25 +31,25 @@ COMMAND = ("-m", "harness.data.reading_child")
 """What Python runs in a child."""
 
 
-def read_samples(directory: Path, spec: TaskSpec, names: Sequence[str], workers: int) -> Generator[Sample, None, None]:
+def read_samples(dataset: Dataset, names: Sequence[str], workers: int) -> Generator[Sample, None, None]:
     """The samples in the order of `names`. Whoever stops early closes it (`contextlib.closing`), which frees its
     children.
 
     Args:
         workers: children that may read at the same time, if there are enough samples for more than one.
     Raises:
-        UserError: a sample is bad, as `read_sample` says, or reading it took too long or ended its process.
+        UserError: a sample is bad, as `Dataset.read_sample` says, or reading it took too long or ended its process.
     """
     portions = [list(names[start : start + PORTION]) for start in range(0, len(names), PORTION)]
     with _readers().lend(max(1, min(workers, len(names) // WORTH_A_CHILD))) as children:
         ahead = AHEAD * len(children)
         for child in children:
-            child.tell((directory, spec))
+            child.tell(replace(dataset))  # without what it has looked up so far
         for i, portion in enumerate(portions[:ahead]):
             children[i % len(children)].ask(portion)
         for i, portion in enumerate(portions):
             child = children[i % len(children)]
-            yield from child.answer(spec.dataset, portion)
+            yield from child.answer(dataset, portion)
             if i + ahead < len(portions):
                 child.ask(portions[i + ahead])
 
@@ -129,12 +129,12 @@ class _Child:
         self.n_open += 1
         self.tell(names)
 
-    def tell(self, what: tuple[Path, TaskSpec] | list[str]) -> None:
+    def tell(self, what: Dataset | list[str]) -> None:
         with contextlib.suppress(BrokenPipeError):  # it died; `answer` says of what
             pickle.dump(what, self._questions)
             self._questions.flush()
 
-    def answer(self, dataset: str, names: Sequence[str]) -> Iterator[Sample]:
+    def answer(self, dataset: Dataset, names: Sequence[str]) -> Iterator[Sample]:
         """The samples of the first names that are still to be answered.
 
         The child sends the number of each sample that it begins with, and now and then a list of finished ones.
@@ -144,7 +144,7 @@ class _Child:
             try:
                 message = pickle.load(self._answers)
             except (EOFError, pickle.UnpicklingError):
-                raise UserError(f"{dataset}/{names[current]}.hdf5: {self._why_it_died()}") from None
+                raise UserError(f"{locate(dataset, names[current])}: {self._why_it_died()}") from None
             if isinstance(message, Exception):
                 self.n_open -= 1
                 raise message

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from harness.data.budgets import MIB, READ_MEMORY, READ_SECONDS
-from harness.data.sources.geobench.samples import Sample, read_sample
-from harness.data.sources.geobench.task_specs import TaskSpec
+from harness.data.dataset import Dataset
+from harness.data.description import Sample
+from harness.data.files.budgets import MIB, READ_MEMORY, READ_SECONDS
 from harness.errors import UserError
 
 PARCEL_BYTES = 4 * MIB
@@ -20,27 +20,27 @@ PARCEL_BYTES = 4 * MIB
 
 
 def main() -> None:
-    """Read samples, by lists of names, until no more are asked for or nobody listens. A pair (directory, specification)
-    says of which dataset those are that follow it."""
+    """Read samples, by lists of names, until no more are asked for or nobody listens. A dataset comes before the names
+    of its samples."""
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a library prints is no answer
     _limit_memory()
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             told = pickle.load(questions)
-            if isinstance(told, tuple):
-                directory, spec = told
+            if isinstance(told, Dataset):
+                dataset = told
             else:
-                _answer(answers, directory, spec, told)
+                _answer(answers, dataset, told)
 
 
-def _answer(answers: BinaryIO, directory: Path, spec: TaskSpec, names: list[str]) -> None:
+def _answer(answers: BinaryIO, dataset: Dataset, names: list[str]) -> None:
     parcel: list[Sample] = []
     for number, name in enumerate(names):
         _send(answers, number)
         try:
             with _limited_time():
-                parcel.append(read_sample(directory / f"{name}.hdf5", spec))
+                parcel.append(dataset.read_sample(name))
         except Exception as error:
             if not isinstance(error, UserError):
                 error.add_note(traceback.format_exc())  # a mistake of ours; its traceback does not travel by itself

@@ -1,9 +1,11 @@
 """The files a dataset is converted from: by what one notices, without reading them, that they changed."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from harness.data.sources.geobench.dataset import GeoBenchDataset
+from harness.data.dataset import Dataset, locate
 from harness.errors import UserError
 
 
@@ -18,7 +20,7 @@ class SourceFiles:
     files put in the place of others are noticed even if size and time were made the same."""
 
 
-def list_source_files(dataset: GeoBenchDataset) -> SourceFiles:
+def list_source_files(dataset: Dataset) -> SourceFiles:
     """All samples of a dataset.
 
     Raises:
@@ -26,15 +28,18 @@ def list_source_files(dataset: GeoBenchDataset) -> SourceFiles:
     """
     names = sorted(dataset.samples)
     if not names:
-        raise UserError(f"{dataset.name}: holds no sample (*.hdf5); the zip file is still to be unzipped")
+        raise UserError(f"{dataset.name}: holds no sample ({dataset.directory} is empty, or still to be unzipped)")
     sizes_and_times, changed_ns = [], {}
+    status_of: dict[Path, os.stat_result] = {}
     for name in names:
+        file = dataset.file_of(name)
         try:
-            status = (dataset.directory / f"{name}.hdf5").stat()
+            status = status_of.get(file) or file.stat()
         except OSError as error:
             raise UserError(
-                f"{dataset.name}/{name}.hdf5: cannot be read ({error.strerror}). Download the dataset again"
+                f"{locate(dataset, name)}: cannot be read ({error.strerror}). Download the dataset again"
             ) from None
+        status_of[file] = status
         sizes_and_times.append((name, status.st_size, status.st_mtime_ns))
         changed_ns[name] = status.st_ctime_ns
     return SourceFiles(sizes_and_times=sizes_and_times, changed_ns=changed_ns)

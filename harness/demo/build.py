@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from harness.data.suites import DEMO_SUITE
+from harness.data.sources.source import DEMO_SUITE
 from harness.demo.band_counts import BandCounts
 from harness.demo.candidates import draw_samples
 from harness.demo.geobench_format import BANDS, SampleWriter, label_type

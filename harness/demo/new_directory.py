@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.data.json_file import read_json
+from harness.data.files.json_file import read_json
 from harness.errors import UserError
 from harness.store.leftovers import lock_file, partial_folder, remove
 from harness.store.locks import locked

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.suites import DEMO_SUITE
+from harness.data.sources.source import DEMO_SUITE
 from harness.demo.band_counts import BandCounts, value_statistics
 from harness.demo.geobench_format import BANDS, label_type, task_specifications
 from harness.demo.stratify import FRACTIONS, stratified_order

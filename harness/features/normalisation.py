@@ -11,8 +11,8 @@ from baselines.inputs import Preparation, PretrainingStatistics
 from baselines.meter import NetworkInput
 from harness.data.band_statistics import Normalisation
 from harness.data.bands import canonical_name
+from harness.data.dataset import Dataset, normalisation
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind, unit_divisors
-from harness.data.sources.geobench.dataset import GeoBenchDataset, normalisation
 from harness.errors import DoesNotApplyError, UserError
 from harness.records.run import NormalisationPolicy, Run
 
@@ -23,7 +23,7 @@ class UnfitStatisticsError(DoesNotApplyError):
 
 def check_statistics(
     policy: NormalisationPolicy,
-    dataset: GeoBenchDataset,
+    dataset: Dataset,
     sources: Sequence[str | None],
     backbone: str,
     pretraining: PretrainingStatistics,
@@ -39,7 +39,7 @@ def check_statistics(
 
 def choose_normalisation(
     policy: NormalisationPolicy,
-    dataset: GeoBenchDataset,
+    dataset: Dataset,
     sources: Sequence[str | None],
     dtype: np.dtype,
     backbone: str,
@@ -68,7 +68,7 @@ def choose_normalisation(
 
 
 def _of_pretraining(
-    dataset: GeoBenchDataset,
+    dataset: Dataset,
     sources: Sequence[str | None],
     dtype: np.dtype,
     backbone: str,

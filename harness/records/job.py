@@ -19,6 +19,8 @@ class DatasetRef:
     directory: Path
     band_names: BandNames = BandNames.CORRECTED
     """How it is to be opened."""
+    source: str = "geobench"
+    """Key of `harness.data.sources.SOURCES`: who opens it."""
 
     @property
     def qualified_name(self) -> str:

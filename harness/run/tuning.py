@@ -26,7 +26,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from harness.data.json_file import parse_json
+from harness.data.files.json_file import parse_json
 from harness.errors import UserError
 from harness.protocols.entry import ProtocolEntry
 from harness.records.job import Job

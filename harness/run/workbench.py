@@ -11,9 +11,10 @@ from baselines.inputs import Preparation
 from baselines.meter import InputMeter, NetworkInput
 from baselines.registry import find_backbone
 from harness.data.arrays import ArrayCache, is_converted, open_arrays
+from harness.data.dataset import Dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
-from harness.data.sources.geobench.dataset import GeoBenchDataset, open_dataset
+from harness.data.sources import open_dataset
 from harness.errors import UserError, as_user_error
 from harness.features.extraction import embed_images, pooled, stored_channels
 from harness.features.image_features import ImageFeatures, cached_features
@@ -47,7 +48,7 @@ class Workbench:
         self.places = places
         self.progress = progress
         self._verify_data = verify_data
-        self._datasets: dict[DatasetRef, GeoBenchDataset | UserError] = {}
+        self._datasets: dict[DatasetRef, Dataset | UserError] = {}
         self._partitions: dict[tuple[DatasetRef, str], Partition | UserError] = {}
         self._pools: dict[tuple[DatasetRef, int], Pool | UserError] = {}
         self._draws: dict[tuple[DatasetRef, str, int], Partition | UserError] = {}
@@ -59,7 +60,7 @@ class Workbench:
         self._pixel_features: dict[str, PixelFeatures | UserError] = {}
         self._backbones: dict[tuple[str, Path | None, int | None], Backbone | UserError] = {}
 
-    def dataset(self, ref: DatasetRef) -> GeoBenchDataset:
+    def dataset(self, ref: DatasetRef) -> Dataset:
         """The description: task, bands, partitions, statistics. Reads no pixel."""
         return _once(self._datasets, ref, lambda: open_dataset(ref))
 

@@ -1,11 +1,12 @@
-"""What lies below a GEO-Bench folder, as a table."""
+"""What lies below a folder of data, as a table."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.sources.geobench.dataset import GeoBenchDataset, open_dataset
-from harness.data.sources.geobench.errata import describe_erratum
-from harness.data.suites import discover, headline_metric, tell_apart
+from harness.data.dataset import Dataset
+from harness.data.description import describe_erratum
+from harness.data.sources import open_dataset
+from harness.data.suites import discover, tell_apart
 from harness.errors import UnforeseenError, UserError
 from leaderboards.query import Table
 
@@ -42,7 +43,7 @@ def describe_datasets(root: Path) -> Overview:
     return Overview(table=Table(columns=COLUMNS, rows=rows), errata=tuple(errata), problems=tuple(problems))
 
 
-def _row(name: str, dataset: GeoBenchDataset) -> tuple[object, ...]:
+def _row(name: str, dataset: Dataset) -> tuple[object, ...]:
     spec, default = dataset.spec, dataset.partition("default")
     return (
         name,
@@ -53,7 +54,7 @@ def _row(name: str, dataset: GeoBenchDataset) -> tuple[object, ...]:
         len(default.train),
         len(default.valid),
         len(default.test),
-        headline_metric(dataset.name, spec.label_kind),
+        spec.metric,
         dataset.erratum.source if dataset.erratum else None,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.data.draws import is_few
-from harness.data.sources.geobench.errata import ERRATA
+from harness.data.sources import has_erratum
 
 
 def reproducing_command(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
@@ -33,7 +33,7 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
         arguments += ["--input-size", str(configuration["input_size"])]
     if configuration.get("normalisation", "dataset") != "dataset":
         arguments += ["--normalisation", configuration["normalisation"]]
-    if configuration["dataset"] in ERRATA:  # runs of before there were errata took the files' word
+    if has_erratum(configuration["dataset"]):  # runs of before there were errata took the files' word
         arguments += ["--band-names", configuration.get("band_names", "stored")]
     # Where no band was missing both fill nothing, and asking for `nearest` gives the same run.
     arguments += ["--missing-bands", "zero" if None in configuration["band_sources"] else "nearest"]

@@ -29,7 +29,7 @@ from baselines.inputs import Preparation
 from harness.campaign.carry_out import run_campaign
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
-from harness.data.sources.geobench.dataset import normalisation
+from harness.data.dataset import normalisation
 from harness.protocols.image.linear_probe import LinearProbeSettings
 from harness.records.job import Places
 from harness.records.progress import Silent

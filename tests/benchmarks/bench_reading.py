@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from harness.data.arrays import ArrayCache, open_arrays
-from harness.data.sources.geobench.dataset import open_dataset
+from harness.data.sources import open_dataset
 from harness.data.suites import discover
 from harness.records.progress import Silent
 

@@ -95,7 +95,7 @@ class JsonTarget(Target):
             self.dataset.partition("default")
             return
         (self.dataset.directory / "band_stats.json").write_bytes(data)
-        build_normalisation(self.dataset.band_statistics(), ["02 - Blue", "04 - Red"], "toy")
+        build_normalisation(self.dataset.read_statistics(), ["02 - Blue", "04 - Red"])
 
 
 class SampleTarget(Target):
@@ -129,7 +129,7 @@ class SampleTarget(Target):
     def read(self, part: str, data: bytes) -> None:
         dataset = self.plain if part == "plain" else self.masked
         (dataset.directory / "input.hdf5").write_bytes(data)
-        list(reading.read_samples(dataset.directory, dataset.spec, ["input"], workers=1))
+        list(reading.read_samples(dataset, ["input"], workers=1))
 
 
 class OfficialCheckpointTarget(Target):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geobench_files import BLUE, RED, STATISTICS, band, read_dataset, write_dataset, write_statistics, write_task
-from harness.data.sources.geobench.dataset import normalisation
+from harness.data.dataset import normalisation
 from harness.errors import UserError
 
 

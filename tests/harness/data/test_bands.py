@@ -3,7 +3,7 @@
 import pytest
 
 from harness.data.bands import SENTINEL2_UM, MissingBands, canonical_name, plan_bands
-from harness.data.sources.geobench.task_specs import Band
+from harness.data.description import Band
 from harness.errors import UserError
 
 SENTINEL2 = {

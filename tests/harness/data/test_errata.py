@@ -10,9 +10,11 @@ from errata_files import DESCRIBED, PUBLISHED, TRUE, write_thirteen_bands
 from geobench_files import read_dataset
 from harness.data.arrays import is_converted, open_arrays
 from harness.data.bands import MissingBands, canonical_name, plan_bands
+from harness.data.dataset import normalisation
+from harness.data.description import PICTURE
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind
-from harness.data.sources.geobench.dataset import normalisation, open_dataset
-from harness.data.sources.geobench.errata import ERRATA, PICTURE
+from harness.data.sources import open_dataset
+from harness.data.sources.geobench.errata import ERRATA
 from harness.data.suites import discover
 from harness.errors import UserError
 from harness.features.extraction import stored_channels

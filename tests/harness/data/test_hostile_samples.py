@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from geobench_files import BLUE, RED, dump, read_dataset, write_dataset, write_sample, write_task
-from harness.data.budgets import DESCRIPTION_CHARACTERS
+from harness.data.files.budgets import DESCRIPTION_CHARACTERS
 from harness.errors import UserError
 
 KEY = "02 - Blue"

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from geobench_files import read_dataset, write_dataset
-from harness.data.budgets import JSON_BYTES
-from harness.data.json_file import parse_json, read_json, read_json_object
+from harness.data.files.budgets import JSON_BYTES
+from harness.data.files.json_file import parse_json, read_json, read_json_object
 from harness.demo.new_directory import is_there
 from harness.errors import UserError
 from harness.run.tuning import _check_journal

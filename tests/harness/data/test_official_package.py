@@ -8,7 +8,7 @@ import pytest
 
 from harness.data.arrays import open_arrays
 from harness.data.bands import MissingBands, plan_bands
-from harness.data.sources.geobench.dataset import open_dataset
+from harness.data.sources import open_dataset
 from harness.data.suites import discover
 from harness.records.progress import Silent
 

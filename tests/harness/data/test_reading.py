@@ -22,12 +22,13 @@ BROKEN = """
 import os, signal, time
 import numpy as np
 from harness.data import reading_child
-whole = reading_child.read_sample
-def read_sample(path, spec):
-    if path.stem == "id_2":
+from harness.data.sources.geobench.dataset import GeoBenchDataset
+whole = GeoBenchDataset.read_sample
+def read_sample(self, name):
+    if name == "id_2":
         {what}
-    return whole(path, spec)
-reading_child.read_sample = read_sample
+    return whole(self, name)
+GeoBenchDataset.read_sample = read_sample
 reading_child.READ_SECONDS = 0.2
 reading_child.main()
 """
@@ -59,7 +60,7 @@ def break_reader(monkeypatch):
 
 
 def read(dataset, names=("id_0", "id_1", "id_2", "id_3")):
-    return list(reading.read_samples(dataset.directory, dataset.spec, names, workers=1))
+    return list(reading.read_samples(dataset, names, workers=1))
 
 
 def test_samples_come_as_they_are_in_the_order_asked_for(dataset, monkeypatch):
@@ -67,7 +68,7 @@ def test_samples_come_as_they_are_in_the_order_asked_for(dataset, monkeypatch):
     monkeypatch.setattr(reading, "WORTH_A_CHILD", 1)
     names = [f"id_{i}" for i in (3, 0, 5, 1, 4, 2)]
     for workers in (1, 2):
-        found = list(reading.read_samples(dataset.directory, dataset.spec, names, workers))
+        found = list(reading.read_samples(dataset, names, workers))
         assert [sample.name for sample in found] == names
         for sample in found:
             wanted = dataset.read_sample(sample.name)
@@ -90,7 +91,7 @@ def test_a_file_that_crashes_its_reader_is_named_and_the_next_dataset_is_read(da
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the system does not count memory")
 def test_a_file_that_takes_more_memory_than_a_sample_may_is_named(dataset, break_reader):
-    break_reader("spec = np.ones(3 * 2**30, np.uint8)")
+    break_reader("large = np.ones(3 * 2**30, np.uint8)")
     with pytest.raises(Exception, match=r"Unable to allocate 3\.00 GiB"):  # of NumPy, and `read_sample` would tell it
         read(dataset)
 
@@ -117,7 +118,7 @@ def test_a_wait_is_no_reason_to_give_up(dataset, break_reader):
 
 
 def test_a_caller_that_stops_early_leaves_no_answers_to_the_next(dataset):
-    samples = reading.read_samples(dataset.directory, dataset.spec, ["id_0", "id_1"], workers=1)
+    samples = reading.read_samples(dataset, ["id_0", "id_1"], workers=1)
     next(samples)
     samples.close()
     assert [sample.name for sample in read(dataset)] == ["id_0", "id_1", "id_2", "id_3"]
@@ -125,7 +126,7 @@ def test_a_caller_that_stops_early_leaves_no_answers_to_the_next(dataset):
 
 def test_a_caller_that_neither_ends_nor_closes_leaves_no_answers_to_the_next(dataset, monkeypatch):
     monkeypatch.setattr(reading, "PORTION", 1)
-    samples = reading.read_samples(dataset.directory, dataset.spec, ["id_0", "id_1"], workers=1)
+    samples = reading.read_samples(dataset, ["id_0", "id_1"], workers=1)
     next(samples)
     assert [sample.name for sample in read(dataset)] == ["id_0", "id_1", "id_2", "id_3"]
     assert next(samples).name == "id_1"
@@ -134,13 +135,13 @@ def test_a_caller_that_neither_ends_nor_closes_leaves_no_answers_to_the_next(dat
 def test_two_that_read_by_turns_get_their_own_samples(dataset, monkeypatch):
     monkeypatch.setattr(reading, "PORTION", 1)
     names = [f"id_{i}" for i in range(6)]
-    readers = [reading.read_samples(dataset.directory, dataset.spec, order, 1) for order in (names, names[::-1])]
+    readers = [reading.read_samples(dataset, order, 1) for order in (names, names[::-1])]
     found = list(zip(*readers, strict=True))
     assert [tuple(sample.name for sample in pair) for pair in found] == list(zip(names, names[::-1], strict=True))
 
 
 def test_a_sample_under_the_name_of_another_is_refused(dataset, break_reader):
-    break_reader("path = path.with_stem('id_3')")
+    break_reader("name = 'id_3'")
     with pytest.raises(RuntimeError, match="a reader sent samples"):
         read(dataset)
 
@@ -186,7 +187,7 @@ from pathlib import Path
 from geobench_files import read_dataset
 from harness.data import reading
 dataset = read_dataset(Path({str(dataset.directory.parents[1])!r}))
-list(reading.read_samples(dataset.directory, dataset.spec, ["id_0"], 1))
+list(reading.read_samples(dataset, ["id_0"], 1))
 print(reading._readers()._idle[0]._process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

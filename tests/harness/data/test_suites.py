@@ -2,10 +2,12 @@
 
 import pytest
 
-from geobench_files import SUITE, write_dataset
-from harness.data.suites import ENTRIES, SUITES, discover, find_root, headline_metric
+from baselines.bands import Unit
+from geobench_files import SUITE, read_dataset, write_dataset
+from harness.data.sources import SOURCES
+from harness.data.sources.geobench.published import ENTRIES, Entry
+from harness.data.suites import discover, find_root
 from harness.errors import UserError
-from harness.records.labels import LabelKind
 
 
 def test_the_option_wins_over_the_environment_and_that_over_the_default(tmp_path, monkeypatch):
@@ -67,17 +69,23 @@ def test_a_folder_without_suites_says_which_are_wanted(tmp_path):
         discover(tmp_path)
 
 
-def test_published_metrics_are_known_and_others_follow_the_label():
+def test_published_metrics_are_known_and_others_follow_the_label(tmp_path, monkeypatch):
     assert len(ENTRIES) == 12
-    assert headline_metric("m-bigearthnet", LabelKind.MULTI_LABEL) == "f1_micro"
-    assert headline_metric("m-eurosat", LabelKind.SINGLE_LABEL) == "accuracy"
-    assert headline_metric("m-NeonTree", LabelKind.SEGMENTATION) == "miou"
-    kinds = {kind: headline_metric("mine", kind) for kind in LabelKind}
-    assert kinds == {
-        "single_label": "accuracy", "multi_label": "f1_micro", "segmentation": "miou",
-        "regression": "r2", "pixel_regression": "r2",
-    }  # fmt: skip
+    wanted = {"m-bigearthnet": "f1_micro", "m-eurosat": "accuracy", "m-NeonTree": "miou"}
+    assert {name: ENTRIES[name].metric for name in wanted} == wanted
+    write_dataset(tmp_path)
+    assert read_dataset(tmp_path).spec.metric == "accuracy"
+    monkeypatch.setitem(ENTRIES, "toy", Entry(metric="f1_macro"))
+    assert read_dataset(tmp_path).spec.metric == "f1_macro"
 
 
-def test_each_suite_has_one_directory():
-    assert len(set(SUITES.values())) == len(SUITES)
+def test_units_are_declared_where_they_are_known_and_never_guessed(tmp_path):
+    for name, unit in (("m-eurosat", Unit.DN_10000), ("m-so2sat", Unit.REFLECTANCE), ("mine", None)):
+        write_dataset(tmp_path, name)
+        assert {band.unit for band in read_dataset(tmp_path, name).bands} == {unit}
+
+
+def test_each_suite_has_one_folder_and_one_source():
+    folders = [folder for source in SOURCES.values() for folder in source.suites]
+    suites = [suite for source in SOURCES.values() for suite in source.suites.values()]
+    assert len(set(folders)) == len(folders) == len(set(suites)) == len(suites)

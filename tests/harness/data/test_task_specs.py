@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 from geobench_files import BLUE, RED, SUITE, band, dump, read_dataset, thing, write_dataset, write_task
-from harness.data.sources.geobench.task_specs import Band, read_task_spec
+from harness.data.description import Band
+from harness.data.sources.geobench.task_specs import read_task_spec
 from harness.errors import UserError
 from harness.records.labels import LabelKind
 
@@ -42,7 +43,7 @@ def test_hyperspectral_cubes_are_left_out_and_named(directory, tmp_path):
     write_task(directory, [BLUE, thing("HyperSpectralBands", name="Neon", alt_names=(), n_bands=369)])
     dataset = read_dataset(tmp_path)
     assert [band.name for band in dataset.bands] == ["02 - Blue"]
-    assert dataset.left_out == ("Neon",)
+    assert dataset.spec.left_out == ("Neon",)
 
 
 def test_a_band_listed_once_per_date_is_one_band(directory):

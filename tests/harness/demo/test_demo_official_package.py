@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.data.arrays import open_arrays
-from harness.data.sources.geobench.dataset import open_dataset
+from harness.data.sources import open_dataset
 from harness.data.suites import discover
 from harness.demo.tasks import TASKS
 from harness.records.progress import Silent

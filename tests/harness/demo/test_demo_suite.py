@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from harness.data.arrays import open_arrays
-from harness.data.sources.geobench.dataset import open_dataset
+from harness.data.sources import open_dataset
 from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.data.suites import discover
 from harness.demo.stratify import FRACTIONS

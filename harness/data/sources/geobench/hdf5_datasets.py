@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5l, h5s, h5t
 
-from harness.data.budgets import SAMPLE_BYTES
+from harness.data.files.budgets import SAMPLE_BYTES
 from harness.errors import UserError
 
 _OVERHEAD = 64

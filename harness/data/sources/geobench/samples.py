@@ -4,7 +4,6 @@ import ast
 import contextlib
 import datetime
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import h5py
 import numpy as np
 from scipy.ndimage import zoom
 
-from harness.data.budgets import BANDS, DESCRIPTION_CHARACTERS, LARGEST_PIXEL, NAME_CHARACTERS
-from harness.data.regular_file import check_regular
+from harness.data.description import DatasetSpec, Sample, list_names
+from harness.data.files.budgets import BANDS, DESCRIPTION_CHARACTERS, LARGEST_PIXEL, NAME_CHARACTERS
+from harness.data.files.regular_file import check_regular
 from harness.data.sources.geobench.hdf5_datasets import read_datasets, read_text_attribute
 from harness.data.sources.geobench.pickle_allowlist import Record
-from harness.data.sources.geobench.task_specs import TaskSpec, list_names
 from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.errors import UserError
 from harness.tasks import TASKS, parse_label
@@ -26,20 +25,7 @@ _BYTES_LITERAL = re.compile(r"""b(?:'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'|"[^"\\\n]*+(
 """One literal and nothing else: a text of the same length that is a list of lists would take gigabytes to parse."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One sample, with the bands of the dataset's specification."""
-
-    name: str
-    pixels: np.ndarray
-    """(C, H, W) in the order of `TaskSpec.bands`, in the smallest type that holds every band's; values as stored."""
-    label: np.ndarray
-    """As `harness.tasks.parse_label` returns it."""
-    dates: tuple[datetime.date, ...]
-    """Every date in the file, oldest first; empty where bands have none. The pixels are of the last complete one."""
-
-
-def read_sample(path: Path, spec: TaskSpec) -> Sample:
+def read_sample(path: Path, spec: DatasetSpec) -> Sample:
     """Read a sample with GEO-Bench's semantics.
 
     A time series gives the most recent date that has every band of the specification; a band without a date belongs to
@@ -91,7 +77,7 @@ def _read_attributes(file: h5py.File, where: str) -> dict[Any, Any]:
 
 
 def _choose(
-    attributes: dict[Any, Any], file: h5py.File, spec: TaskSpec, where: str
+    attributes: dict[Any, Any], file: h5py.File, spec: DatasetSpec, where: str
 ) -> tuple[list[str], str | None, tuple[datetime.date, ...]]:
     """The file's key of each band of the specification, the key of the label if that is a mask, and all dates."""
     order = attributes["bands_order"] if "bands_order" in attributes else list(file)
@@ -131,7 +117,7 @@ def _read_name_and_date(attributes: dict[Any, Any], key: str, where: str) -> tup
     return name, date
 
 
-def _check_values(bands: list[np.ndarray], spec: TaskSpec, where: str) -> None:
+def _check_values(bands: list[np.ndarray], spec: DatasetSpec, where: str) -> None:
     """Refuse values that are no measurements: means over them would be infinite, or say nothing."""
     for band, described in zip(bands, spec.bands, strict=True):
         if band.dtype.kind == "f":
@@ -144,7 +130,7 @@ def _check_values(bands: list[np.ndarray], spec: TaskSpec, where: str) -> None:
                 )
 
 
-def _stack(bands: list[np.ndarray], spec: TaskSpec, where: str) -> np.ndarray:
+def _stack(bands: list[np.ndarray], spec: DatasetSpec, where: str) -> np.ndarray:
     if all(band.shape == bands[0].shape for band in bands):
         return np.stack(bands)  # (C, H, W)
     height, width = max(band.shape[0] for band in bands), max(band.shape[1] for band in bands)

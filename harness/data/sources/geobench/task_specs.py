@@ -1,12 +1,11 @@
 """What a dataset says of itself in task_specs.pkl: its bands, its label and its size."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.data.budgets import ALT_NAMES, BANDS, CLASSES, NAME_CHARACTERS, PICKLE_BYTES, SIDE_PX, TIME_STEPS
-from harness.data.regular_file import read_regular
+from harness.data.description import Band, DatasetSpec, list_names
+from harness.data.files.budgets import ALT_NAMES, BANDS, CLASSES, NAME_CHARACTERS, PICKLE_BYTES, SIDE_PX, TIME_STEPS
+from harness.data.files.regular_file import read_regular
 from harness.data.sources.geobench.pickle_allowlist import Record
 from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.errors import UserError
@@ -29,51 +28,9 @@ _MAX_GSD_M = 1e6
 """The coarsest instruments see pixels of some hundred kilometres."""
 _MAX_BITS = 64
 """Of a number that is a class's name or part of a message."""
-_SHOWN_NAMES = 20
 
 
-@dataclass(frozen=True)
-class Band:
-    """One channel of a dataset."""
-
-    name: str
-    """What it is: as the file says, or as an erratum corrects it."""
-    kind: str
-    """GEO-Bench's class: Sentinel2, Landsat8, Sentinel1, SpectralBand, ElevationBand, CloudProbability, ..."""
-    alt_names: tuple[str, ...] = ()
-    wavelength_um: float | None = None
-    """Central wavelength in micrometres, the unit GEO-Bench stores; None where it has no meaning or is not given."""
-    gsd_m: float | None = None
-    """The sensor's ground sampling distance in metres, before any resampling."""
-    stored_as: str | None = None
-    """The name its channel has in the files, where an erratum says that it is another band."""
-
-    @property
-    def channel(self) -> str:
-        """The name that finds its pixels in samples and arrays, and its statistics."""
-        return self.stored_as or self.name
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSpec:
-    """A dataset's own description."""
-
-    dataset: str
-    suite: str
-    label_kind: LabelKind
-    n_classes: int
-    class_names: tuple[str, ...]
-    """In label order; the class's number where the file has no names."""
-    size_px: tuple[int, int] | None
-    """(height, width) of the largest band."""
-    bands: tuple[Band, ...]
-    """In the order of every array we hand out."""
-    left_out: tuple[str, ...]
-    """Bands that are whole cubes (hyperspectral), which no array here holds."""
-    n_time_steps: int
-
-
-def read_task_spec(directory: Path, suite: str) -> TaskSpec:
+def read_task_spec(directory: Path, suite: str) -> DatasetSpec:
     """Read `directory`/task_specs.pkl without running it. The directory's name is the dataset's, as in GEO-Bench.
 
     Raises:
@@ -94,7 +51,7 @@ def read_task_spec(directory: Path, suite: str) -> TaskSpec:
     if n_classes > CLASSES:
         raise UserError(f"{where}: a label of {_shown(n_classes)} classes; at most {CLASSES} can be evaluated")
     bands = _read_bands(task, where)
-    spec = TaskSpec(
+    spec = DatasetSpec(
         dataset=directory.name,
         suite=suite,
         label_kind=kind,
@@ -102,6 +59,7 @@ def read_task_spec(directory: Path, suite: str) -> TaskSpec:
         class_names=_read_class_names(label, n_classes, where),
         size_px=_read_size(task, where),
         bands=tuple(band for band in bands if band.kind not in _CUBES),
+        metric=TASKS[kind].headline,
         left_out=tuple(band.name for band in bands if band.kind in _CUBES),
         n_time_steps=_read_time_steps(task, where),
     )
@@ -183,12 +141,6 @@ def _read_time_steps(task: Record, where: str) -> int:
     if not _is_whole(n_time_steps, TIME_STEPS):
         raise UserError(f"{where}: n_time_steps is {_shown(n_time_steps)}; a number of at most {TIME_STEPS} is wanted")
     return int(n_time_steps)
-
-
-def list_names(names: Sequence[str]) -> str:
-    """The names for a message: the first few of many."""
-    more = len(names) - _SHOWN_NAMES
-    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_whole(value: Any, most: int) -> bool:

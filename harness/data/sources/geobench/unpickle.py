@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from harness.data.budgets import PICKLE_BYTES, PICKLE_COPIES
+from harness.data.files.budgets import PICKLE_BYTES, PICKLE_COPIES
 from harness.data.sources.geobench.pickle_allowlist import Named, Record, Unfinished, find_named
 from harness.errors import UserError
 

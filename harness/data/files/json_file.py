@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.data.budgets import JSON_BYTES
-from harness.data.regular_file import read_regular
+from harness.data.files.budgets import JSON_BYTES
+from harness.data.files.regular_file import read_regular
 from harness.errors import UserError
 
 

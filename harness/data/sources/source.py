@@ -1,0 +1,28 @@
+"""What a source of data is: a folder below the data's root, and how the datasets in it are found and opened."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.data.dataset import Dataset
+from harness.data.description import Erratum
+from harness.records.job import DatasetRef
+
+DEMO_SUITE = "demo"
+"""Simulated, and therefore kept out of every comparison with real data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where datasets of one layout come from."""
+
+    name: str
+    """Key in SOURCES, and what `DatasetRef.source` says."""
+    suites: Mapping[str, str]
+    """Folder below the root -> name of the suite that its datasets are."""
+    find: Callable[[Path], Sequence[Path]]
+    """The datasets in such a folder, in any order; the name of each path is the dataset's. No file is read."""
+    open: Callable[[DatasetRef], Dataset]
+    """Read what a dataset says of itself. UserError if it is missing, damaged, or nothing that can be evaluated."""
+    errata: Mapping[str, Erratum] = field(default_factory=dict)
+    """By the name of the dataset."""
