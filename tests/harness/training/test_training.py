@@ -65,10 +65,10 @@ def small_memory(images, backbone=tiny_backbone):
         made = backbone()
         embed = made.embed
 
-        def limited(x):
+        def limited(x, facts):
             if len(x) > images:
                 raise RuntimeError("CUDA out of memory. Tried to allocate 1 TiB.")
-            return embed(x)
+            return embed(x, facts)
 
         made.embed = limited
         return made
