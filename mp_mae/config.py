@@ -87,14 +87,14 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def check_choices(record: Any) -> None:
-    """Raises UserError unless every field of a dataclass that is declared as words to choose from has one of them."""
+    """Raises UserError unless every field of a dataclass that is declared as one of several words is one of them."""
     for name, kind in get_type_hints(type(record)).items():
         if get_origin(kind) is Literal:
             check_choice(name, getattr(record, name), get_args(kind))
 
 
 def check_lowest(record: Any, lowest: Mapping[str, float]) -> None:
-    """Raises UserError unless each of the fields is at least its lowest value; None and NaN: passed and refused."""
+    """Raises UserError unless each of the fields is None or at least its lowest value; NaN is not."""
     for name, low in lowest.items():
         value = getattr(record, name)
         if value is not None and not value >= low:

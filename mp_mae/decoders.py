@@ -1,4 +1,4 @@
-"""From visible features to predictions: mask tokens, decoder blocks, one head per task."""
+"""The way from visible features to predictions: mask tokens, decoder blocks, one head per task."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,7 +30,7 @@ class PatchTokens(nn.Module):
         self.mask_token = nn.Parameter(torch.empty(width))
 
     def forward(self, visible: Tensor, mask: Mask) -> Tensor:
-        """(B, V, D), of the mask's visible patches in its order -> (B, L, width), all patches row by row."""
+        """Tokens of all patches row by row: (B, V, D) of the mask's visible patches in its order -> (B, L, width)."""
         projected = self.proj(visible)
         tokens = self.mask_token.to(projected.dtype).expand(len(visible), mask.n_patches, -1)
         return tokens.scatter(1, mask.visible.unsqueeze(-1).expand_as(projected), projected)
@@ -79,7 +79,7 @@ class Branch(nn.Module):
 
 
 def token_windows(batch: int, rows: int, cols: int, device: torch.device) -> Windows:
-    """For the decoder's 7x7 convolutions over all tokens of rows x cols patches."""
+    """Windows of the decoder's 7x7 convolutions over all tokens of rows x cols patches."""
     return PackedLayout.whole(batch, rows, cols, device).windows(side=1, radius=3)
 
 

@@ -54,7 +54,7 @@ class PretrainedEncoder(
         self.encoder = build_from_checkpoint(checkpoint, padding)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, C, H, W) standardised, bands as in `checkpoint.encoder.bands`, 0 = missing -> features (B, D)."""
+        """Features (B, D) of (B, C, H, W) standardised pixels: bands as in `checkpoint.encoder.bands`, 0 = missing."""
         return self.encoder.forward_head(self.encoder.forward_features(pixels), pre_logits=True)
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -81,7 +81,7 @@ class PretrainedEncoder(
         strict: bool = True,
         **model_kwargs: Any,
     ) -> "PretrainedEncoder":
-        """From a folder, or from a repository through the local cache; `padding` may be among the keywords.
+        """The encoder from a folder, or from a repository through the local cache; `padding` may be among the keywords.
 
         Raises:
             UserError: the weights are incomplete or damaged.

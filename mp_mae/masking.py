@@ -23,7 +23,7 @@ class Mask:
         return self.visible.shape[1] + self.removed.shape[1]
 
     def to(self, device: torch.device | str) -> "Mask":
-        """The same mask on another device."""
+        """This mask on another device."""
         return Mask(self.visible.to(device, non_blocking=True), self.removed.to(device, non_blocking=True))
 
 

@@ -56,7 +56,7 @@ class MPMAE(Objective):
         return kept_patches(n_patches, options.mask_ratio)
 
     def draw(self, generator: torch.Generator, n_tiles: int, crop: int) -> Tensor:
-        """(n_tiles, L) normal numbers, one per patch: the patches with the smallest stay visible."""
+        """Normal numbers (n_tiles, L), one per patch: the patches with the smallest stay visible."""
         return torch.randn(n_tiles, (crop // self.config.encoder.patch) ** 2, generator=generator)
 
     def inputs(

@@ -1,11 +1,11 @@
-"""Between images and patches: patches are numbered row by row, as are the pixels inside one."""
+"""The way between images and patches, which are numbered row by row, as are the pixels inside one."""
 
 import torch
 from torch import Tensor
 
 
 def gather_patches(images: Tensor, index: Tensor, patch: int) -> Tensor:
-    """Only the listed patches, copied once.
+    """The listed patches alone, copied once.
 
     Args:
         images: (B, C, H, W), or (B, H, W) for class maps; H and W are multiples of `patch`.
@@ -23,7 +23,7 @@ def gather_patches(images: Tensor, index: Tensor, patch: int) -> Tensor:
 
 
 def patches_to_images(patches: Tensor, cols: int) -> Tensor:
-    """All patches of each image put back: (B, L, patch * patch, C) -> (B, C, H, W), `cols` patches side by side."""
+    """Images from all their patches: (B, L, patch * patch, C) -> (B, C, H, W), `cols` patches side by side."""
     patch = round(patches.shape[2] ** 0.5)
     grid = patches.unflatten(2, (patch, patch)).unflatten(1, (-1, cols))  # (B, h, w, p, p, C)
     return grid.permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)

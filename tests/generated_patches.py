@@ -31,7 +31,7 @@ from geobench_files import (
 )
 from harness.demo.geobench_format import BANDS
 from mp_mae.data.world.places import draw_places
-from mp_mae.data.world.sensors.tile_info import tile_id
+from mp_mae.data.world.records.tile_info import tile_id
 from mp_mae.data.world.simulate import simulate
 from mp_mae.modalities import S1_STORED, S2_STORED, WORLDCOVER_CODES
 

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from mp_mae.data.world.places import draw_places
-from mp_mae.data.world.sensors.tile_info import describe_tiles
+from mp_mae.data.world.records.tile_info import describe_tiles
 from mp_mae.data.world.simulate import simulate
 from mp_mae.modalities import S1_STORED, S2_STORED
 

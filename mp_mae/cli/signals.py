@@ -4,7 +4,7 @@ import signal
 
 
 class InterruptOnSigterm:
-    """Has SIGTERM do what Ctrl-C does, and remembers it."""
+    """A handler that has SIGTERM do what Ctrl-C does, and remembers it."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -16,7 +16,7 @@ class InterruptOnSigterm:
 
 
 class StopOnSigterm:
-    """Remembers SIGTERM until somebody asks: for a training, which then saves before it ends."""
+    """A handler that remembers SIGTERM until somebody asks: a training then saves before it ends."""
 
     def __init__(self) -> None:
         self._asked = False

@@ -1,4 +1,4 @@
-"""Where a batch of rows lies in memory: one flat buffer, so that one copy takes all of it to the device."""
+"""The place of a batch of rows in memory: one flat buffer, so that one copy takes all of it to the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Column:
     stored: np.dtype
     """As in the file, foreign byte order included."""
     shape: tuple[int, ...]
-    """Of one row."""
+    """Shape of one row."""
     n_rows: int
     offset: int | None
     """Byte of the file where the rows begin, one after another; None if only HDF5 can find them."""
@@ -35,7 +35,7 @@ class Column:
 
 @dataclass(frozen=True)
 class BatchLayout:
-    """Where each column's rows lie in a flat buffer of up to `capacity` tiles."""
+    """The place of each column's rows in a flat buffer of up to `capacity` tiles."""
 
     columns: tuple[Column, ...]
     capacity: int

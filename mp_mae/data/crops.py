@@ -12,12 +12,12 @@ DEFAULT_CROPS = {64: 56, 128: 112}
 """Side of the crop by side of the tile, both in pixels (MMEarth's geometry: 8 and 16 px patches)."""
 
 ORIENTATIONS = 8
-"""Of the square. The bits of an orientation: 1 flips the rows, 2 flips the columns, 4 then transposes."""
+"""The ways a square can lie. The bits of an orientation: 1 flips the rows, 2 flips the columns, 4 then transposes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """For each of B tiles a crop's first row and column, and its orientation: (B,) int64."""
+    """One crop of each of B tiles: its first row and column, and its orientation, (B,) int64."""
 
     top: np.ndarray
     left: np.ndarray

@@ -38,7 +38,7 @@ class Paths:
 
     @property
     def tile_info(self) -> Path:
-        """Not needed for training: the processing level is in the HDF5 file too."""
+        """A file that training does not need: the processing level is in the HDF5 file too."""
         return self.h5.with_name(f"{self.name}_tile_info.json")
 
 
@@ -59,7 +59,7 @@ class MMEarthFiles:
     columns: tuple[Column, ...]
     """What has to be read for all that."""
     statistics: Mapping[str, Statistics]
-    """Of `input` and of the regression modalities, by name."""
+    """Mean and spread of the bands of `input` and of the regression modalities, by name."""
     splits: Mapping[str, np.ndarray]
     """Row numbers (n,) int64 by split name."""
 

@@ -1,7 +1,7 @@
-"""Imported by a fork server first, and by nothing else: ties it to the process it serves.
+"""A module that a fork server imports first, and nothing else does: it ties the server to the process it serves.
 
-The server leaves signals to that process, as all its forks do from birth, and ends when that process ends. Python
-imports the package `mp_mae`, and with it torch, before this file: for those seconds the server is deaf to signals.
+The server leaves signals to that process, as all its forks do from birth, and ends when that process ends. Until
+Python has imported this file the server is deaf to signals; the package `mp_mae` imports nothing, so that is soon.
 """
 
 import os

@@ -207,5 +207,5 @@ def _from_library(dataset: h5py.Dataset) -> Fetch:
 
 
 def _as_bytes(out: np.ndarray) -> np.ndarray:
-    """(n, *row) of any type as (n, bytes of a row) uint8, the same memory."""
+    """Rows (n, *row) of any type as (n, bytes of a row) uint8, in the same memory."""
     return out.reshape(len(out), -1).view(np.uint8)

@@ -95,7 +95,7 @@ def prepare(
 
 
 class _Window:
-    """The same part of every pixel modality of a batch, turned the same way."""
+    """The part that is cut out of every pixel modality of a batch, turned one way in all of them."""
 
     def __init__(self, crops: Crops, side: int, device: torch.device) -> None:
         self.side = side
@@ -109,7 +109,7 @@ class _Window:
         ]
 
     def cut(self, images: Tensor, channels: Tensor) -> Tensor:
-        """(B, stored channels, S, S) -> (B, C, side, side), a copy in the same dtype."""
+        """The window of (B, stored channels, S, S), as a copy (B, C, side, side) in the same dtype."""
         signed = images.view(_SIGNED.get(images.dtype, images.dtype))
         places = signed.unfold(2, self.side, 1).unfold(3, self.side, 1)  # (B, stored, rows, columns, side, side)
         cut = places[self.tiles, channels, self.top, self.left]
@@ -124,12 +124,12 @@ def _turn(images: Tensor, orientation: int) -> Tensor:
 
 
 def _pixel_regression(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
-    """(B, C, side, side) float32, NaN = missing."""
+    """The target (B, C, side, side) float32, NaN = missing."""
     return _standardise(window.cut(raw, target.channels), target, levels, (1, 1))
 
 
 def _image_regression(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
-    """(B, C) float32, NaN = missing."""
+    """The target (B, C) float32, NaN = missing."""
     return _standardise(raw[:, target.channels], target, levels, ())
 
 
@@ -169,13 +169,13 @@ def _class_table(modality: Modality) -> Tensor:
 
 
 def _pixel_class(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
-    """(B, side, side) int64, -1 = missing."""
+    """The target (B, side, side) int64, -1 = missing."""
     codes = window.cut(raw, target.channels)[:, 0].to(torch.int32)
     return target.class_of[codes.clamp_(-1, len(target.class_of) - 2).add_(1)]
 
 
 def _image_class(raw: Tensor, target: _ModalityTables, window: _Window, levels: Tensor) -> Tensor:
-    """(B,) int64, -1 = missing."""
+    """The target (B,) int64, -1 = missing."""
     row = raw.view(_SIGNED.get(raw.dtype, raw.dtype))
     is_one = row == 1
     one_hot = is_one.any(1) & ((row != 0).sum(1) == 1)

@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 
 PR_SET_PDEATHSIG = 1
-"""Of prctl(2): the signal a process gets when the thread that forked it ends."""
+"""The option of prctl(2) for the signal a process gets when the thread that forked it ends."""
 
 
 @contextmanager
@@ -37,8 +37,8 @@ def clean_pool(n_processes: int, module: str) -> Iterator[ProcessPoolExecutor]:
 def clean_processes(module: str) -> BaseContext:
     """A context whose processes are no forks of this one, which could copy the locks of its threads.
 
-    Where there is a server to fork them from, it imports `module` once, and with it torch, which takes seconds. They
-    leave Ctrl-C to this process and end when it ends, however that happens; so does the server, once it has imported.
+    Where there is a server to fork them from, it imports `module` once, which with torch takes seconds. They leave
+    Ctrl-C to this process and end when it ends, however that happens; so does the server, once it has imported.
     """
     if "forkserver" not in get_all_start_methods():
         return _SpawnContext()

@@ -86,7 +86,7 @@ class _State:
         self._source = {"size": about.st_size, "modified_ns": about.st_mtime_ns}
 
     def tiles_done(self) -> int | None:
-        """None if there is no partial copy of this very source."""
+        """The number of tiles copied before, or None if there is no partial copy of this very source."""
         try:
             record = read_json(self.path, "")
         except UserError:

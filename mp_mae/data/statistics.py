@@ -19,7 +19,7 @@ LEVELS = ("l1c", "l2a")
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """(x - mean) / std standardises; one column per band in use.
+    """Means and standard deviations: (x - mean) / std standardises; one column per band in use.
 
     One row, or for Sentinel-2 one row per processing level in the order of LEVELS. float32, std positive.
     """
@@ -49,7 +49,7 @@ def read_statistics(path: Path, modalities: Mapping[str, Modality]) -> dict[str,
 
 
 def _per_band(path: Path, entries: dict[str, Any], key: str, what: str, modality: Modality) -> np.ndarray:
-    """(bands in use,) float32 of one list of the file."""
+    """Numbers (bands in use,) float32 of one list of the file."""
     try:
         values = np.asarray(entries[key][what], np.float32)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):

@@ -8,11 +8,14 @@ from threadpoolctl import ThreadpoolController
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
-    """While it is open, NumPy's products take one thread: how threads cut a product decides its last bits."""
+    """A block in which NumPy's products take one thread: how threads cut a product decides its last bits."""
     return _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
 
 
 @lru_cache(maxsize=1)
 def _libraries(n_modules: int) -> ThreadpoolController:
-    """Those this process has loaded. Finding them takes longer than many a run: only after imports it is done again."""
+    """The libraries of matrix products that this process has loaded.
+
+    Finding them takes longer than many a run: only after imports it is done again.
+    """
     return ThreadpoolController()

@@ -14,8 +14,8 @@ import numpy as np
 from mp_mae.data.files import METADATA, Paths
 from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.places import draw_places
-from mp_mae.data.world.sensors.band_sums import Sums, combine, sum_bands
-from mp_mae.data.world.sensors.tile_info import describe_tiles, tile_id
+from mp_mae.data.world.records.band_sums import Sums, combine, sum_bands
+from mp_mae.data.world.records.tile_info import describe_tiles, tile_id
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
@@ -28,7 +28,7 @@ BLOCK = 64
 """Tiles simulated and written at a time. Sums of statistics are rounded block by block, so it is part of the bytes."""
 
 SPLIT_PERIOD = 20
-"""Of every so many rows the last but one is for validation and the last for testing."""
+"""Rows of which the last but one is for validation and the last for testing, again and again."""
 
 METADATA_TYPE = np.dtype([("tile_id", "S100"), ("S2_type", "S10")])
 
@@ -48,7 +48,7 @@ class World:
 
 @dataclass(frozen=True)
 class _Column:
-    """Where one dataset's rows are in the file."""
+    """The place of one dataset's rows in the file."""
 
     name: str
     offset: int
@@ -145,7 +145,7 @@ def _gigabytes(world: World) -> float:
 
 
 def _write_all(world: World, folder: Path, name: str, processes: int, report: Report) -> None:
-    """All files of the dataset; DESCRIPTION last."""
+    """The files of the dataset; DESCRIPTION last."""
     paths = Paths(folder / f"{name}.h5")
     columns = _create(paths.h5, world)
     blocks = [
@@ -221,4 +221,4 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def _say_nothing(done: int, total: int) -> None:
-    """For callers that show no progress."""
+    """The report of callers that show no progress."""

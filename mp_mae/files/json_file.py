@@ -7,7 +7,7 @@ from typing import Any
 from mp_mae.errors import UserError
 
 MAX_BYTES = 64 * 2**20
-"""Of a JSON file. The splits of a million tiles have about 8 MB; parsed, JSON takes up to twenty times its size."""
+"""Largest JSON file. The splits of a million tiles have about 8 MB; parsed, JSON takes up to twenty times its size."""
 
 
 def parse_json(text: bytes | str, where: str, advice: str) -> Any:

@@ -19,7 +19,7 @@ from torch.serialization import safe_globals
 from mp_mae.errors import UserError
 
 MAX_PICKLE_BYTES = 4 * 2**20
-"""Of the description in a torch file, which names its tensors and not their values; 100 bytes a tensor are usual."""
+"""Largest description in a torch file, which names its tensors and not their values; 100 bytes a tensor are usual."""
 
 MAX_COPIES = 64 * 2**20
 """Length of that description times its instructions that fill an object, each of which may copy most of it: two in an

@@ -19,7 +19,7 @@ def mean_of_valid_patches(prediction: Tensor, target: Tensor) -> LossSum:
 
 
 def mean_of_nonzero_patches(prediction: Tensor, target: Tensor) -> LossSum:
-    """As `mean_of_valid_patches`, but a patch predicted without any error is not counted: published MP-MAE."""
+    """Mean as in `mean_of_valid_patches`, but a patch predicted without any error does not count: published MP-MAE."""
     means, _ = _patch_errors(prediction, target)
     return LossSum(means.sum(), (means != 0).sum())
 
@@ -34,7 +34,7 @@ def fill_as_published(kind: Kind, target: Tensor) -> Tensor:
 
 
 def _patch_errors(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, R) mean squared error over valid values, 0 without one; (B, R) int64 number of valid values."""
+    """Mean squared error (B, R) over valid values, 0 without one; number (B, R) int64 of valid values."""
     valid = ~target.isnan()
     error = torch.where(valid, at_least_float32(prediction) - torch.where(valid, target, 0), 0)
     n_valid = valid.sum((2, 3))

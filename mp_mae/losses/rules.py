@@ -70,7 +70,7 @@ VALID_PIXELS = LossRules(
 
 
 def normalise_patches(patches: Tensor) -> Tensor:
-    """Each patch (t - mean) / sqrt(var + 1e-6), jointly over its pixels and bands; NaN stays NaN and counts nowhere.
+    """Patches (t - mean) / sqrt(var + 1e-6), each jointly over its pixels and bands; NaN stays NaN and counts nowhere.
 
     The variance is unbiased; a patch with a single valid value becomes 0.
 

@@ -73,7 +73,7 @@ def read_official_model(path: str | Path) -> OfficialModel:
 
 
 def decoder_keys(config: ModelConfig, block_owner: str) -> Iterator[tuple[str, str]]:
-    """(official, our) name of every tensor beside the encoder, in MPMAE with one decoder.
+    """Pairs (official, our) of names of every tensor beside the encoder, in MPMAE with one decoder.
 
     Official tensors are ours with further axes of length 1.
 
@@ -120,7 +120,7 @@ def _modality_names(path: Path, tensors: Mapping[str, Any]) -> tuple[str, ...]:
 def _decoder_state(
     path: Path, config: ModelConfig, names: Sequence[str], tensors: Mapping[str, Any]
 ) -> dict[str, Tensor]:
-    """All but the encoder, in our names and shapes. Raises UserError unless the tensors are exactly those wanted."""
+    """Tensors of decoder and heads, in our names and shapes. Raises UserError unless they are exactly those wanted."""
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in MPMAE(config).state_dict().items()}
     keys = dict(decoder_keys(config, names[0]))

@@ -1,4 +1,4 @@
-"""Where the sites of visible patches lie: the index arithmetic behind the packed encoder.
+"""The places of the sites of visible patches: the index arithmetic behind the packed encoder.
 
 A patch holds side x side sites of a stage. Packed rows list the sites of all visible patches of a batch: image by
 image, patch by patch, row by row inside a patch. A convolution reads them through windows, in which removed patches
@@ -46,7 +46,7 @@ class PackedLayout:
 
     @classmethod
     def whole(cls, batch: int, rows: int, cols: int, device: torch.device) -> "PackedLayout":
-        """Nothing removed."""
+        """A layout of which nothing is removed."""
         return cls(torch.arange(rows * cols, device=device).expand(batch, -1), rows, cols)
 
     def windows(self, side: int, radius: int) -> Windows:

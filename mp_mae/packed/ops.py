@@ -41,7 +41,7 @@ def read_windows(x: Tensor, reads: Tensor) -> Tensor:
 
 
 class _DepthwiseConv(torch.autograd.Function):
-    """Its transpose is the same operation with the kernel turned by 180 degrees: from and to visible sites."""
+    """A convolution from and to visible sites: its transpose is the same with the kernel turned by 180 degrees."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, windows: Windows) -> Tensor:
@@ -87,7 +87,7 @@ def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, windows: Windows) 
 
 
 def _read_planes(x: Tensor, reads: Tensor) -> Tensor:
-    """As `read_windows`, but (T * C, h, w) and contiguous.
+    """What `read_windows` reads, but (T * C, h, w) and contiguous.
 
     Gathering site by site first makes it the transpose of one matrix, for which PyTorch has a fast path.
     """

@@ -13,7 +13,7 @@ TARGET_COLOUR = "#4c72b0"
 
 
 def check_writable(out: Path) -> None:
-    """For use before the work. Raises UserError unless the kind of file is known and its folder is there."""
+    """Raises UserError, before the work, unless the kind of file is known and its folder is there."""
     if out.suffix not in (".png", ".pdf", ".svg"):
         raise UserError(f"{out}: wanted a picture called .png, .pdf or .svg.")
     if not out.parent.is_dir():

@@ -25,15 +25,15 @@ class Reconstruction:
     """One tile; everything standardised as in training, NaN or -1 = missing."""
 
     row: int
-    """Of the file."""
+    """Its row in the file."""
     pixels: np.ndarray
     """(C, H, W) what the encoder was shown, had nothing been removed; 0 = missing."""
     bands: tuple[str, ...]
-    """Of `pixels`."""
+    """The bands of `pixels`."""
     removed: np.ndarray
     """(H, W) bool: pixels that the encoder did not see."""
     tasks: tuple[Modality, ...]
-    """Those that the dataset has."""
+    """The tasks that the dataset has."""
     targets: Mapping[str, np.ndarray]
     """By task, shaped as its Kind says, without the batch axis."""
     predictions: Mapping[str, np.ndarray]
@@ -50,7 +50,7 @@ class TrainedModel:
 
 
 def load_trained(path: Path) -> TrainedModel:
-    """From the folder of a training, or an official file. Raises UserError when it is neither."""
+    """A model from the folder of a training, or from an official file. Raises UserError when it is neither."""
     if path.is_dir():
         saved = find_state(path)
         model = saved.build_model().eval()
@@ -141,7 +141,7 @@ def _choose_rows(files: MMEarthFiles, rows: Sequence[int] | None, tiles: int) ->
 
 
 def _removed_pixels(mask: Mask, side: int, patch: int) -> Tensor:
-    """(B, side, side) bool."""
+    """A mask of pixels, (B, side, side) bool."""
     removed = torch.zeros(len(mask.removed), mask.n_patches, dtype=torch.bool).scatter(1, mask.removed, True)
     grid = removed.unflatten(1, (side // patch, side // patch))
     return grid.repeat_interleave(patch, 1).repeat_interleave(patch, 2)

@@ -117,7 +117,7 @@ _DRAW: Mapping[Kind, Callable[[Sequence[Axes], Modality, Reconstruction], None]]
 
 
 def _optical_picture(values: np.ndarray, bands: Sequence[str], reference: np.ndarray) -> tuple[np.ndarray, str]:
-    """(H, W, 3) in 0..1, or (H, W) of one band, stretched alike for equal references; and what it shows."""
+    """A picture (H, W, 3) in 0..1, or (H, W) of one band, stretched alike for equal references; and what it shows."""
     if set(RGB) <= set(bands):
         channels = [list(bands).index(band) for band in RGB]
         title = "RGB"

@@ -14,7 +14,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class Reporter(Protocol):
-    """Told about a training; used as a context while it runs."""
+    """Somebody who is told about a training, and is used as a context while it runs."""
 
     def __enter__(self) -> "Reporter": ...
 
@@ -31,7 +31,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Says nothing: for all processes but the first."""
+    """A reporter that says nothing: that of all processes but the first."""
 
     def __enter__(self) -> "Silent":
         return self

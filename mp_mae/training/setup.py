@@ -1,4 +1,4 @@
-"""From settings to what the training loop works with: device, model, optimizer, and where it starts."""
+"""What the training loop works with, built from its plan: device, model, optimizer, and where it starts."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -34,9 +34,9 @@ class Training:
     accelerator: Accelerator
     plan: TrainingPlan
     model: Objective
-    """As it is saved."""
+    """The model as it is saved."""
     parallel: nn.Module
-    """The same, as it is called: with mixed precision, and gradients averaged over processes."""
+    """The model as it is called: with mixed precision, and gradients averaged over processes."""
     optimizer: torch.optim.Optimizer
     facts: TrainingFacts
     out: Path

@@ -37,7 +37,7 @@ class TrainingFacts:
     """What a training is, as JSON values: compared when it is resumed."""
 
     settings: Mapping[str, Any]
-    """Those that decide its outcome, by key."""
+    """Settings that decide its outcome, by key."""
     dataset: Mapping[str, Any]
     """What identifies the data."""
     model: Mapping[str, Any]

@@ -150,7 +150,7 @@ def update(training: Training, rate: float, norm: Tensor) -> None:
 
 
 def _parameters(training: Training) -> list[nn.Parameter]:
-    """Those that are trained, in the optimizer's order."""
+    """The parameters that are trained, in the optimizer's order."""
     return [parameter for group in training.optimizer.param_groups for parameter in group["params"]]
 
 

@@ -11,7 +11,7 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def mix(*parts: np.ndarray | int) -> np.ndarray:
-    """(...) uint64, at least one dimension: a hash of the parts, which broadcast; integers, negative ones too.
+    """A hash of the parts, (...) uint64 of at least one dimension; they are integers, negative ones too, and broadcast.
 
     Source: the SplitMix64 finaliser; Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number generators".
     """

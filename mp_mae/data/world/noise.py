@@ -9,7 +9,7 @@ from mp_mae.data.world.hashing import mix, uniform, word
 
 _CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 _CORNER_VARIANCE = (1 / 3) * (26 / 35) ** 3
-"""Of eight corner values uniform in [-1, 1] after smoothstep interpolation, averaged over a cell."""
+"""Variance of eight corner values uniform in [-1, 1] after smoothstep interpolation, averaged over a cell."""
 
 
 def regional_fields(
@@ -49,21 +49,21 @@ class TileNoise:
         self._generators = [np.random.Generator(np.random.SFC64(bits)) for bits in words]
 
     def normal(self, *shape: int) -> np.ndarray:
-        """(n, *shape) float32 standard normal."""
+        """Numbers (n, *shape) float32, standard normal."""
         out = np.empty((len(self._generators), *shape), np.float32)
         for generator, row in zip(self._generators, out, strict=True):
             generator.standard_normal(dtype=np.float32, out=row)
         return out
 
     def uniform(self, *shape: int) -> np.ndarray:
-        """(n, *shape) float32 in [0, 1)."""
+        """Numbers (n, *shape) float32 in [0, 1)."""
         out = np.empty((len(self._generators), *shape), np.float32)
         for generator, row in zip(self._generators, out, strict=True):
             generator.random(dtype=np.float32, out=row)
         return out
 
     def scalars(self, count: int) -> np.ndarray:
-        """(count, n) float64 standard normal: facts of a tile as a whole."""
+        """Numbers (count, n) float64, standard normal: facts of a tile as a whole."""
         return self.normal(count).T.astype(np.float64)
 
     def fractal(self, count: int, size_px: int, cells_px: Sequence[int], amplitudes: Sequence[float]) -> np.ndarray:

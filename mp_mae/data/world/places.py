@@ -1,4 +1,4 @@
-"""Where and when tiles are: drawn by number, and never from the same region for two purposes.
+"""Places and days of tiles: drawn by number, and never from the same region for two purposes.
 
 The globe between 56 S and 74 N is cut into blocks of two degrees and every block belongs to one purpose. Places are
 uniform over blocks, and so denser towards the poles: MMEarth too samples the world's ecoregions evenly and not its area
@@ -18,12 +18,12 @@ Purpose = Literal["pretrain", "train", "valid", "test"]
 """Pretraining, or a split of the tasks on which pretrained models are compared."""
 
 SHARES: dict[Purpose, float] = {"pretrain": 0.6, "train": 0.2, "valid": 0.1, "test": 0.1}
-"""Of the blocks."""
+"""Share of the blocks that belong to each purpose."""
 
 BLOCK_DEGREES = 2.0
 SOUTH, NORTH = -56.0, 74.0
 MARGIN_DEGREES = 0.1
-"""Of a great circle, at a block's edges: places of neighbouring blocks are at least 22 km apart."""
+"""Edge of a block that stays empty, in degrees of a great circle: places of two blocks are at least 22 km apart."""
 
 FIRST_DAY, N_DAYS = np.datetime64("2017-01-01"), 1461
 """2017 to 2020, the years of MMEarth."""
@@ -37,7 +37,7 @@ DAY_TRIALS = 64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Places:
-    """Where and when of n tiles. A tile is a function of the world's seed, its place and its key alone."""
+    """Places and days of n tiles. A tile is a function of the world's seed, its place and its key alone."""
 
     latitude: np.ndarray
     """(n,) float64 degrees north."""

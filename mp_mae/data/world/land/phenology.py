@@ -1,4 +1,4 @@
-"""When plants are green: wild ones by warmth and water, crops by their calendars.
+"""The times when plants are green: wild ones by warmth and water, crops by their calendars.
 
 Crop calendars are in days after the start of the growing season, so they follow latitude, altitude and hemisphere;
 they are rounded from Sacks et al., 2010, "Crop planting dates: an analysis of global patterns". A season's course is a

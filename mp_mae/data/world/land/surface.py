@@ -34,7 +34,7 @@ class Trait:
     stand: float = 0.12
     """How much leaf cover varies between stands."""
     height_m: float = 0.0
-    """Of the canopy where growth is best."""
+    """Height of the canopy where growth is best."""
     snow: float = 1.0
     """Share of lying snow that is seen from above."""
 
@@ -69,7 +69,7 @@ CROP_TRAITS: dict[str, Trait] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surface:
-    """(n, H, W) float32 unless said otherwise."""
+    """What the ground is made of; (n, H, W) float32 unless said otherwise."""
 
     shares: np.ndarray
     """(n, M, H, W): weights of MATERIALS; what is missing to 1 is shade."""

@@ -18,7 +18,7 @@ AMPLITUDES = (1.0, 0.46, 0.2, 0.085, 0.035)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Terrain:
-    """(n, H, W) float32."""
+    """Shape of the ground; all (n, H, W) float32."""
 
     elevation_m: np.ndarray
     relative: np.ndarray

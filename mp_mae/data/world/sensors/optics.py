@@ -1,4 +1,4 @@
-"""From the ground to a Sentinel-2 product: light on slopes, optics, atmosphere, clouds, noise, numbers.
+"""The way from the ground to a Sentinel-2 product: light on slopes, optics, atmosphere, clouds, noise, numbers.
 
 Bands have the order of S2_STORED throughout.
 """
@@ -38,7 +38,7 @@ CLOUDY, THIN = 0.16, 0.7
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sky:
-    """(n, H, W) float32, 0 to THIN."""
+    """Cloud over every pixel, (n, H, W) float32, 0 to THIN."""
 
     cloud: np.ndarray
     """Opacity."""
@@ -112,7 +112,7 @@ def to_product(
 
 
 def _column(values: tuple[float, ...], bands: list[int]) -> np.ndarray:
-    """(bands, 1, 1) float32."""
+    """A constant of every band, (bands, 1, 1) float32."""
     return np.array(values, np.float32)[bands, None, None]
 
 

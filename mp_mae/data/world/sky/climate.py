@@ -163,5 +163,5 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _columns(angle: np.ndarray, *facts: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Each fact (n,) so that it broadcasts with angles (n,) or (n, k)."""
+    """The facts, each (n,), so that they broadcast with angles (n,) or (n, k)."""
     return tuple(fact.reshape(-1, *[1] * (angle.ndim - 1)) for fact in facts)

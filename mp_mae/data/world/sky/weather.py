@@ -18,7 +18,7 @@ LOG_RAIN_ANOMALY = 0.35
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weather:
-    """(n,) float64 unless said otherwise."""
+    """Weather of n tiles; (n,) float64 unless said otherwise."""
 
     angle: np.ndarray
     """Day of the image, radians since new year."""
@@ -29,7 +29,7 @@ class Weather:
     temperature: np.ndarray
     """Degrees Celsius of this month."""
     recent_temperature: np.ndarray
-    """Of the last month and a half, which is what snow and leaves have seen."""
+    """Degrees Celsius of the last month and a half, which is what snow and leaves have seen."""
     wetness: np.ndarray
     """0 to 1: water in the soil, by rain against evaporation of the last two months."""
 

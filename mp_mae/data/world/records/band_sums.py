@@ -12,7 +12,7 @@ from mp_mae.modalities import MODALITIES
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sums:
-    """Of the values of C bands, (C,) float64 each."""
+    """Sums over the values of C bands, (C,) float64 each."""
 
     count: np.ndarray
     total: np.ndarray
