@@ -1,20 +1,28 @@
 """The verbs that look after the cache: `cache list`, `cache prune`."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.rows import show_rows
 from harness.cli.run_options import CacheDir
-from harness.cli.terminal import DEFAULT_CACHE, Debug, Format, FormatOption, err, out, say, user_errors
-from harness.errors import UserError
+from harness.cli.terminal import (
+    DEFAULT_CACHE,
+    KEEPING,
+    Debug,
+    Format,
+    FormatOption,
+    err,
+    out,
+    parse_size,
+    say,
+    show_rows,
+    user_errors,
+)
+from harness.show.quantities import describe_size
 
 if TYPE_CHECKING:
     from harness.store.upkeep import Listed
     from leaderboards.query import Table
-
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 _LIST_EXAMPLES = """Examples:
 
@@ -33,13 +41,13 @@ _PRUNE_EXAMPLES = """Examples:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the group `cache`."""
+    """Add the group `cache` to the command line."""
     group = typer.Typer(
         help="Look after the cache: datasets as arrays, features of images and of pixels.", no_args_is_help=True
     )
     group.command("list", epilog=_LIST_EXAMPLES)(list_)
     group.command(epilog=_PRUNE_EXAMPLES)(prune)
-    app.add_typer(group, name="cache")
+    app.add_typer(group, name="cache", rich_help_panel=KEEPING)
 
 
 def list_(cache_dir: CacheDir = DEFAULT_CACHE, form: FormatOption = Format.table, debug: Debug = False) -> None:
@@ -54,7 +62,7 @@ def list_(cache_dir: CacheDir = DEFAULT_CACHE, form: FormatOption = Format.table
 
         entries = list_entries(cache_dir)
         show_rows(_table(entries) if form is Format.table else _plain_table(entries), form)
-        say(err, f"{_size(sum(entry.n_bytes for entry in entries))} in {len(entries)} entries of {cache_dir}")
+        say(err, f"{describe_size(sum(entry.n_bytes for entry in entries))} in {len(entries)} entries of {cache_dir}")
 
 
 def prune(
@@ -78,28 +86,18 @@ def prune(
         from harness.store.upkeep import State
         from harness.store.upkeep import prune as prune_entries
 
-        pruned = prune_entries(cache_dir, None if max_size is None else parse_size(max_size))
+        pruned = prune_entries(cache_dir, None if max_size is None else parse_size("--max-size", max_size))
         for entry in pruned.removed:
-            say(out, f"removed {entry.kind.noun} of {entry.title} ({_size(entry.n_bytes)}, {entry.state})")
+            say(out, f"removed {entry.kind.noun} of {entry.title} ({describe_size(entry.n_bytes)}, {entry.state})")
         if pruned.n_leftovers:
             say(out, f"removed {pruned.n_leftovers} leftovers of killed commands")
         for entry in pruned.kept:
             if entry.state is State.UNREADABLE:
                 say(err, f"left alone: {entry.kind.folder}/{entry.directory.name} cannot be read ({entry.fault})")
-        left = f"{_size(sum(entry.n_bytes for entry in pruned.kept))} in {len(pruned.kept)} entries"
+        left = f"{describe_size(sum(entry.n_bytes for entry in pruned.kept))} in {len(pruned.kept)} entries"
         in_use = [entry for entry in pruned.kept if entry.state is State.IN_USE]
-        used = f", {_size(sum(entry.n_bytes for entry in in_use))} of it in use" if in_use else ""
-        say(err, f"{_size(sum(entry.n_bytes for entry in pruned.removed))} freed; {left} left{used}")
-
-
-def parse_size(text: str, option: str = "--max-size") -> int:
-    """Bytes of `100GB`, `1.5 TB` or `1000`."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?[bB]?)\s*", text, re.ASCII)
-    unit = found[2].upper() if found else ""
-    unit += "B" * (unit in "KMGT" and unit != "")
-    if found is None or len(found[1]) > 20:
-        raise UserError(f"{option}: expected a size such as 100GB, 500MB or 0, found {text!r}")
-    return int(float(found[1]) * _UNITS[unit])
+        used = f", {describe_size(sum(entry.n_bytes for entry in in_use))} of it in use" if in_use else ""
+        say(err, f"{describe_size(sum(entry.n_bytes for entry in pruned.removed))} freed; {left} left{used}")
 
 
 def _table(entries: "list[Listed]") -> "Table":
@@ -111,7 +109,7 @@ def _table(entries: "list[Listed]") -> "Table":
         (
             entry.kind.noun,
             entry.title,
-            _size(entry.n_bytes),
+            describe_size(entry.n_bytes),
             entry.last_used.astimezone().strftime("%Y-%m-%d %H:%M"),
             entry.state.value,
             f"{entry.kind.folder}/{entry.directory.name}",
@@ -138,10 +136,3 @@ def _plain_table(entries: "list[Listed]") -> "Table":
         for entry in entries
     ]
     return Table(columns=columns, rows=rows)
-
-
-def _size(n_bytes: int) -> str:
-    """For people: 1.2 GB."""
-    # 999.5 of a unit and more has no three digits in it.
-    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if n_bytes >= 0.9995 * _UNITS[unit]), "B")
-    return f"{n_bytes / _UNITS[unit]:.3g} {unit.replace('K', 'k')}"

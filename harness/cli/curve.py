@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.terminal import DEFAULT_DB, Db, Debug, err, out, say, split_names, user_errors
+from harness.cli.terminal import DEFAULT_DB, READING, Db, Debug, err, out, say, split_names, user_errors
 
 if TYPE_CHECKING:
     from harness.show.plots.curves import Panel
@@ -21,8 +21,8 @@ Names = typer.Option(metavar="NAME,...", help="Only these. Default: all there ar
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs of this module."""
-    app.command(epilog=_EXAMPLES)(curve)
+    """Add the verbs of this module to the command line."""
+    app.command(rich_help_panel=READING, epilog=_EXAMPLES)(curve)
 
 
 def curve(

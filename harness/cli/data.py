@@ -1,11 +1,22 @@
-"""The verbs that make data: `data demo`."""
+"""The verbs about data: `datasets` lists what is there, `data demo` makes some."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.terminal import Debug, err, out, say, user_errors
+from harness.cli.terminal import (
+    EVALUATING,
+    Debug,
+    Format,
+    FormatOption,
+    GeobenchDir,
+    err,
+    out,
+    say,
+    show_rows,
+    user_errors,
+)
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,11 +36,27 @@ _DEMO_EXAMPLES = """Examples:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the group `data`."""
+    """Add the verbs of this module to the command line."""
+    app.command(rich_help_panel=EVALUATING)(datasets)
     group = typer.Typer(help="Make data to try things on.", no_args_is_help=True)
     group.command(epilog=_DEMO_EXAMPLES)(demo)
     group.callback()(_only_a_group)
-    app.add_typer(group, name="data")
+    app.add_typer(group, name="data", rich_help_panel=EVALUATING)
+
+
+def datasets(geobench_dir: GeobenchDir = None, form: FormatOption = Format.table, debug: Debug = False) -> None:
+    """List the datasets below a GEO-Bench folder: task, bands, sizes of the splits."""
+    with user_errors(debug):
+        from harness.data.suites import find_root
+        from harness.show.overview import describe_datasets
+
+        overview = describe_datasets(find_root(geobench_dir))
+        show_rows(overview.table, form)
+        for erratum in overview.errata:
+            say(err, f"{erratum}; corrected here and in `run`, unless with --band-names stored", style="yellow")
+        for problem in overview.problems:
+            say(err, f"failed: {problem}", style="red")
+    raise typer.Exit(1 if overview.problems else 0)
 
 
 def _only_a_group() -> None:

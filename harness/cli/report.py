@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.terminal import DEFAULT_DB, Db, Debug, err, say, user_errors
+from harness.cli.terminal import DEFAULT_DB, READING, Db, Debug, err, say, user_errors
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb of this module."""
-    app.command(epilog="Example: `python -m harness report --out report.html`")(report)
+    """Add the verbs of this module to the command line."""
+    app.command(rich_help_panel=READING, epilog="Example: `python -m harness report --out report.html`")(report)
 
 
 def report(

@@ -36,6 +36,7 @@ from harness.cli.terminal import (
     BEST_FIRST,
     DEFAULT_CACHE,
     DEFAULT_DB,
+    EVALUATING,
     Db,
     Debug,
     GeobenchDir,
@@ -108,8 +109,8 @@ _EXAMPLES = """Examples:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs of this module."""
-    app.command(epilog=_EXAMPLES)(run)
+    """Add the verbs of this module to the command line."""
+    app.command(rich_help_panel=EVALUATING, epilog=_EXAMPLES)(run)
 
 
 def run(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.terminal import DEFAULT_DB, Db, Debug, err, out, say, user_errors
+from harness.cli.terminal import DEFAULT_DB, KEEPING, READING, Db, Debug, err, out, say, user_errors
 
 _CHECK_EXAMPLES = """Examples:
 
@@ -24,11 +24,11 @@ _COMPARE_EXAMPLES = """Examples:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs of this module."""
-    app.command(epilog=_CHECK_EXAMPLES)(check)
-    app.command(epilog=_COMPARE_EXAMPLES)(compare)
-    app.command(epilog="Example: `python -m harness ranking --partition 1.00x_train`")(ranking)
-    app.command()(published)
+    """Add the verbs of this module to the command line."""
+    app.command(rich_help_panel=READING, epilog=_CHECK_EXAMPLES)(check)
+    app.command(rich_help_panel=READING, epilog=_COMPARE_EXAMPLES)(compare)
+    app.command(rich_help_panel=READING, epilog="Example: `python -m harness ranking --partition 1.00x_train`")(ranking)
+    app.command(rich_help_panel=KEEPING)(published)
 
 
 def check(

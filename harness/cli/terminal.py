@@ -1,22 +1,30 @@
-"""What every verb shares: the two consoles, common options, and how a user's mistake is shown."""
+"""What every verb shares: the two consoles, common options, words parsed and rows printed, a user's mistake shown."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 import leaderboards.errors
 from harness.errors import UserError
+from harness.show.lines import say
+from harness.show.quantities import UNITS
 from mp_mae.visible_text import VisibleConsole, visible
+
+if TYPE_CHECKING:
+    from leaderboards.query import Table
 
 DEFAULT_DB = Path("leaderboards/leaderboard.duckdb")
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mp-mae-bench"
+
+EVALUATING, READING, KEEPING = "Evaluate", "Read results", "Keep and share"
+"""Headings that `--help` lists the verbs under."""
 
 BEST_FIRST = "suite, dataset, protocol, n_labels_fit, partition, value DESC NULLS LAST, backbone, seed"
 
@@ -43,14 +51,20 @@ GeobenchDir = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows.")]
 
 
-def say(console: Console, text: str, style: str | None = None) -> None:
-    """One line as it stands: nothing in it is markup, and it is not folded, so that it can be pasted."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
 def write(text: str) -> None:
     """Rows for programs on plain stdout, as they are; where a person looks on instead, made visible."""
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+
+
+def show_rows(table: "Table", form: Format) -> None:
+    """Print rows: a table for people, or CSV or JSON on plain stdout for programs."""
+    from harness.show.tables import rows_table
+    from leaderboards.query import to_csv, to_json
+
+    if form is Format.table:
+        out.print(rows_table(table.columns, table.rows))
+    else:
+        write(to_csv(table) if form is Format.csv else to_json(table) + "\n")
 
 
 @contextmanager
@@ -87,3 +101,17 @@ def split_numbers(option: str, text: str) -> tuple[int, ...]:
             raise UserError(f"{option}: {part} are more than the {MOST_NUMBERS:,} numbers that a range may have")
         numbers.extend(range(int(first), int(last or first) + 1))
     return tuple(numbers)
+
+
+def parse_size(option: str, text: str) -> int:
+    """Bytes of `100GB`, `1.5 TB` or `1000`.
+
+    Raises:
+        UserError: it is no number with one of these units; names the option.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?[bB]?)\s*", text, re.ASCII)
+    unit = found[2].upper() if found else ""
+    unit += "B" * (unit in "KMGT" and unit != "")
+    if found is None or len(found[1]) > 20:
+        raise UserError(f"{option}: expected a size such as 100GB, 500MB or 0, found {text!r}")
+    return int(float(found[1]) * UNITS[unit])

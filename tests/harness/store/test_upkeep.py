@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from command_line import harness
-from harness.cli.cache import parse_size
+from harness.cli.terminal import parse_size
 from harness.errors import UserError
 from harness.records.progress import Silent
 from harness.store import upkeep
@@ -174,13 +174,13 @@ def test_a_manifest_that_a_killed_process_was_writing_is_removed(tmp_path):
     ],
 )
 def test_sizes_are_read_as_people_write_them(text, n_bytes):
-    assert parse_size(text) == n_bytes
+    assert parse_size("--max-size", text) == n_bytes
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1", "1e9", "ten", "1 GiB", "1GB 2", "٣GB", "9" * 30])
 def test_what_is_no_size_is_said(text):
     with pytest.raises(UserError, match="--max-size: expected a size such as 100GB"):
-        parse_size(text)
+        parse_size("--max-size", text)
 
 
 def test_the_commands_say_what_is_there_and_what_they_did(tmp_path):

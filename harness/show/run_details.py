@@ -1,4 +1,4 @@
-"""Bodies of the verbs that look after a leaderboard file: `show`, `export`, `import`, `replay`."""
+"""All about one run, as `show` prints it."""
 
 import json
 from dataclasses import dataclass
@@ -8,23 +8,14 @@ from typing import Any
 from rich.console import Console, Group
 from rich.text import Text
 
-from harness.cli.terminal import say
 from harness.data.files.json_file import parse_json
 from harness.errors import UserError
 from harness.records.identity import IDENTITY_VERSION
 from harness.records.run import BandNames
+from harness.show.lines import say
 from harness.show.reproduce import reproducing_command, software
 from harness.show.tables import rows_table
-from leaderboards.agreement import TOLERANCE, Difference
-from leaderboards.merge import Merged, merge
 from leaderboards.query import Table, run_query, to_json
-from leaderboards.spool import Spool
-from leaderboards.store import Leaderboard, open_leaderboard
-from leaderboards.transfer import ExportFormat, export
-
-_MOST_CONFLICTS = 20
-"""Printed; the count is of all."""
-
 
 _OLDER_IDENTITY = (
     "identity version 1: stored when names of backbones and classes, and statistics of unused bands, still told runs "
@@ -65,7 +56,7 @@ def find_run(db: Path, prefix: str) -> Details:
 
 
 def print_run(details: Details, out: Console) -> None:
-    """For people."""
+    """Print all of it for people."""
     run = dict(details.run)
     run["provenance"] = dict(run["provenance"])
     entered = run["provenance"].pop("network_input", None)
@@ -89,65 +80,11 @@ def print_run(details: Details, out: Console) -> None:
 
 
 def run_as_json(details: Details) -> str:
-    """For programs: one object."""
+    """All of it for programs: one JSON object."""
     tables = {"metrics": details.metrics, "class_metrics": details.classes}
     whole = details.run | {"command": details.command}
     whole |= {name: json.loads(to_json(table)) for name, table in tables.items()}
     return json.dumps(whole, ensure_ascii=False, indent=2, default=str)
-
-
-def export_leaderboard(db: Path, target: Path, err: Console) -> None:
-    """Write the leaderboard elsewhere, in the format that the target's ending says, and tell what went."""
-    run_query(db, "SELECT 1")  # says it best if there is no leaderboard, and upgrades an old one
-    forms = {".csv": ExportFormat.CSV, ".json": ExportFormat.JSON, "": ExportFormat.PARQUET}
-    if target.suffix not in forms:
-        raise UserError(f"{target}: expected a name ending in .csv or .json, or one without an ending for Parquet")
-    n_runs = export(Leaderboard(db), target, forms[target.suffix])
-    say(err, f"{n_runs} runs written to {target}.")
-
-
-def import_leaderboards(db: Path, sources: list[Path], err: Console) -> int:
-    """Merge other leaderboards in; the exit code is 1 if any run contradicts ours."""
-    leaderboard, contradicted = open_leaderboard(db), False
-    for source in sources:
-        merged = merge(leaderboard, source)
-        _tell(source, merged, err)
-        contradicted = contradicted or bool(merged.conflicts)
-    return 1 if contradicted else 0
-
-
-def _tell(source: Path, merged: Merged, err: Console) -> None:
-    say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
-    for alias in merged.aliases:
-        say(err, f"{source}: {alias.n_runs} runs of {alias.ours} are of {alias.theirs} there; our name was kept.")
-    if merged.largest is not None:
-        _tell_largest(source, merged.largest, err)
-    for conflict in merged.conflicts[:_MOST_CONFLICTS]:
-        told = f"conflict: run {conflict.run_id[:12]}, {conflict.what}: {conflict.ours} here, {conflict.theirs} there"
-        say(err, told, style="red")
-    if merged.conflicts:
-        n_runs = len({conflict.run_id for conflict in merged.conflicts})
-        say(err, f"{source}: {n_runs} runs have other values there; ours were left as they are.", style="red")
-
-
-def _tell_largest(source: Path | str, found: Difference, err: Console) -> None:
-    told = f"run {found.run_id[:12]}, {found.what}: {found.ours} here, {found.theirs} there"
-    say(err, f"{source}: values differ by no more than {TOLERANCE:g}, most in {told}; ours were kept.")
-
-
-def replay_spool(db: Path, err: Console) -> int:
-    """Commit what waits in the spool; the exit code is 1 if something stays there."""
-    spool = Spool(db)
-    n_waiting, n_unreadable = len(spool.pending()), len(spool.unreadable())
-    board = Leaderboard(db) if db.exists() else open_leaderboard(db)  # opening replays too, and tells nobody
-    replayed = board.replay()
-    n_left = len(spool.pending()) + len(spool.unreadable()) - n_unreadable
-    say(err, f"{n_waiting - n_left} runs that were waiting are in {db} now.")
-    if replayed.largest is not None:
-        _tell_largest("the spool", replayed.largest, err)
-    for problem in replayed.problems:
-        say(err, f"still waiting: {problem}", style="red")
-    return 1 if replayed.problems else 0
 
 
 def _find_id(db: Path, prefix: str) -> str:

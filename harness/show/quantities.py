@@ -1,0 +1,25 @@
+"""Sizes and times as people read them: 1.2 GB, 3 h 20 min."""
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+"""Unit in capitals -> bytes."""
+
+
+def describe_size(n_bytes: int) -> str:
+    """Three digits and a unit: 1.23 GB."""
+    # 999.5 of a unit and more has no three digits in it.
+    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if n_bytes >= 0.9995 * UNITS[unit]), "B")
+    return f"{n_bytes / UNITS[unit]:.3g} {unit.replace('K', 'k')}"
+
+
+def describe_duration(seconds: float) -> str:
+    """Seconds up to a minute and a half, then minutes, then hours, then days, each with what is smaller by one step."""
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 36:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"

@@ -1,0 +1,37 @@
+"""`--help` teaches: every verb is listed under a heading, and the first steps stand below."""
+
+import re
+from pathlib import Path
+
+import harness.cli
+from command_line import harness as run
+from harness.cli.app import app
+from harness.cli.terminal import EVALUATING, KEEPING, READING
+
+NOT_VERBS = {"__init__", "app", "interruption", "run_options", "terminal"}
+
+
+def test_the_verbs_are_listed_under_headings_and_the_first_steps_below(tmp_path):
+    shown = run("--help", cwd=tmp_path).stdout
+    found = re.findall(r"─ (\w[\w ]*) ─|^│ ([a-z]+)  ", shown, re.M)
+    headings: dict[str, list[str]] = {}
+    for heading, verb in found:
+        if heading:
+            headings[heading] = []
+        elif headings:
+            headings[list(headings)[-1]].append(verb)
+    assert headings[EVALUATING] == ["run", "backbones", "datasets", "data"]
+    assert headings[READING] == ["leaderboard", "sql", "show", "curve", "check", "compare", "ranking", "report"]
+    assert headings[KEEPING] == ["published", "export", "import", "replay", "cache"]
+    assert shown.index("python -m harness run --backbone all") > shown.index("cache")
+
+
+def test_each_file_of_verbs_registers_them_itself():
+    files = {path.stem for path in Path(harness.cli.__file__).parent.glob("*.py")} - NOT_VERBS
+    verbs = {command.callback.__module__.rpartition(".")[2] for command in app.registered_commands}
+    groups = {
+        command.callback.__module__.rpartition(".")[2]
+        for group in app.registered_groups
+        for command in group.typer_instance.registered_commands
+    }
+    assert verbs | groups == files
