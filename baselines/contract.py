@@ -26,8 +26,8 @@ class InputSpec:
     size_multiple: int = 1
     """Images are padded at the bottom and right to a multiple of this side, in pixels, repeating the border."""
     unit: Unit | None = None
-    """The unit of the values it was trained with, to which a dataset's are converted unless they are standardised by the
-    dataset's own statistics. None: it has only ever seen standardised values, so no unit is known to fit."""
+    """The unit of the values it was trained with, to which a dataset's are converted unless the dataset's own
+    statistics standardise them. None: it has only ever seen standardised values, so no unit is known to fit."""
     moments: Mapping[str, Moments] = field(default_factory=dict)
     """What standardised its input while it was trained, in `unit`, by the band's name. Empty beside a unit: nothing
     did, it gets values in that unit as they are and never others."""

@@ -41,7 +41,7 @@ _LIGHT = frozenset({Unit.REFLECTANCE, Unit.DN_10000, Unit.UINT8})
 
 LIMITS = {
     Unit.REFLECTANCE: (-1.0, 10.0),
-    Unit.DN_10000: (-1e4, 1e5),
+    Unit.DN_10000: (-2e3, 1e5),
     Unit.UINT8: (0.0, 255.0),
     Unit.DECIBEL: (-150.0, 100.0),
     Unit.LINEAR_POWER: (-1e-2, 1e6),

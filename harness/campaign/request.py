@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
@@ -47,8 +47,8 @@ class RunRequest(BaseModel):
     missing_bands: MissingBands
     band_names: BandNames = BandNames.CORRECTED
     normalisation: NormalisationPolicy = NormalisationPolicy.DATASET
-    input_size: PositiveInt | None = None
-    """Side in pixels every image is resampled to; None: its own."""
+    input_size: PositiveInt | Literal["native"] | None = None
+    """Side in pixels every image is resampled to; `native`: the one its backbone was trained with; None: its own."""
     db: Path
     cache_dir: Path
     verify_data: bool = False

@@ -13,10 +13,11 @@ from harness.data.bands import BandPlan, plan_bands
 from harness.data.draws import is_few
 from harness.data.sources.source import DEMO_SUITE
 from harness.errors import DoesNotApplyError
+from harness.features.known_bands import describe_bands, identifying_facts
 from harness.features.normalisation import (
     check_statistics,
     choose_normalisation,
-    effective_size,
+    choose_size,
     identifying_statistics,
 )
 from harness.metrics import METRICS_VERSION
@@ -56,8 +57,10 @@ class Method:
 class Food:
     """What a backbone is fed from a dataset: the same for every partition, protocol and seed."""
 
-    normalisation_statistics: Mapping[str, Sequence[float]]
+    normalisation_statistics: Mapping[str, Sequence[Any]]
     input_size: int | None
+    facts: Mapping[str, Sequence[Any]]
+    """`Run.facts`."""
 
 
 class Pairing(NamedTuple):
@@ -133,10 +136,16 @@ class Resolver:
             dataset, request = self._workbench.dataset(pairing.dataset), self._request
             wanted = backbone.inputs.bands or tuple(band.name for band in dataset.bands)
             bands = plan_bands(wanted, dataset.bands, request.missing_bands, pairing.backbone)
-            known = backbone.inputs.pretraining
-            check_statistics(request.normalisation, dataset, bands.sources, pairing.backbone, known)
+            check_statistics(request.normalisation, dataset, bands.sources, pairing.backbone, backbone.inputs)
+            self._facts(pairing, backbone, bands)  # refused as early
             self._bands[pairing] = bands
         return self._bands[pairing]
+
+    def _facts(self, pairing: Pairing, backbone: Backbone, bands: BandPlan) -> Mapping[str, Sequence[Any]]:
+        """What the network is told of those bands. A fact that the dataset does not say is refused."""
+        dataset = self._workbench.dataset(pairing.dataset)
+        known = describe_bands(dataset, bands.requested, bands.sources)
+        return identifying_facts(backbone.inputs.uses, known, dataset.name, pairing.backbone)
 
     def _feed(self, pairing: Pairing, backbone: Backbone, bands: BandPlan) -> Food:
         """What is made of those bands before they enter. It needs the type of the pixels, hence the arrays."""
@@ -148,11 +157,14 @@ class Resolver:
                 bands.sources,
                 workbench.arrays(ref).pixels.dtype,
                 pairing.backbone,
-                backbone.inputs.pretraining,
+                backbone.inputs,
             )
             self._food[pairing] = Food(
                 normalisation_statistics=identifying_statistics(chosen),
-                input_size=effective_size(self._request.input_size, workbench.native_size(ref)),
+                input_size=choose_size(
+                    self._request.input_size, workbench.native_size(ref), pairing.backbone, backbone.inputs
+                ),
+                facts=self._facts(pairing, backbone, bands),
             )
         return self._food[pairing]
 
@@ -182,6 +194,7 @@ class Resolver:
             normalisation_statistics=food.normalisation_statistics,
             input_size=food.input_size,
             extraction_version=EXTRACTION_VERSION,
+            facts=food.facts,
             metric=AREAS.headline if of_areas else dataset.spec.metric,
             metrics_version=METRICS_VERSION,
             protocol=cell.protocol,

@@ -174,7 +174,7 @@ def run(
             missing_bands=missing_bands or default.missing_bands,
             band_names=band_names or default.band_names,
             normalisation=normalisation,
-            input_size=input_size,
+            input_size=_parse_size(input_size),
             db=db,
             cache_dir=cache_dir,
             verify_data=verify_data,
@@ -183,6 +183,15 @@ def run(
         )
         code = _work(request, dry_run, debug)
     raise typer.Exit(code)
+
+
+def _parse_size(text: str | None) -> int | str | None:
+    if text is None or text == "native":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"--input-size: expected pixels, for example 96, or native; found {text!r}") from None
 
 
 def default_workers() -> int:

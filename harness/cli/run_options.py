@@ -76,7 +76,12 @@ NamesOfBands = Annotated[
     ),
 ]
 InputSize = Annotated[
-    int | None, Option(metavar="N", help="Resample every image to N x N pixels before it is embedded. Default: native.")
+    str | None,
+    Option(
+        metavar="N|native",
+        help="Resample every image to N x N pixels before it is embedded, or to the size its backbone was trained "
+        "with. Default: images keep their own size.",
+    ),
 ]
 Normalise = Annotated[
     NormalisationPolicy,

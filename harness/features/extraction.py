@@ -13,6 +13,7 @@ from baselines.contract import Backbone, Features
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter
 from harness.data.arrays import ArrayCache
+from harness.features.known_bands import check_values
 from harness.features.precision import full_precision
 from harness.records.progress import Progress
 
@@ -60,6 +61,8 @@ def embed_images(
         preparation: of the stored pixels.
         device: torch device that runs the backbone.
         meter: gets to see what enters its network.
+    Raises:
+        UserError: pixels have values that their declared unit cannot have.
     """
     target = torch.device(device)
     backbone = backbone.to(target).eval()
@@ -69,7 +72,7 @@ def embed_images(
     batch = max(1, min(256, PIXELS_PER_BATCH["cpu" if target.type == "cpu" else "cuda"] // largest))
 
     def embed(start: int) -> tuple[int, Features]:
-        pixels = read_bands(arrays, slice(start, min(start + batch, n)), channels)
+        pixels = check_values(read_bands(arrays, slice(start, min(start + batch, n)), channels), preparation.bands)
         with torch.inference_mode():
             return len(pixels), backbone(torch.from_numpy(pixels).to(target), preparation)
 

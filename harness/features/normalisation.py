@@ -1,15 +1,17 @@
-"""What is done to a dataset's pixels before they enter a network: by whose statistics, and at what size."""
+"""What is done to a dataset's pixels before they enter a network: by whose statistics, in what unit, at what size."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
-from baselines.inputs import Preparation, PretrainingStatistics
+from baselines.bands import BandInfo
+from baselines.contract import InputSpec
+from baselines.inputs import Moments, Preparation
 from baselines.meter import NetworkInput
-from harness.data.band_statistics import Normalisation
+from baselines.units import Curve, find_conversion, standardised_alike
 from harness.data.bands import canonical_name
 from harness.data.dataset import Dataset, normalisation
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind, unit_divisors
@@ -18,7 +20,19 @@ from harness.records.run import NormalisationPolicy, Run
 
 
 class UnfitStatisticsError(DoesNotApplyError):
-    """The statistics asked for do not exist or are of other pixels: a reason to skip a run, never to take others."""
+    """The statistics asked for do not exist or are of other pixels, or the pixels' unit is not known or cannot be
+    converted: a reason to skip a run, never to take others."""
+
+
+class Standardisation(NamedTuple):
+    """What is subtracted from each band that feeds a backbone, and what it is divided by."""
+
+    mean: np.ndarray
+    """(C,) float32, in the unit of the stored pixels, or in the one that the band's curve leads to."""
+    std: np.ndarray
+    """(C,) float32, positive."""
+    curves: tuple[Curve | None, ...] = ()
+    """What converts each band beforehand; empty: nothing."""
 
 
 def check_statistics(
@@ -26,12 +40,15 @@ def check_statistics(
     dataset: Dataset,
     sources: Sequence[str | None],
     backbone: str,
-    pretraining: PretrainingStatistics,
+    inputs: InputSpec,
 ) -> None:
     """What can be told before any pixel is read. Arguments and errors as for `choose_normalisation`."""
     if policy is NormalisationPolicy.DATASET:
         normalisation(dataset, sources)
-    if policy is NormalisationPolicy.PRETRAINING and not pretraining:
+        _check_alike(dataset, sources, backbone, inputs)
+    elif inputs.unit is not None and (policy is NormalisationPolicy.NONE or not inputs.pretraining):
+        _in_unit(policy, dataset, sources, backbone, inputs)
+    elif policy is NormalisationPolicy.PRETRAINING and not inputs.pretraining:
         raise UnfitStatisticsError(
             f"--normalisation pretraining: {backbone} was not pretrained, or its weights come without the statistics"
         )
@@ -43,38 +60,93 @@ def choose_normalisation(
     sources: Sequence[str | None],
     dtype: np.dtype,
     backbone: str,
-    pretraining: PretrainingStatistics,
-) -> Normalisation:
-    """Mean and standard deviation of each band that feeds a backbone, in the unit of the stored pixels.
+    inputs: InputSpec,
+) -> Standardisation:
+    """Mean and standard deviation of each band that feeds a backbone, and what converts its unit beforehand.
 
-    Where zeros stand in for a band they are 0 and 1 under every policy.
+    Where zeros stand in for a band they are 0 and 1 under every policy. A factor between units is part of both numbers.
 
     Args:
         sources: `BandPlan.sources`; statistics are those of the band that feeds, as the dataset's own are.
         dtype: of the stored pixels.
         backbone: its name, for messages.
-        pretraining: `InputSpec.pretraining` of the backbone.
+        inputs: of the backbone.
     Raises:
-        UnfitStatisticsError: there are no pretraining statistics of such pixels.
+        UnfitStatisticsError: there are no pretraining statistics of such pixels, or a unit stands in the way.
         UserError: the dataset's statistics cannot normalise.
     """
     match policy:
         case NormalisationPolicy.DATASET:
-            return normalisation(dataset, sources)
+            _check_alike(dataset, sources, backbone, inputs)
+            return Standardisation(*normalisation(dataset, sources))
+        case NormalisationPolicy.NONE if inputs.unit is None:
+            return Standardisation(np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32))
         case NormalisationPolicy.NONE:
-            return Normalisation(np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32))
+            return _in_unit(policy, dataset, sources, backbone, inputs)
         case NormalisationPolicy.PRETRAINING:
-            return _of_pretraining(dataset, sources, dtype, backbone, pretraining)
+            check_statistics(policy, dataset, sources, backbone, inputs)
+            if inputs.pretraining:
+                return _of_pretraining(dataset, sources, dtype, backbone, inputs)
+            return _in_unit(policy, dataset, sources, backbone, inputs)
+
+
+def _check_alike(dataset: Dataset, sources: Sequence[str | None], backbone: str, inputs: InputSpec) -> None:
+    """Whether the dataset's own statistics can stand in for those a backbone was trained with."""
+    if inputs.wants_raw_values:
+        raise UnfitStatisticsError(
+            f"--normalisation dataset: {backbone} standardises by itself and wants {inputs.unit} as it is. Pass "
+            "--normalisation pretraining"
+        )
+    for band in dataset.bands:
+        if inputs.unit and band.channel in sources and band.unit and not standardised_alike(band.unit, inputs.unit):
+            raise UnfitStatisticsError(
+                f"--normalisation dataset: {backbone} wants {inputs.unit}, the statistics of {dataset.name}'s band "
+                f"{band.channel} are of {band.unit}. Pass --normalisation pretraining, which converts what it can, or "
+                "choose another backbone"
+            )
+
+
+def _in_unit(
+    policy: NormalisationPolicy,
+    dataset: Dataset,
+    sources: Sequence[str | None],
+    backbone: str,
+    inputs: InputSpec,
+) -> Standardisation:
+    """Pixels in the unit a backbone was trained with; standardised by its moments, unless the policy is `none`."""
+    assert inputs.unit is not None
+    mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
+    curves: list[Curve | None] = [None] * len(sources)
+    bands = {band.channel: band for band in dataset.bands}
+    for channel, source in enumerate(sources):
+        if source is None:
+            continue
+        band = bands[source]
+        if band.unit is None:
+            instead = "" if inputs.wants_raw_values else ", or pass --normalisation dataset"
+            raise UnfitStatisticsError(
+                f"--normalisation {policy}: {backbone} wants {inputs.unit}, and nothing says in which unit "
+                f"{dataset.name} stores {source}. Declare the unit where the dataset is described{instead}"
+            )
+        conversion = find_conversion(band.unit, inputs.unit)
+        if conversion is None:
+            raise UnfitStatisticsError(
+                f"--normalisation {policy}: {backbone} wants {inputs.unit}, {dataset.name} stores {source} as "
+                f"{band.unit}, and nothing converts one into the other. Choose another backbone"
+            )
+        moments = Moments(0.0, 1.0)
+        if inputs.moments and policy is NormalisationPolicy.PRETRAINING:
+            moments = _moments_of(inputs.moments, dataset, source, backbone)
+        mean[channel], std[channel] = moments.mean / conversion.factor, moments.std / conversion.factor
+        curves[channel] = conversion.curve
+    return Standardisation(mean, std, tuple(curves) if any(curves) else ())
 
 
 def _of_pretraining(
-    dataset: Dataset,
-    sources: Sequence[str | None],
-    dtype: np.dtype,
-    backbone: str,
-    pretraining: PretrainingStatistics,
-) -> Normalisation:
-    check_statistics(NormalisationPolicy.PRETRAINING, dataset, sources, backbone, pretraining)
+    dataset: Dataset, sources: Sequence[str | None], dtype: np.dtype, backbone: str, inputs: InputSpec
+) -> Standardisation:
+    """By the statistics of pretraining on pixels of the same kind."""
+    pretraining = inputs.pretraining
     known = " or ".join(pretraining)
     try:
         kind = find_pixel_kind(dataset, sources, dtype)
@@ -87,18 +159,23 @@ def _of_pretraining(
             f"--normalisation pretraining: {backbone} has statistics of {known}, {dataset.name} stores {kind}"
         )
     mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
-    names = {band.channel: (canonical_name(band), band.name, *band.alt_names) for band in dataset.bands}
     for channel, (source, divisor) in enumerate(zip(sources, unit_divisors(dataset, sources), strict=True)):
-        if source is None:
-            continue
-        found = [pretraining[kind][name] for name in _as_written(pretraining[kind], names[source])]
-        if not found:
-            raise UnfitStatisticsError(
-                f"--normalisation pretraining: {backbone} has no statistics of {dataset.name}'s band {source}, only of "
-                f"{' '.join(pretraining[kind])}"
-            )
-        mean[channel], std[channel] = found[0].mean / divisor, found[0].std / divisor
-    return Normalisation(mean, std)
+        if source is not None:
+            moments = _moments_of(pretraining[kind], dataset, source, backbone)
+            mean[channel], std[channel] = moments.mean / divisor, moments.std / divisor
+    return Standardisation(mean, std)
+
+
+def _moments_of(known: Mapping[str, Moments], dataset: Dataset, source: str, backbone: str) -> Moments:
+    """Those of the band that feeds, by any of its names."""
+    band = next(band for band in dataset.bands if band.channel == source)
+    found = _as_written(known, (canonical_name(band), band.name, *band.alt_names))
+    if not found:
+        raise UnfitStatisticsError(
+            f"--normalisation pretraining: {backbone} has no statistics of {dataset.name}'s band {source}, only of "
+            f"{' '.join(known)}"
+        )
+    return known[found[0]]
 
 
 def _as_written(known: Mapping[str, Any], names: Sequence[str | None]) -> list[str]:
@@ -107,14 +184,39 @@ def _as_written(known: Mapping[str, Any], names: Sequence[str | None]) -> list[s
     return [name for name in known if name.casefold() in wanted]
 
 
-def identifying_statistics(chosen: Normalisation) -> dict[str, list[float]]:
-    """What a run's identity holds of a normalisation: the numbers themselves, wherever they come from."""
-    return {name: values.tolist() for name, values in chosen._asdict().items()}
+def identifying_statistics(chosen: Standardisation) -> dict[str, list[Any]]:
+    """What a run's identity holds of a normalisation: the numbers themselves, wherever they come from; and the curves,
+    if there are any."""
+    numbers: dict[str, list[Any]] = {"mean": chosen.mean.tolist(), "std": chosen.std.tolist()}
+    return {**numbers, "curves": list(chosen.curves)} if chosen.curves else numbers
 
 
 def effective_size(asked_px: int | None, native_px: tuple[int, int]) -> int | None:
     """`Run.input_size`: None where the images have that size already, so that nothing would be resampled."""
     return None if asked_px is None or native_px == (asked_px, asked_px) else asked_px
+
+
+def choose_size(
+    asked: int | Literal["native"] | None, stored_px: tuple[int, int], backbone: str, inputs: InputSpec
+) -> int | None:
+    """`Run.input_size` of what was asked for.
+
+    Raises:
+        DoesNotApplyError: nobody knows the backbone's native size; or it can embed images of that size alone, and these
+            would have another.
+    """
+    if asked == "native" and inputs.native_size_px is None:
+        raise DoesNotApplyError(
+            f"--input-size native: {backbone} does not say at what size it was trained. Pass a number"
+        )
+    asked_px = inputs.native_size_px if asked == "native" else asked
+    chosen = effective_size(asked_px, stored_px)
+    native = inputs.native_size_px
+    if inputs.fixed_size and native is not None and fed_size(chosen, stored_px) != (native, native):
+        raise DoesNotApplyError(
+            f"{backbone} can embed images of {native} pixels a side alone. Pass --input-size native"
+        )
+    return chosen
 
 
 def fed_size(input_size: int | None, native_px: tuple[int, int]) -> tuple[int, int]:
@@ -138,10 +240,12 @@ def check_entered(run: Run, entered: NetworkInput) -> NetworkInput:
     return entered
 
 
-def build_preparation(chosen: Normalisation, input_size: int | None) -> Preparation:
-    """What a backbone is called with."""
+def build_preparation(chosen: Standardisation, input_size: int | None, bands: tuple[BandInfo, ...] = ()) -> Preparation:
+    """What a backbone is called with; `bands` is what is known of those that feed it."""
     return Preparation(
         mean=torch.from_numpy(chosen.mean),
         std=torch.from_numpy(chosen.std),
         size_px=None if input_size is None else (input_size, input_size),
+        curves=chosen.curves,
+        bands=bands,
     )

@@ -23,13 +23,23 @@ FEATURE_FIELDS = (
     "normalisation_statistics",
     "input_size",
     "extraction_version",
+    "facts",
 )
 """The fields of a run that decide its features; partitions, seeds and protocols share them."""
 
 
+LATER_FIELDS = ("facts",)
+"""Fields that runs of before did not have: a run in which one is empty is the same as without it."""
+
+
 def configuration(run: Run) -> dict[str, Any]:
     """The run as a plain JSON object, which shares its lists and objects with the run."""
-    return {"identity_version": IDENTITY_VERSION, **vars(run)}
+    return {"identity_version": IDENTITY_VERSION, **_without_empty(vars(run))}
+
+
+def _without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, but for the empty ones of LATER_FIELDS."""
+    return {name: value for name, value in fields.items() if value or name not in LATER_FIELDS}
 
 
 def identity(run: Run) -> str:
@@ -43,7 +53,8 @@ def feature_key(run: Run, arrays_sha256: str) -> str:
     Args:
         arrays_sha256: of all rows that are embedded and of their order (`ArrayCache.content_sha256`).
     """
-    return _digest({"arrays": arrays_sha256, **{name: getattr(run, name) for name in FEATURE_FIELDS}})
+    deciding = {name: getattr(run, name) for name in FEATURE_FIELDS}
+    return _digest({"arrays": arrays_sha256, **_without_empty(deciding)})
 
 
 def fingerprint_samples(

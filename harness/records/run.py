@@ -1,7 +1,7 @@
 """A run: everything that can change a result, and the choices it is made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -78,8 +78,9 @@ class Run:
     band_names: BandNames
     """Whose names `bands` were matched with; `stored` where nothing is known to be wrong with them."""
     normalisation: NormalisationPolicy
-    normalisation_statistics: Mapping[str, Sequence[float]]
-    """`mean` and `std` of each of `bands`, in the unit of the stored pixels: the very numbers that were used."""
+    normalisation_statistics: Mapping[str, Sequence[Any]]
+    """`mean` and `std` of each of `bands`, the very numbers that were used: in the unit of the stored pixels, or in the
+    one that the band's curve leads to, where there are `curves`."""
     input_size: int | None
     """Side in pixels the images were resampled to; None: their own size."""
     extraction_version: int
@@ -91,5 +92,8 @@ class Run:
     protocol_version: int
     protocol_settings: Mapping[str, Any]
     selection: Selection
+    facts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """What the backbone is told of each of `bands` besides pixels, by the fact's name. Empty for one that is told
+    nothing, and then no part of the identity."""
     seed: int
     """0 where it decides nothing, so that the same run is not repeated under many numbers."""

@@ -1,10 +1,12 @@
 """What a backbone costs, whatever machine it runs on: its parameters and the operations it takes per image."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from baselines.bands import BandInfo
 from baselines.contract import Backbone
 from baselines.inputs import Preparation
 from harness.features.half_precision import HALF
@@ -20,14 +22,15 @@ class Costs(NamedTuple):
     """That the stored features of an image's pixels take."""
 
 
-def count_costs(backbone: Backbone, n_bands: int, height: int, width: int) -> Costs:
-    """Count on one image of zeros as it is fed, (n_bands, height, width), on whatever device the backbone is.
+def count_costs(backbone: Backbone, bands: Sequence[BandInfo], height: int, width: int) -> Costs:
+    """Count on one image of zeros as it is fed, (len(bands), height, width), on whatever device the backbone is.
 
     Preparation and pooling are not matrix products and count nothing, so statistics of bands cost 0.
     """
     device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
-    pixels = torch.zeros(1, n_bands, height, width, device=device)
-    preparation = Preparation(torch.zeros(n_bands, device=device), torch.ones(n_bands, device=device))
+    pixels = torch.zeros(1, len(bands), height, width, device=device)
+    mean, std = torch.zeros(len(bands), device=device), torch.ones(len(bands), device=device)
+    preparation = Preparation(mean, std, bands=tuple(bands))
     training = backbone.training
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         features = backbone.eval()(pixels, preparation)

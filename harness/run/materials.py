@@ -12,6 +12,7 @@ from baselines.meter import NetworkInput
 from harness.data.arrays import ArrayCache
 from harness.data.partitions import Partition
 from harness.features.extraction import read_bands, stored_channels
+from harness.features.known_bands import check_values
 from harness.features.normalisation import check_entered, fed_size
 from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Job
@@ -132,7 +133,8 @@ class TrainingMaterial(RunMaterial):
         return copy.deepcopy(self._backbone).cpu()
 
     def pixels(self, split: Split, images: slice | np.ndarray) -> np.ndarray:
-        return read_bands(self._arrays, self._rows[split][images], self._channels)
+        stored = read_bands(self._arrays, self._rows[split][images], self._channels)
+        return check_values(stored, self.preparation.bands)
 
     def check_entered(self, entered: NetworkInput) -> None:
         check_entered(self._run, entered)

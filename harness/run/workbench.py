@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from baselines.bands import BandInfo
 from baselines.contract import Backbone, Features, Level
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter, NetworkInput
@@ -18,6 +19,7 @@ from harness.data.sources import open_dataset
 from harness.errors import UserError, as_user_error
 from harness.features.extraction import embed_images, pooled, stored_channels
 from harness.features.image_features import ImageFeatures, cached_features
+from harness.features.known_bands import describe_bands
 from harness.features.normalisation import build_preparation, check_entered, choose_normalisation, fed_size
 from harness.features.pixel_features import PixelFeatures, cached_pixel_features
 from harness.features.precision import describe_extraction
@@ -154,9 +156,13 @@ class Workbench:
             run.band_sources,
             self.arrays(job.dataset).pixels.dtype,
             job.backbone,
-            self.backbone(job.backbone, job.weights, run.seed).inputs.pretraining,
+            self.backbone(job.backbone, job.weights, run.seed).inputs,
         )
-        return build_preparation(chosen, run.input_size)
+        return build_preparation(chosen, run.input_size, self.bands(job))
+
+    def bands(self, job: Job) -> tuple[BandInfo, ...]:
+        """What is known of the bands that feed the job's backbone."""
+        return describe_bands(self.dataset(job.dataset), job.run.bands, job.run.band_sources)
 
     def network_input(self, job: Job) -> NetworkInput:
         """What entered the network for the features of a job that this process has read already."""
@@ -179,9 +185,7 @@ class Workbench:
         return _once(
             self._costs,
             key,
-            lambda: count_costs(
-                self.backbone(job.backbone, job.weights, job.run.seed), len(job.run.bands), height, width
-            ),
+            lambda: count_costs(self.backbone(job.backbone, job.weights, job.run.seed), self.bands(job), height, width),
         )
 
     def features(self, job: Job) -> np.ndarray:

@@ -3,9 +3,12 @@
 import torch
 from torch import nn
 
+from baselines.bands import BandInfo
 from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.table import BACKBONES
 from harness.run.costs import count_costs
+
+BANDS = [BandInfo(name=name) for name in ("B2", "B3", "B4")]
 
 
 class OneConvolution(Backbone):
@@ -22,7 +25,7 @@ class OneConvolution(Backbone):
 
 
 def test_costs_of_one_convolution():
-    costs = count_costs(OneConvolution(), n_bands=2, height=8, width=6)
+    costs = count_costs(OneConvolution(), BANDS[:2], height=8, width=6)
     assert costs.parameters == 2 * 5 * 9 + 5
     assert costs.flops_per_image == 2 * (4 * 3) * 5 * (2 * 9)
 
@@ -30,11 +33,11 @@ def test_costs_of_one_convolution():
 def test_counting_leaves_the_backbone_as_it_was():
     backbone = OneConvolution().train()
     before = backbone.layer.weight.clone()
-    count_costs(backbone, 2, 8, 8)
+    count_costs(backbone, BANDS[:2], 8, 8)
     assert backbone.training
     assert torch.equal(backbone.layer.weight, before)
 
 
 def test_statistics_cost_nothing():
     backbone = BACKBONES["image_statistics"].build(None, 0)
-    assert count_costs(backbone, 3, 16, 16)[:2] == (0, 0)
+    assert count_costs(backbone, BANDS, 16, 16)[:2] == (0, 0)

@@ -1,0 +1,73 @@
+"""What is known of the bands that feed a backbone: told to those that use it, and held against their values."""
+
+from collections.abc import Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from baselines.bands import BandInfo
+from baselines.facts import OF_BANDS, Fact
+from baselines.units import LIMITS
+from harness.data.bands import canonical_name
+from harness.data.dataset import Dataset
+from harness.errors import DoesNotApplyError, UserError
+
+SENSORS = {"Sentinel1": "Sentinel-1", "Sentinel2": "Sentinel-2", "Landsat8": "Landsat-8"}
+"""Kinds of band that are a sensor's, by the sensor's name."""
+
+
+def describe_bands(dataset: Dataset, requested: Sequence[str], sources: Sequence[str | None]) -> tuple[BandInfo, ...]:
+    """What is known of the channel that feeds each requested band; of zeros the name alone that was asked for."""
+    bands = {band.channel: band for band in dataset.bands}
+    return tuple(
+        BandInfo(name=name)
+        if source is None
+        else BandInfo(
+            name=canonical_name(bands[source]) or bands[source].name,
+            wavelength_um=bands[source].wavelength_um,
+            unit=bands[source].unit,
+            sensor=SENSORS.get(bands[source].kind),
+            gsd_m=bands[source].gsd_m,
+        )
+        for name, source in zip(requested, sources, strict=True)
+    )
+
+
+def identifying_facts(uses: Set[Fact], bands: Sequence[BandInfo], dataset: str, backbone: str) -> dict[str, list[Any]]:
+    """What a run's identity holds of the facts that its backbone is told: all of them, band by band.
+
+    Raises:
+        DoesNotApplyError: the dataset does not say one of them.
+    """
+    unknown = sorted(uses - OF_BANDS)
+    if unknown:
+        raise DoesNotApplyError(f"{backbone} uses the {' and '.join(unknown)} of images, which {dataset} does not say")
+    told: dict[str, list[Any]] = {fact.value: [getattr(band, fact) for band in bands] for fact in sorted(uses)}
+    for fact, values in told.items():
+        lacking = [band.name for band, value in zip(bands, values, strict=True) if value is None]
+        if lacking:
+            raise DoesNotApplyError(f"{backbone} uses {fact}, which {dataset} does not say of {' '.join(lacking)}")
+    return {**told, "name": [band.name for band in bands]} if told else {}
+
+
+def check_values(pixels: np.ndarray, bands: Sequence[BandInfo]) -> np.ndarray:
+    """(B, C, H, W) float32 stored pixels, if they have values that their declared units can have.
+
+    A wrong unit would put everything a network sees a thousand times too high or low without a word.
+
+    Raises:
+        UserError: a band has others.
+    """
+    for channel, band in enumerate(bands):
+        if band.unit is None:
+            continue
+        values = pixels[:, channel]
+        least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)  # no data is NaN
+        low, high = LIMITS[band.unit]
+        for value in (least, most):
+            if np.isfinite(value) and not low <= value <= high:
+                raise UserError(
+                    f"band {band.name} is declared as {band.unit} and has the value {value:g}; from {low:g} to "
+                    f"{high:g} are possible. Correct the unit where the dataset is described, or the no-data value"
+                )
+    return pixels

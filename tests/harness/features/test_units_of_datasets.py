@@ -1,0 +1,144 @@
+"""Units between a dataset and a backbone: converted, or refused in one line; and values that a unit cannot have."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from baselines.bands import BandInfo, Unit
+from baselines.contract import InputSpec
+from baselines.facts import Fact
+from baselines.inputs import Moments
+from baselines.units import Curve
+from geobench_files import BLUE, RED, read_dataset, write_dataset
+from harness.errors import DoesNotApplyError, UserError
+from harness.features.known_bands import check_values, describe_bands, identifying_facts
+from harness.features.normalisation import (
+    UnfitStatisticsError,
+    check_statistics,
+    choose_normalisation,
+    choose_size,
+    identifying_statistics,
+)
+from harness.records.run import NormalisationPolicy
+
+DATASET, PRETRAINING, NONE = NormalisationPolicy.DATASET, NormalisationPolicy.PRETRAINING, NormalisationPolicy.NONE
+SOURCES = [RED.name, None, BLUE.name]
+REFLECTANCE = InputSpec(
+    bands=("B4", "B8", "B2"), unit=Unit.REFLECTANCE, moments={"B2": Moments(0.1, 0.05), "B4": Moments(0.2, 0.08)}
+)
+RAW_DN = InputSpec(bands=("B4", "B8", "B2"), unit=Unit.DN_10000)
+DECIBELS = InputSpec(bands=("B4",), unit=Unit.DECIBEL, moments={"B4": Moments(-12.0, 5.0)})
+
+
+@pytest.fixture
+def stored_in(tmp_path):
+    """The toy dataset of blue and red, whose source says that its values are in a unit."""
+    write_dataset(tmp_path)
+    found = read_dataset(tmp_path)
+
+    def declare(unit):
+        return dataclasses.replace(found, bands=tuple(dataclasses.replace(band, unit=unit) for band in found.bands))
+
+    return declare
+
+
+def choose(dataset, inputs, policy=PRETRAINING, sources=SOURCES):
+    check_statistics(policy, dataset, sources, "mine", inputs)
+    return choose_normalisation(policy, dataset, sources, np.dtype(np.uint16), "mine", inputs)
+
+
+def test_moments_of_reflectance_fit_digital_numbers(stored_in):
+    chosen = choose(stored_in(Unit.DN_10000), REFLECTANCE)
+    np.testing.assert_allclose(chosen.mean, [2000.0, 0.0, 1000.0], rtol=1e-6)
+    np.testing.assert_allclose(chosen.std, [800.0, 1.0, 500.0], rtol=1e-6)
+    assert chosen.curves == ()
+    assert set(identifying_statistics(chosen)) == {"mean", "std"}
+
+
+def test_values_that_are_in_the_unit_already_are_left_alone(stored_in):
+    np.testing.assert_allclose(choose(stored_in(Unit.REFLECTANCE), REFLECTANCE).mean, [0.2, 0.0, 0.1])
+
+
+def test_a_network_that_standardises_by_itself_gets_its_unit(stored_in):
+    chosen = choose(stored_in(Unit.REFLECTANCE), RAW_DN)
+    np.testing.assert_allclose(chosen.std, [1e-4, 1.0, 1e-4])
+    assert not chosen.mean.any()
+    with pytest.raises(UnfitStatisticsError, match=r"mine standardises by itself .* Pass --normalisation pretraining"):
+        choose(stored_in(Unit.REFLECTANCE), RAW_DN, DATASET)
+
+
+def test_without_normalisation_values_are_in_the_unit_that_was_declared(stored_in):
+    np.testing.assert_allclose(choose(stored_in(Unit.DN_10000), REFLECTANCE, NONE).std, [1e4, 1.0, 1e4])
+    np.testing.assert_allclose(choose(stored_in(Unit.DN_10000), InputSpec(bands=None), NONE).std, np.ones(3))
+
+
+def test_power_is_turned_into_decibels_and_the_identity_says_so(stored_in):
+    chosen = choose(stored_in(Unit.LINEAR_POWER), DECIBELS, sources=[RED.name])
+    assert (chosen.mean.item(), chosen.std.item(), chosen.curves) == (-12.0, 5.0, (Curve.TO_DECIBEL,))
+    assert identifying_statistics(chosen) == {"mean": [-12.0], "std": [5.0], "curves": ["10 log10 x"]}
+
+
+def test_what_cannot_be_converted_is_refused_in_one_line(stored_in):
+    with pytest.raises(
+        UnfitStatisticsError, match="mine wants reflectance, toy stores 04 - Red as dB, and nothing"
+    ) as e:
+        choose(stored_in(Unit.DECIBEL), REFLECTANCE)
+    assert "\n" not in str(e.value)
+
+
+def test_a_unit_that_nobody_declared_is_not_guessed(stored_in):
+    with pytest.raises(UnfitStatisticsError, match=r"nothing says in which unit toy stores 04 - Red. Declare the unit"):
+        choose(stored_in(None), REFLECTANCE)
+
+
+def test_the_datasets_own_statistics_need_no_unit_but_are_not_taken_for_those_of_another_quantity(stored_in):
+    for unit in (None, Unit.DN_10000, Unit.UINT8):
+        choose(stored_in(unit), REFLECTANCE, DATASET)
+    for unit, inputs in ((Unit.DECIBEL, REFLECTANCE), (Unit.LINEAR_POWER, DECIBELS)):
+        with pytest.raises(UnfitStatisticsError, match=f"wants {inputs.unit}, the statistics of toy's band .* {unit}"):
+            choose(stored_in(unit), inputs, DATASET)
+
+
+@pytest.mark.parametrize(
+    ("unit", "value"),
+    [(Unit.REFLECTANCE, 5000.0), (Unit.DECIBEL, 1e6), (Unit.UINT8, 256.0), (Unit.DN_10000, -9999.0)],
+)
+def test_values_that_a_unit_cannot_have_are_refused(unit, value):
+    pixels = np.full((2, 2, 3, 3), 0.3, np.float32)
+    pixels[1, 0, 2, 2], pixels[0, 0, 0, 0] = value, np.nan
+    known = (BandInfo(name="x", unit=unit), BandInfo(name="y"))
+    with pytest.raises(UserError, match=rf"band x is declared as {unit} and has the value .*Correct the unit"):
+        check_values(pixels, known)
+    assert check_values(pixels[:1], known) is not None
+    check_values(pixels, (BandInfo(name="x"), BandInfo(name="y")))
+
+
+def test_what_is_known_of_bands_is_of_those_that_feed(tmp_path):
+    write_dataset(tmp_path)
+    known = describe_bands(read_dataset(tmp_path), ["B4", "B8", "B3"], SOURCES)
+    assert [info.name for info in known] == ["B4", "B8", "B2"], "of zeros the name that was asked for"
+    assert (known[0].sensor, known[0].wavelength_um) == ("Sentinel-2", RED.wavelength)
+    assert known[1] == BandInfo(name="B8")
+
+
+def test_facts_that_are_told_are_part_of_the_identity_and_never_made_up():
+    known = (BandInfo(name="B4", wavelength_um=0.665), BandInfo(name="VV"))
+    assert identifying_facts(frozenset(), known, "toy", "mine") == {}
+    told = identifying_facts({Fact.WAVELENGTH}, known[:1], "toy", "mine")
+    assert told == {"wavelength_um": [0.665], "name": ["B4"]}
+    with pytest.raises(DoesNotApplyError, match="mine uses wavelength_um, which toy does not say of VV"):
+        identifying_facts({Fact.WAVELENGTH}, known, "toy", "mine")
+    with pytest.raises(DoesNotApplyError, match="mine uses the day of images, which toy does not say"):
+        identifying_facts({Fact.DAY}, known, "toy", "mine")
+
+
+def test_the_native_size_is_the_backbones():
+    free, fixed = (InputSpec(bands=None, native_size_px=224, fixed_size=fixed) for fixed in (False, True))
+    assert choose_size("native", (64, 64), "mine", free) == 224
+    assert choose_size("native", (224, 224), "mine", fixed) is None
+    assert choose_size(None, (64, 64), "mine", free) is None
+    with pytest.raises(DoesNotApplyError, match=r"224 pixels a side alone. Pass --input-size native"):
+        choose_size(None, (64, 64), "mine", fixed)
+    with pytest.raises(DoesNotApplyError, match="mine does not say at what size it was trained"):
+        choose_size("native", (64, 64), "mine", InputSpec(bands=None))
