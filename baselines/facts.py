@@ -62,7 +62,7 @@ def choose_facts(uses: Set[Fact], bands: tuple[BandInfo, ...], circumstances: Ci
     if not uses:
         return NOTHING
     of_bands = [fact for fact in OF_BANDS if fact in uses]
-    lacking = [fact for fact in sorted(uses - OF_BANDS) if getattr(circumstances, fact) is None]
+    lacking: list[str] = [fact for fact in sorted(uses - OF_BANDS) if getattr(circumstances, fact) is None]
     if of_bands and len(bands) != n_channels:
         lacking += sorted(of_bands)
     lacking += [f"{fact} of {band.name}" for fact in of_bands for band in bands if getattr(band, fact) is None]

@@ -124,7 +124,7 @@ def make_request(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]).replace("_", "-")
+        field = str(first["loc"][0]).replace("_", "-")
         raise UserError(f"--{field}: {first['msg']}, found {first['input']!r}") from error
 
 

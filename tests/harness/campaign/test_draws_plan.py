@@ -144,7 +144,7 @@ def test_few_shot_from_the_command_line_to_sql(data, tmp_path):
     [
         (("--seeds", "0-999999999"), "--seeds: 0-999999999 are more than the 10,000 numbers that a range may have"),
         (("--seeds", "3-1"), "--seeds: expected numbers separated by commas, or a range, found '3-1'"),
-        (("--protocols", "few_shot", "--shots", "0"), "--shots.0: Input should be greater than 0"),
+        (("--protocols", "few_shot", "--shots", "0"), "--shots: Input should be greater than 0"),
         (("--protocols", "few_shot", "--shots", "", "--budgets", ""), "pass --shots, --budgets or both"),
         (("--protocols", "few_shot", "--shots", "x"), "--shots: expected numbers"),
     ],

@@ -129,8 +129,8 @@ def test_statistics_that_do_not_fit_are_a_reason_to_skip(tmp_path, bands, source
 def test_the_other_policies_take_the_dataset_or_nothing(tmp_path):
     found = dataset(tmp_path, [BLUE, RED], mean=7.0, std=3.0)
     sources = ["02 - Blue", None]
-    assert [v.tolist() for v in choose(found, sources, S2, NormalisationPolicy.DATASET)] == [[7.0, 0.0], [3.0, 1.0]]
-    assert [v.tolist() for v in choose(found, sources, S2, NormalisationPolicy.NONE)] == [[0.0, 0.0], [1.0, 1.0]]
+    assert [v.tolist() for v in choose(found, sources, S2, NormalisationPolicy.DATASET)[:2]] == [[7.0, 0.0], [3.0, 1.0]]
+    assert [v.tolist() for v in choose(found, sources, S2, NormalisationPolicy.NONE)[:2]] == [[0.0, 0.0], [1.0, 1.0]]
 
 
 def test_statistics_of_the_dataset_matter_only_if_they_are_used(tmp_path):
