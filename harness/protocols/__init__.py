@@ -5,7 +5,7 @@ from harness.protocols.area import few_shot_area
 from harness.protocols.entry import Need, ProtocolEntry, SearchSpace
 from harness.protocols.image import few_shot, few_shot_ridge, knn, linear_probe, linear_probe_regression, ridge
 from harness.protocols.image.linear_probe_sgd import LinearProbeSgdSettings, linear_probe_sgd
-from harness.protocols.masks import conv_probe, linear_probe_masks
+from harness.protocols.masks import conv_probe, linear_probe_masks, linear_probe_pixel_regression
 from harness.records.labels import LabelKind
 from harness.records.outcome import Range
 from harness.records.run import Selection
@@ -14,6 +14,7 @@ from harness.training import recipe
 _CLASSIFICATION = frozenset({LabelKind.SINGLE_LABEL, LabelKind.MULTI_LABEL})
 _MASKS = frozenset({LabelKind.SEGMENTATION})
 _NUMBERS = frozenset({LabelKind.REGRESSION})
+_PIXEL_NUMBERS = frozenset({LabelKind.PIXEL_REGRESSION})
 _ANY = frozenset(Selection)
 _NOTHING = frozenset({Selection.NONE})
 _INSIDE_TRAIN = frozenset({Selection.CV, Selection.NONE})
@@ -199,12 +200,23 @@ NUMBER_PROTOCOLS: dict[str, ProtocolEntry] = {
 }
 """What a name means where labels are numbers of images."""
 
+PIXEL_NUMBER_PROTOCOLS: dict[str, ProtocolEntry] = {
+    "linear_probe": ProtocolEntry(
+        settings=linear_probe_pixel_regression.LinearProbePixelRegressionSettings(),
+        function=linear_probe_pixel_regression.linear_probe_pixel_regression,
+        needs=Need.PIXEL_FEATURES,
+        label_kinds=_PIXEL_NUMBERS,
+        selections=_ANY,
+    ),
+}
+"""What a name means where labels are a number a pixel."""
+
 TABLES: dict[LabelKind, dict[str, ProtocolEntry]] = {
     LabelKind.SINGLE_LABEL: PROTOCOLS,
     LabelKind.MULTI_LABEL: PROTOCOLS,
     LabelKind.SEGMENTATION: MASK_PROTOCOLS,
     LabelKind.REGRESSION: NUMBER_PROTOCOLS,
-    LabelKind.PIXEL_REGRESSION: {},
+    LabelKind.PIXEL_REGRESSION: PIXEL_NUMBER_PROTOCOLS,
 }
 """The protocols of each kind of labels; a name that is absent there does not take them."""
 

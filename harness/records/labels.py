@@ -1,7 +1,9 @@
-"""What labels and splits are called."""
+"""What labels and splits are called, and how a pixel without a label is told."""
 
 from enum import StrEnum
 from typing import Literal
+
+import numpy as np
 
 Split = Literal["train", "valid", "test"]
 ScoredSplit = Literal["valid", "test"]
@@ -20,3 +22,8 @@ class LabelKind(StrEnum):
     """One or several numbers an image."""
     PIXEL_REGRESSION = "pixel_regression"
     """One number a pixel."""
+
+
+def is_labelled(pixels: np.ndarray) -> np.ndarray:
+    """Which pixels have a label: of classes (uint8) all but `IGNORED`, of numbers (floating point) all but NaN."""
+    return ~np.isnan(pixels) if pixels.dtype.kind == "f" else pixels != IGNORED

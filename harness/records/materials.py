@@ -51,6 +51,9 @@ class PixelMaterial(Protocol):
     """What a protocol gets where labels are of pixels. Those of test are not among it."""
 
     @property
+    def label_kind(self) -> LabelKind: ...
+
+    @property
     def n_classes(self) -> int: ...
 
     @property

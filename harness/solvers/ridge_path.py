@@ -23,8 +23,13 @@ class RidgePath:
 
     def predict(self, queries: np.ndarray, penalty: float) -> np.ndarray:
         """(q, D) -> (q, K)."""
+        slopes, intercepts = self.coefficients(penalty)
+        return queries @ slopes + intercepts
+
+    def coefficients(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """(D, K) slopes and (K,) intercepts."""
         slopes = self._basis.axes @ self._slopes(penalty)
-        return queries @ slopes + (self._mean - self._basis.centre @ slopes)
+        return slopes, self._mean - self._basis.centre @ slopes
 
     def predict_all(self, queries: np.ndarray, penalties: Sequence[float]) -> Iterator[np.ndarray]:
         """(q, D) -> (q, K) for each penalty."""

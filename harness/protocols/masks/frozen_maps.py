@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.protocols.masks.linear_probe_masks import ROUNDING
 from harness.records.labels import Split
 from harness.records.materials import PixelMaterial
+from harness.solvers.standardise import ROUNDING
 
 STATISTICS_FROM = 512
 """Images of train that standardise channels, spread evenly, if there are more: each has thousands of pixels."""
