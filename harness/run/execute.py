@@ -7,6 +7,7 @@ from time import perf_counter
 
 from baselines.registry import find_backbone
 from harness.data.partitions import Partition
+from harness.metrics import higher_is_better
 from harness.protocols import find_protocol
 from harness.records.identity import configuration
 from harness.records.job import Job
@@ -53,6 +54,8 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
         classes=rows.classes,
         predictions=rows.predictions,
         mask_counts=rows.mask_counts,
+        values=rows.values,
+        error_sums=rows.error_sums,
     )
 
 
@@ -72,6 +75,7 @@ def _run_row(
         partition=run.partition,
         seed=run.seed,
         metric=run.metric,
+        higher_is_better=higher_is_better(run.metric),
         n_train=len(partition.train),
         n_valid=len(partition.valid),
         n_test=len(partition.test),

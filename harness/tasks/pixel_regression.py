@@ -1,5 +1,6 @@
 """One number a pixel, held as (N, H, W) float32 in which NaN has no label."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,9 @@ from harness.errors import UserError
 from harness.metrics.regression import Errors, pixel_errors
 from harness.records.labels import LabelKind
 from harness.tasks.numbers import LARGEST, ScoredNumbers
+from harness.tasks.scoring import Rows
 from harness.tasks.task import Layout, Task, describe
+from leaderboards.schema import ErrorSumsRow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +45,9 @@ class PixelRegression(ScoredNumbers, Task[Errors]):
     def weigh(self, targets: np.ndarray, scores: np.ndarray, n_classes: int) -> Errors:
         return pixel_errors(targets, scores)
 
+    def keep(self, samples: Sequence[str], targets: np.ndarray, scores: np.ndarray, evidence: Errors) -> Rows:
+        return Rows(error_sums=[_sums_row(sample, evidence, image) for image, sample in enumerate(samples)])
+
     def check_learnable(self, labels: np.ndarray, protocol: str) -> None:
         known = labels[~np.isnan(labels)]
         if not known.size or np.ptp(known) == 0:
@@ -63,3 +69,19 @@ class PixelRegression(ScoredNumbers, Task[Errors]):
     def predictions(self, outputs: "Tensor") -> np.ndarray:
         """(B, H, W) float32, in the scale of the outputs."""
         return outputs[:, 0].float().cpu().numpy()
+
+
+def _sums_row(sample: str, errors: Errors, image: int) -> ErrorSumsRow:
+    """Sums of one image, of its targets about 0 instead of about the split's mean."""
+    count, deviation = float(errors.count[image, 0]), float(errors.deviation[image, 0])
+    centre = float(errors.centre[0]) if count else 0.0
+    return ErrorSumsRow(
+        split="test",
+        sample=sample,
+        n_pixels=int(count),
+        sum_target=deviation + count * centre,
+        sum_squared_target=float(errors.squared_deviation[image, 0]) + 2 * centre * deviation + count * centre**2,
+        sum_error=float(errors.error[image, 0]),
+        sum_squared_error=float(errors.squared_error[image, 0]),
+        sum_absolute_error=float(errors.absolute_error[image, 0]),
+    )

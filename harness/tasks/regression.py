@@ -1,5 +1,6 @@
 """One or several numbers an image, held as (N, K) float64."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,9 @@ from harness.errors import UserError
 from harness.metrics.regression import Errors
 from harness.records.labels import LabelKind
 from harness.tasks.numbers import LARGEST, ScoredNumbers
+from harness.tasks.scoring import Rows
 from harness.tasks.task import Layout, Task, as_vector, describe
+from leaderboards.schema import ValueRow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +44,14 @@ class Regression(ScoredNumbers, Task[Errors]):
 
     def in_range(self, labels: np.ndarray, n_classes: int) -> bool:
         return bool((np.abs(labels) <= LARGEST).all())
+
+    def keep(self, samples: Sequence[str], targets: np.ndarray, scores: np.ndarray, evidence: Errors) -> Rows:
+        return Rows(
+            values=[
+                ValueRow(split="test", sample=sample, target=tuple(target), predicted=tuple(predicted))
+                for sample, target, predicted in zip(samples, targets.tolist(), scores.tolist(), strict=True)
+            ]
+        )
 
     def check_learnable(self, labels: np.ndarray, protocol: str) -> None:
         if (labels == labels[:1]).all():

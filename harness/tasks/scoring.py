@@ -10,7 +10,7 @@ from harness.metrics import ClassScore, Scored, higher_is_better
 from harness.records.labels import ScoredSplit
 from harness.records.outcome import Outcome
 from harness.records.run import Run
-from leaderboards.schema import ClassRow, MaskRow, MetricRow, PredictionRow
+from leaderboards.schema import ClassRow, ErrorSumsRow, MaskRow, MetricRow, PredictionRow, ValueRow
 
 Evidence = TypeVar("Evidence")
 """What all metrics of a split are computed from, made once."""
@@ -26,6 +26,8 @@ class Rows(NamedTuple):
     predictions: Sequence[PredictionRow] = ()
     """Of the test split, in the partition's order, as all that follow: what paired tests between backbones need."""
     mask_counts: Sequence[MaskRow] = ()
+    values: Sequence[ValueRow] = ()
+    error_sums: Sequence[ErrorSumsRow] = ()
 
 
 class Scoring(ABC, Generic[Evidence]):

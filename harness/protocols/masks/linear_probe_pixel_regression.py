@@ -63,7 +63,7 @@ def linear_probe_pixel_regression(
     train = units.standardise(train)
     path = _fit(train.features, train.labels)
     penalties = np.geomspace(settings.strongest, settings.weakest, settings.n_penalties).tolist()
-    penalty = float(max(1, np.count_nonzero(units.scale)))
+    penalty = float(max(1, int(np.count_nonzero(units.scale))))
     if material.selection is Selection.VALID:
         valid = units.standardise(draw(material, "valid", levels, _budget(material, "valid", settings), seed))
         penalty = _choose_on_valid(material, path, valid, penalties)

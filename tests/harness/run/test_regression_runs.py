@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import r2_score
 
 from command_line import harness
 from geobench_files import BLUE, RED, write_number_dataset
@@ -32,7 +33,7 @@ def finished(tmp_path_factory):
     arguments = (
         "run", "--backbone", "image_statistics", "--geobench-dir", folder / "data", "--cache-dir", folder / "cache",
         "--device", "cpu", "--protocols", "linear_probe,knn,few_shot", "--partitions", "default", "--shots", "5",
-        "--budgets", "10,40", "--seeds", "0-1",
+        "--budgets", "10,40", "--seeds", "0-1", "--select", "cv",
     )  # fmt: skip
     return folder, harness(*arguments, cwd=folder)
 
@@ -65,3 +66,33 @@ def test_numbers_have_no_classes_to_draw_shots_from(finished):
     partitions = rows(folder, "SELECT DISTINCT partition FROM runs WHERE protocol = 'few_shot' ORDER BY ALL")
     assert [row["partition"] for row in partitions] == ["n=10", "n=40"]
     assert "k= of numbers: they have no classes to be drawn by. Use n=" in " ".join(told.stderr.split())
+
+
+def test_single_predictions_are_kept_as_they_were_made(finished):
+    folder, _ = finished
+    found = rows(
+        folder,
+        "SELECT target, predicted FROM value_predictions JOIN runs USING (run_id)"
+        " WHERE dataset = 'yields' AND protocol = 'linear_probe' AND split = 'test' ORDER BY position",
+    )
+    target, predicted = (np.array([row[name] for row in found]) for name in ("target", "predicted"))
+    assert target.shape == predicted.shape == (80, 2)
+    (stored,) = rows(
+        folder,
+        "SELECT value FROM leaderboard WHERE dataset = 'yields' AND protocol = 'linear_probe'",
+    )
+    assert r2_score(target, predicted) == pytest.approx(stored["value"])
+
+
+def test_a_row_says_which_way_its_headline_points(finished):
+    folder, _ = finished
+    assert rows(folder, "SELECT DISTINCT metric, higher_is_better FROM runs") == [
+        {"metric": "r2", "higher_is_better": True}
+    ]
+
+
+def test_two_protocols_are_compared_image_by_image(finished):
+    folder, _ = finished
+    told = harness("compare", "image_statistics:linear_probe", "image_statistics:knn", cwd=folder)
+    assert told.returncode == 0, told.stderr
+    assert "+.121" in told.stdout
