@@ -7,8 +7,8 @@ IMPORT_EVERYTHING = '''
 import importlib, pkgutil, sys
 
 ABSENT = {
-    "duckdb", "optuna", "pandas", "sklearn", "scipy", "typer", "pydantic", "plotly", "jinja2", "torchmetrics",
-    "geobench", "ray", "harness", "baselines", "leaderboards",
+    "duckdb", "optuna", "pandas", "sklearn", "scipy", "typer", "pydantic", "jinja2",
+    "geobench", "harness", "baselines", "leaderboards",
 }
 
 class Without:
