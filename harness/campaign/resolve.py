@@ -153,7 +153,7 @@ class Resolver:
             ref, workbench = pairing.dataset, self._workbench
             chosen = choose_normalisation(
                 self._request.normalisation,
-                workbench.dataset(ref),
+                workbench.measured_dataset(ref),
                 bands.sources,
                 workbench.arrays(ref).pixels.dtype,
                 pairing.backbone,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.convert import LABELS, PIXELS, ArrayFacts, convert, differing_samples
+from harness.data.convert import DAYS, LABELS, PIXELS, PLACES, ArrayFacts, convert, differing_samples
 from harness.data.dataset import Dataset, locate
 from harness.data.source_files import SourceFiles, list_source_files
 from harness.errors import UserError
@@ -34,12 +34,17 @@ class ArrayCache:
     pixels: StoredArray
     """(N, C, H, W) in the stored type; NaN and infinite values as the files have them. Checked as they are read."""
     labels: np.ndarray
-    """(N,) int64 class indices, (N, K) uint8 of 0 and 1, or (N, H, W) uint8 masks with 255 = no label. Read-only."""
+    """As `harness.tasks` lays them out: (N,) int64 class indices, (N, K) uint8 of 0 and 1, (N, H, W) uint8 masks with
+    255 = no label, (N, K) float64 numbers, or (N, H, W) float32 numbers with NaN = no label. Read-only."""
     n_nonfinite: Mapping[str, int]
     """Band -> number of NaN and infinite pixels, for bands that have any."""
     n_nonfinite_samples: int
     first_nonfinite_sample: str | None
     first_nonfinite_band: str | None
+    days: np.ndarray | None = None
+    """(N,) float64 days since 1 January 1970, NaN where a sample does not say; None: none of them does."""
+    places: np.ndarray | None = None
+    """(N, 2) float64 longitude and latitude in degrees, NaN where a sample does not say; None: none of them does."""
 
     @cached_property
     def samples(self) -> tuple[str, ...]:
@@ -197,11 +202,23 @@ def _read(entry: Entry, dataset: Dataset) -> ArrayCache:
         bands=tuple(facts.bands),
         pixels=pixels,
         labels=labels,
+        days=_read_circumstance(entry, DAYS, (n_samples,)),
+        places=_read_circumstance(entry, PLACES, (n_samples, 2)),
         n_nonfinite=facts.n_nonfinite,
         n_nonfinite_samples=facts.n_nonfinite_samples,
         first_nonfinite_sample=facts.first_nonfinite_sample,
         first_nonfinite_band=facts.first_nonfinite_band,
     )
+
+
+def _read_circumstance(entry: Entry, file_name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    """When or where the samples were taken; None if none of them says so."""
+    if not entry.holds(file_name):
+        return None
+    values = entry.array(file_name)[:]
+    if values.shape != shape or values.dtype != np.float64:
+        raise DamagedError(f"{file_name} is {values.dtype} {values.shape}")
+    return values
 
 
 def _tell_nonfinite(arrays: ArrayCache, progress: Progress) -> None:

@@ -1,9 +1,10 @@
-"""Writes a dataset as arrays: pixels and labels. `cache` decides when, where and under which name."""
+"""Writes a dataset as arrays (docs/formats.md). `harness.data.arrays` decides when, where and under which name."""
 
+import datetime
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -15,8 +16,11 @@ from harness.data.reading import read_samples
 from harness.errors import UserError
 from harness.records.progress import Progress
 from harness.store.entry import EntryWriter
+from harness.tasks import are_labels
 
-PIXELS, LABELS = "pixels.npy", "labels.npy"
+PIXELS, LABELS, DAYS, PLACES = "pixels.npy", "labels.npy", "days.npy", "places.npy"
+
+_EPOCH = datetime.date(1970, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,7 @@ class ArrayFacts:
     """What is stored beside the arrays."""
 
     sample_sha256: Mapping[str, str]
-    """Sample -> digest of its pixels and label; sorted by name, which is the order of the arrays."""
+    """Sample -> its `digest`; sorted by name, which is the order of the arrays."""
     changed_ns: Mapping[str, int]
     """Sample -> when its file was last written, renamed or given other times (ctime), as of the last look at it."""
     bands: Sequence[str]
@@ -52,7 +56,7 @@ def convert(
         OSError: the entry cannot be written, or the disk is full.
     """
     order = sorted(dataset.samples)  # of the names alone, so that no edited partition moves a row
-    (first,) = read_samples(dataset, order[:1], 1)
+    (first,) = _read(dataset, order[:1], 1)
     dtype = first.pixels.dtype
     while True:
         try:
@@ -67,6 +71,24 @@ class _WiderTypeError(Exception):
     def __init__(self, dtype: np.dtype[Any]) -> None:
         super().__init__(str(dtype))
         self.dtype = dtype
+
+
+class _Circumstances:
+    """When and where samples were taken, as far as they say so."""
+
+    def __init__(self) -> None:
+        self._days: list[float] = []
+        self._places: list[tuple[float, float]] = []
+
+    def add(self, sample: Sample) -> None:
+        self._days.append(np.nan if sample.date is None else (sample.date - _EPOCH).days)
+        self._places.append(sample.place or (np.nan, np.nan))
+
+    def write(self, entry: EntryWriter) -> None:
+        """No array where no sample says anything."""
+        for file_name, values in ((DAYS, np.array(self._days)), (PLACES, np.array(self._places))):
+            if not np.isnan(values).all():
+                entry.write(file_name, values)
 
 
 class _Nonfinite:
@@ -99,7 +121,8 @@ def _write_arrays(
     workers: int,
 ) -> ArrayFacts:
     nonfinite, digests = _Nonfinite([band.channel for band in dataset.bands]), {}
-    with closing(read_samples(dataset, order, workers)) as samples:
+    circumstances = _Circumstances()
+    with closing(_read(dataset, order, workers)) as samples:
         first = next(samples)
         shape = first.pixels.shape
         with (
@@ -112,8 +135,10 @@ def _write_arrays(
                 pixels.append(sample.pixels[None])
                 labels.append(sample.label[None])
                 nonfinite.count(sample)
+                circumstances.add(sample)
                 digests[sample.name] = digest(sample)
                 step.advance()
+    circumstances.write(entry)
     return ArrayFacts(
         sample_sha256=digests,
         changed_ns=changed_ns,
@@ -141,7 +166,7 @@ def differing_samples(
     """
     different = []
     with (
-        closing(read_samples(dataset, names, workers)) as samples,
+        closing(_read(dataset, names, workers)) as samples,
         progress.step(f"reading {dataset.name} again", len(names)) as step,
     ):
         for sample in samples:
@@ -151,6 +176,23 @@ def differing_samples(
     return different
 
 
+def _read(dataset: Dataset, names: Sequence[str], workers: int) -> Generator[Sample, None, None]:
+    """The samples in the order of `names`, with NaN where nothing was measured. Whoever stops early closes it."""
+    values = [band.no_data for band in dataset.spec.bands]
+    with closing(read_samples(dataset, names, workers)) as samples:
+        for sample in samples:
+            yield sample if values.count(None) == len(values) else _with_nan(sample, values)
+
+
+def _with_nan(sample: Sample, no_data: Sequence[float | None]) -> Sample:
+    """The sample with NaN where a band has the value that it declares for no data. Integers become floating point."""
+    pixels = sample.pixels.astype(np.result_type(sample.pixels.dtype, np.float32))
+    for band, stored, value in zip(pixels, sample.pixels, no_data, strict=True):
+        if value is not None:
+            band[stored == value] = np.nan
+    return replace(sample, pixels=pixels)
+
+
 def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], dataset: Dataset) -> None:
     if sample.pixels.shape != shape:
         found, wanted = (" x ".join(map(str, sides)) for sides in (sample.pixels.shape, shape))
@@ -158,15 +200,25 @@ def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], da
             f"{locate(dataset, sample.name)}: is {found} (bands x height x width), the samples before it are {wanted}; "
             "all samples of a dataset must have one size"
         )
+    spec = dataset.spec
+    if not are_labels(sample.label[None], 1, shape[1:], spec.label_kind, spec.n_classes):
+        raise UserError(
+            f"{locate(dataset, sample.name)}: its label of type {sample.label.dtype} and shape {sample.label.shape} is "
+            f"no {spec.label_kind} label of {spec.n_classes} classes or numbers. Correct the file, or the description"
+        )
     wider = np.result_type(dtype, sample.pixels.dtype)
     if wider != dtype:
         raise _WiderTypeError(wider)
 
 
 def digest(sample: Sample) -> str:
-    """SHA-256 of pixels and label: type, shape and values, whatever the host's byte order."""
+    """SHA-256 of pixels and label: type, shape and values, whatever the host's byte order. Of date and place too, where
+    the sample says them."""
     digest = hashlib.sha256()
     for array in (sample.pixels, sample.label):
         digest.update(f"{array.dtype.kind}{array.dtype.itemsize}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+    for said in (sample.date, sample.place):
+        if said is not None:
+            digest.update(str(said).encode())
     return digest.hexdigest()

@@ -75,9 +75,9 @@ class Sample:
     dates: tuple[datetime.date, ...] = ()
     """Every date in the file, oldest first; empty where bands have none. The pixels are of the last complete one."""
     date: datetime.date | None = None
-    """When the pixels were taken, if that is to be stored and offered to backbones."""
+    """When the pixels were taken. What is given is stored in the arrays and offered to backbones."""
     place: tuple[float, float] | None = None
-    """Longitude and latitude of the middle in degrees (WGS 84), if that is to be stored and offered to backbones."""
+    """Longitude and latitude of the image's middle in degrees (WGS 84); stored and offered likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ def check_statistics(
     inputs: InputSpec,
 ) -> None:
     """What can be told before any pixel is read. Arguments and errors as for `choose_normalisation`."""
-    if policy is NormalisationPolicy.DATASET:
+    if policy is NormalisationPolicy.DATASET and dataset.statistics is not None:
         normalisation(dataset, sources)
         _check_alike(dataset, sources, backbone, inputs)
     elif inputs.unit is not None and (policy is NormalisationPolicy.NONE or not inputs.pretraining):

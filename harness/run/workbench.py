@@ -1,6 +1,7 @@
 """What one process has open: datasets, the current backbone, features. Opened on first use, kept while useful."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from harness.data.dataset import Dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
 from harness.data.partitions import Partition
 from harness.data.sources import open_dataset
+from harness.data.train_statistics import compute_statistics
 from harness.errors import UserError, as_user_error
 from harness.features.extraction import embed_images, pooled, stored_channels
 from harness.features.image_features import ImageFeatures, cached_features
@@ -51,6 +53,7 @@ class Workbench:
         self.progress = progress
         self._verify_data = verify_data
         self._datasets: dict[DatasetRef, Dataset | UserError] = {}
+        self._measured: dict[DatasetRef, Dataset | UserError] = {}
         self._partitions: dict[tuple[DatasetRef, str], Partition | UserError] = {}
         self._pools: dict[tuple[DatasetRef, int], Pool | UserError] = {}
         self._draws: dict[tuple[DatasetRef, str, int], Partition | UserError] = {}
@@ -65,6 +68,18 @@ class Workbench:
     def dataset(self, ref: DatasetRef) -> Dataset:
         """The description: task, bands, partitions, statistics. Reads no pixel."""
         return _once(self._datasets, ref, lambda: open_dataset(ref))
+
+    def measured_dataset(self, ref: DatasetRef) -> Dataset:
+        """The description with statistics: its own, or else those of the train split of `default`, for which all its
+        samples are converted."""
+        return _once(self._measured, ref, lambda: self._measure(ref))
+
+    def _measure(self, ref: DatasetRef) -> Dataset:
+        dataset = self.dataset(ref)
+        if dataset.statistics is not None:
+            return dataset
+        computed = compute_statistics(self.arrays(ref), self.partition(ref, "default"))
+        return replace(dataset, computed_statistics=computed)
 
     def partition(self, ref: DatasetRef, name: str) -> Partition:
         """The samples of the three splits."""
@@ -152,7 +167,7 @@ class Workbench:
         run = job.run
         chosen = choose_normalisation(
             run.normalisation,
-            self.dataset(job.dataset),
+            self.measured_dataset(job.dataset),
             run.band_sources,
             self.arrays(job.dataset).pixels.dtype,
             job.backbone,

@@ -45,6 +45,10 @@ class Entry:
         self.facts = manifest.facts
         self._layouts = manifest.arrays
 
+    def holds(self, file_name: str) -> bool:
+        """Whether it has an array of that name."""
+        return file_name in self._layouts
+
     def array(self, file_name: str) -> StoredArray:
         """One of its arrays; rows are checked when they are first read. DamagedError if there is no such array."""
         if file_name not in self._layouts:

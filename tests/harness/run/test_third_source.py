@@ -1,0 +1,69 @@
+"""A source of data that is one file and one line in the table goes all the way through `harness run`."""
+
+import json
+
+import duckdb
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli.app import app
+from harness.data.sources import SOURCES
+from toy_source import SUITE, TOY, write_toy
+
+N = 80
+QUESTION = """
+    SELECT dataset, suite, runs.metric, value, configuration, provenance FROM runs JOIN metrics USING (run_id)
+    WHERE split = 'test' AND metrics.metric = runs.metric
+"""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setitem(SOURCES, TOY.name, TOY)
+    return tmp_path / "data"
+
+
+def toy_pixels():
+    """(N, 2, 4, 4) float32 whose first channel says how much there is of something; and how much."""
+    generator = np.random.default_rng(0)
+    amount = generator.uniform(0.2, 0.8, N)
+    pixels = generator.normal(0.5, 0.1, (N, 2, 4, 4)).clip(0).astype(np.float32)
+    pixels[:, 0] = (amount[:, None, None] + generator.normal(0, 0.01, (N, 4, 4))).astype(np.float32)
+    return pixels, amount
+
+
+def evaluate(root, tmp_path, *options):
+    """The row of the one run that was asked for."""
+    db = tmp_path / "leaderboard.duckdb"
+    arguments = ["run", "--backbone", "image_statistics", "--geobench-dir", root, "--protocols", "linear_probe"]
+    arguments += ["--db", db, "--cache-dir", tmp_path / "cache", "--workers", "1", "--partitions", "default", *options]
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    with duckdb.connect(str(db), read_only=True) as connection:
+        (row,) = connection.sql(QUESTION).fetchall()
+    return row
+
+
+def test_classes_are_learnt_with_statistics_computed_on_train(root, tmp_path):
+    pixels, amount = toy_pixels()
+    pixels[3, 1, 0, :2] = -1  # the declared value for no data
+    labels = (amount > 0.5).astype(np.int64)
+    write_toy(root, "greens", pixels, labels, label_kind="single_label", class_names=["a", "b"])
+    dataset, suite, metric, value, configuration, provenance = evaluate(root, tmp_path, "--datasets", "greens")
+    assert (dataset, suite, metric) == ("greens", SUITE, "accuracy")
+    assert value >= 0.8, "one of two classes is 0.5"
+    train = pixels[: N // 2].astype(np.float64)
+    train[train == -1] = np.nan
+    used = json.loads(configuration)["normalisation_statistics"]
+    np.testing.assert_allclose(used["mean"], np.nanmean(train, axis=(0, 2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(used["std"], np.nanstd(train, axis=(0, 2, 3)), rtol=1e-6)
+    assert json.loads(provenance)["pixels_without_data"] == {"nir": 2}
+
+
+def test_numbers_are_learnt(root, tmp_path):
+    pixels, amount = toy_pixels()
+    write_toy(root, "tonnes", pixels, amount[:, None], label_kind="regression", class_names=["amount"])
+    dataset, _, metric, value, _, _ = evaluate(root, tmp_path, "--datasets", "tonnes")
+    assert (dataset, metric) == ("tonnes", "r2")
+    assert value > 0.9
