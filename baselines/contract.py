@@ -83,11 +83,23 @@ class Features:
     """One (B, D_i, H / s_i, W / s_i) float32 map per level of the pyramid, finest first; none if it has no pyramid."""
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A known answer: what the model's own implementation gives of an image whose bands are known by name."""
+
+    pixels: Mapping[str, Tensor]
+    """Band -> (H, W) float32, prepared as the network gets it."""
+    vector: Tensor
+    """(D,) float32."""
+
+
 class Backbone(nn.Module, ABC):
     """A model that turns an image into features."""
 
     version: int = 1
     """Raised when the same weights would give other features; part of a run's identity."""
+    reference: Reference | None = None
+    """Lets the conformance suite find bands in a wrong order, which nothing else can."""
 
     def __init__(self, *, inputs: InputSpec, origin: Origin, pyramid: tuple[Level, ...]) -> None:
         super().__init__()

@@ -30,6 +30,10 @@ class Entry:
     """The function, called as `build(weights: Path | None, seed: int, **settings) -> Backbone`."""
     file: "PythonFile | None" = None
     """Where `module` is, if it is not to be imported by its name."""
+    bands: str = "not said"
+    """The bands it reads, in a few words for a list; the backbone itself declares them (`InputSpec.bands`)."""
+    licence: str = "not said"
+    """Of its weights, where they come with it."""
     package: str | None = None
     """The installed package that registers it; None: it is built in, or the user named the file."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -72,6 +76,8 @@ _ENTRIES = (
     Entry(
         name="mp_mae",
         summary="MP-MAE checkpoint (MMEarth's official .pth or one of ours), 12 Sentinel-2 bands",
+        bands="12 of Sentinel-2",
+        licence="of the checkpoint",
         module="baselines.multi_pretext",
         weights="required",
         has_demo_weights=True,
@@ -79,6 +85,8 @@ _ENTRIES = (
     Entry(
         name="optical_mae",
         summary="the same architecture and training, predicting its 12 Sentinel-2 bands alone",
+        bands="12 of Sentinel-2",
+        licence="of the checkpoint",
         module="baselines.multi_pretext",
         requires={"pretext": "s2"},
         weights="required",
@@ -87,6 +95,8 @@ _ENTRIES = (
     Entry(
         name="rgb_mae",
         summary="the same, reading and predicting red, green and blue alone",
+        bands="red, green, blue",
+        licence="of the checkpoint",
         module="baselines.multi_pretext",
         requires={"pretext": "rgb"},
         weights="required",
@@ -95,6 +105,8 @@ _ENTRIES = (
     Entry(
         name="mp_mae_published",
         summary="the same fed as in the published evaluation: its padding, B8 and B8A exchanged",
+        bands="12 of Sentinel-2",
+        licence="of the checkpoint",
         module="baselines.multi_pretext",
         settings={"padding": "published"},
         weights="required",
@@ -102,12 +114,16 @@ _ENTRIES = (
     Entry(
         name="imagenet_mae",
         summary="ConvNeXt V2 atto, FCMAE on ImageNet (timm; weights CC BY-NC 4.0), red-green-blue",
+        bands="red, green, blue",
+        licence="CC BY-NC 4.0",
         module="baselines.imagenet_mae",
         weights="optional",
     ),
     Entry(
         name="random_init",
         summary="MP-MAE's atto architecture, untrained, drawn from the run's seed: the control",
+        bands="12 of Sentinel-2",
+        licence="none needed",
         module="baselines.random_init",
         weights="none",
         seeded=True,
@@ -115,6 +131,8 @@ _ENTRIES = (
     Entry(
         name="random_init_demo",
         summary="the architecture of the demo weights, untrained: their control",
+        bands="12 of Sentinel-2",
+        licence="none needed",
         module="baselines.random_init",
         settings={"size": "demo"},
         weights="none",
@@ -123,6 +141,8 @@ _ENTRIES = (
     Entry(
         name="image_statistics",
         summary="per-band mean, standard deviation and percentiles of all bands: no network",
+        bands="all",
+        licence="none needed",
         module="baselines.image_statistics",
         weights="none",
     ),

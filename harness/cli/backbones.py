@@ -1,19 +1,73 @@
-"""The verbs about backbones: `backbones`."""
+"""The verbs about backbones: `backbones` lists them, `backbones check` holds one to the contract."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from harness.cli.terminal import EVALUATING, Format, FormatOption, show_rows
+from harness.cli.terminal import EVALUATING, Debug, Format, FormatOption, err, say, show_rows, user_errors
+from harness.errors import as_user_error
+
+_EXAMPLES = """Examples:
+
+`python -m harness backbones check mp_mae --weights checkpoint.pth`
+
+`python -m harness backbones check my_model.py:build`
+"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to the command line."""
-    app.command(rich_help_panel=EVALUATING)(backbones)
+    group = typer.Typer(help="List the backbones that `run --backbone` knows, or check one.")
+    group.callback(invoke_without_command=True)(backbones)
+    group.command(epilog=_EXAMPLES)(check)
+    app.add_typer(group, name="backbones", rich_help_panel=EVALUATING)
 
 
-def backbones(form: FormatOption = Format.table) -> None:
-    """List the backbones that `run --backbone` knows."""
-    from baselines.table import BACKBONES
+def backbones(context: typer.Context, form: FormatOption = Format.table) -> None:
+    """List the backbones that `run --backbone` knows: built in, and registered by installed packages.
+
+    FILE.py:FUNCTION and timm:NAME are names of backbones too.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from baselines.registry import backbone_names, find_backbone
     from leaderboards.query import Table
 
-    rows = [(entry.name, entry.weights, entry.summary) for entry in BACKBONES.values()]
-    show_rows(Table(columns=("backbone", "weights", "what it is"), rows=rows), form)
+    rows, problems = [], []
+    for name in backbone_names():
+        try:
+            entry = find_backbone(name)
+        except Exception as error:  # one that is registered twice: the others can be listed nevertheless
+            problems.append(str(as_user_error(error)))
+            continue
+        rows.append((name, entry.package or "built in", entry.bands, entry.weights, entry.licence, entry.summary))
+    columns = ("backbone", "from", "bands", "weights", "licence of weights", "what it is")
+    show_rows(Table(columns=columns, rows=rows), form)
+    for problem in problems:
+        say(err, f"failed: {problem}", style="red")
+    if problems:
+        raise typer.Exit(1)
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="A name that `run --backbone` takes.")],
+    weights: Annotated[Path | None, typer.Option(help="Its weights. Default: those shipped with it, if any.")] = None,
+    form: FormatOption = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Hold a backbone to its contract: shapes, repeatability, bands, units, weights ... Exit code 1: it breaks it."""
+    with user_errors(debug):
+        from baselines.conformance import check_backbone
+        from baselines.registry import find_backbone
+        from leaderboards.query import Table
+
+        try:
+            entry = find_backbone(name)
+        except Exception as error:
+            raise as_user_error(error) from error
+        said = {True: "passed", False: "FAILED", None: "not checked"}
+        verdicts = list(check_backbone(entry, weights or entry.demo_weights))
+        rows = [(verdict.check, said[verdict.passed], verdict.detail or verdict.promise) for verdict in verdicts]
+        show_rows(Table(columns=("check", "result", "what is promised, or what is wrong"), rows=rows), form)
+    raise typer.Exit(1 if any(verdict.passed is False for verdict in verdicts) else 0)

@@ -1,0 +1,91 @@
+"""A backbone under examination, and the images it is examined with: noise in the unit and bands that it declares."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from baselines.bands import BandInfo, Unit
+from baselines.contract import Backbone, Features
+from baselines.facts import Circumstances
+from baselines.inputs import Preparation
+from baselines.table import Entry
+
+IF_ALL = ("B2", "B3", "B4", "B8")
+"""Bands of a backbone that takes every band."""
+SIDE_PX = 32
+
+USUAL = {
+    None: (0.0, 3000.0),
+    Unit.REFLECTANCE: (0.0, 0.4),
+    Unit.DN_10000: (0.0, 4000.0),
+    Unit.UINT8: (0.0, 255.0),
+    Unit.DECIBEL: (-25.0, 0.0),
+    Unit.LINEAR_POWER: (0.001, 0.3),
+    Unit.METRE: (0.0, 2000.0),
+    Unit.KELVIN: (250.0, 310.0),
+}
+"""Values that an image in a unit is made of here."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A backbone and all that a check needs of it."""
+
+    entry: Entry
+    weights: Path | None
+    backbone: Backbone
+    """Built once, in evaluation mode, on the CPU."""
+    bands: tuple[BandInfo, ...]
+    preparation: Preparation
+
+    @property
+    def side_px(self) -> int:
+        """Side of the images: a small one, unless it takes one size alone."""
+        inputs = self.backbone.inputs
+        return inputs.native_size_px if inputs.fixed_size and inputs.native_size_px else SIDE_PX
+
+    def draw_pixels(self, n: int, height: int | None = None, width: int | None = None) -> Tensor:
+        """(n, C, height, width) float32 of noise in the declared unit, always the same."""
+        low, high = USUAL[self.backbone.inputs.unit]
+        shape = (n, len(self.bands), height or self.side_px, width or self.side_px)
+        return low + (high - low) * torch.rand(shape, generator=torch.Generator().manual_seed(7))
+
+    @torch.inference_mode()
+    def embed(
+        self, pixels: Tensor, preparation: Preparation | None = None, backbone: Backbone | None = None
+    ) -> Features:
+        """What the contract's public call gives, without gradients."""
+        return (backbone or self.backbone)(pixels, preparation or self.preparation, circumstances(len(pixels)))
+
+
+def circumstances(n: int) -> Circumstances:
+    """The same day and place for each of n images."""
+    return Circumstances(
+        day=torch.full((n,), 18_000.0, dtype=torch.float64),
+        place=torch.tensor([[9.5, 47.1]], dtype=torch.float64).expand(n, 2),
+    )
+
+
+def build_subject(entry: Entry, weights: Path | None) -> Subject:
+    """Build a backbone to examine. Whatever its `build` raises is raised."""
+    backbone = entry.build(weights, 0).eval()
+    inputs = backbone.inputs
+    names = inputs.bands or IF_ALL
+    bands = tuple(
+        BandInfo(name=name, wavelength_um=0.45 + 0.1 * i, unit=inputs.unit, sensor="Sentinel-2", gsd_m=10.0)
+        for i, name in enumerate(names)
+    )
+    low, high = USUAL[inputs.unit]
+    mean = torch.linspace(low + 0.33 * (high - low), low + 0.5 * (high - low), len(names))
+    std = torch.linspace(0.1 * (high - low), 0.3 * (high - low), len(names))
+    if inputs.wants_raw_values:
+        mean, std = torch.zeros(len(names)), torch.ones(len(names))
+    return Subject(entry, weights, backbone, bands, Preparation(mean, std, bands=bands))
+
+
+def alike(first: Tensor, second: Tensor, tolerance: float = 1e-3) -> bool:
+    """Whether features are equal but for rounding, compared with how large they are."""
+    scale = max(float(first.abs().mean()), float(second.abs().mean()), 1e-12)
+    return first.shape == second.shape and float((first - second).abs().max()) <= tolerance * scale

@@ -1,0 +1,46 @@
+"""`harness backbones` lists what can be named and holds one of them to the contract."""
+
+import json
+
+from baselines.table import BACKBONES
+from command_line import harness
+
+BROKEN = """
+from baselines.contract import Backbone, Features, InputSpec, Origin
+
+class Greedy(Backbone):
+    def embed(self, x, facts):
+        return Features(vector=x.mean(dim=(2, 3)) - x.mean(), maps=())
+
+def build(weights, seed):
+    return Greedy(inputs=InputSpec(bands=("B4", "B2")), origin=Origin(weights_sha256="0" * 64, description=""),
+                  pyramid=())
+"""
+
+
+def test_the_list_has_every_built_in_backbone_and_where_it_is_from(tmp_path):
+    listed = json.loads(harness("backbones", "--format", "json", cwd=tmp_path).stdout)
+    assert [row["backbone"] for row in listed][: len(BACKBONES)] == list(BACKBONES)
+    assert {row["from"] for row in listed[: len(BACKBONES)]} == {"built in"}
+    assert all(row["bands"] != "not said" for row in listed[: len(BACKBONES)])
+
+
+def test_a_check_of_a_good_backbone_ends_well(tmp_path):
+    done = harness("backbones", "check", "image_statistics", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {row["result"] for row in json.loads(done.stdout)} <= {"passed", "not checked"}
+
+
+def test_a_check_of_a_broken_one_names_what_is_wrong_and_fails(tmp_path):
+    (tmp_path / "greedy.py").write_text(BROKEN)
+    done = harness("backbones", "check", "greedy.py:build", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 1
+    told = {row["check"]: row["result"] for row in json.loads(done.stdout)}
+    assert told["batch independence"] == "FAILED"
+    assert told["determinism"] == "passed"
+
+
+def test_a_check_of_nothing_is_wrong_usage(tmp_path):
+    done = harness("backbones", "check", "greedi", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "unknown backbone 'greedi'" in done.stderr
