@@ -3,6 +3,7 @@
 import traceback
 
 import leaderboards.errors
+import mp_mae.errors
 
 
 class UserError(Exception):
@@ -33,7 +34,5 @@ def as_user_error(error: Exception) -> UserError:
     """An error as it is told at the borders between runs, wherever it comes from."""
     if isinstance(error, UserError):
         return error
-    import mp_mae.errors  # noqa: PLC0415 - commands that never fail need not wait for what that package imports
-
     foreseen = isinstance(error, leaderboards.errors.UserError | mp_mae.errors.UserError)
     return UserError(str(error)) if foreseen else UnforeseenError(error)

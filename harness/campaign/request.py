@@ -9,7 +9,6 @@ from typing import Any, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-import mp_mae.errors
 from baselines.registry import backbone_names, check_name, find_backbone
 from baselines.table import BACKBONES
 from harness.campaign.presets import PRESETS, Block
@@ -98,11 +97,8 @@ def make_request(
             )
         asked, blocks = backbones or chosen.backbones, _narrowed(preset, chosen.blocks, tuple(datasets))
     names = tuple(BACKBONES) if asked == ("all",) else _distinct(asked)
-    try:
-        for name in names:
-            check_name(name)
-    except mp_mae.errors.UserError as error:
-        raise UserError(str(error)) from error
+    for name in names:
+        check_name(name)
     assigned = assign_weights(weights, names)
     shots, budgets = tuple(shots), tuple(budgets)
     few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.terminal import EVALUATING, Debug, Format, FormatOption, err, say, show_rows, user_errors
-from harness.errors import as_user_error
+from mp_mae.errors import UserError
 
 _EXAMPLES = """Examples:
 
@@ -38,8 +38,8 @@ def backbones(context: typer.Context, form: FormatOption = Format.table) -> None
     for name in backbone_names():
         try:
             entry = find_backbone(name)
-        except Exception as error:  # one that is registered twice: the others can be listed nevertheless
-            problems.append(str(as_user_error(error)))
+        except UserError as error:  # registered twice: the others can be listed nevertheless
+            problems.append(str(error))
             continue
         rows.append((name, entry.package or "built in", entry.bands, entry.weights, entry.licence, entry.summary))
     columns = ("backbone", "from", "bands", "weights", "licence of weights", "what it is")
@@ -62,10 +62,7 @@ def check(
         from baselines.registry import find_backbone
         from leaderboards.query import Table
 
-        try:
-            entry = find_backbone(name)
-        except Exception as error:
-            raise as_user_error(error) from error
+        entry = find_backbone(name)
         said = {True: "passed", False: "FAILED", None: "not checked"}
         verdicts = list(check_backbone(entry, weights or entry.demo_weights))
         rows = [(verdict.check, said[verdict.passed], verdict.detail or verdict.promise) for verdict in verdicts]

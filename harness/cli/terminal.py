@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import leaderboards.errors
+import mp_mae.errors
 from harness.errors import UserError
 from harness.show.lines import say
 from harness.show.quantities import UNITS
@@ -72,7 +73,7 @@ def user_errors(debug: bool) -> Iterator[None]:
     """Print a user's mistake in one line and exit 2; with `--debug`, and for our own bugs, the traceback."""
     try:
         yield
-    except (UserError, leaderboards.errors.UserError) as error:
+    except (UserError, leaderboards.errors.UserError, mp_mae.errors.UserError) as error:
         if debug:
             raise
         say(err, f"error: {error}", style="red")

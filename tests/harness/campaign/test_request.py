@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import mp_mae.errors
 from harness.campaign.request import assign_weights, known_name, make_request
 from harness.errors import UserError
 
@@ -36,7 +37,7 @@ def test_unknown_name_suggests_the_nearest_and_lists_all():
 
 
 def test_unknown_backbone_and_protocol_are_refused():
-    with pytest.raises(UserError, match="unknown backbone"):
+    with pytest.raises(mp_mae.errors.UserError, match="unknown backbone"):
         request(backbones=["resnet"])
     with pytest.raises(UserError, match="unknown protocol"):
         request(protocols=["linear_prob"])
