@@ -4,21 +4,28 @@ import dataclasses
 
 import numpy as np
 import pytest
-from toy_material import single_label
+from toy_material import numbers, single_label
 
-from harness.protocols import MASK_PROTOCOLS, PROTOCOLS
+from harness.protocols import MASK_PROTOCOLS, NUMBER_PROTOCOLS, PIXEL_NUMBER_PROTOCOLS, PROTOCOLS
+
+SEEDLESS = [
+    pytest.param(entry, make, id=f"{name}-{make.__name__}")
+    for table, make in ((PROTOCOLS, single_label), (NUMBER_PROTOCOLS, numbers))
+    for name, entry in table.items()
+    if not entry.uses_seed
+]
 
 
-@pytest.mark.parametrize("name", [name for name, entry in PROTOCOLS.items() if not entry.uses_seed])
-def test_a_protocol_that_says_so_does_not_depend_on_the_seed(name):
-    entry = PROTOCOLS[name]
+@pytest.mark.parametrize(("entry", "make"), SEEDLESS)
+def test_a_protocol_that_says_so_does_not_depend_on_the_seed(entry, make):
     for selection in entry.selections:
-        material = dataclasses.replace(single_label(n_train=30), selection=selection)
+        material = dataclasses.replace(make(n_train=30), selection=selection)
         first, second = (entry.function(material, entry.settings, seed) for seed in (1, 2))
         np.testing.assert_array_equal(first.test_scores, second.test_scores)
         np.testing.assert_array_equal(first.valid_scores, second.valid_scores)
         assert first.ran_with == second.ran_with
 
 
-def test_only_areas_of_masks_do_not_depend_on_the_seed():
-    assert [name for name, entry in MASK_PROTOCOLS.items() if not entry.uses_seed] == ["few_shot_area"]
+def test_of_pixels_only_areas_do_not_depend_on_the_seed():
+    tables = {**MASK_PROTOCOLS, **PIXEL_NUMBER_PROTOCOLS}
+    assert [name for name, entry in tables.items() if not entry.uses_seed] == ["few_shot_area"]

@@ -8,6 +8,7 @@ from sklearn.metrics import r2_score
 
 from command_line import harness
 from geobench_files import BLUE, RED, write_number_dataset
+from harness.data.sources.geobench.published import ENTRIES, Entry
 from harness.metrics.regression import VALUE_METRICS
 
 NAMES = ("yield", "moisture")
@@ -96,3 +97,25 @@ def test_two_protocols_are_compared_image_by_image(finished):
     told = harness("compare", "image_statistics:linear_probe", "image_statistics:knn", cwd=folder)
     assert told.returncode == 0, told.stderr
     assert "+.121" in told.stdout
+
+
+def test_where_a_benchmark_ranks_by_an_error_the_smallest_is_chosen_and_the_row_says_so(
+    finished, tmp_path, monkeypatch
+):
+    folder, _ = finished
+    monkeypatch.setitem(ENTRIES, "yields", Entry(metric="rmse"))
+    arguments = (
+        "run", "--backbone", "image_statistics", "--geobench-dir", folder / "data", "--cache-dir", folder / "cache",
+        "--device", "cpu", "--datasets", "yields", "--protocols", "linear_probe,knn", "--partitions", "default",
+    )  # fmt: skip
+    told = harness(*arguments, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    found = rows(
+        tmp_path,
+        "SELECT protocol, metric, higher_is_better, value FROM runs JOIN metrics USING (run_id, metric)"
+        " WHERE split = 'test'",
+    )
+    assert {(row["metric"], row["higher_is_better"]) for row in found} == {("rmse", False)}
+    error = {row["protocol"]: row["value"] for row in found}
+    assert error["linear_probe"] == pytest.approx((0.3 + 0.03) / 2, rel=0.2)  # the noise of the two numbers
+    assert error["linear_probe"] < error["knn"]
