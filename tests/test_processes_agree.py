@@ -21,7 +21,7 @@ import torch
 
 import harness.campaign.carry_out, harness.run.execute, harness.training.choose, harness.protocols
 from harness.errors import UserError
-from harness.training.network import Classifier
+from harness.training.network import ImageNetwork
 from harness.training.recipe import FineTuneSettings
 from harness.training.fine_tuning import Training
 
@@ -62,7 +62,7 @@ if os.environ["RANK"] == "1":
         case "keeping a network":
             fails_once(harness.training.choose, "snapshot", disk_error, at_call=1)
         case "taking the kept network":
-            fails_once(Classifier, "load_state_dict", disk_error, at_call=1)
+            fails_once(ImageNetwork, "load_state_dict", disk_error, at_call=1)
         case "the second process":
             fails_once(Training, "_loss", lambda: os._exit(9), at_call=3)
 

@@ -11,13 +11,10 @@ from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
 from baselines.inputs import Preparation
 from baselines.meter import NetworkInput
-from harness.metrics import headline_mask_value, headline_value
-from harness.metrics.segmentation import confusion_matrices
 from harness.records.labels import LabelKind
 from harness.records.progress import Silent
 from harness.records.run import Selection
-
-METRICS = {LabelKind.SINGLE_LABEL: "accuracy", LabelKind.MULTI_LABEL: "f1_micro", LabelKind.SEGMENTATION: "miou"}
+from harness.tasks import TASKS
 
 
 def tiny_backbone(bands: int = 2, seed: int = 0) -> Backbone:
@@ -80,12 +77,8 @@ class ToyImages:
         return self.targets[split]
 
     def score(self, labels, scores) -> float:
-        metric = METRICS[self.label_kind]
-        if self.label_kind is LabelKind.SEGMENTATION:
-            value = headline_mask_value(metric, confusion_matrices(labels, scores, self.n_classes))
-        else:
-            value = headline_value(metric, labels, scores)
-        return -np.inf if value is None else value
+        task = TASKS[self.label_kind]
+        return task.score(task.headline, labels, scores, self.n_classes)
 
     def features(self, split) -> np.ndarray:
         """What a frozen backbone sees: with it and `valid_score` this is `records.Material` too."""
@@ -132,3 +125,27 @@ def blobs(n: tuple[int, int, int] = (12, 6, 8), seed: int = 0, noise: float = 0.
         images[split] = signs * values + noise * rng.standard_normal((count, 2, 16, 16))
         targets[split] = masks.astype(np.uint8)
     return ToyImages(LabelKind.SEGMENTATION, 3, images, targets, **fields)
+
+
+def numbers(n: tuple[int, int, int] = (60, 20, 40), seed: int = 0, noise: float = 0.3, **fields):
+    """Two numbers an image, in other units: how strong its stripes are, of either sign, and how bright it is."""
+    rng = np.random.default_rng(seed)
+    images, targets = {}, {}
+    for split, count in zip(("train", "valid", "test"), n, strict=True):
+        strength, brightness = rng.uniform(0.0, 2.0, count), rng.standard_normal(count)
+        signs = rng.choice([-1.0, 1.0], (count, 2, 1, 1))
+        stripes = signs * strength[:, None, None, None] * _patterns(16)[0]
+        images[split] = stripes + brightness[:, None, None, None] + noise * rng.standard_normal((count, 2, 16, 16))
+        targets[split] = np.stack([1_000_000 + 1_000 * strength, 0.01 * brightness], axis=1)
+    return ToyImages(LabelKind.REGRESSION, 2, images, targets, **fields)
+
+
+def heights(n: tuple[int, int, int] = (12, 6, 8), seed: int = 0, **fields):
+    """One number a pixel, a hundred more per texture of `blobs`; a fifth of the pixels has no label."""
+    material = blobs(n, seed, **fields)
+    rng = np.random.default_rng(seed)
+    for split, masks in material.targets.items():
+        unknown = rng.random(masks.shape) < 0.2
+        material.targets[split] = np.where(unknown, np.nan, 300.0 + 100.0 * masks).astype(np.float32)
+    material.label_kind, material.n_classes = LabelKind.PIXEL_REGRESSION, 1
+    return material

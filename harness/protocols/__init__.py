@@ -197,6 +197,14 @@ NUMBER_PROTOCOLS: dict[str, ProtocolEntry] = {
         uses_seed=False,
         few_labels=True,
     ),
+    "fine_tune": ProtocolEntry(
+        settings=recipe.NUMBER_DEFAULTS,
+        function=fine_tune.fine_tune,
+        needs=Need.PIXELS,
+        label_kinds=_NUMBERS,
+        selections=_VALID_OR_LAST,
+        search=_FINE_TUNE_SEARCH,
+    ),
 }
 """What a name means where labels are numbers of images."""
 
@@ -207,6 +215,14 @@ PIXEL_NUMBER_PROTOCOLS: dict[str, ProtocolEntry] = {
         needs=Need.PIXEL_FEATURES,
         label_kinds=_PIXEL_NUMBERS,
         selections=_ANY,
+    ),
+    "fine_tune": ProtocolEntry(
+        settings=recipe.MASK_DEFAULTS,
+        function=fine_tune.fine_tune,
+        needs=Need.PIXELS,
+        label_kinds=_PIXEL_NUMBERS,
+        selections=_VALID_OR_LAST,
+        search=_FINE_TUNE_SEARCH,
     ),
 }
 """What a name means where labels are a number a pixel."""

@@ -5,7 +5,7 @@ all of them: for small folds a mean over folds would be of another quantity. Fea
 train, which takes no label.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -78,9 +78,26 @@ def choose_by_cv(
     if not parts or not all(np.ptp(labels[fit], axis=0).any() for fit, _ in parts):
         return None
     held_labels = labels[np.concatenate([held for _, held in parts])]
-    search = Search(PATIENCE)
-    for predicted in zip(*(predict(fit, held) for fit, held in parts), strict=True):
-        search.improves(material.score(held_labels, np.concatenate(predicted)))
+    paths = [predict(fit, held) for fit, held in parts]
+    return best_of_folds(paths, lambda predicted: material.score(held_labels, predicted), PATIENCE)
+
+
+def best_of_folds(
+    paths: Sequence[Iterable[np.ndarray]], score: Callable[[np.ndarray], float], patience: int
+) -> Choice | None:
+    """The candidate whose predictions of held-out samples are the best, judged once over all folds.
+
+    Args:
+        paths: of each fold what each candidate predicts of its held-out samples, the simplest first. As iterators they
+            advance in step and do no work beyond the end of the search.
+        score: of what one candidate predicts, fold after fold; minus infinity if undefined.
+        patience: as `Search` says.
+    Returns:
+        None if the score was undefined every time.
+    """
+    search = Search(patience)
+    for of_folds in zip(*paths, strict=True):
+        search.improves(score(np.concatenate(of_folds)))
         if search.is_over:
             break
     return search.best

@@ -1,53 +1,44 @@
-"""Features with zero mean and unit variance over train: what every probe on frozen features starts from."""
+"""Numbers with mean 0 and variance 1: what everything starts from that must not depend on units."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from harness.errors import UserError
-from harness.records.labels import Split
-from harness.records.materials import AreaMaterial, Material
-
 ROUNDING = 1e-6
-"""A feature whose standard deviation is within this fraction of its mean shows only float32's rounding."""
+"""A channel whose standard deviation is within this fraction of its mean shows only float32's rounding."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StandardisedFeatures:
-    """(n, D) float64 each; constant features are 0 in all three."""
+class Units(NamedTuple):
+    """What D channels are measured in: where their zero is and how long a step is."""
 
-    train: np.ndarray
-    valid: np.ndarray
-    test: np.ndarray
-    n_constant: int
+    mean: np.ndarray
+    """(D,) float64."""
+    scale: np.ndarray
+    """(D,) float64, 1 / standard deviation; 0 of a channel that is constant."""
+
+    @property
+    def n_constant(self) -> int:
+        return int(np.count_nonzero(self.scale == 0))
+
+    def standardise(self, values: np.ndarray) -> np.ndarray:
+        """(..., D) values with mean 0 and variance 1; constant channels become 0, NaN stays."""
+        return (values - self.mean) * self.scale
+
+    def restore(self, standardised: np.ndarray) -> np.ndarray:
+        """(..., D) values as they were measured; constant channels become their mean."""
+        std = np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.scale > 0)
+        return standardised * std + self.mean
 
 
-def standardise_features(material: Material | AreaMaterial) -> StandardisedFeatures:
-    """Features minus train's mean, divided by train's standard deviation (over n, not n - 1).
+def measure_units(values: np.ndarray, rounding: float = ROUNDING) -> Units:
+    """The units of (n, D) float64 values; the standard deviation is over n, not n - 1.
 
-    Raises:
-        UserError: no train samples, or a feature that is not finite.
+    Args:
+        rounding: a channel counts as constant if its standard deviation is within this fraction of its mean.
     """
-    raw = {split: finite_features(material, split) for split in ("train", "valid", "test")}
-    mean, std = raw["train"].mean(axis=0), raw["train"].std(axis=0)
-    varies = std > ROUNDING * np.abs(mean)
-    scale = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
-    return StandardisedFeatures(
-        **{split: (features - mean) * scale for split, features in raw.items()}, n_constant=int((~varies).sum())
-    )
+    return units_of(values.mean(axis=0), values.std(axis=0), rounding)
 
 
-def finite_features(material: Material | AreaMaterial, split: Split) -> np.ndarray:
-    """(n, D) float64 features of a split as they are. UserError: one of them is not finite, or train is empty."""
-    features = material.features(split)
-    if split == "train" and not len(features):
-        raise UserError("the train split is empty: nothing to learn from. Use a larger partition.")
-    finite = np.isfinite(features)
-    if not finite.all():
-        row, column = np.argwhere(~finite)[0]
-        raise UserError(
-            f"the features of the {split} split must be finite, but feature {column} of sample {row} is "
-            f"{features[row, column]} ({int((~finite.all(axis=1)).sum())} of {len(features)} samples affected). "
-            "Look for broken weights or for pixels without data."
-        )
-    return features.astype(np.float64)
+def units_of(mean: np.ndarray, std: np.ndarray, rounding: float = ROUNDING) -> Units:
+    """Units with this (D,) mean and standard deviation."""
+    return Units(mean, np.divide(1.0, std, out=np.zeros_like(std), where=std > rounding * np.abs(mean)))

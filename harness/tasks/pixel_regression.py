@@ -57,6 +57,10 @@ class PixelRegression(ScoredNumbers, Task[Errors]):
                 "partition"
             )
 
+    def numbers(self, labels: np.ndarray) -> np.ndarray:
+        """(p, 1) float64, of labelled pixels."""
+        return labels[~np.isnan(labels)].astype(np.float64)[:, None]
+
     def loss_sum(self, outputs: "Tensor", labels: "Tensor", smoothing: float) -> "Tensor":
         """Squared error of labelled pixels."""
         labelled = ~labels.isnan()

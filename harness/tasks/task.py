@@ -50,6 +50,10 @@ class Task(Scoring[Evidence]):
         """Classes of which train has no example; none where labels are numbers."""
         return []
 
+    def numbers(self, labels: np.ndarray) -> np.ndarray | None:
+        """The (p, K) known numbers that labels are, in whose units a network learns; None: labels are no numbers."""
+        return None
+
     @abstractmethod
     def loss_sum(self, outputs: "Tensor", labels: "Tensor", smoothing: float) -> "Tensor":
         """The loss summed over all that `count_terms` counts, so that a batch may be summed part by part.

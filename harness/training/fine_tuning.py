@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harness.records.materials import ImageMaterial
+from harness.solvers.standardise import Units, measure_units
 from harness.tasks import TASKS
+from harness.tasks.task import Task
 from harness.training.ahead import read_ahead
 from harness.training.augment import Augmentation, draw_augmentation
 from harness.training.devices import Devices
@@ -20,8 +23,8 @@ from harness.training.groups import adamw, falling_rates
 from harness.training.loop import draw_batches, train
 from harness.training.memory import Portions
 from harness.training.network import (
-    Classifier,
-    Segmenter,
+    ImageNetwork,
+    PixelNetwork,
     build_network,
     set_training,
 )
@@ -54,6 +57,7 @@ class Batch:
     pixels: np.ndarray
     """(m, C, H, W) float32."""
     labels: np.ndarray
+    """As they are held; numbers as float32 in units of train."""
     factors: Tensor | None
     """(m, number of drop paths) float32; None: nothing is dropped, as the backbone is not trained."""
     n_terms: int
@@ -73,7 +77,8 @@ class Training:
         self.settings = settings
         self.devices = devices
         self.labels = material.labels("train")
-        self.network: Classifier | Segmenter = build_network(material, seed).to(devices.device)
+        self.units = _units(self.task, self.labels)
+        self.network: ImageNetwork | PixelNetwork = build_network(material, seed).to(devices.device)
         self.drop_paths = insert_drop_paths(self.network.backbone, settings.drop_path)
         self.optimizer = adamw(falling_rates(self.network, settings), settings.betas)
         pixels_per_image = math.prod(material.preparation.size_px or material.size_px)
@@ -102,8 +107,13 @@ class Training:
                 step=step,
             )
 
-    def predict(self, pixels: np.ndarray) -> Tensor:
-        """Logits of (B, C, H, W) float32 pixels, as they would be used."""
+    def predict(self, pixels: np.ndarray) -> np.ndarray:
+        """What the task makes of (B, C, H, W) float32 pixels (`Task.predictions`); numbers in their own units."""
+        predicted = self.task.predictions(self.outputs(pixels))
+        return predicted if self.units is None else self.units.restore(predicted).astype(predicted.dtype)
+
+    def outputs(self, pixels: np.ndarray) -> Tensor:
+        """What the network makes of (B, C, H, W) float32 pixels, as it would be used: logits, or numbers in units."""
         self.network.eval()
         with torch.inference_mode(), self.devices.autocast():
             logits = self.network(torch.from_numpy(pixels).to(self.devices.device), self._preparation)
@@ -122,6 +132,8 @@ class Training:
         mine = self.devices.share(len(draw.rows))
         pixels, labels = self.material.pixels("train", draw.rows[mine]), self.labels[draw.rows[mine]]
         draw.augmentation.of(mine).apply(pixels, labels if self.task.per_pixel else None)
+        if self.units is not None:
+            labels = self.units.standardise(labels).astype(np.float32)
         n_terms = max(1, self.task.count_terms(self.labels[draw.rows]))
         return Batch(pixels, labels, None if draw.head_alone else draw.factors[mine], n_terms)
 
@@ -145,3 +157,12 @@ class Training:
             logits = self.network(torch.from_numpy(batch.pixels[portion]).to(device), self._preparation)
         labels = torch.from_numpy(batch.labels[portion]).to(device)
         return self.task.loss_sum(logits.float(), labels, self.settings.smoothing) / batch.n_terms
+
+
+def _units(task: Task[Any], labels: np.ndarray) -> Units | None:
+    """What numbers are measured in, over train's labelled values: the network learns them with mean 0 and variance 1.
+
+    A head starts near 0 and learns at a rate that suits such numbers, whatever a benchmark measures in.
+    """
+    numbers = task.numbers(labels)
+    return None if numbers is None else measure_units(numbers, rounding=0.0)

@@ -10,7 +10,7 @@ import torch
 from timm.optim import param_groups_layer_decay
 from torch import nn
 
-from harness.training.network import Classifier, Segmenter
+from harness.training.network import ImageNetwork, PixelNetwork
 from harness.training.recipe import FineTuneSettings
 
 
@@ -24,7 +24,7 @@ def full_rate(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[d
     return [group for group in groups if group["params"]]
 
 
-def falling_rates(network: Classifier | Segmenter, settings: FineTuneSettings) -> list[dict[str, Any]]:
+def falling_rates(network: ImageNetwork | PixelNetwork, settings: FineTuneSettings) -> list[dict[str, Any]]:
     """Every parameter of a network in one group: the head at the full rate, every layer of the backbone at
     `layer_decay` times that of the one above.
 

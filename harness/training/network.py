@@ -24,8 +24,8 @@ CHANCES = ((_DropoutNd, "p"), (nn.MultiheadAttention, "dropout"), (DropPath, "dr
 dropout inside and draws itself, whatever mode the dropout is in."""
 
 
-class Classifier(nn.Module):
-    """Images -> (B, K) logits: one linear layer on the vector the backbone pools, normed if the backbone norms it."""
+class ImageNetwork(nn.Module):
+    """Images -> (B, K) logits or numbers: one linear layer on the vector the backbone pools, normed if it norms it."""
 
     def __init__(self, backbone: Backbone, width: int, n_classes: int) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ class Classifier(nn.Module):
         return self.head(self.backbone(pixels, preparation).vector)
 
 
-class Segmenter(nn.Module):
-    """Images -> (B, K, H, W) logits: a U-Net decoder over the backbone's pyramid.
+class PixelNetwork(nn.Module):
+    """Images -> (B, K, H, W) logits or numbers: a U-Net decoder over the backbone's pyramid.
 
-    Logits of images that were resampled are brought back to the masks' size, which loss and predictions keep.
+    Outputs of images that were resampled are brought back to the masks' size, which loss and predictions keep.
     """
 
     def __init__(self, backbone: Backbone, n_classes: int) -> None:
@@ -55,18 +55,18 @@ class Segmenter(nn.Module):
         return interpolate(logits.float(), (height, width))  # out of mixed precision, which not every device resamples
 
 
-def build_network(material: ImageMaterial, seed: int) -> Classifier | Segmenter:
+def build_network(material: ImageMaterial, seed: int) -> ImageNetwork | PixelNetwork:
     """The pretrained backbone, a copy of its own, under a fresh head drawn from `seed`."""
     backbone = material.backbone().eval().requires_grad_(True)  # as a whole, whatever its makers had frozen
     _switch_off_chance(backbone)
     with torch.random.fork_rng(devices=[]):  # layers initialise from the global generator
         torch.manual_seed(seed)
         if TASKS[material.label_kind].per_pixel:
-            return Segmenter(backbone, material.n_classes)
+            return PixelNetwork(backbone, material.n_classes)
         with torch.inference_mode():
             pixels = torch.from_numpy(material.pixels("train", slice(0, 1)))
             width = backbone(pixels, material.preparation).vector.shape[1]
-        return Classifier(backbone, width, material.n_classes)
+        return ImageNetwork(backbone, width, material.n_classes)
 
 
 def _switch_off_chance(backbone: nn.Module) -> None:
@@ -77,7 +77,7 @@ def _switch_off_chance(backbone: nn.Module) -> None:
                 setattr(module, chance, 0.0)
 
 
-def set_training(network: Classifier | Segmenter, *, head_alone: bool) -> None:
+def set_training(network: ImageNetwork | PixelNetwork, *, head_alone: bool) -> None:
     """Ready for updates, of the head alone or of all weights.
 
     What a sample meets depends on neither the rest of its batch nor how that is cut: batch norms keep their pretrained

@@ -10,7 +10,7 @@ from harness.training.fine_tuning import Training
 
 
 def predict_split(training: Training, split: Literal["valid", "test"]) -> np.ndarray:
-    """(n, K) float64 probabilities, or (n, H, W) uint8 classes of masks.
+    """Predictions of all images of a split, as `Task.predictions` gives them; numbers in the units of the labels.
 
     Images share no layer's statistics in evaluation, so how many are predicted at a time matters for rounding only.
     """
@@ -24,7 +24,7 @@ def predict_split(training: Training, split: Literal["valid", "test"]) -> np.nda
     def work() -> None:
         parts.clear()
         for _, pixels in read_ahead(training.portions.of(len(mine)), read):
-            parts.append(training.task.predictions(training.predict(pixels)))
+            parts.append(training.predict(pixels))
 
     with devices.agreeing():
         training.portions.attempt(work)
@@ -47,7 +47,7 @@ def measure_input(training: Training) -> NetworkInput:
         meters[:] = [InputMeter()]  # begins anew where memory ran out
         with meters[0].watching(training.network.backbone):
             for _, pixels in read_ahead(training.portions.of(len(mine)), read):
-                training.predict(pixels)
+                training.outputs(pixels)
 
     with devices.agreeing():
         training.portions.attempt(work)

@@ -45,7 +45,7 @@ class FineTuneSettings(Schedule):
     drop_path: float = 0.1
     """Share of samples for which the last residual block is skipped; the first is never, between them in proportion."""
     smoothing: float = 0.1
-    """Single-label and masks: mass spread over all classes. Multi-label: targets are s and 1 - s."""
+    """Single-label and masks: mass spread over all classes. Multi-label: targets are s and 1 - s. Numbers: none."""
     flips: bool = True
     """Up-down and left-right, half of the samples each: from above, an image has no up."""
     erasing: float = 0.25
@@ -56,6 +56,9 @@ class FineTuneSettings(Schedule):
 
 MASK_DEFAULTS = FineTuneSettings(batch_size=16, smoothing=0.0, erasing=0.0, head_first=0.1)
 """A fresh decoder is much of the network: it starts alone. A mask tells of erased pixels what nobody can see."""
+
+NUMBER_DEFAULTS = FineTuneSettings(smoothing=0.0, erasing=0.0)
+"""A number is of the whole image: what is counted or measured may lie where an image is erased."""
 
 PUBLISHED = FineTuneSettings(
     epochs=100,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import UserError
+from harness.protocols.standardised import standardise_features
 from harness.records.materials import AreaMaterial
 from harness.records.outcome import Outcome
 from harness.solvers.ridge_path import RidgePath
-from harness.solvers.standardise import standardise_features
 
 
 @dataclass(frozen=True, kw_only=True)

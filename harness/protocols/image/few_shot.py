@@ -15,10 +15,10 @@ from sklearn.ensemble import RandomForestRegressor
 
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
 from harness.protocols.image.numeric_labels import numeric_labels
+from harness.protocols.standardised import StandardisedFeatures, standardise_features
 from harness.records.labels import LabelKind
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
-from harness.solvers.standardise import StandardisedFeatures, standardise_features
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,10 @@ import numpy as np
 
 from harness.protocols.image.numeric_labels import numeric_labels
 from harness.protocols.select_cv import choose_by_cv
+from harness.protocols.standardised import standardise_features
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
-from harness.solvers.standardise import standardise_features
 
 SIMILARITY_DECIMALS = 12
 """Similarities that differ by less are ties: their last digits depend on how a matrix product was split up."""

@@ -15,13 +15,13 @@ from scipy.special import expit, softmax
 
 from harness.errors import UserError
 from harness.protocols.select_cv import PATIENCE, Search, choose_by_cv
+from harness.protocols.standardised import StandardisedFeatures, standardise_features
 from harness.records.labels import LabelKind
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
 from harness.solvers.logistic_links import Link, Sigmoid, Softmax
 from harness.solvers.logistic_path import Fit, regularisation_path
-from harness.solvers.standardise import StandardisedFeatures, standardise_features
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.errors import UserError
+from harness.protocols.standardised import finite_features
 from harness.records.labels import LabelKind, Split
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
-from harness.solvers.standardise import finite_features
 from harness.training.devices import Devices
 from harness.training.groups import adamw, full_rate
 from harness.training.loop import train

@@ -8,11 +8,11 @@ import numpy as np
 from harness.errors import UserError
 from harness.protocols.image.numeric_labels import numeric_labels
 from harness.protocols.select_cv import choose_by_cv
+from harness.protocols.standardised import StandardisedFeatures, standardise_features
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
 from harness.solvers.ridge_path import RidgePath
-from harness.solvers.standardise import StandardisedFeatures, standardise_features
 
 AsScores = Callable[[np.ndarray], np.ndarray]
 """(q, K) numbers that a regression predicts -> (q, K) scores that a protocol returns."""

@@ -10,12 +10,10 @@ import numpy as np
 from harness.errors import UserError
 from harness.protocols.masks.hypercolumn import hypercolumns, pixel_logits
 from harness.protocols.masks.pixel_sample import draw_pixels
-from harness.protocols.select_cv import Choice, Search
+from harness.protocols.select_cv import N_FOLDS, Choice, best_of_folds
 from harness.records.labels import Split
 from harness.records.materials import PixelMaterial
-from harness.solvers.standardise import ROUNDING
-
-N_FOLDS = 5
+from harness.solvers.standardise import Units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,20 +27,14 @@ class Pixels:
     images: np.ndarray
     """(p,) int64, the image each is of."""
 
+    def in_units(self, units: Units) -> "Pixels":
+        """The same pixels with standardised features."""
+        return replace(self, features=units.standardise(self.features))
+
     def every_nth(self, at_most: int) -> "Pixels":
         """Pixels evenly spread over all, which are in the order of their images."""
         which = np.linspace(0, len(self.labels) - 1, min(at_most, len(self.labels))).astype(np.int64)
         return Pixels(features=self.features[which], labels=self.labels[which], images=self.images[which])
-
-
-class Units(NamedTuple):
-    """What standardises features: (D,) mean and inverse standard deviation of train, the latter 0 if constant."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-
-    def standardise(self, pixels: Pixels) -> Pixels:
-        return replace(pixels, features=(pixels.features - self.mean) * self.scale)
 
 
 class Fold(NamedTuple):
@@ -81,12 +73,6 @@ def draw(
     )
 
 
-def units_of(pixels: Pixels) -> Units:
-    """The units in which every feature of these pixels has mean 0 and variance 1."""
-    mean, std = pixels.features.mean(axis=0), pixels.features.std(axis=0)
-    return Units(mean, np.divide(1.0, std, out=np.zeros_like(std), where=std > ROUNDING * np.abs(mean)))
-
-
 def deal_images(pixels: Pixels) -> list[Fold]:
     """Folds of whole images, for pixels of one image tell of each other."""
     folds = pixels.images % N_FOLDS
@@ -102,15 +88,8 @@ def choose_by_folds(
         paths: of each fold, what each candidate predicts of its held-out pixels, the most regularised first. As
             iterators they advance in step and do no work beyond the end of the search.
     """
-    predicted = np.empty_like(pixels.labels)
-    search = Search(patience)
-    for of_folds in zip(*paths, strict=True):
-        for values, fold in zip(of_folds, folds, strict=True):
-            predicted[fold.held] = values
-        search.improves(material.pixel_score(pixels.labels, predicted))
-        if search.is_over:
-            break
-    return search.best
+    held_labels = np.concatenate([pixels.labels[fold.held] for fold in folds])
+    return best_of_folds(paths, lambda predicted: material.pixel_score(held_labels, predicted), patience)
 
 
 def predict_images(

@@ -9,7 +9,7 @@ from torch import Tensor
 from harness.errors import UserError
 from harness.records.labels import Split
 from harness.records.materials import PixelMaterial
-from harness.solvers.standardise import ROUNDING
+from harness.solvers.standardise import Units, units_of
 
 STATISTICS_FROM = 512
 """Images of train that standardise channels, spread evenly, if there are more: each has thousands of pixels."""
@@ -42,9 +42,9 @@ class FrozenMaps:
                 flat = level.reshape(-1, level.shape[-1]).astype(np.float64)
                 sums[i] += flat.sum(axis=0), (flat**2).sum(axis=0)
                 cells[i] += len(flat)
-        self._units = [_units(total / n) for total, n in zip(sums, cells, strict=True)]
+        self._units = [_units_of_moments(total / n) for total, n in zip(sums, cells, strict=True)]
         self.channels: list[int] = [total.shape[1] for total in sums]
-        self.n_constant: int = sum(int((scale == 0).sum()) for _, scale in self._units)
+        self.n_constant: int = sum(units.n_constant for units in self._units)
 
     def read(self, split: Split, images: np.ndarray) -> list[np.ndarray]:
         """Per level (B, h_i, w_i, D_i) float16 of images of a split, as stored.
@@ -58,8 +58,8 @@ class FrozenMaps:
     def standardised(self, levels: Sequence[np.ndarray]) -> list[Tensor]:
         """What was read, as a network gets it: per level (B, D_i, h_i, w_i) float32."""
         return [
-            torch.from_numpy((level.astype(np.float32) - mean) * scale).permute(0, 3, 1, 2)
-            for level, (mean, scale) in zip(levels, self._units, strict=True)
+            torch.from_numpy(units.standardise(level.astype(np.float32))).permute(0, 3, 1, 2)
+            for level, units in zip(levels, self._units, strict=True)
         ]
 
 
@@ -70,9 +70,8 @@ def _finite_maps(material: PixelMaterial, split: Split, image: int) -> list[np.n
     return maps
 
 
-def _units(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(D,) float32 mean and inverse standard deviation, from the (2, D) first two moments; the latter 0 if constant."""
+def _units_of_moments(moments: np.ndarray) -> Units:
+    """Units in float32, as maps are standardised in, from the (2, D) float64 first two moments."""
     mean, square = moments
-    std = np.sqrt(np.maximum(square - mean**2, 0.0))
-    scale = np.divide(1.0, std, out=np.zeros_like(std), where=std > ROUNDING * np.abs(mean))
-    return mean.astype(np.float32), scale.astype(np.float32)
+    units = units_of(mean, np.sqrt(np.maximum(square - mean**2, 0.0)))
+    return Units(units.mean.astype(np.float32), units.scale.astype(np.float32))

@@ -15,12 +15,10 @@ from harness.errors import UserError
 from harness.protocols.masks.drawn_pixels import (
     Fold,
     Pixels,
-    Units,
     choose_by_folds,
     deal_images,
     draw,
     predict_images,
-    units_of,
 )
 from harness.protocols.masks.pixel_classifier import PixelFit, fit_pixels
 from harness.protocols.select_cv import Search
@@ -28,6 +26,7 @@ from harness.records.labels import Split
 from harness.records.materials import PixelMaterial
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
+from harness.solvers.standardise import Units, measure_units
 
 PATIENCE = 3
 """Strengths worse than the best that end cross-validation: a factor of 100, as for `linear_probe`."""
@@ -69,8 +68,8 @@ def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettin
     """
     levels = tuple(range(len(material.strides))) if settings.levels is None else settings.levels
     train = draw(material, "train", levels, _budget(material, "train", settings), seed)
-    units = units_of(train)
-    train = units.standardise(train)
+    units = measure_units(train.features)
+    train = train.in_units(units)
     if len(np.unique(train.labels)) < 2:
         raise UserError(
             f"train's masks have only class {train.labels[0]}; a linear probe needs at least two: use a larger "
@@ -78,10 +77,10 @@ def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettin
         )
     strengths = np.geomspace(settings.strongest, settings.weakest, settings.n_strengths).tolist()
     if material.selection is Selection.VALID:
-        valid = units.standardise(draw(material, "valid", levels, _budget(material, "valid", settings), seed))
+        valid = draw(material, "valid", levels, _budget(material, "valid", settings), seed).in_units(units)
         best, score = _choose_on_valid(material, train, valid, strengths)
     else:
-        default = 1.0 / max(1, int(np.count_nonzero(units.scale)))
+        default = 1.0 / max(1, len(units.mean) - units.n_constant)
         best, score = _choose_by_cv(material, train, strengths, default, settings.cv_pixels)
     return Outcome(
         valid_scores=_predict_masks(material, "valid", best, units, levels),
@@ -91,7 +90,7 @@ def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettin
             "score": score,
             "strides": [material.strides[level] for level in levels],
             "features": len(units.mean),
-            "constant_features": int((units.scale == 0).sum()),
+            "constant_features": units.n_constant,
             "pixels": len(train.labels),
             "relative_gap": best.relative_gap,
             "absent_classes": sorted(set(range(material.n_classes)) - set(best.classes.tolist())),

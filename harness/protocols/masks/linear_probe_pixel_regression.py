@@ -14,12 +14,10 @@ from harness.errors import UserError
 from harness.protocols.masks.drawn_pixels import (
     Fold,
     Pixels,
-    Units,
     choose_by_folds,
     deal_images,
     draw,
     predict_images,
-    units_of,
 )
 from harness.protocols.select_cv import PATIENCE
 from harness.records.labels import Split
@@ -27,6 +25,7 @@ from harness.records.materials import PixelMaterial
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
 from harness.solvers.ridge_path import RidgePath
+from harness.solvers.standardise import Units, measure_units
 from harness.tasks import TASKS
 
 
@@ -59,13 +58,13 @@ def linear_probe_pixel_regression(
     TASKS[material.label_kind].check_learnable(material.labels("train"), "a linear probe")
     levels = tuple(range(len(material.strides))) if settings.levels is None else settings.levels
     train = draw(material, "train", levels, _budget(material, "train", settings), seed)
-    units = units_of(train)
-    train = units.standardise(train)
+    units = measure_units(train.features)
+    train = train.in_units(units)
     path = _fit(train.features, train.labels)
     penalties = np.geomspace(settings.strongest, settings.weakest, settings.n_penalties).tolist()
-    penalty = float(max(1, int(np.count_nonzero(units.scale))))
+    penalty = float(max(1, len(units.mean) - units.n_constant))
     if material.selection is Selection.VALID:
-        valid = units.standardise(draw(material, "valid", levels, _budget(material, "valid", settings), seed))
+        valid = draw(material, "valid", levels, _budget(material, "valid", settings), seed).in_units(units)
         penalty = _choose_on_valid(material, path, valid, penalties)
     elif material.selection is Selection.CV:
         penalty = _choose_by_cv(material, train, penalties, penalty)
@@ -77,7 +76,7 @@ def linear_probe_pixel_regression(
             "penalty_at_edge": penalty in (penalties[0], penalties[-1]),
             "strides": [material.strides[level] for level in levels],
             "features": len(units.mean),
-            "constant_features": int((units.scale == 0).sum()),
+            "constant_features": units.n_constant,
             "pixels": len(train.labels),
         },
         n_labels_fit=material.n_images("train"),
