@@ -16,7 +16,7 @@ from mp_mae.decoders import Branch, PatchTokens, initialise, token_windows
 from mp_mae.encoder import MpMaeConvNeXt, build_encoder
 from mp_mae.errors import UserError
 from mp_mae.losses import LOSS_RULES
-from mp_mae.losses.rules import LossSum, combine, normalise_patches
+from mp_mae.losses.rules import LossSum, combine_losses, normalise_patches
 from mp_mae.masking import Mask, kept_patches, mask_from_noise
 from mp_mae.modalities import OPTICAL, Modality
 from mp_mae.model_config import ModelConfig, MPMAEOptions
@@ -88,7 +88,7 @@ class MPMAE(Objective):
         totals = torch.stack([loss.total for loss in sums])
         counts = torch.stack([loss.n_values for loss in sums])
         shared = counts if share_counts is None else share_counts(counts)
-        total, means = combine(LOSS_RULES[self.config.losses], totals, shared, self.log_vars)
+        total, means = combine_losses(LOSS_RULES[self.config.losses], totals, shared, self.log_vars)
         names = [task.name for task in self.tasks]
         return LossReport(
             total=total,

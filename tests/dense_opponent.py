@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mp_mae.losses.rules import VALID_PIXELS, combine
+from mp_mae.losses.rules import VALID_PIXELS, combine_losses
 from mp_mae.masking import Mask
 from mp_mae.modalities import Kind, Modality
 from mp_mae.model import MPMAE
@@ -39,7 +39,7 @@ def dense_total(model: MPMAE, x: Tensor, targets: dict[str, Tensor], mask: Mask)
             weight = valid
         totals.append((error * weight).sum())
         counts.append(weight.sum())
-    return combine(VALID_PIXELS, torch.stack(totals), torch.stack(counts), model.log_vars).total
+    return combine_losses(VALID_PIXELS, torch.stack(totals), torch.stack(counts), model.log_vars).total
 
 
 def encode_dense(encoder: Any, x: Tensor, visible: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mp_mae.config import MMEARTH_S2_BANDS
 from mp_mae.data.buffers import Column
-from mp_mae.data.h5 import RowReader, describe
+from mp_mae.data.h5 import RowReader, describe_columns
 from mp_mae.data.statistics import BESIDE, Statistics, read_statistics
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
@@ -112,7 +112,7 @@ def open_mmearth(
     """
     paths = find_files(folder)
     sentinel2 = _choose_bands(bands)
-    columns = describe(paths.h5)
+    columns = describe_columns(paths.h5)
     left_out = tuple(modality.name for modality in modalities if modality.name not in columns)
     if left_out and not allow_missing:
         raise UserError(

@@ -30,7 +30,7 @@ Fetch = Callable[[np.ndarray, np.ndarray], None]
 """Given rows (n,) int64 and a destination (n, *row), fills the destination."""
 
 
-def describe(path: Path) -> dict[str, Column]:
+def describe_columns(path: Path) -> dict[str, Column]:
     """Every dataset at the root of an HDF5 file by name.
 
     HDF5 lets a file draw its values from anywhere: links, virtual datasets and external storage name other files, or

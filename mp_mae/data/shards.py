@@ -18,7 +18,7 @@ import numpy as np
 
 from mp_mae.data.buffers import PAGE, Column
 from mp_mae.data.files import Paths, find_files
-from mp_mae.data.h5 import RowReader, describe
+from mp_mae.data.h5 import RowReader, describe_columns
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
 from mp_mae.files.replace_file import write_whole
@@ -26,7 +26,7 @@ from mp_mae.files.replace_file import write_whole
 BLOCK = 256
 """Tiles read and written at once: about 75 MB of 64 px tiles."""
 
-STATE_FILE = "progress.json"
+PROGRESS_FILE = "progress.json"
 
 Advance = Callable[[int, int], None]
 """Called with tiles done and tiles in all: at the start, and as blocks are safely on disk."""
@@ -51,7 +51,7 @@ def write_shards(source: str | Path, out: str | Path, progress: Advance, *, work
         raise UserError(f"{out} exists already. Choose another folder, or remove it to write it anew.")
     partial = out.with_name(f"{out.name}.partial")
     copy = Paths(partial / paths.h5.name)
-    state = _State(partial / STATE_FILE, paths.h5)
+    state = _State(partial / PROGRESS_FILE, paths.h5)
     try:
         done = state.tiles_done()
         if done is None:
@@ -99,7 +99,7 @@ class _State:
 
 
 def _columns(path: Path) -> Mapping[str, Column]:
-    columns = describe(path)
+    columns = describe_columns(path)
     lengths = {column.n_rows for column in columns.values()}
     if len(lengths) != 1 or 0 in lengths:
         found = ", ".join(f"{name} {column.n_rows}" for name, column in columns.items()) or "no datasets"
@@ -145,7 +145,7 @@ def _write_structure(source: Path, target: Path, columns: Mapping[str, Column]) 
 
 def _copy_rows(reader: RowReader, target: Path, first: int, total: int, workers: int) -> Iterator[int]:
     """Copy the rows first .. total - 1; yields the rows that are safely on disk so far."""
-    columns = describe(target)
+    columns = describe_columns(target)
     blocks = iter(range(first, total, BLOCK))
     reading: deque[tuple[int, Future[dict[str, np.ndarray]]]] = deque()
     with ThreadPoolExecutor(workers) as pool, target.open("r+b") as file:

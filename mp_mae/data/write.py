@@ -14,7 +14,7 @@ import numpy as np
 from mp_mae.data.files import METADATA, Paths
 from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.places import draw_places
-from mp_mae.data.world.records.band_sums import Sums, combine, sum_bands
+from mp_mae.data.world.records.band_sums import Sums, combine_sums, sum_bands
 from mp_mae.data.world.records.tile_info import describe_tiles, tile_id
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
 from mp_mae.errors import UserError
@@ -157,7 +157,7 @@ def _write_all(world: World, folder: Path, name: str, processes: int, report: Re
         written.append(done)
         report(blocks[len(written) - 1].stop, world.n_tiles)
     rows = [info for block in written for info in block.tile_info]
-    _write_json(paths.band_stats, combine(block.sums for block in written))
+    _write_json(paths.band_stats, combine_sums(block.sums for block in written))
     _write_json(paths.splits, {name: _rows_of(name, world.n_tiles) for name in ("train", "val", "test")})
     _write_json(paths.tile_info, {tile_id(world.seed, row): info for row, info in enumerate(rows)})
     _write_json(folder / DESCRIPTION, asdict(world))

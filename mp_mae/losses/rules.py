@@ -95,7 +95,7 @@ class Combined(NamedTuple):
     """(T,) the loss of each task; 0 where it has no valid target (NaN under published rules)."""
 
 
-def combine(rules: LossRules, totals: Tensor, counts: Tensor, log_vars: Tensor | None) -> Combined:
+def combine_losses(rules: LossRules, totals: Tensor, counts: Tensor, log_vars: Tensor | None) -> Combined:
     """The total of all tasks: sum_i exp(-s_i) L_i + s_i with log-variances s, or the plain sum of L_i without.
 
     Args:

@@ -13,7 +13,7 @@ from mp_mae.training.log import LOG, StepRecord, TrainingLog
 from mp_mae.training.plan import make_plan, open_files
 from mp_mae.training.progress import Reporter
 from mp_mae.training.settings import Settings
-from mp_mae.training.setup import Training, build_accelerator, build_training, describe, describe_work, find_start
+from mp_mae.training.setup import Training, build_accelerator, build_training, describe_work, find_start, training_facts
 from mp_mae.training.state import keep_newest, save_state
 from mp_mae.training.step import take_step
 
@@ -49,7 +49,7 @@ def pretrain(settings: Settings, out: Path, *, resume: bool, reporter: Reporter,
         processes=accelerator.num_processes,
         rank=accelerator.process_index,
     )
-    facts = describe(plan)
+    facts = training_facts(plan)
     saved = find_start(out, facts, resume=resume)
     training = build_training(accelerator, plan, facts, out, saved)
     first = saved.step if saved else 0

@@ -62,7 +62,8 @@ def build_accelerator(settings: Settings, out: Path) -> Accelerator:
     return accelerator
 
 
-def describe(plan: TrainingPlan) -> TrainingFacts:
+def training_facts(plan: TrainingPlan) -> TrainingFacts:
+    """What a training with this plan is: compared when it is resumed, and exported with its encoder."""
     settings = as_fields(plan.settings)
     return TrainingFacts(
         settings={key: value for key, value in settings.items() if key not in MAY_CHANGE},

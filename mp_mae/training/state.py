@@ -24,7 +24,7 @@ from mp_mae.files.weights_file import load_safetensors
 from mp_mae.objective import Objective
 from mp_mae.training.objectives import find_objective
 
-FORMAT_VERSION = 1
+STATE_VERSION = 1
 MODEL_FILE = "model.safetensors"
 OPTIMIZER_FILE = "optimizer.safetensors"
 STATE_FILE = "state.json"
@@ -89,7 +89,7 @@ def save_state(root: Path, step: int, model: nn.Module, optimizer: torch.optim.O
         UserError: it cannot be written.
     """
     folder = root / f"step-{step:08d}"
-    described = {"format_version": FORMAT_VERSION, "step": step, **asdict(facts)}
+    described = {"format_version": STATE_VERSION, "step": step, **asdict(facts)}
     try:
         with replacing(folder) as partial:
             save_file(_on_cpu(model.state_dict()), partial / MODEL_FILE)
@@ -119,9 +119,9 @@ def read_state(folder: Path) -> SavedState:
     path = folder / STATE_FILE
     described = read_json(path, f"Pass the folder of a training, or delete {folder} to use an older checkpoint.")
     try:
-        if described["format_version"] != FORMAT_VERSION:
+        if described["format_version"] != STATE_VERSION:
             raise UserError(
-                f"{path}: wanted format_version {FORMAT_VERSION}, found {described['format_version']}. "
+                f"{path}: wanted format_version {STATE_VERSION}, found {described['format_version']}. "
                 "Update this package."
             )
         facts = TrainingFacts(**{name: described[name] for name in TrainingFacts.__dataclass_fields__})

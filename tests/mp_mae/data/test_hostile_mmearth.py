@@ -9,7 +9,7 @@ import pytest
 import tiny_mmearth
 
 from mp_mae.data.files import find_files, open_mmearth
-from mp_mae.data.h5 import RowReader, describe
+from mp_mae.data.h5 import RowReader, describe_columns
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS, choose_modalities
 
@@ -86,6 +86,6 @@ def test_a_row_in_far_more_bytes_than_it_has_is_not_unpacked(tmp_path):
     folder = tiny_mmearth.write(tmp_path / "d", tiny_mmearth.random_columns(4, 8), storage=storage)
     with h5py.File(folder / "d.h5", "a") as file:
         file["lat"].id.write_direct_chunk((0, 0), zlib.compress(bytes(2**20)))
-    reader = RowReader(folder / "d.h5", [describe(folder / "d.h5")["lat"]])
+    reader = RowReader(folder / "d.h5", [describe_columns(folder / "d.h5")["lat"]])
     with pytest.raises(UserError, match=r"d\.h5: rows of lat cannot be read \(row 0 is packed into \d+ bytes\)"):
         reader.read_rows(np.arange(4))

@@ -9,7 +9,7 @@ import tiny_mmearth
 
 from mp_mae.data import buffers, h5
 from mp_mae.data.files import open_mmearth
-from mp_mae.data.h5 import RowReader, describe
+from mp_mae.data.h5 import RowReader, describe_columns
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS, choose_modalities
 
@@ -17,7 +17,7 @@ ROWS = np.array([4, 0, 3, 3, 1])
 
 
 def read(path, rows=ROWS):
-    reader = RowReader(path, list(describe(path).values()))
+    reader = RowReader(path, list(describe_columns(path).values()))
     return reader, reader.read_rows(rows)
 
 

@@ -153,6 +153,6 @@ def test_foreign_byte_order_is_written_natively(tmp_path):
 def test_the_record_of_progress_is_never_half_written(source, tmp_path, monkeypatch):
     with pytest.raises(PowerCutError):
         write_shards(source, tmp_path / "out", stop_at(0))
-    record = json.loads((tmp_path / "out.partial" / shards.STATE_FILE).read_text())
+    record = json.loads((tmp_path / "out.partial" / shards.PROGRESS_FILE).read_text())
     assert record["done"] == 0
     assert [path.suffix for path in (tmp_path / "out.partial").iterdir()].count(".partial") == 0

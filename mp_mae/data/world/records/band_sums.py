@@ -55,7 +55,7 @@ def sum_bands(tiles: Tiles, rows: np.ndarray) -> dict[str, Sums]:
     return sums
 
 
-def combine(blocks: Iterable[dict[str, Sums]]) -> dict[str, dict[str, list[float]]]:
+def combine_sums(blocks: Iterable[dict[str, Sums]]) -> dict[str, dict[str, list[float]]]:
     """band_stats.json from the sums of blocks, in their order."""
     totals: dict[str, Sums] = {}
     for block in blocks:

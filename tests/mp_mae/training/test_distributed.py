@@ -14,7 +14,7 @@ from mp_mae.training.log import read_log
 from mp_mae.training.settings import as_fields
 from pretraining_run import tiny_settings, train, weights
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def launch(processes, settings, out):

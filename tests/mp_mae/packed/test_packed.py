@@ -21,7 +21,7 @@ from mp_mae.packed.encoder import densify, forward_packed, packed_block
 from mp_mae.packed.layout import PackedLayout
 from mp_mae.packed.ops import site_norm
 
-GOLDEN = Path(__file__).parents[1] / "fixtures" / "golden"
+GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 GEOMETRIES = ("56_8", "112_16")
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 5e-5}
 """Largest absolute difference of the last-stage map, whose standard deviation is about 1.8."""

@@ -16,7 +16,7 @@ from mp_mae.files.json_file import MAX_BYTES, read_json
 from mp_mae.training.log import read_log
 from mp_mae.training.state import read_state
 
-DEMO = Path(__file__).parents[2] / "baselines" / "demo_weights" / "mp_mae"
+DEMO = Path(__file__).parents[3] / "baselines" / "demo_weights" / "mp_mae"
 
 
 @pytest.mark.parametrize("text", HOSTILE_JSON.values(), ids=HOSTILE_JSON)

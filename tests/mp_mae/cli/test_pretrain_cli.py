@@ -16,7 +16,7 @@ from mp_mae.cli.app import VERBS, build_parser, main
 from mp_mae.training.log import read_log
 from pretraining_run import TINY
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TINY_FLAGS = [f"--set={key}={value}" for key, value in TINY.items()]
 
 

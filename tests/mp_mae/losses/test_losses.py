@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mp_mae.losses import LOSS_RULES
-from mp_mae.losses.rules import VALID_PIXELS, combine, cross_entropy, normalise_patches, squared_error
+from mp_mae.losses.rules import VALID_PIXELS, combine_losses, cross_entropy, normalise_patches, squared_error
 from mp_mae.modalities import MODALITIES, Kind, Modality
 from mp_mae.patches import gather_patches
 
-GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden"
+GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 ARRAYS = np.load(GOLDEN / "losses.npz")
 CASES = json.loads((GOLDEN / "losses.json").read_text())["cases"]
 PATCH = 8
@@ -58,11 +58,11 @@ def all_losses(rules, targets: dict[str, Tensor], predictions: dict[str, Tensor]
         sums.append(rules.by_kind[task.kind](prediction, target))
     totals, counts = torch.stack([s.total for s in sums]), torch.stack([s.n_values for s in sums])
     log_vars = torch.from_numpy(ARRAYS["log_vars"]).double()
-    weighted, means = combine(rules, totals, counts, log_vars)
+    weighted, means = combine_losses(rules, totals, counts, log_vars)
     return (
         dict(zip(MODALITIES, means.tolist(), strict=True)),
         weighted.item(),
-        combine(rules, totals, counts, None).total,
+        combine_losses(rules, totals, counts, None).total,
     )
 
 
@@ -197,7 +197,7 @@ def test_a_task_without_valid_target_has_zero_loss_and_zero_gradient(rules, kind
 def test_a_task_without_valid_target_leaves_its_uncertainty_weight_alone():
     log_vars = torch.tensor([0.3, -0.7, 2.0], requires_grad=True)
     totals, counts = torch.tensor([6.0, 0.0, 0.0]), torch.tensor([3, 0, 5])
-    total, means = combine(VALID_PIXELS, totals, counts, log_vars)
+    total, means = combine_losses(VALID_PIXELS, totals, counts, log_vars)
     total.backward()
     assert means.tolist() == [2, 0, 0]
     assert total.item() == pytest.approx(np.exp(-0.3) * 2 + 0.3 + 2.0)

@@ -20,7 +20,7 @@ from mp_mae.official.files import read_official
 from mp_mae.official.layout import from_official, to_official
 from official_checkpoint import BANDS, PATCHES, checkpoint_content, model_tensors, write_checkpoint
 
-SHARED = pathlib.Path(__file__).parents[3] / "shared" / "golden"
+SHARED = pathlib.Path(__file__).parents[4] / "shared" / "golden"
 
 
 @pytest.fixture(scope="module")
