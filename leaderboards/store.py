@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -179,6 +180,16 @@ HOW_TO_SEE = "If a newer version wrote it, upgrade and take the ending off its n
 HOW_TO_REPLAY = "it goes in with the next run, or by: python -m harness replay"
 
 
+class Timing(NamedTuple):
+    """How long runs of one kind took, in the median."""
+
+    protocol: str
+    backbone: str
+    dataset: str
+    n_train: int
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Leaderboard:
     """A leaderboard file. Holds nothing open between calls, so that processes take turns."""
@@ -230,6 +241,22 @@ class Leaderboard:
                 {"run_ids": list(run_ids)},
             )
             return dict(found.fetchall())
+
+    def timings(self, device: str) -> list[Timing]:
+        """How long runs took on a device: the median of each protocol, backbone, dataset and size; none without a file.
+
+        Raises:
+            UserError: the file is locked or not a leaderboard.
+        """
+        if not self.path.exists():
+            return []
+        with connect_to_read(self.path, self.wait_seconds) as connection:
+            found = connection.execute(
+                "SELECT protocol, backbone, dataset, n_train, median(seconds) FROM runs "
+                "WHERE source = 'measured' AND device = $device GROUP BY ALL",
+                {"device": device},
+            )
+            return [Timing(*row) for row in found.fetchall()]
 
 
 def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderboard:

@@ -102,10 +102,11 @@ def test_asking_again_is_free_and_says_so(finished):
 
 def test_dry_run_knows_what_is_there_and_what_is_new(finished):
     folder, arguments, _ = finished
-    plan = harness(*arguments, "--seeds", "0,1", "--dry-run", cwd=folder)
+    plan = harness(*arguments, "--seeds", "0,1", "--dry-run", "--verbose", cwd=folder)
     assert plan.returncode == 0
     states = {
-        name: [line.split()[-1] for line in plan.stdout.splitlines() if name in line] for name in (SCENES, COVERS)
+        name: [line.split()[-1] for line in plan.stdout.splitlines() if line.lstrip().startswith(name)]
+        for name in (SCENES, COVERS)
     }
     assert states[SCENES] == ["done"] * 4 + ["same"] * 4, "no seed changes what is solved to convergence"
     assert states[COVERS] == ["done"] * 2 + ["new"] * 2, "a seed draws the pixels"

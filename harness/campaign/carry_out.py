@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
 
+from harness.campaign.estimate import Estimate, estimate_plan
 from harness.campaign.executors import EXECUTORS
 from harness.campaign.executors.local import execute_safely
 from harness.campaign.plan import Line, State, build_plan, mark_done
@@ -21,9 +22,11 @@ from leaderboards.schema import RunRecord
 from leaderboards.store import Leaderboard, Session, open_leaderboard
 
 
-def preview(request: RunRequest, progress: Progress) -> list[Line]:
-    """The plan alone: reads what is there, converts, runs and writes nothing."""
-    return _plan(request, Workbench(_places(request), progress), convert=False)
+def preview(request: RunRequest, progress: Progress) -> tuple[list[Line], list[Estimate]]:
+    """The plan alone, and what each line will take: reads what is there, converts, runs and writes nothing."""
+    workbench = Workbench(_places(request), progress)
+    lines = _plan(request, workbench, convert=False)
+    return lines, estimate_plan(lines, workbench, Leaderboard(request.db).timings(request.device))
 
 
 def run_campaign(request: RunRequest, progress: Progress) -> list[Line]:

@@ -84,7 +84,7 @@ def demo(
     """
     with user_errors(debug):
         from harness.demo.build import ensure_demo_suite
-        from harness.show.display import RichProgress
+        from harness.show.progress_bars import RichProgress
 
         _check_positive("--tiles", tiles)
         _check_positive("--processes", processes)

@@ -28,6 +28,7 @@ from harness.cli.run_options import (
     Select,
     Shots,
     Trials,
+    Verbose,
     VerifyData,
     Weights,
     Workers,
@@ -137,6 +138,7 @@ def run(
     device: Device = "auto",
     workers: Workers = None,
     dry_run: DryRun = False,
+    verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     """Evaluate backbones on GEO-Bench and store the results.
@@ -181,7 +183,7 @@ def run(
             device=device,
             workers=workers or default_workers(),
         )
-        code = _work(request, dry_run, debug)
+        code = _work(request, dry_run, verbose, debug)
     raise typer.Exit(code)
 
 
@@ -199,7 +201,7 @@ def default_workers() -> int:
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def _work(request: "RunRequest", dry_run: bool, debug: bool) -> int:
+def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> int:
     """This process's part, and its exit code. Under `accelerate launch` all but the first help without a word."""
     from harness.campaign.carry_out import help_campaign
     from harness.records.progress import Silent
@@ -207,7 +209,7 @@ def _work(request: "RunRequest", dry_run: bool, debug: bool) -> int:
 
     devices = Devices(request.device)
     if devices.rank == 0:
-        return _preview(request, debug) if dry_run else _run(request, debug)
+        return _preview(request, verbose, debug) if dry_run else _run(request, debug)
     try:
         if not dry_run:
             help_campaign(request, devices, Silent())
@@ -221,7 +223,7 @@ def _build_demo(cache_dir: Path) -> Path:
     from harness.data.suites import HOW_TO_GET
     from harness.demo.build import ensure_demo_suite
     from harness.demo.tasks import VERSION
-    from harness.show.display import RichProgress
+    from harness.show.progress_bars import RichProgress
     from mp_mae.data.world.simulate import WORLD_VERSION
 
     said = "No GEO-Bench data here: running the built-in demo suite, whose images are simulated."
@@ -230,13 +232,16 @@ def _build_demo(cache_dir: Path) -> Path:
         return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
 
 
-def _preview(request: "RunRequest", debug: bool) -> int:
+def _preview(request: "RunRequest", verbose: bool, debug: bool) -> int:
     from harness.campaign.carry_out import preview
-    from harness.show.display import RichProgress, plan_table
+    from harness.show.plan_tables import plan_table, summary_table
+    from harness.show.progress_bars import RichProgress
 
     with RichProgress(err) as progress:
-        lines = preview(request, progress)
-    out.print(plan_table(lines))
+        lines, estimates = preview(request, progress)
+    if verbose:
+        out.print(plan_table(lines))
+    out.print(summary_table(lines, estimates))
     _show_tracebacks(lines, debug)
     return _explain(lines)
 
@@ -244,7 +249,7 @@ def _preview(request: "RunRequest", debug: bool) -> int:
 def _run(request: "RunRequest", debug: bool) -> int:
     from harness.campaign.carry_out import run_campaign
     from harness.campaign.plan import State
-    from harness.show.display import RichProgress
+    from harness.show.progress_bars import RichProgress
 
     with RichProgress(err) as progress:
         lines = run_campaign(request, progress)
@@ -292,7 +297,7 @@ def _show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
 def _explain(lines: "Sequence[Line]") -> int:
     """Say why lines did not run, and what is odd about those that did; the exit code that follows from it."""
     from harness.campaign.plan import State
-    from harness.show.display import STATE_STYLE, reasons
+    from harness.show.plan_tables import STATE_STYLE, reasons
 
     for state in (State.NEW, State.DONE, State.SAME, State.SKIPPED, State.FAILED):
         for text in reasons(lines, state):

@@ -97,4 +97,10 @@ VerifyData = Annotated[
     ),
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]
-DryRun = Annotated[bool, Option("--dry-run", help="Only print what would run and what is already there.")]
+DryRun = Annotated[
+    bool,
+    Option(
+        "--dry-run", help="Only print what would run, what is there already, and how much time and disk it may take."
+    ),
+]
+Verbose = Annotated[bool, Option("--verbose", help="With --dry-run: a row for every run too.")]

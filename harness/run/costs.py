@@ -20,6 +20,8 @@ class Costs(NamedTuple):
     """Of matrix products and convolutions; a multiplication and an addition are two."""
     pyramid_bytes: int
     """That the stored features of an image's pixels take."""
+    vector_bytes: int
+    """That the stored features of a whole image take."""
 
 
 def count_costs(backbone: Backbone, bands: Sequence[BandInfo], height: int, width: int) -> Costs:
@@ -39,4 +41,5 @@ def count_costs(backbone: Backbone, bands: Sequence[BandInfo], height: int, widt
         parameters=sum(parameter.numel() for parameter in backbone.parameters()),
         flops_per_image=counter.get_total_flops(),
         pyramid_bytes=HALF.itemsize * sum(level.numel() for level in features.maps),
+        vector_bytes=features.vector.nbytes,
     )

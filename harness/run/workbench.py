@@ -231,6 +231,16 @@ class Workbench:
             ),
         )
 
+    def feature_folder(self, job: Job, kind: Kind) -> Path:
+        """Where the features of the job's whole dataset lie in the cache, or will."""
+        return self._feature_place(job, kind).directory
+
+    def feature_bytes(self, job: Job, kind: Kind) -> int:
+        """What those features take, as their stored format has it."""
+        costs = self.costs(job)
+        of_image = costs.pyramid_bytes if kind is PIXEL_FEATURES else costs.vector_bytes
+        return of_image * len(self.arrays(job.dataset).samples)
+
     def _feature_key(self, job: Job) -> str:
         return feature_key(job.run, self.arrays(job.dataset).content_sha256)
 

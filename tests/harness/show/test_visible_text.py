@@ -10,8 +10,9 @@ from harness.campaign.plan import Line, State
 from harness.campaign.resolve import Cell
 from harness.cli.terminal import say
 from harness.records.job import DatasetRef
-from harness.show.display import RichProgress, plan_table
 from harness.show.grid import _Point, _table
+from harness.show.plan_tables import plan_table
+from harness.show.progress_bars import RichProgress
 from harness.show.tables import RESULT_COLUMNS, results_table, rows_table
 from leaderboards.query import Table
 from mp_mae.visible_text import VisibleConsole, visible

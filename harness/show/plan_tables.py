@@ -1,0 +1,134 @@
+"""A plan in the terminal: its summary, its lines, and why lines did not run."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Group
+
+from harness.campaign.estimate import Estimate
+from harness.campaign.plan import Line, State
+from harness.campaign.resolve import Cell
+from harness.data.suites import tell_apart
+from harness.show.quantities import describe_duration, describe_size
+from harness.show.tables import bare_table, captioned
+from harness.show.visible_text import plain
+
+STATE_STYLE = {
+    State.NEW: "green",
+    State.DONE: "dim",
+    State.SAME: "dim",
+    State.UNKNOWN: "yellow",
+    State.SKIPPED: "yellow",
+    State.FAILED: "red",
+}
+
+
+_MADE_OF = (
+    "time: medians of earlier runs of the same protocol and backbone with about as many train samples, in one process; "
+    "the first run on a dataset also embeds its images. cache: features that are not in it yet"
+)
+
+
+@dataclass
+class _Sum:
+    """What the lines of one backbone, dataset or protocol come to."""
+
+    states: Counter[State] = field(default_factory=Counter)
+    seconds: float = 0.0
+    n_untimed: int = 0
+    n_bytes: int = 0
+    n_unsized: int = 0
+
+    def add(self, state: State, estimate: Estimate) -> None:
+        self.states[state] += 1
+        self.seconds += estimate.seconds or 0.0
+        self.n_untimed += estimate.seconds is None
+        self.n_bytes += estimate.n_bytes or 0
+        self.n_unsized += estimate.n_bytes is None
+
+    @property
+    def time(self) -> str:
+        """Of the runs that earlier ones tell of, and how many more there are."""
+        if not self.n_untimed:
+            return describe_duration(self.seconds) if self.states[State.NEW] else ""
+        return f"{describe_duration(self.seconds)} + {self.n_untimed} unknown" if self.seconds else "unknown"
+
+    @property
+    def disk(self) -> str:
+        """What can be told, and whether there is more."""
+        if not self.n_unsized:
+            return describe_size(self.n_bytes) if self.states[State.NEW] else ""
+        return f"{describe_size(self.n_bytes)} + unknown" if self.n_bytes else "unknown"
+
+
+def summary_table(lines: Sequence[Line], estimates: Sequence[Estimate]) -> Group:
+    """The plan by backbone, dataset and protocol: lines in each state, what they will take, and the same of all."""
+    names = tell_apart(line.cell.dataset for line in lines)
+    views: dict[str, Callable[[Cell], str]] = {
+        "backbone": lambda cell: cell.backbone,
+        "dataset": lambda cell: names[cell.dataset],
+        "protocol": lambda cell: cell.protocol,
+    }
+    states = [state for state in State if any(line.state is state for line in lines)]
+    table = bare_table()
+    table.add_column("")
+    table.add_column("", overflow="fold")
+    for column in (*states, "time", "cache"):
+        table.add_column(column, justify="right")
+    for view, name_of in views.items():
+        sums: dict[str, _Sum] = {}
+        for line, estimate in zip(lines, estimates, strict=True):
+            sums.setdefault(name_of(line.cell), _Sum()).add(line.state, estimate)
+        for name, total in sums.items():
+            # Protocols share features, so that none of them alone is what they are stored for.
+            disk = "" if view == "protocol" else total.disk
+            table.add_row(
+                view, plain(name), *_counts(total, states), total.time, disk, end_section=name == list(sums)[-1]
+            )
+    whole = _Sum()
+    for line, estimate in zip(lines, estimates, strict=True):
+        whole.add(line.state, estimate)
+    table.add_row("all", "", *_counts(whole, states), whole.time, whole.disk)
+    return captioned(table, _MADE_OF)
+
+
+def _counts(total: _Sum, states: Sequence[State]) -> list[str]:
+    return [f"[{STATE_STYLE[state]}]{total.states[state]:,}[/]" if total.states[state] else "" for state in states]
+
+
+def plan_table(lines: Sequence[Line]) -> Group:
+    """One row per run and its state; `reasons` tells of those that were skipped."""
+    counts = Counter(line.state for line in lines)
+    names = tell_apart(line.cell.dataset for line in lines)
+    table = bare_table()
+    for column in ("dataset", "backbone", "protocol", "partition", "seed", "state"):
+        table.add_column(column, overflow="fold")
+    for line in lines:
+        if line.state is not State.SKIPPED:
+            cell = line.cell
+            described = (names[cell.dataset], cell.backbone, cell.protocol, cell.partition, str(cell.seed))
+            table.add_row(*map(plain, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
+    return captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
+
+
+def reasons(lines: Sequence[Line], state: State) -> list[str]:
+    """Why lines of a state did not run, or what is odd about them: each reason once, with what it is about."""
+    names = tell_apart(line.cell.dataset for line in lines)
+    cells: dict[tuple[str, str, str], list[Cell]] = {}
+    for line in lines:
+        if line.state is state and line.reason:
+            cells.setdefault((names[line.cell.dataset], line.cell.backbone, line.reason), []).append(line.cell)
+    label = "note" if state is State.NEW else state
+    return [
+        f"{label}: {dataset}, {backbone}{_which(of_reason, state)}: {reason}"
+        for (dataset, backbone, reason), of_reason in cells.items()
+    ]
+
+
+def _which(cells: Sequence[Cell], state: State) -> str:
+    """The runs of one dataset and backbone that share a reason; empty where the reason says it better."""
+    if len(cells) > 1:
+        protocols = ", ".join(dict.fromkeys(cell.protocol for cell in cells))
+        return f" ({len(cells)} runs of {protocols})"
+    return f", {cells[0].partition}, {cells[0].protocol}" if state is State.FAILED else ""
