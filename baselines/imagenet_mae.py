@@ -13,10 +13,10 @@ from torch import Tensor
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
 from baselines.inputs import Moments, PixelKind
-from baselines.weights import fetch_from_hub
+from baselines.weights import fetch_from_hub, refuse_incomplete
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
-from mp_mae.files.weights_file import describe_wrong, load_safetensors, load_weights_only
+from mp_mae.files.weights_file import load_safetensors, load_weights_only
 
 REPOSITORY = "timm/convnextv2_atto.fcmae"
 STATISTICS = {
@@ -64,12 +64,6 @@ def _read_state(path: Path, model: ConvNeXt) -> dict[str, Tensor]:
         state = {} if wrong else checkpoint_filter_fn(content, model)
     except (RuntimeError, ValueError, LookupError, NotImplementedError) as error:
         raise UserError(f"{path}: not a {REPOSITORY} weights file: {error}. {refetch}") from error
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in FRESH}
-    missing, unexpected = sorted(wanted.keys() - state.keys()), sorted(state.keys() - model.state_dict().keys())
-    wrong = wrong or describe_wrong(state, wanted)
-    if missing or unexpected or wrong:
-        raise UserError(
-            f"{path}: not a complete {REPOSITORY} weights file: missing {missing[:5]}, unexpected {unexpected[:5]}, "
-            f"wrong {wrong[:5]}. {refetch}"
-        )
+    where = f"{path}: not a complete {REPOSITORY} weights file"
+    refuse_incomplete(state, model, where=where, advice=refetch, may_lack=FRESH, wrong=wrong)
     return state

@@ -57,9 +57,12 @@ def check_gradients(subject: Subject) -> None:
     promise(vector.requires_grad, "features have no gradient: leave out no_grad, inference_mode and detach")
     weight = torch.randn(vector.shape, generator=torch.Generator().manual_seed(1))
     (vector * weight).sum().backward()
-    reached = sum(p.numel() for p in parameters if p.grad is not None and bool(p.grad.abs().sum() > 0))
+    reached = sum(p.numel() for p in parameters if p.grad is not None)
     total = sum(p.numel() for p in parameters)
     promise(reached > total / 2, f"a gradient reaches {reached:,} of {total:,} weights: something cuts it off")
+    # Branches that begin at zero have none yet, as residual ones of an untrained network may.
+    some = any(bool(p.grad.abs().sum() > 0) for p in parameters if p.grad is not None)
+    promise(some, "every gradient is zero: something cuts it off")
 
 
 def check_device(subject: Subject) -> None:

@@ -25,7 +25,7 @@ from mp_mae.errors import UserError
 
 GROUP = "mp_mae_bench.backbones"
 
-SCHEMES: dict[str, str] = {}
+SCHEMES = {"timm": "baselines.timm_models"}
 """What stands before a colon -> the module whose `find_entry(rest) -> Entry` knows the names behind it."""
 
 
