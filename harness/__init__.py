@@ -1,1 +1,13 @@
-"""Evaluate pretrained backbones on GEO-Bench by the same protocols and keep every result."""
+"""Evaluate pretrained backbones on GEO-Bench by the same protocols and keep every result.
+
+Words that mean one thing each, everywhere:
+
+- A *campaign* is all that one `harness run` asks for: its plan, the runs it starts, and their rows.
+- A *workbench* is what one process has open: datasets, the current backbone, features.
+- A *material* is what a protocol gets to work on: features or pixels with the labels of train and valid, never of test.
+- *Places* are where work happens: cache, device, processes. No place can change a result.
+- A *partition* says which samples train, choose and test, as a file of the dataset lists them.
+- A *draw* is a choice of train samples by a seed: as many as a partition has, `k=5` a class, or `n=100` in all.
+- A *setup* is all that runs of one point share but their seed, so that they may be averaged.
+- A *curve* is a score against the number of labels, of one setup over its partitions or draws.
+"""
