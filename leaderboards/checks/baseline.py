@@ -28,6 +28,8 @@ class CurveName:
     train_draw: str
     axis: str
     metric: str
+    higher_is_better: bool = True
+    """Of the metric. A baseline that does not say is from before errors could be the headline."""
 
     def __str__(self) -> str:
         return f"{self.backbone} on {self.dataset} by {self.protocol}"
@@ -40,7 +42,7 @@ class BaselinePoint:
     n_labels: int
     n_test: int
     scores: Mapping[int, float]
-    """By seed, in their order; fractions."""
+    """By seed, in their order."""
 
     def mean(self) -> float:
         """Over seeds."""
@@ -133,9 +135,11 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
 
 
 def _name(entry: Mapping[str, Any]) -> CurveName:
-    name = CurveName(**{field.name: entry[field.name] for field in fields(CurveName)})
-    if not all(isinstance(part, str) for part in astuple(name)):
-        raise TypeError(f"a name that is no text: {name}")
+    *names, direction = (field.name for field in fields(CurveName))
+    name = CurveName(**{field: entry[field] for field in names}, higher_is_better=entry.get(direction, True))
+    *parts, higher_is_better = astuple(name)
+    if not (all(isinstance(part, str) for part in parts) and isinstance(higher_is_better, bool)):
+        raise TypeError(f"a name that is no text, or a direction that is neither true nor false: {name}")
     return name
 
 

@@ -22,9 +22,11 @@ ALPHA = 0.01
 """Chance that checking unchanged code fails: of any false regression among all points and areas."""
 COUNTED_BY_SAMPLE = frozenset({"accuracy", "f1_micro", "f1_macro"})
 """Metrics that move by about 1 / (test samples) when one of them is predicted otherwise."""
+_SMALLEST_ERROR = 1e-100
+"""What an error of 0 is divided by."""
 LAST_DIGIT = 1e-4
 """Scores are shown to four digits. Of metrics of pixels and fractions, as miou and r2: one image moves them by any
-amount, so nothing but noise itself says what they can tell."""
+amount, so nothing but noise itself says what they can tell. Of errors, as rmse, it is a share of the error."""
 
 
 class Verdict(StrEnum):
@@ -60,12 +62,12 @@ class Finding:
     now: float | None
     """None: missing."""
     p_adjusted: float | None
-    """Of no drop, or for an improvement of no rise, adjusted over all findings; None: missing or new."""
+    """Of no loss, or for an improvement of no gain, adjusted over all findings; None: missing or new."""
     note: str = ""
 
     @property
     def change(self) -> float | None:
-        """Now minus before, a fraction."""
+        """Now minus before: a rise where positive, whichever is better."""
         return None if self.before is None or self.now is None else self.now - self.before
 
 
@@ -81,7 +83,21 @@ class _Test:
     now: np.ndarray
     paired: bool
     resolution: float
-    """The floor of the standard deviation of what is tested."""
+    """The floor of the standard deviation of what is tested, in units of `scale`."""
+
+    @property
+    def scale(self) -> float:
+        """What scores are divided by, so that variances of different datasets say something about each other.
+
+        1 but for errors, which have the unit of the labels: they count as shares of what they were. Negative where
+        lower is better, so that a loss is always a drop.
+        """
+        return 1.0 if self.curve.higher_is_better else -max(abs(float(self.before.mean())), _SMALLEST_ERROR)
+
+    @property
+    def drop(self) -> float:
+        """Of the mean, in units of `scale`: positive where it is worse now."""
+        return float((self.before.mean() - self.now.mean()) / self.scale)
 
     @property
     def degrees(self) -> float:
@@ -90,9 +106,10 @@ class _Test:
 
     @property
     def variance(self) -> float:
-        """Of the drop of one seed if paired, else of one score."""
+        """Of the drop of one seed if paired, else of one score; in units of `scale` squared."""
         groups = [self.before - self.now] if self.paired else [self.before, self.now]
-        return max(sum(_sum_of_squares(scores) for scores in groups) / self.degrees, self.resolution**2)
+        of_seeds = sum(_sum_of_squares(scores / self.scale) for scores in groups) / self.degrees
+        return max(of_seeds, self.resolution**2)
 
     @property
     def n_inverse(self) -> float:
@@ -144,7 +161,10 @@ def _unmatched(
 
 
 def resolution(metric: str, n_test: int) -> float:
-    """The least two scores can differ by: one sample right or wrong, or the last digit shown where pixels count."""
+    """The least two scores can differ by: one sample right or wrong, or the last digit shown where pixels count.
+
+    Errors are taken as shares of themselves.
+    """
     return 1 / max(n_test, 1) if metric in COUNTED_BY_SAMPLE else LAST_DIGIT
 
 
@@ -208,7 +228,7 @@ def _judge(points: Sequence[_Test], areas: Sequence[_Test]) -> list[Finding]:
 def _p_values(tests: Sequence[_Test], sign: float) -> list[float]:
     if not tests:
         return []
-    drops = sign * np.array([test.before.mean() - test.now.mean() for test in tests])
+    drops = sign * np.array([test.drop for test in tests])
     variances, degrees, n_inverse = np.array([(t.variance, t.degrees, t.n_inverse) for t in tests]).T
     return one_sided_p(drops, variances, degrees, n_inverse).tolist()
 

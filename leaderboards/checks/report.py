@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
 
+from leaderboards.checks.baseline import CurveName
 from leaderboards.checks.check import ALPHA, FAILING, Finding, Verdict, failed
 from leaderboards.errors import UserError
 
@@ -28,10 +29,10 @@ def describe(finding: Finding) -> str:
     where = f"{finding.curve}, {finding.partition}"
     if finding.n_labels is not None:
         where += f" ({finding.n_labels} labels)"
-    change = f"{_score(finding.before)} -> {_score(finding.now)}"
+    change = f"{_score(finding, finding.before)} -> {_score(finding, finding.now)}"
     if finding.change is not None:
-        change += f" ({finding.change:+.4f}, adjusted p {finding.p_adjusted:.2g})"
-    return f"{finding.verdict}: {where}: {finding.curve.metric} {change}" + (
+        change += f" ({_score(finding, finding.change, '+')}, adjusted p {finding.p_adjusted:.2g})"
+    return f"{finding.verdict}: {where}: {_metric(finding.curve)} {change}" + (
         f"; {finding.note}" if finding.note else ""
     )
 
@@ -104,10 +105,10 @@ def _markdown_table(findings: Sequence[Finding]) -> list[str]:
             curve.protocol,
             finding.partition,
             "" if finding.n_labels is None else str(finding.n_labels),
-            curve.metric,
-            _score(finding.before),
-            _score(finding.now),
-            "" if finding.change is None else f"{finding.change:+.4f}",
+            _metric(curve),
+            _score(finding, finding.before),
+            _score(finding, finding.now),
+            "" if finding.change is None else _score(finding, finding.change, "+"),
             "" if finding.p_adjusted is None else f"{finding.p_adjusted:.2g}",
         )
         lines.append("| " + " | ".join(map(_markdown, cells)) + " |")
@@ -124,5 +125,10 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _score(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
+def _metric(curve: CurveName) -> str:
+    return curve.metric if curve.higher_is_better else f"{curve.metric} (lower is better)"
+
+
+def _score(finding: Finding, value: float | None, sign: str = "") -> str:
+    """To four digits; an error, which may be of any size, to five that count."""
+    return "none" if value is None else format(value, f"{sign}.4f" if finding.curve.higher_is_better else f"{sign}.5g")

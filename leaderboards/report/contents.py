@@ -20,7 +20,7 @@ from leaderboards.statistics.reading import read_label_savings, read_points
 
 SIMULATED_SUITE = "demo"
 
-_CURVE = "suite, dataset, protocol, selection, train_draw, axis, setup, metric, source"
+_CURVE = "suite, dataset, protocol, selection, train_draw, axis, setup, metric, higher_is_better, source"
 
 QUERIES: Mapping[str, str] = {
     "points": f"""
@@ -28,9 +28,9 @@ QUERIES: Mapping[str, str] = {
             n_seeds, seed_std
         FROM label_efficiency WHERE value IS NOT NULL ORDER BY ALL""",
     "savings": """
-        SELECT suite, dataset, protocol, selection, train_draw, axis, setup, rival_setup, metric, source, backbone,
-            weights, rival, rival_weights, rival_value, rival_labels, labels_needed, label_saving, at_most, curve_id,
-            rival_curve_id
+        SELECT suite, dataset, protocol, selection, train_draw, axis, setup, rival_setup, metric, higher_is_better,
+            source, backbone, weights, rival, rival_weights, rival_value, rival_labels, labels_needed, label_saving,
+            at_most, curve_id, rival_curve_id
         FROM label_savings WHERE source = 'measured' ORDER BY ALL""",
     # The largest saving reached on at least half of the datasets; a score that is never reached saves nothing at all.
     "typical_savings": """
@@ -44,16 +44,17 @@ QUERIES: Mapping[str, str] = {
             nullif(quantile_disc(coalesce(label_saving, '-infinity'::DOUBLE), 0.5), '-infinity') AS label_saving
         FROM pairs GROUP BY ALL ORDER BY ALL""",
     "efficiency": """
-        SELECT suite, dataset, protocol, selection, train_draw, setup, metric, source, backbone, weights, partition,
-            parameters, flops_per_image, value, ci_low, ci_high, frontier
+        SELECT suite, dataset, protocol, selection, train_draw, setup, metric, higher_is_better, source, backbone,
+            weights, partition, parameters, flops_per_image, value, ci_low, ci_high, frontier
         FROM parameter_efficiency ORDER BY ALL""",
     "gaps": """
-        SELECT suite, dataset, protocol, selection, train_draw, partition, backbone, weights, metric, value,
-            published_value, gap, ci_low, ci_high, published_backbone, published_uncertainty, published_in
+        SELECT suite, dataset, protocol, selection, train_draw, partition, backbone, weights, metric,
+            higher_is_better, value, published_value, gap, ci_low, ci_high, published_backbone,
+            published_uncertainty, published_in
         FROM published_gap ORDER BY ALL""",
     "runs": """
         SELECT suite, dataset, backbone, weights, protocol, selection, train_draw, partition, seed, n_labels, metric,
-            value, ci_low, ci_high, source, run_id
+            higher_is_better, value, ci_low, ci_high, source, run_id
         FROM scores ORDER BY run_id""",
 }
 """Tables of the report, by name."""

@@ -58,7 +58,8 @@ class _Replicates:
         if of_a is None or of_b is None:
             return None, None
         n_labels = np.array([point.n_labels for point in self._points[a]])
-        return saving.with_interval_of(n_labels, of_a, of_b[:, -1]).saving[1:]
+        sign = 1.0 if a.higher_is_better else -1.0
+        return saving.with_interval_of(n_labels, sign * of_a, sign * of_b[:, -1]).saving[1:]
 
     def _of(self, curve: CurveKey) -> np.ndarray | None:
         """(B, P), or None if some point has a single seed."""

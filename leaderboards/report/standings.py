@@ -9,7 +9,7 @@ import numpy as np
 from leaderboards.statistics.aggregate import aggregate, complete_grid, normalise
 from leaderboards.statistics.ranking import Entry, GridKey, Standing
 
-CELL_COLUMNS = ", ".join((*GridKey._fields, *Entry._fields, "dataset", "metric", "samples"))
+CELL_COLUMNS = ", ".join((*GridKey._fields, *Entry._fields, "dataset", "metric", "samples", "higher_is_better"))
 """Scores on other samples or by another metric are those of another dataset, as in the view."""
 ADDED = ("place_low", "place_high", "ties", "score", "score_low", "score_high", "fewest_seeds")
 SEED = 0
@@ -32,8 +32,9 @@ def with_ties(
     """
     width = len(GridKey._fields)
     scores: dict[GridKey, dict[tuple[Row, str], list[float]]] = defaultdict(dict)
-    for *key, backbone, weights, dataset, metric, samples, values in cells:
-        scores[GridKey(*key)][Entry(backbone, weights), f"{dataset} {metric} {samples}"] = values
+    for *key, backbone, weights, dataset, metric, samples, higher_is_better, values in cells:
+        gains = values if higher_is_better else [-value for value in values]
+        scores[GridKey(*key)][Entry(backbone, weights), f"{dataset} {metric} {samples}"] = gains
     added = {
         (*grid, *standing.entry): (standing.place_low, standing.place_high, standing.ties, *score)
         for grid, ranked in standings.items()

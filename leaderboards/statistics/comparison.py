@@ -33,7 +33,8 @@ class Comparison(Shared):
     """Mean over the seeds that are compared; `b` likewise."""
     b: Estimate
     difference: Estimate
-    """A - B. No interval: no noise is known, as with one seed each and no stored predictions."""
+    """By how much A is better: A - B, or B - A where lower is better. No interval: no noise is known, as with one seed
+    each and no stored predictions."""
     p_value: float | None
     """Two-sided, of no difference. None: as the interval."""
     p_adjusted: float | None
@@ -96,7 +97,7 @@ def _compare(
         n_labels=at_a.n_labels,
         a=estimate(at_a, found.seeds_a, samples),
         b=estimate(at_b, found.seeds_b, samples),
-        difference=with_interval(found.value, found.parts),
+        difference=with_interval(shared.sign * found.value, found.parts),
         p_value=_p_value(at_a, at_b, found, samples, shared.metric) if found.parts else None,
         p_adjusted=None,
         noise=found.noise,
@@ -110,13 +111,13 @@ def _p_value(a: Point, b: Point, found: Difference, samples: SharedTestSet, metr
     """McNemar's exact test where it applies, accuracy of one run each; else the dual of the interval."""
     if metric == "accuracy" and len(a.scores) == len(b.scores) == 1:
         (run_a,), (run_b,) = a.run_ids.values(), b.run_ids.values()
-        return mcnemar(_correct(samples.counts[run_a]), _correct(samples.counts[run_b]))
+        return mcnemar(_correct(samples.terms[run_a]), _correct(samples.terms[run_b]))
     return two_sided_p(found.value, found.parts)
 
 
-def _correct(counts: np.ndarray) -> np.ndarray:
-    """(n, 1, 3) counts of single labels -> (n,) bool."""
-    result: np.ndarray = counts[:, 0, BOTH] == counts[:, 0, TARGET]
+def _correct(terms: np.ndarray) -> np.ndarray:
+    """(n, 1, 3) terms of single labels -> (n,) bool."""
+    result: np.ndarray = terms[:, 0, BOTH] == terms[:, 0, TARGET]
     return result
 
 
@@ -137,4 +138,5 @@ def _with_interval(
     moved = samples.replicates([*a, *b], N_REPLICATES, generator)
     curve_a = replicate_means(score_matrix(a, seeds), noise_a) + moved[:, : len(a)]
     curve_b = replicate_means(score_matrix(b, seeds), noise_b) + moved[:, len(a) :]
-    return saving.with_interval_of(np.array([point.n_labels for point in a]), curve_a, curve_b[:, -1])
+    n_labels = np.array([point.n_labels for point in a])
+    return saving.with_interval_of(n_labels, shared.sign * curve_a, shared.sign * curve_b[:, -1])

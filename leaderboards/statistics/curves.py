@@ -19,7 +19,7 @@ class Curve:
     n_labels: np.ndarray
     """(P,) strictly increasing, at least 1: labels in total, for fitting and for choosing."""
     value: np.ndarray
-    """(P,) float64 scores, higher is better."""
+    """(P,) float64 scores."""
     name: str = "curve"
     """Backbone, dataset and protocol, for messages."""
 
@@ -46,14 +46,14 @@ class LabelSaving:
         Args:
             n_labels: (P,) of A's curve.
             replicates: (B, P) of A's scores, drawn together with `targets` (B,), B's scores with all its labels, where
-                seeds or test samples are shared.
+                seeds or test samples are shared. Negated where lower is better.
         """
         low, high = interval(1 - _first_crossings(n_labels, replicates, targets) / self.target_labels)
         return replace(self, saving=Estimate(self.saving.value, low, high))
 
 
 def aulc(curve: Curve) -> float:
-    """Area under a label-efficiency curve over log(labels), divided by the log range: a mean score, a fraction.
+    """Area under a label-efficiency curve over log(labels), divided by the log range: a mean score.
 
     Trapezoids between the points. Unchanged if all numbers of labels are multiplied by a constant.
 

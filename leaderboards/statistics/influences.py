@@ -13,20 +13,22 @@ from pathlib import Path
 import numpy as np
 
 from leaderboards.errors import UserError
-from leaderboards.statistics.paired import influences, score_counts
-from leaderboards.statistics.reading import Point, read_counts
+from leaderboards.statistics.paired import influences, score_terms
+from leaderboards.statistics.predictions import read_terms
+from leaderboards.statistics.reading import Point
 
 _ROUNDING = 1e-6
+"""Of a score; relative beyond 1."""
 _POINTS_AT_ONCE = 60
-"""Counts of masks take megabytes a point."""
+"""Terms of masks take megabytes a point."""
 
 
 @dataclass(frozen=True)
 class SharedTestSet:
     """What stored predictions say; nothing where some run to compare has none."""
 
-    counts: Mapping[str, np.ndarray]
-    """run_id -> (n, C, 3) as in `paired`, all in one order of samples."""
+    terms: Mapping[str, np.ndarray]
+    """run_id -> (n, C, F) as in `paired`, all in one order of samples."""
     moved: Mapping[str, np.ndarray]
     """run_id -> (n,) influences; empty: not known."""
 
@@ -55,13 +57,13 @@ def read_test_samples(path: Path, metric: str, points: Iterable[Point]) -> Share
         UserError: predictions that do not give the stored score, or other test samples.
     """
     scores = _by_run(points)
-    counts = read_counts(path, list(scores), metric)
-    for run_id, score in _contradicted(metric, counts, scores).items():
+    terms = read_terms(path, list(scores), metric)
+    for run_id, score in _contradicted(metric, terms, scores).items():
         raise UserError(
             f"run {run_id}: its stored predictions give {metric} {score:.6f}, its row says "
             f"{scores[run_id]:.6f}. One of the two was changed; run it again in a new leaderboard."
         )
-    return SharedTestSet(counts, {run_id: influences(metric, of_run) for run_id, of_run in counts.items()})
+    return SharedTestSet(terms, {run_id: influences(metric, of_run) for run_id, of_run in terms.items()})
 
 
 def read_influences(
@@ -89,9 +91,9 @@ def read_influences(
     for (metric, _), of_set in alike.items():
         for first in range(0, len(of_set), _POINTS_AT_ONCE):
             scores = _by_run(of_set[first : first + _POINTS_AT_ONCE])
-            counts = read_counts(path, list(scores), metric)
-            wrong = _contradicted(metric, counts, scores)
-            moved |= {run_id: influences(metric, of_run) for run_id, of_run in counts.items() if run_id not in wrong}
+            terms = read_terms(path, list(scores), metric)
+            wrong = _contradicted(metric, terms, scores)
+            moved |= {run_id: influences(metric, of_run) for run_id, of_run in terms.items() if run_id not in wrong}
             contradicted.update(wrong)
     return moved, contradicted
 
@@ -100,10 +102,14 @@ def _by_run(points: Iterable[Point]) -> dict[str, float]:
     return {run_id: point.scores[seed] for point in points for seed, run_id in point.run_ids.items()}
 
 
-def _contradicted(metric: str, counts: Mapping[str, np.ndarray], scores: Mapping[str, float]) -> dict[str, float]:
+def _contradicted(metric: str, terms: Mapping[str, np.ndarray], scores: Mapping[str, float]) -> dict[str, float]:
     """What stored predictions give, for the runs of which it is not the stored score."""
-    given = {run_id: score_counts(metric, of_run) for run_id, of_run in counts.items()}
-    return {run_id: score for run_id, score in given.items() if abs(score - scores[run_id]) > _ROUNDING}
+    given = {run_id: score_terms(metric, of_run) for run_id, of_run in terms.items()}
+    return {
+        run_id: score
+        for run_id, score in given.items()
+        if abs(score - scores[run_id]) > _ROUNDING * max(1.0, abs(score))
+    }
 
 
 def shared_variance(moved: np.ndarray) -> float:

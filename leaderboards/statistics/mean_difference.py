@@ -1,4 +1,8 @@
-"""One number over the datasets of a comparison: the mean difference, each dataset weighing the same."""
+"""One number over the datasets of a comparison: the mean difference, each dataset weighing the same.
+
+Scores for which higher is better, fractions and R2, have no unit. Errors, for which lower is better, have that of the
+labels, and what is metres here and kelvin there has no mean.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +26,7 @@ class MeanDifference:
     datasets: tuple[str, ...]
     """At least two."""
     a: float
-    """Mean of A's scores, fractions whatever the metric."""
+    """Mean of A's scores, whatever the metric."""
     b: float
     difference: Estimate
     """A - B. The interval is about other seeds and test samples of these datasets, not about other datasets. None if
@@ -30,14 +34,19 @@ class MeanDifference:
 
 
 def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
-    """Of every group of comparisons that differ in their dataset alone; none for a single dataset.
+    """Of every group of comparisons that differ in their dataset alone; none for a single dataset, nor with errors.
 
-    Errors of different datasets are independent.
+    The noise of different datasets is independent.
     """
     groups: dict[tuple[str, ...], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.suite, c.protocol, c.selection, c.train_draw, c.axis), []).append(c)
-    return [_mean(group) for group in groups.values() if len(group) > 1]
+    return [_mean(group) for group in groups.values() if len(group) > 1 and not lacks_mean(group)]
+
+
+def lacks_mean(comparisons: Sequence[Comparison]) -> bool:
+    """Whether some of these scores have a unit, or may have one: they are errors."""
+    return not all(comparison.higher_is_better for comparison in comparisons)
 
 
 def mean_parts(groups: Sequence[Sequence[Part]]) -> list[Part]:

@@ -1,85 +1,98 @@
 """Paired tests between backbones from stored predictions: the same test samples, so luck with them cancels.
 
-Predictions enter as `counts` (n, C, 3): for every test sample and class the target (0 or 1; pixels for masks), the
-prediction, and both at once. Every metric of `FROM_COUNTS` is a function of their sum over samples.
+Predictions enter as `terms` (n, C, F): for every test sample, and class or output of a regression, what the metric sums
+up. Of classes and masks F = 3: the target (0 or 1; pixels for masks), the prediction, and both at once. Of numbers
+F = 5: how many labels, their deviation from a constant and its square, the squared and the absolute error. Every metric
+of `FROM_TERMS` is a function of the sum of its terms over samples.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from scipy import stats
 
+from leaderboards.statistics import metrics
+from leaderboards.statistics.metrics import mean_of_defined, ratio
+
 BOTH, TARGET, PREDICTED = range(3)
+COUNT, DEVIATION, SQUARED_DEVIATION, SQUARED_ERROR, ABSOLUTE_ERROR = range(5)
 _STEP = 1e-4
 """Of a sample's weight: small against 1, and far above rounding."""
 
 Summed = Callable[[np.ndarray], np.ndarray]
-"""(..., C, 3) sums of counts -> (...) metric; NaN: undefined."""
+"""(..., C, F) sums of terms -> (...) metric; NaN: undefined."""
 
 
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0)
+class Terms(Enum):
+    """What the terms of a metric count."""
 
-
-def _accuracy(sums: np.ndarray) -> np.ndarray:
-    return _ratio(sums[..., BOTH].sum(-1), sums[..., TARGET].sum(-1))
-
-
-def _f1_micro(sums: np.ndarray) -> np.ndarray:
-    return _ratio(2 * sums[..., BOTH].sum(-1), (sums[..., TARGET] + sums[..., PREDICTED]).sum(-1))
-
-
-def _f1_macro(sums: np.ndarray) -> np.ndarray:
-    return _mean_of_defined(_ratio(2 * sums[..., BOTH], sums[..., TARGET] + sums[..., PREDICTED]))
-
-
-def _miou(sums: np.ndarray) -> np.ndarray:
-    return _mean_of_defined(_ratio(sums[..., BOTH], sums[..., TARGET] + sums[..., PREDICTED] - sums[..., BOTH]))
-
-
-def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0.0).sum(-1), defined.sum(-1).astype(np.float64))
+    DECISIONS = 3
+    ERRORS = 5
 
 
 @dataclass(frozen=True)
-class Counted:
+class Summable:
     """A metric that stored predictions give again."""
 
+    terms: Terms
     value: Summed
-    pooled: bool
-    """It looks at the sums over classes alone, so counts may be summed over classes first: (n, 1, 3)."""
+    pooled: bool = False
+    """It looks at the sums over classes alone, so terms may be summed over classes first: (n, 1, 3)."""
 
 
-FROM_COUNTS: dict[str, Counted] = {
-    "accuracy": Counted(_accuracy, pooled=True),
-    "f1_micro": Counted(_f1_micro, pooled=True),
-    "f1_macro": Counted(_f1_macro, pooled=False),
-    "miou": Counted(_miou, pooled=False),
+def _by_term(sums: np.ndarray) -> tuple[np.ndarray, ...]:
+    """(..., C, F) -> F arrays (..., C)."""
+    return tuple(np.moveaxis(sums, -1, 0))
+
+
+def _rmse(sums: np.ndarray) -> np.ndarray:
+    return mean_of_defined(metrics.rmse_per_output(sums[..., COUNT], sums[..., SQUARED_ERROR]))
+
+
+def _mae(sums: np.ndarray) -> np.ndarray:
+    return mean_of_defined(ratio(sums[..., ABSOLUTE_ERROR], sums[..., COUNT]))
+
+
+def _r2(sums: np.ndarray) -> np.ndarray:
+    return mean_of_defined(metrics.r2_per_output(*_by_term(sums)[:ABSOLUTE_ERROR]))
+
+
+FROM_TERMS: dict[str, Summable] = {
+    "accuracy": Summable(
+        Terms.DECISIONS, lambda sums: metrics.accuracy(sums[..., BOTH], sums[..., TARGET]), pooled=True
+    ),
+    "f1_micro": Summable(Terms.DECISIONS, lambda sums: metrics.f1_micro(*_by_term(sums)), pooled=True),
+    "f1_macro": Summable(Terms.DECISIONS, lambda sums: mean_of_defined(metrics.f1_per_class(*_by_term(sums)))),
+    "miou": Summable(Terms.DECISIONS, lambda sums: mean_of_defined(metrics.iou_per_class(*_by_term(sums)))),
+    "rmse": Summable(Terms.ERRORS, _rmse),
+    "mae": Summable(Terms.ERRORS, _mae),
+    "r2": Summable(Terms.ERRORS, _r2),
 }
-"""By name as the rows have it. Means over classes leave out those that neither occur nor are predicted."""
+"""By name as the rows have it. Means over classes leave out those that neither occur nor are predicted, means over
+outputs those that do not vary."""
 
 
-def score_counts(metric: str, counts: np.ndarray) -> float:
-    """A metric of `FROM_COUNTS` over all samples of `counts` (n, C, 3)."""
-    return float(FROM_COUNTS[metric].value(counts.sum(axis=0, dtype=np.float64)))
+def score_terms(metric: str, terms: np.ndarray) -> float:
+    """A metric of `FROM_TERMS` over all samples of `terms` (n, C, F)."""
+    return float(FROM_TERMS[metric].value(terms.sum(axis=0, dtype=np.float64)))
 
 
-def influences(metric: str, counts: np.ndarray) -> np.ndarray:
-    """How much each test sample moves a metric of `FROM_COUNTS`: its derivative by the sample's weight.
+def influences(metric: str, terms: np.ndarray) -> np.ndarray:
+    """How much each test sample moves a metric of `FROM_TERMS`: its derivative by the sample's weight.
 
     The product of the influences of two runs is the covariance of their scores by the luck of the test samples
     (infinitesimal jackknife: Efron, Nonparametric estimates of standard error, Biometrika 1981).
 
     Args:
-        counts: (n, C, 3)
+        terms: (n, C, F)
     Returns:
         (n,) float64, scaled so that the sum of squares is the unbiased variance of an accuracy. Their sum is 0.
     """
-    n = len(counts)
-    sums, value = counts.sum(axis=0, dtype=np.float64), FROM_COUNTS[metric].value
-    heavier, lighter = (value(sums + step * counts) for step in (_STEP, -_STEP))
+    n = len(terms)
+    sums, value = terms.sum(axis=0, dtype=np.float64), FROM_TERMS[metric].value
+    heavier, lighter = (value(sums + step * terms) for step in (_STEP, -_STEP))
     moved: np.ndarray = (heavier - lighter) / (2 * _STEP) * np.sqrt(n / max(n - 1, 1))
     return moved
 

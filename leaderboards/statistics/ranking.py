@@ -19,8 +19,9 @@ from leaderboards.statistics.difference import difference
 from leaderboards.statistics.influences import SharedTestSet, read_influences
 from leaderboards.statistics.mean_difference import mean_parts
 from leaderboards.statistics.paired import holm
-from leaderboards.statistics.reading import Point, fetch, read_test_sets
-from leaderboards.statistics.student import two_sided_p
+from leaderboards.statistics.predictions import read_test_sets
+from leaderboards.statistics.reading import Point, fetch
+from leaderboards.statistics.student import Part, two_sided_p
 
 SURE = 0.05
 """Chance of telling any two of a ranking apart that are equal."""
@@ -73,6 +74,17 @@ class Cell:
 
     points: Mapping[Entry, Point]
     samples: SharedTestSet
+    higher_is_better: bool = True
+    """Of the metric."""
+
+
+class _CellKey(NamedTuple):
+    """One dataset of a ranking: other samples or another metric make another."""
+
+    dataset: str
+    metric: str
+    samples: str
+    higher_is_better: bool
 
 
 _RANKED = """
@@ -85,8 +97,8 @@ _CELLS = """
         SELECT setup, concat_ws(' ', any_value(identity_version), any_value(configuration) ->> '$.band_names') AS rules
         FROM runs GROUP BY setup
     )
-    SELECT suite, protocol, selection, train_draw, partition, source, dataset, metric, coalesce(samples, ''), backbone,
-        weights, coalesce(any_value(n_labels), 0), any_value(rules),
+    SELECT suite, protocol, selection, train_draw, partition, source, dataset, metric, coalesce(samples, ''),
+        higher_is_better, backbone, weights, coalesce(any_value(n_labels), 0), any_value(rules),
         list(coalesce(seed, n) ORDER BY n), list(value ORDER BY n), list(run_id ORDER BY n)
     FROM (SELECT *, row_number() OVER (
         PARTITION BY suite, protocol, selection, train_draw, partition, source, dataset, metric, samples, backbone,
@@ -105,23 +117,27 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
     for *key, backbone, weights, mean_rank, win_rate, n_datasets in fetch(path, _RANKED, {}):
         ranked.setdefault(GridKey(*key), {})[Entry(backbone, weights)] = mean_rank, win_rate, n_datasets
     rules_of: dict[tuple[object, ...], set[str]] = {}
-    points: dict[GridKey, dict[tuple[str, str, str], dict[Entry, Point]]] = {}
+    points: dict[GridKey, dict[_CellKey, dict[Entry, Point]]] = {}
     for row in fetch(path, _CELLS, {}):
-        *key, dataset, metric, samples, backbone, weights, n_labels, rules, seeds, values, run_ids = row
+        *key, dataset, metric, samples, higher, backbone, weights, n_labels, rules, seeds, values, run_ids = row
         grid, entry = GridKey(*key), Entry(backbone, weights)
         if entry in ranked.get(grid, {}):
             scores, runs = (dict(zip(seeds, column, strict=True)) for column in (values, run_ids))
             point = Point(grid.partition, samples, n_labels, 0, scores, runs)
-            rules_of.setdefault((grid, dataset, metric, samples), set()).add(rules)
-            points.setdefault(grid, {}).setdefault((dataset, metric, samples), {})[entry] = point
+            cell = _CellKey(dataset, metric, samples, higher)
+            rules_of.setdefault((grid, cell), set()).add(rules)
+            points.setdefault(grid, {}).setdefault(cell, {})[entry] = point
     by_metric: dict[str, list[Point]] = {}
     for of_grid in points.values():
-        for (_, metric, _), cell in of_grid.items():
-            by_metric.setdefault(metric, []).extend(cell.values())
+        for cell, of_cell in of_grid.items():
+            by_metric.setdefault(cell.metric, []).extend(of_cell.values())
     sets = read_test_sets(path)
     moved, contradicted = read_influences(path, by_metric, sets)
     cells = {
-        grid: [Cell(cell, _of_test_samples(cell.values(), moved, sets)) for cell in of_grid.values()]
+        grid: [
+            Cell(of_cell, _of_test_samples(of_cell.values(), moved, sets), cell.higher_is_better)
+            for cell, of_cell in of_grid.items()
+        ]
         for grid, of_grid in points.items()
     }
     mixed = {key[0] for key, rules in rules_of.items() if len(rules) > 1}
@@ -176,16 +192,33 @@ def told_apart(
         mean_ranks: of the entries, all in every cell.
         draws_shared: one seed draws the same training samples for all.
     """
+    scales = _scales(cells)
     tested: dict[tuple[Entry, Entry], float] = {}
     for a, b in combinations(sorted(mean_ranks, key=lambda entry: mean_ranks[entry]), 2):
         found = [difference(c.points[a], c.points[b], c.samples, draws_shared=draws_shared) for c in cells]
-        parts = mean_parts([one.parts for one in found])
-        value = float(np.mean([one.value for one in found]))
+        parts = mean_parts([
+            [Part(part.variance * scale**2, part.degrees) for part in one.parts]
+            for one, scale in zip(found, scales, strict=True)
+        ])  # fmt: skip
+        value = float(np.mean(scales * [one.value for one in found]))
         if parts:
             agrees = value > 0 and mean_ranks[a] < mean_ranks[b]
             tested[a, b] = two_sided_p(value, parts) if agrees else 1.0
     adjusted = holm(list(tested.values()))
     return {pair for pair, p in zip(tested, adjusted, strict=True) if p < SURE} if tested else None
+
+
+def _scales(cells: Sequence[Cell]) -> np.ndarray:
+    """(D,) what turns a difference of scores of each dataset into one that may be averaged, positive where better.
+
+    Scores for which higher is better have no unit and are taken as they are. With errors among them, which have the
+    unit of the labels, each dataset counts in units of the range of its mean scores.
+    """
+    signs = np.array([1.0 if cell.higher_is_better else -1.0 for cell in cells])
+    if all(cell.higher_is_better for cell in cells):
+        return signs
+    ranges = [np.ptp([np.mean(list(point.scores.values())) for point in cell.points.values()]) for cell in cells]
+    return signs / np.where(np.array(ranges) > 0, ranges, 1.0)
 
 
 def tie_letters(order: Sequence[Entry], apart: set[tuple[Entry, Entry]] | tuple[()]) -> dict[Entry, str]:

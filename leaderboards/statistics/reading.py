@@ -1,4 +1,4 @@
-"""From the leaderboard's rows to arrays: curves with their seeds, and counts of stored predictions."""
+"""From the leaderboard's rows to arrays: curves with their seeds."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -13,7 +13,6 @@ from leaderboards.errors import UserError
 from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.reader import connect_to_read
 from leaderboards.statistics.curves import LabelSaving
-from leaderboards.statistics.paired import BOTH, FROM_COUNTS, PREDICTED, TARGET
 from leaderboards.statistics.replicates import Estimate
 
 
@@ -34,6 +33,8 @@ class CurveKey:
     metric: str
     curve_id: str
     """Says all of the above at once."""
+    higher_is_better: bool = True
+    """Of `metric`."""
 
     def describe(self) -> str:
         """For messages."""
@@ -51,7 +52,7 @@ class Point:
     n_labels: int
     n_test: int
     scores: Mapping[int, float]
-    """By seed, a fraction."""
+    """By seed: a fraction, or in the units of the labels."""
     run_ids: Mapping[int, str]
     """By seed."""
 
@@ -59,7 +60,7 @@ class Point:
 _POINTS = """
     SELECT
         suite, dataset, backbone, coalesce(weights, ''), protocol, coalesce(selection, ''), coalesce(train_draw, ''),
-        axis, setup, scores.metric, curve_id, scores.partition, samples,
+        axis, setup, scores.metric, curve_id, scores.higher_is_better, scores.partition, samples,
         round(avg(scores.n_labels))::BIGINT, max(runs.n_test),
         list(scores.seed ORDER BY scores.seed, run_id), list(value ORDER BY scores.seed, run_id),
         list(run_id ORDER BY scores.seed, run_id)
@@ -72,9 +73,10 @@ _SAVINGS = """
     SELECT
         rival_value, rival_labels, labels_needed, label_saving, at_most,
         suite, dataset, backbone, coalesce(weights, ''), protocol, coalesce(selection, ''), coalesce(train_draw, ''),
-        axis, setup, metric, curve_id,
+        axis, setup, metric, curve_id, higher_is_better,
         suite, dataset, rival, coalesce(rival_weights, ''), rival_protocol, coalesce(selection, ''),
-        coalesce(train_draw, ''), axis, rival_setup, metric, rival_curve_id
+        coalesce(train_draw, ''), axis, rival_setup, metric, rival_curve_id,
+        higher_is_better
     FROM curve_pairs WHERE source = 'measured' ORDER BY ALL
 """
 
@@ -156,85 +158,6 @@ def score_matrix(points: Sequence[Point], seeds: Sequence[int]) -> np.ndarray:
     return np.array(values, dtype=np.float64).reshape(len(points), len(seeds))
 
 
-def read_test_sets(path: Path) -> dict[str, str]:
-    """run_id -> something that is equal for runs with stored predictions of the same test samples; others have none.
-
-    Raises:
-        UserError: as `read_points`.
-    """
-    one = "SELECT run_id, concat_ws(' ', bit_xor(hash(sample)), count(*)) FROM {} WHERE split = 'test' GROUP BY run_id"
-    return dict(fetch(path, " UNION ALL ".join(one.format(table) for table in ("predictions", "mask_counts")), {}))
-
-
-_TEST_SETS = """
-    SELECT run_id, md5(string_agg(sample, chr(31) ORDER BY sample)), count(*)
-    FROM {table} WHERE split = 'test' AND run_id IN (SELECT unnest($runs)) GROUP BY run_id
-"""
-_COUNTS = """
-    WITH chosen AS (
-        SELECT list_position($runs, run_id) - 1 AS run, dense_rank() OVER (ORDER BY sample) - 1 AS sample,
-            target, predicted, {pixels} AS n_pixels
-        FROM {table} WHERE split = 'test' AND run_id IN (SELECT unnest($runs))
-    )
-    SELECT run, sample, class, kind, sum(n)::BIGINT AS n FROM (
-        SELECT run, sample, unnest(target) AS class, $target AS kind, unnest(n_pixels) AS n FROM chosen
-        UNION ALL
-        SELECT run, sample, unnest(predicted), $predicted, unnest({predicted_pixels}) FROM chosen
-        UNION ALL
-        {both}
-    ) GROUP BY ALL
-"""
-_ONES = "list_transform({}, lambda _: 1)"
-_OF_LABELS = {
-    "table": "predictions",
-    "pixels": _ONES.format("target"),
-    "predicted_pixels": _ONES.format("predicted"),
-    "both": "SELECT run, sample, unnest(list_intersect(target, predicted)), $both, 1 FROM chosen",
-}
-_OF_MASKS = {
-    "table": "mask_counts",
-    "pixels": "n_pixels",
-    "predicted_pixels": "n_pixels",
-    "both": """SELECT run, sample, class, $both, n FROM (
-            SELECT run, sample, unnest(target) AS class, unnest(predicted) AS other, unnest(n_pixels) AS n FROM chosen
-        ) WHERE class = other""",
-}
-
-
-def read_counts(path: Path, run_ids: Sequence[str], metric: str) -> dict[str, np.ndarray]:
-    """Counts (n, C, 3) of the stored test predictions (`paired`), all runs in the same order of samples.
-
-    Args:
-        metric: what they are for; C is 1 if it looks at sums over classes alone.
-    Returns:
-        By run; empty unless all runs have stored predictions and the metric follows from them.
-    Raises:
-        UserError: the runs were scored on different test samples.
-    """
-    if metric not in FROM_COUNTS or not run_ids:
-        return {}
-    runs = list(dict.fromkeys(run_ids))
-    for kind in (_OF_LABELS, _OF_MASKS):
-        sets = fetch(path, _TEST_SETS.format(**kind), {"runs": runs})
-        if len(sets) == len(runs):
-            if len({digest for _, digest, _ in sets}) > 1:
-                raise UserError(f"{path}: the runs to compare were scored on different test samples. Run them again.")
-            return _counts(path, runs, kind, int(sets[0][2]), pooled=FROM_COUNTS[metric].pooled)
-    return {}
-
-
-def _counts(
-    path: Path, runs: list[str], kind: Mapping[str, str], n_samples: int, *, pooled: bool
-) -> dict[str, np.ndarray]:
-    parameters = {"runs": runs, "target": TARGET, "predicted": PREDICTED, "both": BOTH}
-    rows = np.array(fetch(path, _COUNTS.format(**kind), parameters), dtype=np.int64).reshape(-1, 5)
-    run, sample, label, role, n = rows.T
-    label = np.zeros_like(label) if pooled else label
-    counts = np.zeros((len(runs), n_samples, label.max(initial=0) + 1, 3), dtype=np.int64)
-    np.add.at(counts, (run, sample, label, role), n)
-    return dict(zip(runs, counts, strict=True))
-
-
 def fetch(path: Path, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Rows of one of our own queries.
 
@@ -253,7 +176,7 @@ def fetch(path: Path, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any
             ) from error
 
 
-def key_without_setup(key: CurveKey) -> tuple[str, ...]:
+def key_without_setup(key: CurveKey) -> tuple[Any, ...]:
     """The curve without what a new version of the code may change: weights and setup."""
-    suite, dataset, backbone, _, protocol, selection, train_draw, axis, _, metric, _ = astuple(key)
-    return suite, dataset, backbone, protocol, selection, train_draw, axis, metric
+    suite, dataset, backbone, _, protocol, selection, train_draw, axis, _, metric, _, higher_is_better = astuple(key)
+    return suite, dataset, backbone, protocol, selection, train_draw, axis, metric, higher_is_better

@@ -1,4 +1,8 @@
-"""The two sides of a comparison as users name them, and the curves of each: `backbone[@HEX][:protocol]`."""
+"""The two sides of a comparison as users name them, and the curves of each: `backbone[@HEX][:protocol]`.
+
+In the order of reading: `pair_curves` takes both texts apart (`parse_side`), finds the curves that each means
+(`_curves`), and keeps those of one side that have a counterpart (`Shared`) on the other.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -18,6 +22,11 @@ class Side:
     protocol: str | None = None
     """None: whatever both sides have."""
 
+    def means(self, curve: CurveKey) -> bool:
+        """Whether this curve is one of it."""
+        its_own = curve.weights.startswith(self.digits) or curve.setup.startswith(self.digits)
+        return curve.backbone == self.backbone and its_own and self.protocol in (None, curve.protocol)
+
     def __str__(self) -> str:
         return (
             self.backbone + (f"@{self.digits}" if self.digits else "") + (f":{self.protocol}" if self.protocol else "")
@@ -25,6 +34,7 @@ class Side:
 
 
 Curve = tuple[CurveKey, list[Point]]
+"""What it is, and its points in the order of their labels."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,12 @@ class Shared:
     train_draw: str
     axis: str
     metric: str
+    higher_is_better: bool
+
+    @property
+    def sign(self) -> float:
+        """What turns a difference of scores into an advantage, positive where the first is better."""
+        return 1.0 if self.higher_is_better else -1.0
 
     @property
     def draws_shared(self) -> bool:
@@ -93,15 +109,15 @@ def parse_side(keys: Collection[CurveKey], text: str) -> Side:
 
 
 def _curves(points: Mapping[CurveKey, list[Point]], side: Side, label: str) -> dict[Shared, Curve]:
-    """The one curve of a side for each dataset, and for each protocol if it names none."""
+    """The one curve of a side for each dataset, and for each protocol if it names none.
+
+    Args:
+        label: of both sides' protocols, where they name some; empty: each curve's own.
+    """
     found: defaultdict[Shared, list[CurveKey]] = defaultdict(list)
     for key in points:
-        its_own = key.weights.startswith(side.digits) or key.setup.startswith(side.digits)
-        if key.backbone == side.backbone and its_own and side.protocol in (None, key.protocol):
-            protocol = label or key.protocol
-            found[Shared(key.suite, key.dataset, protocol, key.selection, key.train_draw, key.axis, key.metric)].append(
-                key
-            )
+        if side.means(key):
+            found[_shared(key, label or key.protocol)].append(key)
     if not found:
         raise UserError(f"{side.backbone} has no weights or setup that begin with {side.digits}. See: FROM scores.")
     for keys in found.values():
@@ -109,6 +125,19 @@ def _curves(points: Mapping[CurveKey, list[Point]], side: Side, label: str) -> d
             choices = ", ".join(str(replace(side, digits=hexes)) for hexes in _telling_apart(keys))
             raise UserError(f"{keys[0].describe()}: {len(keys)} kinds of result. Choose one: {choices}.")
     return {shared: (key, points[key]) for shared, (key,) in found.items()}
+
+
+def _shared(key: CurveKey, protocol: str) -> Shared:
+    return Shared(
+        suite=key.suite,
+        dataset=key.dataset,
+        protocol=protocol,
+        selection=key.selection,
+        train_draw=key.train_draw,
+        axis=key.axis,
+        metric=key.metric,
+        higher_is_better=key.higher_is_better,
+    )
 
 
 def _telling_apart(keys: Sequence[CurveKey]) -> list[str]:

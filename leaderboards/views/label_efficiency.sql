@@ -1,7 +1,7 @@
 -- label_efficiency: one row per point of a label-efficiency curve: one backbone with its weights, on one partition of a
 -- dataset, by one protocol, over all seeds. curve_id, partition and samples identify it; n_seeds are distinct.
 --
--- Units     value, ci_low, ci_high, seed_std, se_test: fractions. n_labels counts all labels used, for fitting
+-- Units     value, ci_low, ci_high, seed_std, se_test: as in scores, as is higher_is_better. n_labels counts all labels used, for fitting
 --           (n_labels_fit) and for choosing (n_labels_select), rounded if seeds differ.
 -- interval  95 %, of the score expected over seeds and over test samples. All seeds share one test set, so their mean
 --           does not average its luck away: variance = seed_std^2 / n_seeds + se_test^2, of which the
@@ -19,8 +19,8 @@
 CREATE OR REPLACE VIEW label_efficiency AS
 WITH points AS (
     SELECT
-        suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, source,
-        curve_id, samples, identity_version,
+        suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, higher_is_better,
+        source, curve_id, samples, identity_version,
         round(avg(n_labels))::BIGINT AS n_labels,
         round(avg(n_labels_fit))::BIGINT AS n_labels_fit,
         round(avg(n_labels_select))::BIGINT AS n_labels_select,
@@ -34,8 +34,8 @@ WITH points AS (
         max(flops_per_image) AS flops_per_image
     FROM scores
     GROUP BY
-        suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, source,
-        curve_id, samples, identity_version
+        suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, higher_is_better,
+        source, curve_id, samples, identity_version
 ),
 variances AS (
     SELECT *, seed_std ** 2 / n_seeds AS of_seeds, coalesce(se_test ** 2, 0) AS of_test
@@ -57,7 +57,7 @@ margins AS (
 )
 SELECT
     suite, dataset, backbone, weights, protocol, partition, n_labels, n_labels_fit, n_labels_select, metric,
-    value,
+    higher_is_better, value,
     CASE WHEN n_seeds > 1 THEN value - margin ELSE run_low END AS ci_low,
     CASE WHEN n_seeds > 1 THEN value + margin ELSE run_high END AS ci_high,
     n_seeds, seed_std, se_test, selection, train_draw, setup, axis, source, parameters, flops_per_image,

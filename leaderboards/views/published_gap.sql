@@ -1,7 +1,8 @@
 -- published_gap: one row per measured point and published number of the same backbone, dataset, protocol and metric on
--- an equal share of the training set: ours minus theirs.
+-- an equal share of the training set: by how much ours is better.
 --
--- Units     gap = value - published_value, fractions. ci_low, ci_high: 95 % interval of the gap from our own interval
+-- Units     gap = value - published_value, the other way round where lower is better (higher_is_better): positive where ours
+--           is better. Fractions or the units of the labels. ci_low, ci_high: 95 % interval of the gap from our own interval
 --           alone, as theirs is rarely known.
 -- backbone  ours; published_backbone is the name in the published table. A published row lists the names of ours that
 --           it may be compared with under configuration.comparable_backbones; without a list the names must be equal.
@@ -14,7 +15,7 @@
 CREATE OR REPLACE VIEW published_gap AS
 WITH published AS (
     SELECT
-        suite, dataset, backbone, protocol, partition, metric, score AS value,
+        suite, dataset, backbone, protocol, partition, metric, higher_is_better, score AS value,
         coalesce(
             (configuration -> '$.comparable_backbones')::VARCHAR[], [backbone]
         ) AS comparable,
@@ -27,14 +28,15 @@ WITH published AS (
 )
 SELECT
     ours.suite, ours.dataset, ours.protocol, ours.partition, ours.backbone, ours.weights, ours.n_labels, ours.n_seeds,
-    ours.metric, ours.value, published.value AS published_value, ours.value - published.value AS gap,
-    ours.ci_low - published.value AS ci_low, ours.ci_high - published.value AS ci_high,
+    ours.metric, ours.value, published.value AS published_value, if(ours.higher_is_better, 1, -1) * (ours.value - published.value) AS gap,
+    if(ours.higher_is_better, ours.ci_low - published.value, published.value - ours.ci_high) AS ci_low,
+    if(ours.higher_is_better, ours.ci_high - published.value, published.value - ours.ci_low) AS ci_high,
     published.backbone AS published_backbone, published.uncertainty AS published_uncertainty, published.published_in,
-    ours.selection, ours.train_draw, ours.setup, ours.curve_id, ours.samples
+    ours.selection, ours.train_draw, ours.setup, ours.curve_id, ours.samples, ours.higher_is_better
 FROM label_efficiency AS ours
 JOIN published
     ON published.suite = ours.suite AND published.dataset = ours.dataset AND published.protocol = ours.protocol
-    AND published.metric = ours.metric
+    AND published.metric = ours.metric AND published.higher_is_better = ours.higher_is_better
     AND list_contains(published.comparable, ours.backbone)
     AND CASE published.partition WHEN 'default' THEN '1.00x_train' ELSE published.partition END
         = CASE ours.partition WHEN 'default' THEN '1.00x_train' ELSE ours.partition END

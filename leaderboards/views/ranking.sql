@@ -3,7 +3,7 @@
 --
 -- Units     mean_rank: 1 is best, ties share their mean rank. win_rate: share of comparisons won against the other
 --           ranked backbones on the same dataset, a tie counting half. Both are means over datasets of the headline
---           metric, which is better when higher. Nobody else ranks: `python -m harness ranking` and the report take
+--           metric, whichever way it points (higher_is_better of the view scores). Nobody else ranks: `python -m harness ranking` and the report take
 --           these numbers and say which backbones cannot be told apart.
 -- n_ranked  how many backbones are compared: those without a missing dataset.
 -- missing   datasets of the grid (any that some backbone has) on which this one has no score, or has several setups.
@@ -17,7 +17,7 @@ WITH cells AS (
     SELECT
         suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset,
         {'dataset': dataset, 'samples': samples, 'metric': metric} AS task,
-        CASE WHEN count(*) = 1 THEN any_value(value) END AS value
+        CASE WHEN count(*) = 1 THEN any_value(if(higher_is_better, value, -value)) END AS gain
     FROM label_efficiency
     GROUP BY suite, protocol, selection, train_draw, partition, source, backbone, weights, dataset, samples, metric
 ),
@@ -25,7 +25,7 @@ grids AS (
     SELECT
         *,
         list(DISTINCT task) OVER (PARTITION BY suite, protocol, selection, train_draw, partition, source) AS wanted,
-        list(task) FILTER (value IS NOT NULL) OVER (
+        list(task) FILTER (gain IS NOT NULL) OVER (
             PARTITION BY suite, protocol, selection, train_draw, partition, source, backbone, weights
         ) AS present
     FROM cells
@@ -46,16 +46,16 @@ ranks AS (
     WINDOW
         on_dataset AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, task),
         by_score AS (
-            PARTITION BY suite, protocol, selection, train_draw, partition, source, task ORDER BY value DESC
+            PARTITION BY suite, protocol, selection, train_draw, partition, source, task ORDER BY gain DESC
         ),
-        equals AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, task, value)
+        equals AS (PARTITION BY suite, protocol, selection, train_draw, partition, source, task, gain)
 )
 SELECT
     suite, protocol, partition, backbone, weights,
     avg(place) AS mean_rank,
     avg((n_ranked - place) / nullif(n_ranked - 1, 0)) AS win_rate,
     any_value(n_ranked) AS n_ranked,
-    count(value) AS n_datasets,
+    count(gain) AS n_datasets,
     any_value(missing) AS missing,
     selection, train_draw, source
 FROM (

@@ -1,6 +1,8 @@
 -- scores: one row per run, with its headline metric on the test split and the curve it is a point of.
 --
--- Units     value, ci_low, ci_high and se_test: fractions, as metrics stores them. n_* count samples.
+-- Units     value, ci_low, ci_high and se_test: as metrics stores them, fractions or, for rmse and mae, in the units of the
+--           labels. n_* count samples.
+-- higher_is_better  of the metric: false for errors, as rmse.
 -- n_labels  every label the result used: n_labels_fit to fit the predictor and n_labels_select to choose it.
 -- curve_id  16 hex digits over all that the points of a curve share: suite, dataset, backbone, weights, protocol,
 --           selection, train_draw, axis, setup, metric and source. A point is a curve_id, partition and samples.
@@ -36,6 +38,7 @@ SELECT
     n_labels_fit,
     n_labels_select,
     metric,
+    higher_is_better,
     score AS value,
     score_low AS ci_low,
     score_high AS ci_high,

@@ -66,6 +66,7 @@ def test_leaderboard_row_in_full(board: Leaderboard) -> None:
         "n_labels_fit": 200,
         "n_labels_select": 0,
         "metric": "accuracy",
+        "higher_is_better": True,
         "value": 0.5,
         "ci_low": 0.4,
         "ci_high": 0.6,

@@ -18,7 +18,8 @@ from leaderboards.statistics.comparison import adjust_together, compare
 from leaderboards.statistics.difference import difference
 from leaderboards.statistics.influences import SharedTestSet
 from leaderboards.statistics.paired import holm, influences
-from leaderboards.statistics.reading import Point, read_counts
+from leaderboards.statistics.predictions import read_terms
+from leaderboards.statistics.reading import Point
 from leaderboards.statistics.student import Part, margin, two_sided_p
 from leaderboards.store import Leaderboard, open_leaderboard
 
@@ -72,15 +73,15 @@ def test_compare_gives_the_same_numbers_again(board: Leaderboard) -> None:
 
 def test_counts_of_stored_predictions_give_the_stored_scores_again(board: Leaderboard) -> None:
     from leaderboards.query import run_query
-    from leaderboards.statistics.paired import score_counts
+    from leaderboards.statistics.paired import score_terms
 
     rows = run_query(board.path, "SELECT run_id, value FROM leaderboard").rows
     for name in ("accuracy", "f1_macro"):
-        counts = read_counts(board.path, [run_id for run_id, _ in rows], name)
+        counts = read_terms(board.path, [run_id for run_id, _ in rows], name)
         assert len(counts) == len(rows)
         assert counts[rows[0][0]].shape == (400, 1 if name == "accuracy" else 5, 3)
-    counts = read_counts(board.path, [run_id for run_id, _ in rows], "accuracy")
-    assert all(score_counts("accuracy", counts[run_id]) == pytest.approx(value) for run_id, value in rows)
+    counts = read_terms(board.path, [run_id for run_id, _ in rows], "accuracy")
+    assert all(score_terms("accuracy", counts[run_id]) == pytest.approx(value) for run_id, value in rows)
 
 
 def test_masks_are_compared_by_their_confusion_counts(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_masks_are_compared_by_their_confusion_counts(tmp_path: Path) -> None:
     ]
     run = run_of("good", "m-cashew-plant", "default", 0, metric="miou")
     board.commit(RunRecord(run=run, metrics=[metric(0.3, None, metric="miou")], mask_counts=images))
-    counts = read_counts(board.path, [run.run_id], "miou")[run.run_id]
+    counts = read_terms(board.path, [run.run_id], "miou")[run.run_id]
     assert counts.tolist() == [[[60, 70, 60], [30, 30, 40]], [[0, 0, 100], [0, 100, 0]]]  # both, target, predicted
 
 
