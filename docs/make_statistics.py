@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 
-from leaderboards.checks.power import failure_rate
-from leaderboards.statistics.coverage import SEEDS, cover_difference, cover_mean
+from leaderboards.simulations.coverage import SEEDS, cover_difference, cover_mean
+from leaderboards.simulations.power import failure_rate
 
 N_STUDIES = 40_000
 N_CHECKS = 200

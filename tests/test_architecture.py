@@ -43,6 +43,7 @@ FLOORS = {
     ),
     "leaderboards": (
         "leaderboards.report",
+        "leaderboards.simulations",
         "leaderboards.checks",
         "leaderboards.statistics",
         "leaderboards.published",
@@ -56,6 +57,7 @@ FLOORS = {
         "leaderboards.file",
         "leaderboards.views",
         "leaderboards.schema",
+        "leaderboards.metrics",
         "leaderboards.errors",
     ),
     "mp_mae": (

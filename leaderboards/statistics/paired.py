@@ -13,8 +13,8 @@ from enum import Enum
 import numpy as np
 from scipy import stats
 
-from leaderboards.statistics import metrics
-from leaderboards.statistics.metrics import mean_of_defined, ratio
+from leaderboards import metrics
+from leaderboards.metrics import mean_of_defined, ratio
 
 BOTH, TARGET, PREDICTED = range(3)
 COUNT, DEVIATION, SQUARED_DEVIATION, SQUARED_ERROR, ABSOLUTE_ERROR = range(5)

@@ -12,10 +12,10 @@ from scored_runs import board_with, run_of
 
 from leaderboards.checks.baseline import Baseline, BaselinePoint, CurveName, measure, read_baseline, write_baseline
 from leaderboards.checks.check import ALPHA, AREA, Finding, Verdict, check, failed, resolution
-from leaderboards.checks.power import failure_rate
 from leaderboards.checks.report import describe, summarise, to_json, to_junit, to_markdown
 from leaderboards.errors import UserError
 from leaderboards.schema import RunRecord
+from leaderboards.simulations.power import failure_rate
 from leaderboards.statistics.moderated import fit_prior, inverse_trigamma, one_sided_p
 from leaderboards.statistics.paired import holm
 from leaderboards.store import open_leaderboard

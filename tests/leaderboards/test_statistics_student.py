@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from leaderboards.statistics.coverage import SEEDS, cover_difference, cover_mean
+from leaderboards.simulations.coverage import SEEDS, cover_difference, cover_mean
 from leaderboards.statistics.student import Part, critical_values, margin, two_sided_p, with_interval
 
 FEW = 4_000
