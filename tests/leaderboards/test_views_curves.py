@@ -139,7 +139,8 @@ def test_the_interval_covers_the_truth() -> None:
             INSERT INTO runs BY NAME SELECT *, {SELECT_DERIVED} FROM (
                 SELECT
                     run_id, suite, dataset, seed, 'b' AS backbone, 'p' AS protocol, '{{}}' AS configuration,
-                    '{{}}' AS provenance, 'default' AS partition, 'accuracy' AS metric, 'published' AS source,
+                    '{{}}' AS provenance, 'default' AS partition, 'accuracy' AS metric,
+                        true AS higher_is_better, 'published' AS source,
                     NULL AS weights_sha256, NULL AS train_draw, NULL AS selection, NULL AS n_train, NULL AS n_valid,
                     NULL AS n_test, NULL AS dataset_fingerprint, NULL AS protocol_version,
                     value AS score, value - 0.0196 AS score_low, value + 0.0196 AS score_high
