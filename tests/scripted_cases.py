@@ -23,18 +23,33 @@ SECONDS = 240
 RENAMED = {
     # one JSON reader a package
     "from mp_mae.data.json_file import read_json": "from mp_mae.files.json_file import read_json",
-    "read_json(d/'x.json')": "read_json(d/'x.json','Name another file')",
+    "lambda: read_json(d/'x.json')": "lambda: read_json(d/'x.json','Name another file')",
     "from harness.data.band_statistics import read_json_object": (
         "from harness.data.files.json_file import read_json_object"
     ),
+    # files have rooms
+    "from mp_mae.official_layout import": "from mp_mae.official.layout import",
+    "from mp_mae.training_state import": "from mp_mae.training.state import",
+    "from leaderboards.sources import": "from leaderboards.formats.sources import",
+    "leaderboards.checks_baseline": "leaderboards.checks.baseline",
+    "from harness.data.demo.new_directory import": "from harness.demo.new_directory import",
+    "from harness.data.partitions import read_partition": (
+        "from harness.data.sources.geobench.partition_files import read_partition"
+    ),
+    "from harness.data.specs import": "from harness.data.sources.geobench.task_specs import",
+    "from harness.data.samples import": "from harness.data.sources.geobench.samples import",
+    "from harness.data.cache import": "from harness.data.arrays import",
+    "from harness.data.dataset import open_dataset": "from harness.data.sources import open_dataset",
+    "from harness.records import DatasetRef": "from harness.records.job import DatasetRef",
+    "from harness.progress import": "from harness.records.progress import",
     # features are entries of one store, and their JSON is its manifest
-    "from harness.features.extraction import _read\n": "from harness.store.manifest import read_manifest\n",
-    "from harness.features.pixel_features import _read as pread\n": "",
+    "from harness.features import _read\n": "from harness.store.manifest import read_manifest\n",
+    "from harness.pixel_features import _read as pread\n": "",
     "t(f'{label} features json',lambda: _read(d/'x.npy',3))": (
         "(d/'manifest.json').write_bytes(b); t(f'{label} features json',lambda: read_manifest(d))"
     ),
     "pread(p,3)": "read_manifest(p)",
-    "from harness.features.extraction import cached_features,_read as fread\n": "",
+    "from harness.features import cached_features,_read as fread\n": "",
     "# features\n": "sys.exit()  # damaged features: tests/harness/run/test_runs_and_the_cache.py\n",
     # and so are arrays
     "a.fingerprint": "a.content_sha256",
@@ -43,6 +58,8 @@ RENAMED = {
     "m=json.loads((good/'meta.json').read_text())": "m={'samples': list(S), 'bands': list(B)}",
     "j.update(k); w('meta.json'": "j['manifest']['facts'].update(k); w('manifest.json'",
     "meta.json": "manifest.json",
+    # numbers have tables of their own
+    '"DROP TABLE mask_counts"': '"DROP TABLE mask_counts","DROP TABLE value_predictions","DROP TABLE error_sums"',
 }
 """What a script imports, calls or damages -> what that is now."""
 

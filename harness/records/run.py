@@ -30,7 +30,7 @@ class NormalisationPolicy(StrEnum):
     """Whose statistics standardise what a backbone is fed. The value is what users type and what rows store."""
 
     DATASET = "dataset"
-    """Those in the dataset's band_stats.json."""
+    """Those the dataset comes with, else those of its train split."""
     PRETRAINING = "pretraining"
     """Those the backbone was trained with."""
     NONE = "none"
@@ -41,7 +41,7 @@ class BandNames(StrEnum):
     """Whose word is taken on which band a channel is. The value is what users type and what rows store."""
 
     CORRECTED = "corrected"
-    """An erratum's, where the published files are known to be wrong (`data.errata`)."""
+    """An erratum's, where the published files are known to be wrong (`Dataset.erratum`)."""
     STORED = "stored"
     """The files', as published numbers were made."""
 
