@@ -15,7 +15,7 @@ from harness.records.materials import Material
 
 N_FOLDS = 5
 PATIENCE = 8
-"""Candidates worse than the best that end a search; of `linear_probe`'s strengths that is a factor of 100."""
+"""Candidates worse than the best that end a search; of `linear_probe`'s values of C that is a factor of 100."""
 
 NEVER = -1
 """Fold of a sample that is never held out: without it, its class would be unknown, and predicting it wrong."""
@@ -35,7 +35,7 @@ class Search:
 
     That is once `patience` candidates in all were worse than the best since it was found. Equals cost no patience, and
     nothing does before a candidate has beaten the first: with few labels, strong regularisation predicts the classes'
-    frequencies whatever its strength, and the first steps away from that may be for the worse.
+    frequencies however strong it is, and the first steps away from that may be for the worse.
     """
 
     def __init__(self, patience: int) -> None:

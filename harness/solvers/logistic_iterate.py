@@ -87,7 +87,37 @@ def evaluate(
     if k > 1:
         # Adding the same to all classes changes no probability and costs penalty: the optimum sums to zero over them.
         slopes = slopes - slopes.mean(axis=1, keepdims=True)
-    values = (slopes.reshape(m * k, -1) @ data.x_t).reshape(m, k, n)
+    values = (slopes.reshape(m * k, -1) @ data.x_t).reshape(m, k, n)  # logits, without the intercepts
+    at = _pass_samples(data, problems, values, intercepts)  # from here on they are probabilities
+    p_x = (values.reshape(m * k, n) @ data.x).reshape(slopes.shape)
+    gradient = p_x - data.targets_x[problems] + penalties[:, None, None] * slopes
+    return Iterate(
+        problems=problems,
+        penalties=penalties,
+        slopes=slopes,
+        intercepts=at.intercepts,
+        objective=at.loss + penalties / 2 * dot(slopes, slopes),
+        gradient=gradient,
+        gap=_duality_gap(data, problems, penalties, slopes, gradient, p_x, at),
+        total_curvature=at.total_curvature,
+        curvature=at.curvature,
+    )
+
+
+class _AtSamples(NamedTuple):
+    """What a pass over the logits of all samples gives of m problems."""
+
+    intercepts: np.ndarray  # (m, k), settled
+    loss: np.ndarray  # (m,)
+    excess: np.ndarray  # (m, k), predicted less actual positive samples: what rounding left of the intercepts' gradient
+    total_curvature: np.ndarray  # (m, k, k)
+    curvature: Curvature
+
+
+def _pass_samples(data: Data, problems: np.ndarray, values: np.ndarray, intercepts: np.ndarray) -> _AtSamples:
+    """Turns (m, k, n) logits without intercepts into probabilities, in place, as many problems at a time as fit the
+    processor's cache."""
+    m, k, n = values.shape
     settled, loss, excess = np.empty((m, k)), np.empty(m), np.empty((m, k))
     total_curvature, curvatures = np.empty((m, k, k)), []
     for part in slices(m, k * n):
@@ -95,23 +125,30 @@ def evaluate(
         excess[part] = p.sum(axis=2) - data.totals[problems[part]]
         total_curvature[part] = data.link.total_curvature(p)
         curvatures.append(data.link.curvature(p))
-        values[part] = p  # from logits to probabilities
-    p_x = (values.reshape(m * k, n) @ data.x).reshape(slopes.shape)
-    gradient = p_x - data.targets_x[problems] + penalties[:, None, None] * slopes
-    mix = _least_mix(data.totals[problems], excess, n)
+        values[part] = p
+    curvature = Curvature(*(np.concatenate(parts) for parts in zip(*curvatures, strict=True)))
+    return _AtSamples(settled, loss, excess, total_curvature, curvature)
+
+
+def _duality_gap(
+    data: Data,
+    problems: np.ndarray,
+    penalties: np.ndarray,
+    slopes: np.ndarray,
+    gradient: np.ndarray,
+    p_x: np.ndarray,
+    at: _AtSamples,
+) -> np.ndarray:
+    """(m,) how far the objective can be above its optimum, by the dual point that `_least_mix` makes feasible.
+
+    Args:
+        p_x: (m, k, R) probabilities times coordinates, summed over samples.
+    """
+    mix = _least_mix(data.totals[problems], at.excess, len(data.x))
     residual = gradient - mix[:, None, None] * p_x
-    infeasible = mix * (dot(slopes, data.targets_x[problems]) + loss) + (1 - mix) * (settled * excess).sum(axis=1)
-    return Iterate(
-        problems=problems,
-        penalties=penalties,
-        slopes=slopes,
-        intercepts=settled,
-        objective=loss + penalties / 2 * dot(slopes, slopes),
-        gradient=gradient,
-        gap=dot(residual, residual) / (2 * penalties) + infeasible,
-        total_curvature=total_curvature,
-        curvature=Curvature(*(np.concatenate(parts) for parts in zip(*curvatures, strict=True))),
-    )
+    of_mixing = mix * (dot(slopes, data.targets_x[problems]) + at.loss)
+    of_intercepts = (1 - mix) * (at.intercepts * at.excess).sum(axis=1)
+    return dot(residual, residual) / (2 * penalties) + (of_mixing + of_intercepts)
 
 
 def _least_mix(totals: np.ndarray, excess: np.ndarray, n: int) -> np.ndarray:

@@ -18,7 +18,7 @@ MAX_PRODUCTS = 1_000
 
 
 class NotConvergedError(ArithmeticError):
-    """A strength could not be solved. A bug, not the user's to mend."""
+    """No optimum was found at some C. A bug, not the user's to mend."""
 
 
 class Optima(NamedTuple):
@@ -47,26 +47,26 @@ def solve(data: Data, start: Iterate, relative_gap: float) -> Optima:
         if solved.all():
             return optima
         active, now = active[~solved], now.select(~solved)
-        direction, response, products = _newton_direction(data, now, relative_gap)
-        now = _line_search(data, now, direction, response)
+        direction = _newton_direction(data, now, relative_gap)
+        now = _line_search(data, now, direction)
         for kept, value in zip(optima, (now.slopes, now.intercepts, now.objective, now.gap), strict=False):
             kept[active] = value
         optima.newton_steps[active] += 1
-        optima.products[active] += products
+        optima.products[active] += direction.products
     raise _not_converged(now)
 
 
-def _line_search(data: Data, now: Iterate, direction: np.ndarray, response: np.ndarray) -> Iterate:
+def _line_search(data: Data, now: Iterate, direction: "_Direction") -> Iterate:
     """The first of the steps 1, 1/2, 1/4, ... that lowers each objective enough (Armijo). Nearly always 1."""
-    descent = dot(now.gradient, direction)
+    descent = dot(now.gradient, direction.slopes)
     length = np.ones((len(descent), 1))
     for _ in range(MAX_HALVINGS):
         new = evaluate(
             data,
             now.problems,
             now.penalties,
-            now.slopes + length[..., None] * direction,
-            now.intercepts + length * response,
+            now.slopes + length[..., None] * direction.slopes,
+            now.intercepts + length * direction.intercepts,
         )
         lower = new.objective <= now.objective * (1 + ROUNDING) + 1e-4 * length[:, 0] * descent
         if lower.all():
@@ -104,45 +104,93 @@ def _build_preconditioner(data: Data, now: Iterate) -> _Preconditioner:
     return _Preconditioner(rotation.astype(np.float32), (1.0 / diagonal).astype(np.float32))
 
 
-def _newton_direction(data: Data, now: Iterate, relative_gap: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Preconditioned conjugate gradients in float32 on Hessian x direction = -gradient.
+class _Direction(NamedTuple):
+    """Where a Newton step goes, of m problems."""
 
-    Returns the direction (m, k, R), the response (m, k) of the intercepts, and the (m,) products it took.
-    """
-    active = np.arange(len(now.problems))
+    slopes: np.ndarray  # (m, k, R)
+    intercepts: np.ndarray  # (m, k), their response
+    products: np.ndarray  # (m,), Hessian products it took
+
+
+class _Conjugate(NamedTuple):
+    """Conjugate gradients under way, of the m problems that are not done; float32 but for what `enough` is."""
+
+    problems: np.ndarray  # (m,) int64, places among all
+    hessian: "_Hessian"
+    precondition: _Preconditioner
+    step: np.ndarray  # (m, k, R), the solution so far
+    shift: np.ndarray  # (m, k), of the intercepts
+    residual: np.ndarray  # (m, k, R), -gradient - Hessian x step
+    search: np.ndarray  # (m, k, R), where the next part of the step lies
+    size: np.ndarray  # (m,), squared residual in the preconditioner's norm
+    small: np.ndarray  # (m,), `size` at which a direction is good enough for Newton's method
+    enough: np.ndarray  # (m,), squared residual at which a problem will be solved
+
+    def select(self, which: np.ndarray) -> "_Conjugate":
+        return _Conjugate(
+            problems=self.problems[which],
+            hessian=self.hessian.select(which),
+            precondition=self.precondition.select(which),
+            step=self.step[which],
+            shift=self.shift[which],
+            residual=self.residual[which],
+            search=self.search[which],
+            size=self.size[which],
+            small=self.small[which],
+            enough=self.enough[which],
+        )
+
+    def advance(self, data: Data) -> tuple["_Conjugate", np.ndarray]:
+        """One product with the Hessian further, and (m,) which problems are done."""
+        product, response = self.hessian.multiply(data, self.search)
+        length = (self.size / dot(self.search, product))[:, None]
+        residual = self.residual - length[..., None] * product
+        downhill = self.precondition @ residual
+        size = dot(residual, downhill)
+        further = self._replace(
+            step=self.step + length[..., None] * self.search,
+            shift=self.shift + length * response,
+            residual=residual,
+            search=downhill + (size / self.size)[:, None, None] * self.search,
+            size=size,
+        )
+        return further, (size <= self.small) | (dot(residual, residual) <= self.enough)
+
+
+def _newton_direction(data: Data, now: Iterate, relative_gap: float) -> _Direction:
+    """Preconditioned conjugate gradients in float32 on Hessian x direction = -gradient."""
+    under_way = _begin_conjugate(data, now, relative_gap)
+    slopes, intercepts = np.zeros_like(under_way.step), np.zeros_like(under_way.shift)
+    products = np.zeros_like(under_way.problems)
+    for _ in range(MAX_PRODUCTS):
+        under_way, done = under_way.advance(data)
+        slopes[under_way.problems], intercepts[under_way.problems] = under_way.step, under_way.shift
+        products[under_way.problems] += 1
+        if done.all():
+            break
+        if done.any():
+            under_way = under_way.select(~done)
+    return _Direction(slopes.astype(np.float64), intercepts.astype(np.float64), products)
+
+
+def _begin_conjugate(data: Data, now: Iterate, relative_gap: float) -> _Conjugate:
     precondition = _build_preconditioner(data, now)
-    hessian = _Hessian(
-        now.curvature,
-        invert_curvature(now.total_curvature).astype(np.float32),
-        now.penalties.astype(np.float32),
-    )
-    enough = now.penalties / 2 * relative_gap * now.objective  # squared residual, for a quarter of the gap allowed
+    inverse = invert_curvature(now.total_curvature).astype(np.float32)
     residual = -now.gradient.astype(np.float32)
     search = precondition @ residual
     size = dot(residual, search)
-    small = FORCING**2 * size
-    step, shift = np.zeros_like(residual), np.zeros_like(residual[..., 0])
-    direction, response, products = np.zeros_like(step), np.zeros_like(shift), 0 * active
-    for _ in range(MAX_PRODUCTS):
-        product, answer = hessian.multiply(data, search)
-        length = (size / dot(search, product))[:, None]
-        step, shift = step + length[..., None] * search, shift + length * answer
-        residual = residual - length[..., None] * product
-        downhill = precondition @ residual
-        last, size = size, dot(residual, downhill)
-        done = (size <= small) | (dot(residual, residual) <= enough)
-        direction[active], response[active] = step, shift
-        products[active] += 1
-        if done.all():
-            break
-        search = downhill + (size / last)[:, None, None] * search
-        if done.any():
-            left = ~done
-            active, enough, small, size, step, shift, residual, search = (
-                value[left] for value in (active, enough, small, size, step, shift, residual, search)
-            )
-            hessian, precondition = hessian.select(left), precondition.select(left)
-    return direction.astype(np.float64), response.astype(np.float64), products
+    return _Conjugate(
+        problems=np.arange(len(now.problems)),
+        hessian=_Hessian(now.curvature, inverse, now.penalties.astype(np.float32)),
+        precondition=precondition,
+        step=np.zeros_like(residual),
+        shift=np.zeros_like(residual[..., 0]),
+        residual=residual,
+        search=search,
+        size=size,
+        small=FORCING**2 * size,
+        enough=now.penalties / 2 * relative_gap * now.objective,  # for a quarter of the gap allowed
+    )
 
 
 class _Hessian(NamedTuple):

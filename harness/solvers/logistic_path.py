@@ -1,18 +1,19 @@
-"""L2-regularised logistic regression at a whole path of strengths, each solved to a proven optimum.
+"""L2-regularised logistic regression along a whole path of C, each solved to a proven optimum.
 
-At every strength C the objective is scikit-learn's `C * sum_i loss_i + |W|^2 / 2`, the intercepts unpenalised; inside
-it is divided by C, so that `sum_i loss_i + penalty / 2 * |W|^2` with `penalty` = 1 / C. What makes the path fast:
+At every C the objective is scikit-learn's `C * sum_i loss_i + |W|^2 / 2`, the intercepts unpenalised, so a larger C
+regularises less. Inside it is divided by C: `sum_i loss_i + penalty / 2 * |W|^2` with `penalty` = 1 / C. What makes the
+path fast:
 
 1.  *Eigenbasis.* In the features' principal axes the Hessian is close to S x E + penalty, S the mean curvature of the
     loss by the logits (k, k) and E the diagonal of eigenvalues. Its exact inverse, a diagonal between two rotations
     of size k, preconditions conjugate gradients. Fewer samples than features cost no more than square data.
 2.  *Prediction.* In those axes W (penalty + curvature * E) hardly changes with C. Extrapolated over log C it starts
-    each strength within a Newton step or two of its optimum.
+    each C within a Newton step or two of its optimum.
 3.  *Mixed precision.* Newton's steps come from conjugate gradients in float32, objective and gradient are float64:
     an error in a step costs time at most, never accuracy.
 4.  *Eliminated intercepts.* They are optimal at every iterate, by Newton steps that need no pass over the features,
     and the Hessian is that of the objective so reduced.
-5.  *Windows.* With few classes neighbouring strengths are solved together: a matrix product with 20 columns costs
+5.  *Windows.* With few classes neighbouring values of C are solved together: a matrix product with 20 columns costs
     little more than one with 10.
 
 Convergence is proven, not assumed: by Fenchel duality an iterate with optimal intercepts is at most
@@ -34,18 +35,18 @@ from harness.solvers.logistic_newton import RELATIVE_GAP, Optima, solve
 HISTORY = 4
 """Optima the predictor extrapolates from: a cubic over log C."""
 WINDOW_COLUMNS = 24
-"""Strengths are solved together until they make this many columns: matrix products of fewer are hardly cheaper."""
+"""Values of C are solved together until they make this many columns: matrix products of fewer are hardly cheaper."""
 LONGEST_WINDOW = 4
 REACH = 10.0
-"""Factor between the strengths of a window: the polynomial does not reach further."""
+"""Factor between the values of C of a window: the polynomial does not reach further."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The optimum at one strength, for m problems of k classes over D features."""
+    """The optimum at one C, for m problems of k classes over D features."""
 
-    strength: float
-    """C of scikit-learn: larger is weaker regularisation."""
+    c: float
+    """As in scikit-learn: larger is weaker regularisation."""
     coefficients: np.ndarray
     """(m, k, D) float64."""
     intercepts: np.ndarray
@@ -66,17 +67,17 @@ class Fit:
 
 
 def regularisation_path(
-    features: np.ndarray, link: Link, strengths: Sequence[float], relative_gap: float = RELATIVE_GAP
+    features: np.ndarray, link: Link, c_values: Sequence[float], relative_gap: float = RELATIVE_GAP
 ) -> Iterator[Fit]:
-    """Optima at increasing strengths C; each starts from those before it.
+    """Optima at increasing C; each starts from those before it.
 
     Args:
         features: (n, D) float64, finite; standardised ones converge fastest.
         link: loss and targets of the n samples; each class or label occurs, no label is everywhere.
-        strengths: increasing, positive.
-        relative_gap: proven bound on (objective - optimum) / objective at which a strength counts as solved.
+        c_values: increasing, positive.
+        relative_gap: proven bound on (objective - optimum) / objective at which a C counts as solved.
     Raises:
-        NotConvergedError: names the strength.
+        NotConvergedError: names the C.
     """
     basis = build_eigenbasis(features)
     data = Data(basis, link)
@@ -84,41 +85,47 @@ def regularisation_path(
     window = min(LONGEST_WINDOW, max(1, WINDOW_COLUMNS // (m * k)))
     solved: deque[tuple[float, Optima]] = deque(maxlen=HISTORY)
     done = 0
-    while done < len(strengths):
-        together = [c for c in strengths[done : done + window] if c <= REACH * strengths[done]]
+    while done < len(c_values):
+        together = [c for c in c_values[done : done + window] if c <= REACH * c_values[done]]
         optima = solve(data, _start(data, solved, together), relative_gap)
-        for i, strength in enumerate(together):
+        for i, c in enumerate(together):
             optimum = Optima(*(value[i * m : (i + 1) * m] for value in optima))
-            solved.append((strength, optimum))
-            yield _fit(basis, strength, optimum)
+            solved.append((c, optimum))
+            yield _fit(basis, c, optimum)
         done += len(together)
 
 
-def _fit(basis: Eigenbasis, strength: float, optimum: Optima) -> Fit:
+def path_to(c: float, c_values: Sequence[float]) -> list[float]:
+    """The increasing `c_values` below c, and c: where only its optimum is wanted, for each starts the next."""
+    return [*(below for below in c_values if below < c), c]
+
+
+def _fit(basis: Eigenbasis, c: float, optimum: Optima) -> Fit:
     coefficients = optimum.slopes @ basis.axes.T
     return Fit(
-        strength=strength,
+        c=c,
         coefficients=coefficients,
         intercepts=optimum.intercepts - coefficients @ basis.centre,
-        objective=strength * optimum.objective,
+        objective=c * optimum.objective,
         relative_gap=float((optimum.gap / optimum.objective).max()),
         newton_steps=int(optimum.newton_steps.max()),
         products=int(optimum.products.max()),
     )
 
 
-def _start(data: Data, solved: Sequence[tuple[float, Optima]], strengths: Sequence[float]) -> Iterate:
-    """All problems at all `strengths`: where they are predicted, but never worse than at the last optimum."""
-    problems = np.tile(np.arange(len(data.prior)), len(strengths))
-    penalties = np.repeat(1.0 / np.array(strengths), len(data.prior))
+def _start(data: Data, solved: Sequence[tuple[float, Optima]], c_values: Sequence[float]) -> Iterate:
+    """All problems at all `c_values`: where they are predicted, but never worse than at the last optimum."""
+    problems = np.tile(np.arange(len(data.prior)), len(c_values))
+    penalties = np.repeat(1.0 / np.array(c_values), len(data.prior))
     if not solved:
         nothing = np.zeros_like(data.targets_x[problems])
         return evaluate(data, problems, penalties, nothing, data.prior[problems])
-    predictions = [_predict(data, solved, strength) for strength in strengths]
+    predictions = [_predict(data, solved, c) for c in c_values]
     slopes, intercepts = (np.concatenate(parts) for parts in zip(*predictions, strict=True))
     start = evaluate(data, problems, penalties, slopes, intercepts)
-    strength, last = solved[-1]
-    there = last.objective[problems] + (penalties - 1.0 / strength) / 2 * dot(last.slopes, last.slopes)[problems]
+    last_c, last = solved[-1]
+    # The objective of the last optimum under the new penalties.
+    there = last.objective[problems] + (penalties - 1.0 / last_c) / 2 * dot(last.slopes, last.slopes)[problems]
     worse = start.objective > there
     if worse.any():
         slopes[worse], intercepts[worse] = last.slopes[problems[worse]], last.intercepts[problems[worse]]
@@ -126,14 +133,14 @@ def _start(data: Data, solved: Sequence[tuple[float, Optima]], strengths: Sequen
     return start
 
 
-def _predict(data: Data, solved: Sequence[tuple[float, Optima]], strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes and intercepts at a new strength: polynomials through the last optima over log C, slopes in flat units."""
+def _predict(data: Data, solved: Sequence[tuple[float, Optima]], c: float) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes and intercepts at a new C: polynomials through the last optima over log C, slopes in flat units."""
     expected = data.prior_curvature[..., None] * data.eigenvalues
-    at = np.log([c for c, _ in solved])
+    at = np.log([solved_c for solved_c, _ in solved])
     slopes, intercepts = np.zeros_like(data.targets_x), np.zeros_like(data.prior)
-    for i, (c, optimum) in enumerate(solved):
+    for i, (solved_c, optimum) in enumerate(solved):
         others = np.delete(at, i)
-        weight = np.prod((np.log(strength) - others) / (at[i] - others))
-        slopes += weight * (1.0 / c + expected) * optimum.slopes
+        weight = np.prod((np.log(c) - others) / (at[i] - others))
+        slopes += weight * (1.0 / solved_c + expected) * optimum.slopes
         intercepts += weight * optimum.intercepts
-    return slopes / (1.0 / strength + expected), intercepts
+    return slopes / (1.0 / c + expected), intercepts

@@ -2,7 +2,7 @@
 
 Features are standardised by train. Single-label datasets get one multinomial problem over the classes that occur in
 train (for two classes its binary form, as in scikit-learn's LogisticRegression), multi-label ones an independent
-binary problem a label, all at one strength. The optimum is unique, so the probe has no learning rate, no epochs and
+binary problem a label, all at one C. The optimum is unique, so the probe has no learning rate, no epochs and
 no initial weights: a score differs between backbones by their features only.
 """
 
@@ -21,16 +21,16 @@ from harness.records.materials import Material
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
 from harness.solvers.logistic_links import Link, Sigmoid, Softmax
-from harness.solvers.logistic_path import Fit, regularisation_path
+from harness.solvers.logistic_path import Fit, path_to, regularisation_path
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbeSettings:
-    """The strengths tried, as scikit-learn's C: weight of the summed loss against |W|^2 / 2.
+    """The values of C tried, as in scikit-learn: weight of the summed loss against |W|^2 / 2.
 
     C is the prior variance of a weight, so one grid means the same for 20 and for 20,000 samples. For standardised
     features 1e-6 is stronger than any dataset wants (its predictions are near the classes' frequencies even with
-    20,000 samples) and at 1e4 the penalty no longer matters beyond keeping separable data finite. Forty strengths are
+    20,000 samples) and at 1e4 the penalty no longer matters beyond keeping separable data finite. Forty values are
     a factor 1.8 apart, well inside the width of the optimum on valid.
     """
 
@@ -51,11 +51,11 @@ class _Target:
 
 
 def linear_probe(material: Material, settings: LinearProbeSettings, seed: int) -> Outcome:
-    """Fits on train at ever weaker strengths and keeps the best by `material.selection`, of equals the strongest.
+    """Fits on train at ever larger C and keeps the best by `material.selection`, of equals the smallest.
 
-    It ends where weaker ones only get worse (`select_cv.Search`).
+    It ends where larger ones only get worse (`select_cv.Search`).
 
-    Without a choice, or if cross-validation cannot make one, the strength is 1 / number of features: a weight's prior
+    Without a choice, or if cross-validation cannot make one, C is 1 / number of features: a weight's prior
     variance for which the logit of a standardised sample has variance one. It never refits on valid.
 
     `seed` changes nothing: the optimum is unique.
@@ -66,18 +66,18 @@ def linear_probe(material: Material, settings: LinearProbeSettings, seed: int) -
     """
     features = standardise_features(material)
     target = _build_target(material.labels("train"), material)
-    strengths = np.geomspace(settings.strongest, settings.weakest, settings.n_strengths).tolist()
+    c_values = np.geomspace(settings.strongest, settings.weakest, settings.n_strengths).tolist()
     if material.selection is Selection.VALID:
-        chosen = _choose_on_valid(material, features, target, strengths)
+        chosen = _choose_on_valid(material, features, target, c_values)
     else:
-        chosen = _choose_without_valid(material, features, target, strengths)
+        chosen = _choose_without_valid(material, features, target, c_values)
     best = chosen.fit
     return Outcome(
         valid_scores=target.scores(best.logits(features.valid)),
         test_scores=target.scores(best.logits(features.test)),
         ran_with={
-            "strength": best.strength,
-            "strength_at_edge": best.strength in (strengths[0], strengths[-1]),
+            "strength": best.c,
+            "strength_at_edge": best.c in (c_values[0], c_values[-1]),
             "constant_features": features.n_constant,
             **chosen.ran_with,
             **target.ran_with,
@@ -94,13 +94,13 @@ class _Chosen:
 
 
 def _choose_on_valid(
-    material: Material, features: StandardisedFeatures, target: _Target, strengths: list[float]
+    material: Material, features: StandardisedFeatures, target: _Target, c_values: list[float]
 ) -> _Chosen:
     if not len(features.valid):
         raise UserError("the valid split is empty, but linear_probe chooses its regularisation on it. Pass --select cv")
     search, best = Search(PATIENCE), None
     products, widest_gap = 0, 0.0
-    for fit in regularisation_path(features.train, target.link, strengths):
+    for fit in regularisation_path(features.train, target.link, c_values):
         if search.improves(material.valid_score(target.scores(fit.logits(features.valid)))):
             best = fit
         products, widest_gap = products + fit.products, max(widest_gap, fit.relative_gap)
@@ -118,20 +118,19 @@ def _choose_on_valid(
 
 
 def _choose_without_valid(
-    material: Material, features: StandardisedFeatures, target: _Target, strengths: list[float]
+    material: Material, features: StandardisedFeatures, target: _Target, c_values: list[float]
 ) -> _Chosen:
-    """By cross-validation inside train, or the default strength. Looks at no label of valid."""
+    """By cross-validation inside train, or the default C. Looks at no label of valid."""
     labels = material.labels("train")
 
     def predict(rows: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:
         part = _build_target(labels[rows], material)
-        for fit in regularisation_path(features.train[rows], part.link, strengths):
+        for fit in regularisation_path(features.train[rows], part.link, c_values):
             yield part.scores(fit.logits(features.train[held]))
 
     choice = choose_by_cv(material, predict) if material.selection is Selection.CV else None
-    strength = strengths[choice.candidate] if choice else 1.0 / max(1, features.train.shape[1] - features.n_constant)
-    path = [weaker for weaker in strengths if weaker < strength]  # up to it: each optimum starts the next
-    *_, fit = regularisation_path(features.train, target.link, [*path, strength])
+    c = c_values[choice.candidate] if choice else 1.0 / max(1, features.train.shape[1] - features.n_constant)
+    *_, fit = regularisation_path(features.train, target.link, path_to(c, c_values))
     return _Chosen(
         fit=fit,
         ran_with={

@@ -1,7 +1,7 @@
 """Linear probe for masks, solved to convergence: multinomial logistic regression on the hypercolumns of pixels.
 
 It is fitted on pixels drawn at random from train's masks with the classes' natural frequencies, because the metrics
-judged count all pixels alike; classes are neither balanced nor weighted. The strength is chosen by the headline metric
+judged count all pixels alike; classes are neither balanced nor weighted. C is chosen by the headline metric
 over pixels drawn in the same way from valid, or by cross-validation over train's images. What is returned is predicted
 for every pixel of valid and test.
 """
@@ -26,21 +26,22 @@ from harness.records.labels import Split
 from harness.records.materials import PixelMaterial
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
+from harness.solvers.logistic_path import path_to
 from harness.solvers.standardise import Units, measure_units
 
 PATIENCE = 3
-"""Strengths worse than the best that end cross-validation: a factor of 100, as for `linear_probe`."""
+"""Values of C worse than the best that end cross-validation: a factor of 100, as for `linear_probe`."""
 FOLD_GAP = 0.01
 """Regressions of folds are solved to within this fraction of their optimum, in a third of the time of solving them as
-exactly as the one that is reported: strengths compare the same."""
+exactly as the one that is reported: values of C compare the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbeMasksSettings:
-    """What pixels are drawn and which strengths (scikit-learn's C) tried.
+    """What pixels are drawn and which values of C (scikit-learn's: larger regularises less) tried.
 
     Pixels of one image are much alike, so a few hundred of each say nearly all; with more than 64 images fewer are
-    drawn of each. The best strength lies between 1e-4, for hypercolumns of 600 features, and beyond 100 for a dozen raw
+    drawn of each. The best C lies between 1e-4, for hypercolumns of 600 features, and beyond 100 for a dozen raw
     bands of which every digit counts.
     """
 
@@ -50,17 +51,17 @@ class LinearProbeMasksSettings:
     pixels_per_image: int = 256
     max_pixels: int = 16_384
     cv_pixels: int = 4_096
-    """Of these, those that cross-validation fits and judges on: a strength is one prior, whatever the number."""
+    """Of these, those that cross-validation fits and judges on: a C is one prior, whatever the number."""
     n_strengths: int = 16
     strongest: float = 1e-6
     weakest: float = 1e4
 
 
 def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettings, seed: int) -> Outcome:
-    """Fits on train at ever weaker strengths and keeps the best by `material.selection`, of equals the strongest.
+    """Fits on train at ever larger C and keeps the best by `material.selection`, of equals the smallest.
 
-    It ends where weaker ones only get worse (`select_cv.Search`). If cross-validation cannot choose (one image, or
-    folds of one class), the strength is 1 / number of features, as for `linear_probe`. `seed` draws the pixels. A class
+    It ends where larger ones only get worse (`select_cv.Search`). If cross-validation cannot choose (one image, or
+    folds of one class), C is 1 / number of features, as for `linear_probe`. `seed` draws the pixels. A class
     that is not among train's pixels is never predicted.
 
     Raises:
@@ -75,18 +76,18 @@ def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettin
             f"train's masks have only class {train.labels[0]}; a linear probe needs at least two: use a larger "
             "partition."
         )
-    strengths = np.geomspace(settings.strongest, settings.weakest, settings.n_strengths).tolist()
+    c_values = np.geomspace(settings.strongest, settings.weakest, settings.n_strengths).tolist()
     if material.selection is Selection.VALID:
         valid = draw(material, "valid", levels, _budget(material, "valid", settings), seed).in_units(units)
-        best, score = _choose_on_valid(material, train, valid, strengths)
+        best, score = _choose_on_valid(material, train, valid, c_values)
     else:
         default = 1.0 / max(1, len(units.mean) - units.n_constant)
-        best, score = _choose_by_cv(material, train, strengths, default, settings.cv_pixels)
+        best, score = _choose_by_cv(material, train, c_values, default, settings.cv_pixels)
     return Outcome(
         valid_scores=_predict_masks(material, "valid", best, units, levels),
         test_scores=_predict_masks(material, "test", best, units, levels),
         ran_with={
-            "strength": best.strength,
+            "strength": best.c,
             "score": score,
             "strides": [material.strides[level] for level in levels],
             "features": len(units.mean),
@@ -106,11 +107,11 @@ def _budget(material: PixelMaterial, split: Split, settings: LinearProbeMasksSet
 
 
 def _choose_on_valid(
-    material: PixelMaterial, train: Pixels, valid: Pixels, strengths: Sequence[float]
+    material: PixelMaterial, train: Pixels, valid: Pixels, c_values: Sequence[float]
 ) -> tuple[PixelFit, float | None]:
     """The best fit and its score on valid's pixels."""
     search, best = Search(PATIENCE), None
-    for fit in fit_pixels(train.features, train.labels, strengths):
+    for fit in fit_pixels(train.features, train.labels, c_values):
         if search.improves(material.pixel_score(valid.labels, fit.predict(valid.features))):
             best = fit
         if search.is_over:
@@ -120,25 +121,24 @@ def _choose_on_valid(
 
 
 def _choose_by_cv(
-    material: PixelMaterial, train: Pixels, strengths: Sequence[float], default: float, cv_pixels: int
+    material: PixelMaterial, train: Pixels, c_values: Sequence[float], default: float, cv_pixels: int
 ) -> tuple[PixelFit, float | None]:
-    """The fit whose strength predicts train's images best, each from those of other folds, and its score there."""
+    """The fit whose C predicts train's images best, each from those of other folds, and its score there."""
     some = train.every_nth(cv_pixels)
     folds = deal_images(some)
-    strength, score = default, None
+    c, score = default, None
     if len(folds) > 1 and all(len(np.unique(some.labels[fold.fit])) > 1 for fold in folds):
-        paths = [_predict_fold(some, fold, strengths) for fold in folds]
+        paths = [_predict_fold(some, fold, c_values) for fold in folds]
         choice = choose_by_folds(material, some, folds, paths, PATIENCE)
         assert choice is not None, "there are labelled pixels, so the metrics of masks are defined"
-        strength, score = strengths[choice.candidate], choice.score
-    path = [stronger for stronger in strengths if stronger < strength]  # each optimum starts the next; none is too far
-    *_, best = fit_pixels(train.features, train.labels, [*path, strength])
+        c, score = c_values[choice.candidate], choice.score
+    *_, best = fit_pixels(train.features, train.labels, path_to(c, c_values))
     return best, score
 
 
-def _predict_fold(pixels: Pixels, fold: Fold, strengths: Sequence[float]) -> Iterator[np.ndarray]:
-    """Classes of a fold's held-out pixels at each strength."""
-    for fit in fit_pixels(pixels.features[fold.fit], pixels.labels[fold.fit], strengths, FOLD_GAP):
+def _predict_fold(pixels: Pixels, fold: Fold, c_values: Sequence[float]) -> Iterator[np.ndarray]:
+    """Classes of a fold's held-out pixels at each C."""
+    for fit in fit_pixels(pixels.features[fold.fit], pixels.labels[fold.fit], c_values, FOLD_GAP):
         yield fit.predict(pixels.features[fold.held])
 
 

@@ -12,9 +12,9 @@ from harness.solvers.logistic_path import regularisation_path
 
 @dataclass(frozen=True, kw_only=True)
 class PixelFit:
-    """The optimum at one strength, over the k >= 2 classes that occur among the pixels it was fitted on."""
+    """The optimum at one C, over the k >= 2 classes that occur among the pixels it was fitted on."""
 
-    strength: float
+    c: float
     classes: np.ndarray
     """(k,) uint8, increasing."""
     slopes: np.ndarray
@@ -30,21 +30,21 @@ class PixelFit:
 
 
 def fit_pixels(
-    features: np.ndarray, labels: np.ndarray, strengths: Sequence[float], relative_gap: float = RELATIVE_GAP
+    features: np.ndarray, labels: np.ndarray, c_values: Sequence[float], relative_gap: float = RELATIVE_GAP
 ) -> Iterator[PixelFit]:
-    """Optima at increasing strengths, to within `relative_gap`.
+    """Optima at increasing C, to within `relative_gap`.
 
     features (p, D) float64; labels (p,) uint8 of at least two classes.
     """
     classes, codes = np.unique(labels, return_inverse=True)
     two = len(classes) == 2
     link: Link = Sigmoid(codes[:, None]) if two else Softmax(codes, len(classes))
-    for fit in regularisation_path(features, link, strengths, relative_gap):
+    for fit in regularisation_path(features, link, c_values, relative_gap):
         slopes, intercepts = fit.coefficients[0], fit.intercepts[0]
         if two:  # the binary form: the first class has logit 0
             slopes, intercepts = np.vstack([0 * slopes, slopes]), np.append(0.0, intercepts)
         yield PixelFit(
-            strength=fit.strength,
+            c=fit.c,
             classes=classes,
             slopes=slopes,
             intercepts=intercepts,

@@ -10,7 +10,7 @@ from harness.solvers import logistic_newton
 from harness.solvers.eigenbasis import build_eigenbasis
 from harness.solvers.logistic_links import Sigmoid, Softmax
 from harness.solvers.logistic_newton import NotConvergedError
-from harness.solvers.logistic_path import regularisation_path
+from harness.solvers.logistic_path import path_to, regularisation_path
 
 STRENGTHS = np.geomspace(1e-6, 1e4, 11).tolist()
 
@@ -51,13 +51,13 @@ def sigmoid_objective(strength, features, labels, weights, intercept):
 def test_multinomial_optima_equal_scikit_learns(n, width, n_classes, signal):
     features, labels = clouds(n, width, n_classes, signal)
     for fit in regularisation_path(features, Softmax(labels, n_classes), STRENGTHS):
-        oracle = tight(fit.strength, features, labels)
-        expected = softmax_objective(fit.strength, features, labels, oracle.coef_, oracle.intercept_)
+        oracle = tight(fit.c, features, labels)
+        expected = softmax_objective(fit.c, features, labels, oracle.coef_, oracle.intercept_)
         assert fit.objective[0] <= expected * (1 + 1e-7)
         assert fit.objective[0] == pytest.approx(expected, rel=1e-5)
-        own = softmax_objective(fit.strength, features, labels, fit.coefficients[0], fit.intercepts[0])
+        own = softmax_objective(fit.c, features, labels, fit.coefficients[0], fit.intercepts[0])
         assert own == pytest.approx(fit.objective[0], rel=1e-9)
-        if fit.strength < 1e3:  # beyond, scikit-learn's rounding keeps it from its own optimum
+        if fit.c < 1e3:  # beyond, scikit-learn's rounding keeps it from its own optimum
             difference = softmax(fit.logits(features)[0], axis=0).T - oracle.predict_proba(features)
             assert np.abs(difference).max() < 2e-3
 
@@ -70,9 +70,9 @@ def test_binary_optima_of_all_labels_at_once_equal_scikit_learns():
     assert 0 < labels[:, 5].sum() < 40  # a rare one among them
     for fit in regularisation_path(features, Sigmoid(labels), STRENGTHS):
         for column in range(6):
-            oracle = tight(fit.strength, features, labels[:, column])
+            oracle = tight(fit.c, features, labels[:, column])
             target = labels[:, column]
-            expected = sigmoid_objective(fit.strength, features, target, oracle.coef_[0], oracle.intercept_[0])
+            expected = sigmoid_objective(fit.c, features, target, oracle.coef_[0], oracle.intercept_[0])
             assert fit.objective[column] == pytest.approx(expected, rel=1e-5)
             assert fit.objective[column] <= expected * (1 + 1e-7)
 
@@ -190,3 +190,9 @@ def test_an_eigenbasis_keeps_distances_and_drops_null_directions():
     assert np.allclose(basis.coordinates @ basis.axes.T + basis.centre, features, atol=1e-12)
     gram = basis.coordinates.T @ basis.coordinates
     assert np.abs(gram - np.diag(np.diag(gram))).max() < 1e-12 * gram.max()
+
+
+def test_the_path_to_one_optimum_passes_the_smaller_c_alone():
+    assert path_to(0.5, [0.1, 0.4, 0.5, 2.0]) == [0.1, 0.4, 0.5]
+    assert path_to(0.01, [0.1, 0.4]) == [0.01]
+    assert path_to(9.0, [0.1, 0.4]) == [0.1, 0.4, 9.0]
