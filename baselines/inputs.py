@@ -33,7 +33,7 @@ class PixelKind(StrEnum):
 
 
 class Moments(NamedTuple):
-    """Of the values of one band."""
+    """What the values of one band have in common."""
 
     mean: float
     std: float

@@ -86,7 +86,7 @@ class InputMeter:
         self._images = total
 
     def result(self) -> NetworkInput:
-        """Of all that was added, which must be something."""
+        """The statistics of all that was added, which must be something."""
         assert self._images, "nothing has entered yet"
         n_values = self._images * self._size_px[0] * self._size_px[1]
         return NetworkInput(

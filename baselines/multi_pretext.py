@@ -62,7 +62,7 @@ def build(
 
 
 def _pretraining_statistics(weights: Path, checkpoint: Checkpoint) -> PretrainingStatistics:
-    """Those our own checkpoints hold, of each Sentinel-2 processing level; official files hold none."""
+    """The statistics our own checkpoints hold, of each Sentinel-2 processing level; official files hold none."""
     held = (checkpoint.summary.normalisation or {}).get("sentinel2", {})
     try:
         levels = {

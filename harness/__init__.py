@@ -8,6 +8,6 @@ Words that mean one thing each, everywhere:
 - *Places* are where work happens: cache, device, processes. No place can change a result.
 - A *partition* says which samples train, choose and test, as a file of the dataset lists them.
 - A *draw* is a choice of train samples by a seed: as many as a partition has, `k=5` a class, or `n=100` in all.
-- A *setup* is all that runs of one point share but their seed, so that they may be averaged.
-- A *curve* is a score against the number of labels, of one setup over its partitions or draws.
+- A *setup* is all that can change a result and has no column of its own: bands, normalisation, input size, settings.
+- A *curve* is a score against the number of labels: one backbone, dataset, protocol and setup over its partitions.
 """

@@ -69,7 +69,7 @@ class Session:
 
     @contextmanager
     def _naming_the_holder(self, record: RunRecord) -> Iterator[None]:
-        """Asked for only when a rule is broken, as the question takes as long as storing a run."""
+        """Name the run that has the seed already, once a rule is broken: asking takes as long as storing a run."""
         try:
             yield
         except duckdb.ConstraintException as error:
@@ -228,7 +228,7 @@ class Leaderboard:
         return set(self.backbones_of(run_ids))
 
     def backbones_of(self, run_ids: Collection[str]) -> dict[str, str]:
-        """Those of these runs that are there already, each with its backbone's name; none if there is no file yet.
+        """The runs among these that are there already, each with its backbone's name; none if there is no file yet.
 
         Raises:
             UserError: the file is locked or not a leaderboard.

@@ -61,7 +61,7 @@ class Subject:
 
 
 def circumstances(n: int) -> Circumstances:
-    """The same day and place for each of n images."""
+    """One day and one place for each of n images."""
     return Circumstances(
         day=torch.full((n,), 18_000.0, dtype=torch.float64),
         place=torch.tensor([[9.5, 47.1]], dtype=torch.float64).expand(n, 2),

@@ -140,7 +140,7 @@ def _resolve(cell: Cell, resolver: Resolver, workbench: Workbench) -> Line:
 
 
 def _once_each(lines: Sequence[Line]) -> list[Line]:
-    """Of lines that are one run the first is run; the others say so."""
+    """The lines, of which the first of one run is run; the others say so."""
     first: dict[str, Line] = {}
 
     def mark(line: Line) -> Line:

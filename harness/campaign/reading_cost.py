@@ -6,7 +6,7 @@ from harness.run.workbench import Workbench
 
 
 def bytes_read(job: Job, workbench: Workbench) -> int:
-    """Of stored features, by a protocol that reads them many times; 0 by others, which read them once."""
+    """Bytes of stored features that a protocol reads that reads them many times; 0 of others, which read them once."""
     run = job.run
     protocol = find_protocol(run.protocol, workbench.dataset(job.dataset).spec.label_kind)
     if protocol is None or protocol.images_read is None:

@@ -101,7 +101,7 @@ def prune(
 
 
 def _table(entries: "list[Listed]") -> "Table":
-    """For people."""
+    """The entries as people read them."""
     from leaderboards.query import Table
 
     columns = ("kind", "of", "size", "last used", "state", "folder")
@@ -120,7 +120,7 @@ def _table(entries: "list[Listed]") -> "Table":
 
 
 def _plain_table(entries: "list[Listed]") -> "Table":
-    """For programs: bytes, and times as ISO 8601 in UTC."""
+    """The entries as programs read them: bytes, and times as ISO 8601 in UTC."""
     from leaderboards.query import Table
 
     columns = ("kind", "title", "bytes", "last_used", "state", "path")

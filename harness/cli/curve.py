@@ -46,7 +46,7 @@ def curve(
 
 
 def show_panels(panels: "Sequence[Panel]", picture: Path | None) -> None:
-    """In characters on stdout, or as a file."""
+    """Draw curves in characters on stdout, or as a file."""
     if picture is not None:
         from harness.show.plots.figure import draw_figure
 

@@ -289,7 +289,7 @@ def _show_results(request: "RunRequest", jobs: "Sequence[Job]") -> None:
 
 
 def _show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
-    """Of failures that nobody foresaw, each once."""
+    """Print where failures came from that nobody foresaw, each once."""
     for traceback in dict.fromkeys(line.traceback for line in lines if line.traceback) if debug else ():
         err.print(traceback, markup=False, highlight=False)
 

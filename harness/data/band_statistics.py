@@ -10,7 +10,7 @@ from harness.errors import UserError
 
 
 class MeanAndStd(NamedTuple):
-    """Of the pixels of one channel in the training split, in the unit of the stored pixels."""
+    """What the pixels of one channel in the training split have in common, in the unit of the stored pixels."""
 
     mean: float
     std: float
@@ -18,7 +18,7 @@ class MeanAndStd(NamedTuple):
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of a dataset."""
+    """The statistics of a dataset."""
 
     of_channel: Mapping[str, MeanAndStd]
     """By `Band.channel`."""

@@ -157,7 +157,7 @@ def differing_samples(
     progress: Progress,
     workers: int = 1,
 ) -> list[str]:
-    """Those of the samples whose files hold something else than what was converted.
+    """The samples whose files hold something else than what was converted.
 
     Args:
         sample_sha256: of the samples as they were converted.

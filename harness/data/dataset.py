@@ -27,7 +27,7 @@ class Dataset(ABC):
     erratum: Erratum | None = None
     """Says which names in the files are wrong, whether or not that was corrected."""
     computed_statistics: Statistics | None = None
-    """Those of a dataset that comes with none, once its arrays are there (`band_statistics.compute_statistics`)."""
+    """Those of a dataset that comes with none, once its arrays are there (`train_statistics.compute_statistics`)."""
 
     @property
     def band_names(self) -> BandNames:

@@ -30,12 +30,12 @@ class Partition:
 
     @cached_property
     def valid_sha256(self) -> str:
-        """Over the names of the valid split, whatever their order."""
+        """SHA-256 over the names of the valid split, whatever their order."""
         return hash_names(self.valid)
 
     @cached_property
     def test_sha256(self) -> str:
-        """Over the names of the test split, whatever their order."""
+        """SHA-256 over the names of the test split, whatever their order."""
         return hash_names(self.test)
 
 

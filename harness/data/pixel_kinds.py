@@ -48,6 +48,6 @@ def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.d
 
 
 def unit_divisors(dataset: Dataset, sources: Sequence[str | None]) -> list[float]:
-    """By what statistics in the unit of a `PixelKind` are divided to be in that of the stored pixels, per source."""
+    """What divides statistics in the unit of a `PixelKind` to make them of the stored pixels, a number per source."""
     units = {band.channel: band.unit for band in dataset.bands}
     return [_PER_REFLECTANCE if source and units[source] is Unit.REFLECTANCE else 1.0 for source in sources]

@@ -97,7 +97,7 @@ class _Readers:
 
 
 def _readers() -> _Readers:
-    """Of this process. A fork has its own: two that read from one pipe would take each other's answers."""
+    """The readers of this process. A fork has its own: two that read from one pipe would take each other's answers."""
     return _readers_of(os.getpid())
 
 

@@ -11,7 +11,7 @@ from harness.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFiles:
-    """As they are on disk now."""
+    """The files of a dataset as they are on disk now."""
 
     sizes_and_times: Sequence[tuple[str, int, int]]
     """(sample, bytes, nanoseconds): what a file has in common with its copies. Sorted by name."""

@@ -46,7 +46,7 @@ def write_task_files(directory: Path, task: DemoTask, written: Written, seed: in
 
 
 def _statistics(written: Written) -> dict[str, dict[str, float]]:
-    """Over the train split, as GEO-Bench has them."""
+    """Statistics of each band over the train split, as GEO-Bench has them."""
     bands = zip(BANDS, written.train_pixels.statistics(), strict=True)
     statistics = {band.name: values for band, values in bands}
     return {**statistics, "label": value_statistics(np.bincount(written.labels["train"].reshape(-1)))}

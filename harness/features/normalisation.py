@@ -145,7 +145,7 @@ def _in_unit(
 def _of_pretraining(
     dataset: Dataset, sources: Sequence[str | None], dtype: np.dtype, backbone: str, inputs: InputSpec
 ) -> Standardisation:
-    """By the statistics of pretraining on pixels of the same kind."""
+    """The normalisation by statistics of pretraining on pixels of the same kind."""
     pretraining = inputs.pretraining
     known = " or ".join(pretraining)
     try:
@@ -167,7 +167,7 @@ def _of_pretraining(
 
 
 def _moments_of(known: Mapping[str, Moments], dataset: Dataset, source: str, backbone: str) -> Moments:
-    """Those of the band that feeds, by any of its names."""
+    """The moments of the band that feeds, by any of its names."""
     band = next(band for band in dataset.bands if band.channel == source)
     found = _as_written(known, (canonical_name(band), band.name, *band.alt_names))
     if not found:
@@ -179,7 +179,7 @@ def _moments_of(known: Mapping[str, Moments], dataset: Dataset, source: str, bac
 
 
 def _as_written(known: Mapping[str, Any], names: Sequence[str | None]) -> list[str]:
-    """Those of a band's names that `known` has, whatever their case."""
+    """The names of a band that `known` has, whatever their case."""
     wanted = {name.casefold() for name in names if name is not None}
     return [name for name in known if name.casefold() in wanted]
 

@@ -36,7 +36,7 @@ class WeightedSplit:
 
     @cached_property
     def counts(self) -> Counts:
-        """By one matrix product, in float32 as long as it is exact."""
+        """The counts by one matrix product, in float32 as long as it is exact."""
         n_classes = self.scores.shape[1]
         true = one_hot(self.targets, n_classes)
         predicted = one_hot(decide(self.scores, multi_label=self.targets.ndim == 2), n_classes)

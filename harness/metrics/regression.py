@@ -35,7 +35,7 @@ class Errors:
     """(K,) mean target of the split: sums of squares about it keep the digits that those about 0 would lose."""
 
     def of(self, images: np.ndarray) -> "Errors":
-        """The same sums of some images, by their (m,) int64 places."""
+        """The sums of some images, by their (m,) int64 places."""
         sums = {name: getattr(self, name)[images] for name in _SUMS}
         return Errors(**sums, centre=self.centre)
 

@@ -73,7 +73,7 @@ class RunMaterial:
 
 
 class ProbeMaterial(RunMaterial):
-    """Features of images and labels of one run (`records.Material`)."""
+    """Features of images and labels of one run (`records.materials.Material`)."""
 
     def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         super().__init__(job, partition, workbench, scoring)
@@ -85,7 +85,7 @@ class ProbeMaterial(RunMaterial):
 
 
 class AreaMaterial(ProbeMaterial):
-    """Features of images and the areas of classes in their masks (`records.AreaMaterial`)."""
+    """Features of images and the areas of classes in their masks (`records.materials.AreaMaterial`)."""
 
     def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         super().__init__(job, partition, workbench, scoring)
@@ -97,7 +97,7 @@ class AreaMaterial(ProbeMaterial):
 
 
 class MaskMaterial(RunMaterial):
-    """Features of pixels and their labels of one run (`records.PixelMaterial`).
+    """Features of pixels and their labels of one run (`records.materials.PixelMaterial`).
 
     Maps are read from disk image by image: those of a whole split may be larger than memory.
     """
@@ -118,7 +118,7 @@ class MaskMaterial(RunMaterial):
 
 
 class TrainingMaterial(RunMaterial):
-    """Pixels, labels and the backbone of one run (`records.ImageMaterial`)."""
+    """Pixels, labels and the backbone of one run (`records.materials.ImageMaterial`)."""
 
     def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         super().__init__(job, partition, workbench, scoring)

@@ -108,7 +108,7 @@ class Workbench:
         return build_pool(names, labels, kind, seed)
 
     def fingerprint(self, ref: DatasetRef, name: str) -> str:
-        """Of what a run on a partition may read: pixels and labels of the samples in it as filed, and in `default`."""
+        """The fingerprint of what a run may read: pixels and labels of the samples in it as filed, and in `default`."""
         filed = "default" if is_few(name) else name
         return _once(self._fingerprints, (ref, filed), lambda: self._fingerprint(ref, filed))
 

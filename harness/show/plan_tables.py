@@ -49,7 +49,7 @@ class _Sum:
 
     @property
     def time(self) -> str:
-        """Of the runs that earlier ones tell of, and how many more there are."""
+        """The time of runs that earlier ones tell of, and how many more there are."""
         if not self.n_untimed:
             return describe_duration(self.seconds) if self.states[State.NEW] else ""
         return f"{describe_duration(self.seconds)} + {self.n_untimed} unknown" if self.seconds else "unknown"

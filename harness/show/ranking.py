@@ -49,7 +49,7 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
 
 
 def choose(rankings: Mapping[GridKey, Sequence[Standing]], partition: str | None) -> dict[GridKey, Sequence[Standing]]:
-    """Those on one partition; without a name, of each kind the one with most scores, of equals that with most labels.
+    """The rankings on one partition; without a name that of each kind with most scores, of equals with most labels.
 
     Raises:
         UserError: nothing is ranked there.

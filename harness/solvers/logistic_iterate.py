@@ -73,7 +73,7 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def slices(m: int, size: int) -> list[slice]:
-    """Of m rows of `size` numbers, as many at a time as fit the cache."""
+    """Slices of m rows of `size` numbers, as many at a time as fit the cache."""
     step = max(1, CACHE_ELEMENTS // size)
     return [slice(start, start + step) for start in range(0, m, step)]
 

@@ -22,7 +22,7 @@ class NotConvergedError(ArithmeticError):
 
 
 class Optima(NamedTuple):
-    """Of m problems; what it took to solve them, and the proof that they are."""
+    """The optima of m problems; what it took to solve them, and the proof that they are."""
 
     slopes: np.ndarray  # (m, k, R)
     intercepts: np.ndarray  # (m, k)
@@ -194,7 +194,7 @@ def _begin_conjugate(data: Data, now: Iterate, relative_gap: float) -> _Conjugat
 
 
 class _Hessian(NamedTuple):
-    """Of objectives whose intercepts follow the slopes; float32."""
+    """The second derivatives of objectives whose intercepts follow the slopes; float32."""
 
     curvature: Curvature
     inverse: np.ndarray  # (m, k, k), of the total curvature

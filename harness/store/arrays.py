@@ -96,7 +96,7 @@ class ArrayWriter:
             self._n_rows += len(block)
 
     def layout(self) -> Layout:
-        """Of the finished file."""
+        """The layout of the finished file."""
         assert self._n_rows == self.shape[0], f"{self._n_rows} rows where {self.shape[0]} were announced"
         return Layout(dtype=self.dtype, shape=self.shape, rows_per_block=self._rows_per_block, crc32=tuple(self._crc32))
 

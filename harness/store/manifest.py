@@ -21,7 +21,7 @@ removes it."""
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Of one entry."""
+    """What is written down of one entry."""
 
     kind: str
     version: int

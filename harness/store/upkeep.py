@@ -93,7 +93,7 @@ def _paths(cache_dir: Path, kind: Kind) -> list[Path]:
 
 
 def _describe(kind: Kind, path: Path) -> Listed | None:
-    """None if it has gone meanwhile."""
+    """What is listed of an entry; None if it has gone meanwhile."""
     try:
         title = _usable_title(kind, path)
         in_use = title is not None and try_alone(path / STAMP) is None

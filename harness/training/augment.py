@@ -31,7 +31,7 @@ class Augmentation:
         return Augmentation(self.flipped[rows], self.erased[rows])
 
     def apply(self, pixels: np.ndarray, masks: np.ndarray | None) -> None:
-        """In place, on (n, C, H, W) float32 and, flipped likewise but not erased, (n, H, W)."""
+        """Change, in place, (n, C, H, W) float32 and, flipped likewise but not erased, (n, H, W)."""
         down, right = self.flipped.T
         for images in (pixels,) if masks is None else (pixels, masks):
             images[down] = images[down][..., ::-1, :]

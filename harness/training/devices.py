@@ -145,7 +145,7 @@ def _has_bf16() -> bool:
 
 
 def _buckets(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    """In order, as many of one type at a time as `BUCKET` holds, or a single larger one."""
+    """Lists of tensors in order, as many of one type at a time as `BUCKET` holds, or a single larger one."""
     bucket: list[nn.Parameter] = []
     for parameter in parameters:
         full = sum(p.numel() for p in bucket) + parameter.numel() > BUCKET

@@ -138,7 +138,7 @@ class Training:
         return Batch(pixels, labels, None if draw.head_alone else draw.factors[mine], n_terms)
 
     def _set_gradients(self, drawn: tuple[Draw, Batch]) -> Tensor:
-        """Those of this process's share of an effective batch; returns its share of the loss."""
+        """Set the gradients of this process's share of an effective batch; returns its share of the loss."""
         draw, batch = drawn
         if draw.head_alone is not self._head_alone or not self.network.training:  # it walks through all modules
             set_training(self.network, head_alone=draw.head_alone)

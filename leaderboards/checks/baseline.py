@@ -45,7 +45,7 @@ class BaselinePoint:
     """By seed, in their order."""
 
     def mean(self) -> float:
-        """Over seeds."""
+        """The mean over seeds."""
         return float(np.mean(list(self.scores.values())))
 
 

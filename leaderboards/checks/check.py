@@ -96,7 +96,7 @@ class _Test:
 
     @property
     def drop(self) -> float:
-        """Of the mean, in units of `scale`: positive where it is worse now."""
+        """The drop of the mean, in units of `scale`: positive where it is worse now."""
         return float((self.before.mean() - self.now.mean()) / self.scale)
 
     @property
@@ -106,7 +106,7 @@ class _Test:
 
     @property
     def variance(self) -> float:
-        """Of the drop of one seed if paired, else of one score; in units of `scale` squared."""
+        """Variance of the drop of one seed if paired, else of one score; in units of `scale` squared."""
         groups = [self.before - self.now] if self.paired else [self.before, self.now]
         of_seeds = sum(_sum_of_squares(scores / self.scale) for scores in groups) / self.degrees
         return max(of_seeds, self.resolution**2)

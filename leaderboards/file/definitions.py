@@ -133,7 +133,7 @@ def _constraints_of_this_version() -> Collection[str]:
 
 
 def _constraints(connection: duckdb.DuckDBPyConnection, database: str) -> Collection[str]:
-    """Of the table `runs`, as DuckDB writes them."""
+    """The constraints of the table `runs`, as DuckDB writes them."""
     rows = connection.execute(
         "SELECT constraint_text FROM duckdb_constraints() "
         "WHERE database_name = ? AND schema_name = 'main' AND lower(table_name) = 'runs'",
@@ -194,7 +194,7 @@ def _require_plain(columns: Sequence[_Column], table: str, path: Path) -> None:
 
 
 def _names(connection: duckdb.DuckDBPyConnection, column: str, source: str, database: str) -> set[str]:
-    """In lower case, as DuckDB compares names."""
+    """Names in lower case, as DuckDB compares names."""
     rows = connection.execute(f"SELECT lower({column}) FROM {source} WHERE database_name = ?", [database]).fetchall()
     return {name for (name,) in rows}
 

@@ -38,7 +38,7 @@ def _fits(value: Any, declared: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    """In UTF-8, unlike a lone half of a surrogate pair, which JSON can escape."""
+    """Whether a value is text in UTF-8, unlike a lone half of a surrogate pair, which JSON can escape."""
     return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 

@@ -53,7 +53,7 @@ class _Replicates:
         self._drawn: dict[CurveKey, np.ndarray | None] = {}
 
     def interval(self, a: CurveKey, b: CurveKey, saving: LabelSaving) -> tuple[float | None, float | None]:
-        """Of what A saves against B; (None, None) if it is not known."""
+        """The interval of what A saves against B; (None, None) if it is not known."""
         of_a, of_b = self._of(a), self._of(b)
         if of_a is None or of_b is None:
             return None, None

@@ -72,7 +72,7 @@ def compare(path: Path, a: str, b: str, seed: int = 0) -> list[Comparison]:
 
 
 def adjust_together(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same with p-values adjusted by Holm over all of them: those that are shown together."""
+    """The comparisons with p-values adjusted by Holm over all of them: those that are shown together."""
     adjusted = iter(holm([c.p_value for c in comparisons if c.p_value is not None]))
     return [c if c.p_value is None else replace(c, p_adjusted=next(adjusted)) for c in comparisons]
 

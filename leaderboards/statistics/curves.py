@@ -41,7 +41,7 @@ class LabelSaving:
     """A is there at its smallest number of labels already: the saving may be larger."""
 
     def with_interval_of(self, n_labels: np.ndarray, replicates: np.ndarray, targets: np.ndarray) -> "LabelSaving":
-        """The same with the 95 % interval of replicates: the view's rule on curves as they might have come out.
+        """This curve with the 95 % interval of replicates: the view's rule on curves as they might have come out.
 
         Args:
             n_labels: (P,) of A's curve.

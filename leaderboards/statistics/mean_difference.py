@@ -34,9 +34,9 @@ class MeanDifference:
 
 
 def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
-    """Of every group of comparisons that differ in their dataset alone; none for a single dataset, nor with errors.
+    """The mean difference of every group of comparisons that differ in their dataset alone.
 
-    The noise of different datasets is independent.
+    There is none for a single dataset, nor with errors. The noise of different datasets is independent.
     """
     groups: dict[tuple[str, ...], list[Comparison]] = {}
     for c in comparisons:

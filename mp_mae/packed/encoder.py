@@ -140,7 +140,7 @@ def _respond(grn: Any, fc2: nn.Linear, hidden: Tensor) -> Tensor:
 
 
 def _layer_norm(norm: Any, x: Tensor) -> Tensor:
-    """Over the last axis, which timm's LayerNorm2d would look for in the second."""
+    """Layer normalisation over the last axis, which timm's LayerNorm2d would look for in the second."""
     return F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 

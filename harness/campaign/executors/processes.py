@@ -84,13 +84,13 @@ def _hand_out(
 
 
 def _shared_first(jobs: Sequence[Job], shared: Set[str]) -> list[Job]:
-    """Of each backbone, which is built once, first what processes can do: they are busy with it during the rest."""
+    """The jobs, of each backbone first what processes can do: they are busy with it during the rest."""
     of_backbones = groupby(jobs, key=lambda job: (job.backbone, job.weights))
     return [job for _, group in of_backbones for job in sorted(group, key=lambda job: job.run_id not in shared)]
 
 
 def _submit(pool: ProcessPoolExecutor, job: Job, places: Places) -> Future[Result] | None:
-    """None if a process was killed, after which the pool takes no more."""
+    """The job's future result; None if a process was killed, after which the pool takes no more."""
     try:
         return pool.submit(_execute, job, places)
     except BrokenProcessPool:
@@ -120,7 +120,7 @@ def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
 
 
 def _is_embedded(job: Job, workbench: Workbench) -> bool:
-    """Sees to it that the job's features are in the cache. False if that cannot be; the job itself will say why."""
+    """Whether the job's features are in the cache, where this puts them. If they cannot be, the job will say why."""
     of_pixels = _protocol(job, workbench).needs is Need.PIXEL_FEATURES
     try:
         (workbench.pixel_features if of_pixels else workbench.features)(job)
@@ -136,7 +136,7 @@ def _protocol(job: Job, workbench: Workbench) -> ProtocolEntry:
 
 
 def _start(pool: ProcessPoolExecutor, started: threading.Event) -> None:
-    """Waits for the first process, which handing it work does too, for the seconds that importing PyTorch takes."""
+    """Wait for the first process, which handing it work does too, for the seconds that importing PyTorch takes."""
     try:
         pool.submit(int).result()
     finally:
@@ -149,5 +149,5 @@ def _execute(job: Job, places: Places) -> Result:
 
 @cache
 def _workbench(places: Places) -> Workbench:
-    """Of this process."""
+    """The one workbench of this process."""
     return Workbench(places, Silent())

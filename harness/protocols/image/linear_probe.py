@@ -120,7 +120,7 @@ def _choose_on_valid(
 def _choose_without_valid(
     material: Material, features: StandardisedFeatures, target: _Target, c_values: list[float]
 ) -> _Chosen:
-    """By cross-validation inside train, or the default C. Looks at no label of valid."""
+    """The C that cross-validation inside train chooses, or the default. Looks at no label of valid."""
     labels = material.labels("train")
 
     def predict(rows: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:

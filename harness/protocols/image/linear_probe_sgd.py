@@ -137,7 +137,7 @@ def smooth(labels: np.ndarray, n_classes: int, smoothing: float) -> Tensor:
 
 @torch.no_grad()
 def set_gradient(head: nn.Linear, x: Tensor, targets: Tensor, *, single: bool) -> None:
-    """Of mean cross-entropy, or of binary cross-entropy averaged over samples and labels.
+    """Set the gradient of mean cross-entropy, or of binary cross-entropy averaged over samples and labels.
 
     Written out, as a step of so small a model costs less than recording it for automatic differentiation.
     """

@@ -28,7 +28,7 @@ class Pixels:
     """(p,) int64, the image each is of."""
 
     def in_units(self, units: Units) -> "Pixels":
-        """The same pixels with standardised features."""
+        """These pixels with standardised features."""
         return replace(self, features=units.standardise(self.features))
 
     def every_nth(self, at_most: int) -> "Pixels":

@@ -15,7 +15,7 @@ FILE = "band_stats.json"
 
 @dataclass(frozen=True, kw_only=True)
 class BandStatistics:
-    """Over the pixels of one band in the training split, in the unit of the stored pixels."""
+    """What is known of the pixels of one band in the training split, in the unit of the stored pixels."""
 
     min: float
     max: float

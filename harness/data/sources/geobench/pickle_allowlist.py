@@ -106,14 +106,14 @@ def _build_timedelta(arguments: tuple[Any, ...]) -> datetime.timedelta:
 
 
 def _build_timezone(arguments: tuple[Any, ...]) -> datetime.timezone:
-    """Its name, which may follow, says nothing that the difference does not."""
+    """The difference from UTC: a name, which may follow, says nothing that the difference does not."""
     if type(arguments[0]) is not datetime.timedelta:
         raise TypeError("a time zone is not a time difference")
     return datetime.timezone(arguments[0])
 
 
 def _build_ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
-    """Its items come in later steps, as a plain dictionary's do."""
+    """An empty one: its items come in later steps, as a plain dictionary's do."""
     if arguments:
         raise TypeError("an ordered dictionary is not made empty")
     return {}
