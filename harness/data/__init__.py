@@ -1,1 +1,1 @@
-"""GEO-Bench datasets: found, read without their own package, and converted once into memory-mapped arrays."""
+"""Datasets: found and described by their sources, and converted once into memory-mapped arrays (docs/formats.md)."""

@@ -13,6 +13,8 @@ PICTURE = "TrueColourPicture"
 """Kind of a channel that was made to be looked at: 8-bit, stretched, of no wavelength. It answers to its own name alone
 and never stands in for another band."""
 
+_SHOWN_NAMES = 20
+
 
 @dataclass(frozen=True)
 class Band:
@@ -112,6 +114,3 @@ def list_names(names: Sequence[str]) -> str:
     """The names for a message: the first few of many."""
     more = len(names) - _SHOWN_NAMES
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-_SHOWN_NAMES = 20
