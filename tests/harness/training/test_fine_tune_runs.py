@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from geobench_files import BLUE, RED, read_dataset, write_dataset, write_mask_dataset
+from geobench_files import BLUE, RED, read_dataset, write_dataset, write_mask_dataset, write_number_dataset
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
 from harness.data.suites import discover
@@ -15,7 +15,7 @@ from harness.records.job import Places
 from harness.records.progress import Silent
 from harness.records.run import Selection
 from harness.run.execute import execute
-from harness.run.materials import TrainingMaterial
+from harness.run.materials import build_material
 from harness.run.workbench import Workbench
 
 QUICK = {"epochs": 1, "min_updates": 2, "batch_size": 4, "evaluations": 2}
@@ -33,6 +33,11 @@ def root(tmp_path):
         for split, n in (("train", 4), ("valid", 2), ("test", 2))
     }
     write_mask_dataset(tmp_path / "data", splits, [BLUE, RED], ["a", "b", "c"])
+    numbers = {
+        split: {"pixels": arrays["pixels"], "numbers": 300 + rng.random((len(arrays["pixels"]), 2))}
+        for split, arrays in splits.items()
+    }
+    write_number_dataset(tmp_path / "data", numbers, [BLUE, RED], ["a", "b"])
     return tmp_path
 
 
@@ -60,7 +65,7 @@ def values(record):
     return {(row.split, row.metric): row.value for row in record.metrics}
 
 
-@pytest.mark.parametrize("dataset", ["toy", "fields"])
+@pytest.mark.parametrize("dataset", ["toy", "fields", "yields"])
 def test_a_run_trains_with_its_own_settings_and_repeats_itself(root, dataset):
     bench = open_bench(root)
     (line,) = planned(root, bench, datasets=(dataset,))
@@ -151,7 +156,7 @@ def test_without_a_choice_the_last_network_is_what_is_stored(root):
 
 def test_published_recipes_keep_the_last_network_whatever_is_asked(root):
     bench = open_bench(root)
-    lines = planned(root, bench, protocols=["fine_tune_published"])
+    lines = planned(root, bench, protocols=["fine_tune_published"], datasets=("toy", "fields"))
     assert [line.job.run.selection for line in lines] == [Selection.NONE, Selection.NONE]
     settings = {line.job.run.dataset: line.job.run.protocol_settings for line in lines}
     assert settings["toy"] == asdict(PROTOCOLS["fine_tune_published"].settings)
@@ -162,7 +167,7 @@ def test_bands_no_dataset_has_are_fed_as_zeros_where_that_was_asked(root):
     bench = open_bench(root)
     (line,) = planned(root, bench, datasets=("toy",), missing_bands="zero")
     partition = bench.partition(line.job.dataset, "default")
-    material = TrainingMaterial(line.job, partition, bench)
+    material = build_material(line.job, partition, bench, PROTOCOLS["fine_tune"])
     pixels = material.pixels("train", np.array([2, 0]))
     arrays = bench.arrays(line.job.dataset)
     rows = arrays.rows(partition.train)[[2, 0]]
@@ -171,3 +176,14 @@ def test_bands_no_dataset_has_are_fed_as_zeros_where_that_was_asked(root):
     assert np.array_equal(pixels[:, bands.index("B4")], arrays.pixels[rows][:, arrays.bands.index("04 - Red")])
     others = [i for i, band in enumerate(bands) if band not in ("B2", "B4")]
     assert not pixels[:, others].any()
+
+
+def test_numbers_are_kept_in_their_own_units(root):
+    bench = open_bench(root)
+    (line,) = planned(root, bench, datasets=("yields",))
+    record = execute(quick(line), bench)
+    assert record.run.metric == "r2"
+    assert {row.class_name for row in record.classes} == {"a", "b"}
+    predicted = np.array([row.predicted for row in record.values])
+    assert predicted.shape == (2, 2)
+    assert (np.abs(predicted - 300.5) < 1).all()  # after two updates hardly more than train's mean
