@@ -16,6 +16,8 @@ from leaderboards.statistics.replicates import Estimate
 
 WIDTH = 80
 SURE = 0.05
+FRACTION, ERROR = ".3f", ".4g"
+"""How scores without a unit, and errors in that of the labels, are written."""
 
 
 def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group:
@@ -31,9 +33,9 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
         sure = row.p_adjusted is not None and row.p_adjusted < SURE
         table.add_row(
             plain(f"{row.dataset}\n{row.protocol}\n{row.partition}"),
-            _two_lines(row.a, ""),
-            _two_lines(row.b, ""),
-            _two_lines(row.difference, "+"),
+            _two_lines(row.a, _score_format(row)),
+            _two_lines(row.b, _score_format(row)),
+            _two_lines(row.difference, f"+{_score_format(row)}"),
             _p(row.p_adjusted),
             _saving(row),
             style="bold" if sure else None,
@@ -42,9 +44,9 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
     for mean in mean_differences(comparisons):
         table.add_row(
             plain(f"mean of {len(mean.datasets)} datasets\n{mean.protocol}"),
-            _short(mean.a, ""),
-            _short(mean.b, ""),
-            _two_lines(mean.difference, "+"),
+            _short(mean.a, FRACTION),
+            _short(mean.b, FRACTION),
+            _two_lines(mean.difference, f"+{FRACTION}"),
         )
     noise = " or ".join(dict.fromkeys(row.noise for row in comparisons))
     caption = (
@@ -57,7 +59,16 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
             f" In {mixed} rows A and B were not run by the same rules: the version of the run's identity or the names "
             "of bands (stored, corrected) differ."
         )
+    if errors := dict.fromkeys(row.metric for row in comparisons if not row.higher_is_better):
+        caption += f" Of {' and '.join(errors)} lower is better: the difference is B - A, + still says A is better."
+        if len({row.dataset for row in comparisons}) > 1:
+            caption += " Errors have the unit of the labels: no mean over datasets."
     return Group(table, Text(textwrap.fill(caption, WIDTH), style="dim"))
+
+
+def _score_format(row: Comparison) -> str:
+    """Errors have the unit of the labels, and any size."""
+    return FRACTION if row.higher_is_better else ERROR
 
 
 def _pairing(comparisons: Sequence[Comparison]) -> str:
@@ -66,24 +77,24 @@ def _pairing(comparisons: Sequence[Comparison]) -> str:
     return f"; {' or '.join(map(str, counts))} seeds that both have, in pairs" if counts else ""
 
 
-def _two_lines(estimate: Estimate, sign: str) -> str:
+def _two_lines(estimate: Estimate, form: str) -> str:
     if estimate.value is None:
         return "undefined"
-    value = _short(estimate.value, sign)
+    value = _short(estimate.value, form)
     if estimate.ci_low is None or estimate.ci_high is None:
         return value
-    return plain(f"{value}\n[{_short(estimate.ci_low, sign)}, {_short(estimate.ci_high, sign)}]")
+    return plain(f"{value}\n[{_short(estimate.ci_low, form)}, {_short(estimate.ci_high, form)}]")
 
 
-def _short(value: float, sign: str) -> str:
+def _short(value: float, form: str) -> str:
     """0.123 as .123, for three intervals must fit a line."""
-    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, f"{sign}.3f"))
+    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, form))
 
 
 def _p(p: float | None) -> str:
     if p is None:
         return ""
-    return "<.001" if p < 0.001 else _short(p, "")
+    return "<.001" if p < 0.001 else _short(p, FRACTION)
 
 
 def _saving(row: Comparison) -> str:

@@ -11,8 +11,8 @@ from harness.show.visible_text import plain
 from leaderboards.statistics.reading import fetch
 
 _POINTS = """
-    SELECT e.protocol, e.suite, e.dataset, e.backbone, coalesce(e.weights, ''), e.metric, e.partition, e.n_labels_fit,
-        e.value, e.ci_low, e.ci_high, e.n_seeds
+    SELECT e.protocol, e.suite, e.dataset, e.backbone, coalesce(e.weights, ''), e.metric, e.higher_is_better,
+        e.partition, e.n_labels_fit, e.value, e.ci_low, e.ci_high, e.n_seeds
     FROM label_efficiency AS e SEMI JOIN (SELECT * FROM scores WHERE list_contains($runs, run_id)) AS s
         ON e.suite = s.suite AND e.dataset = s.dataset AND e.backbone = s.backbone AND e.protocol = s.protocol
         AND e.partition = s.partition AND e.setup = s.setup AND e.weights IS NOT DISTINCT FROM s.weights
@@ -29,6 +29,7 @@ class _Point:
     backbone: str
     weights: str
     metric: str
+    higher_is_better: bool
     partition: str
     n_labels_fit: int
     value: float | None
@@ -38,7 +39,8 @@ class _Point:
 
     @property
     def row(self) -> tuple[str, ...]:
-        return (self.dataset, self.metric, self.backbone, self.weights)
+        metric = self.metric if self.higher_is_better else f"{self.metric} (lower is better)"
+        return (self.dataset, metric, self.backbone, self.weights)
 
 
 def grid_tables(db: Path, run_ids: Sequence[str]) -> Iterator[Table]:
@@ -70,6 +72,7 @@ def _table(protocol: str, points: Sequence[_Point]) -> Table:
 def _cell(point: _Point) -> str:
     if point.value is None:
         return "undefined"
+    form = ".3f" if point.higher_is_better else ".4g"  # an error has the unit of the labels, and any size
     if point.low is None or point.high is None:
-        return f"{point.value:.3f}"
-    return f"{point.value:.3f} ±{(point.high - point.low) / 2:.3f}".replace("±0.", "±.")
+        return format(point.value, form)
+    return f"{point.value:{form}} ±{(point.high - point.low) / 2:{form}}".replace("±0.", "±.")

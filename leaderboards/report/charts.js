@@ -90,7 +90,7 @@ function drawCurves(place, points, state) {
       .map((curve) => curveSeries(curve, rows, axis, state));
     return panel(rows[0].dataset, (width) => drawPlot({
       width, height: 250, label: `Label-efficiency curves on ${rows[0].dataset}`, series,
-      x: { kind: state.xScale, title: axis.title, format: axis.format }, y: { title: rows[0].metric, format: (v) => String(v) },
+      x: { kind: state.xScale, title: axis.title, format: axis.format }, y: { title: metricOf(rows[0]), format: (v) => String(v) },
     }), numbersBelow([["backbone", (p) => p.model], ["partition", (p) => p.partition], ["labels", (p) => p.n_labels], ["score", (p) => p.value],
       ["low", (p) => p.ci_low], ["high", (p) => p.ci_high], ["seeds", (p) => p.n_seeds], ["source", (p) => p.source], ["setup", (p) => p.setup]], rows));
   }));
@@ -107,7 +107,7 @@ function curveSeries(curve, panelRows, axis, state) {
     style: state.style(model), hollow: source === "published", line: true,
     points: best.sort((a, b) => axis.of(a) - axis.of(b)).map((p) => ({
       x: axis.of(p), y: p.value, low: p.ci_low, high: p.ci_high, tip: [name,
-        `${p.metric} ${format.score(p.value)} ${format.interval(p.ci_low, p.ci_high, format.score)}`,
+        `${p.metric} ${scored(p)(p.value)} ${format.interval(p.ci_low, p.ci_high, scored(p))}`,
         p.n_labels === null ? p.partition : `${p.n_labels} labels (${p.n_labels_fit} to fit, ${p.n_labels_select} to choose), ${p.partition}`,
         `${p.n_seeds} seed${p.n_seeds === 1 ? "" : "s"}, ${p.dataset}`],
     })),
@@ -121,11 +121,11 @@ function drawEfficiency(place, rows, state) {
     series: models.map((row) => ({
       style: state.style(row.model), hollow: row.source === "published", line: false,
       points: [{ x: Math.max(row.parameters, 1), y: row.value, low: row.ci_low, high: row.ci_high, tip: [row.model,
-        `${row.metric} ${format.score(row.value)} ${format.interval(row.ci_low, row.ci_high, format.score)}`,
+        `${row.metric} ${scored(row)(row.value)} ${format.interval(row.ci_low, row.ci_high, scored(row))}`,
         `${format.count(row.parameters)} parameters, ${row.flops_per_image === null ? "FLOPs not counted" : `${format.count(row.flops_per_image)} FLOPs per image`}`,
         row.frontier ? "on the frontier: no smaller one is as good" : "not on the frontier"] }],
     })),
-    x: { kind: "log", title: "parameters", format: format.count }, y: { title: models[0].metric, format: (v) => String(v) },
+    x: { kind: "log", title: "parameters", format: format.count }, y: { title: metricOf(models[0]), format: (v) => String(v) },
   }), numbersBelow([["backbone", (r) => r.model], ["parameters", (r) => r.parameters], ["FLOPs", (r) => r.flops_per_image], ["score", (r) => r.value],
     ["low", (r) => r.ci_low], ["high", (r) => r.ci_high], ["frontier", (r) => r.frontier ? "yes" : "no"], ["source", (r) => r.source]], models))));
   if (!panels.length) place.append(html("p", { class: "empty" }, "Nobody counted the parameters of these backbones."));

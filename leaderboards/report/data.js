@@ -76,8 +76,13 @@ function groupBy(rows, key) {
   return groups;
 }
 
+// What a score says: an error has the unit of the labels, and any size.
+const scored = (row) => row.higher_is_better ? format.score : format.error;
+const metricOf = (row) => row.higher_is_better ? row.metric : `${row.metric} (lower is better)`;
+
 const format = {
   score: (v) => v === null ? "–" : v.toFixed(3),
+  error: (v) => v === null ? "–" : String(+v.toPrecision(4)),
   rank: (v) => v === null ? "–" : v.toFixed(2),
   percent: (v) => v === null ? "–" : `${Math.round(100 * v)} %`,
   count: (v) => v === null ? "–" : v >= 1e9 ? `${+(v / 1e9).toPrecision(3)} G` : v >= 1e6 ? `${+(v / 1e6).toPrecision(3)} M`

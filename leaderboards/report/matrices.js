@@ -36,7 +36,7 @@ function savingLines(model, rival, row) {
   const interval = row.saving_high === null ? "no interval, as a point has a single seed"
     : row.saving_low === null ? `95 % interval: up to ${format.percent(row.saving_high)}, and perhaps never`
       : `95 % interval ${format.interval(row.saving_low, row.saving_high, format.percent)} over seeds`;
-  return [`${format.count(row.labels_needed)} labels for a score of ${format.score(row.rival_value)}; ${rival} used ${format.count(row.rival_labels)}.`, interval];
+  return [`${format.count(row.labels_needed)} labels for a score of ${scored(row)(row.rival_value)}; ${rival} used ${format.count(row.rival_labels)}.`, interval];
 }
 
 function drawHeat(place, points, datasets, models, state) {
@@ -56,11 +56,12 @@ function drawHeat(place, points, datasets, models, state) {
 function heatCell(points, low, high) {
   if (!points) return html("td", { class: "missing", ...explained("No score", "Not run, or undefined.") }, "missing");
   const [point] = points;
-  const t = high > low ? (point.value - low) / (high - low) : 0.5;
-  const interval = format.interval(point.ci_low, point.ci_high, format.score);
+  const share = high > low ? (point.value - low) / (high - low) : 0.5;
+  const t = point.higher_is_better ? share : 1 - share;
+  const interval = format.interval(point.ci_low, point.ci_high, scored(point));
   const more = points.length > 1 ? `; the first of ${points.length} settings` : "";
-  return html("td", { class: t > 0.62 ? "heat strong" : "heat", "--t": t, ...explained(`${point.model} on ${point.dataset}`, `${point.metric} ${format.score(point.value)} ${interval}`, `${point.n_seeds} seeds${more}`) },
-    format.score(point.value), point.source === "published" ? html("sup", { title: "published" }, "P") : null, points.length > 1 ? html("sup", {}, "*") : null);
+  return html("td", { class: t > 0.62 ? "heat strong" : "heat", "--t": t, ...explained(`${point.model} on ${point.dataset}`, `${metricOf(point)} ${scored(point)(point.value)} ${interval}`, `${point.n_seeds} seeds${more}`) },
+    scored(point)(point.value), point.source === "published" ? html("sup", { title: "published" }, "P") : null, points.length > 1 ? html("sup", {}, "*") : null);
 }
 
 function matrix(corner, columns, rows, state) {
@@ -77,8 +78,8 @@ function drawGaps(place, rows) {
       .map((head, i) => html("th", { scope: "col", class: i > 3 && i < 7 ? "number" : null }, head)))),
     html("tbody", {}, rows.map((row) => html("tr", {},
       [row.dataset, row.protocol, row.partition, row.model].map((text) => html("td", {}, text)),
-      html("td", { class: "number" }, format.score(row.value)),
-      html("td", { class: "number" }, format.score(row.published_value)),
-      html("td", { class: "number" }, `${row.gap > 0 ? "+" : ""}${format.score(row.gap)} `, html("small", {}, format.interval(row.ci_low, row.ci_high, format.score))),
+      html("td", { class: "number" }, scored(row)(row.value)),
+      html("td", { class: "number" }, scored(row)(row.published_value)),
+      html("td", { class: "number" }, `${row.gap > 0 ? "+" : ""}${scored(row)(row.gap)} `, html("small", {}, format.interval(row.ci_low, row.ci_high, scored(row)))),
       html("td", {}, row.published_in ?? "unknown"))))));
 }

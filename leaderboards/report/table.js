@@ -63,9 +63,9 @@ function runRow(row) {
     [row.dataset, row.protocol, row.partition].map((text) => html("td", {}, text)),
     html("td", { class: "number" }, row.seed === null ? "–" : String(row.seed)),
     html("td", { class: "number" }, row.n_labels === null ? "–" : String(row.n_labels)),
-    html("td", {}, row.metric),
-    html("td", { class: "number" }, format.score(row.value)),
-    html("td", { class: "number" }, format.interval(row.ci_low, row.ci_high, format.score)));
+    html("td", {}, metricOf(row)),
+    html("td", { class: "number" }, scored(row)(row.value)),
+    html("td", { class: "number" }, format.interval(row.ci_low, row.ci_high, scored(row))));
 }
 
 function resetFilters(suite) {

@@ -41,10 +41,10 @@ def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
     groups: dict[tuple[str, ...], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.suite, c.protocol, c.selection, c.train_draw, c.axis), []).append(c)
-    return [_mean(group) for group in groups.values() if len(group) > 1 and not lacks_mean(group)]
+    return [_mean(group) for group in groups.values() if len(group) > 1 and not _has_errors(group)]
 
 
-def lacks_mean(comparisons: Sequence[Comparison]) -> bool:
+def _has_errors(comparisons: Sequence[Comparison]) -> bool:
     """Whether some of these scores have a unit, or may have one: they are errors."""
     return not all(comparison.higher_is_better for comparison in comparisons)
 

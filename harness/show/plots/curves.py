@@ -39,6 +39,7 @@ class Panel:
     title: str
     protocol: str
     metric: str
+    """And which way it points, where lower is better."""
     curves: tuple[Curve, ...]
 
     @property
@@ -49,7 +50,8 @@ class Panel:
 
 _ROWS = """
     SELECT
-        suite, dataset, protocol, coalesce(selection, '') AS selection, coalesce(train_draw, '') AS train_draw, metric,
+        suite, dataset, protocol, coalesce(selection, '') AS selection, coalesce(train_draw, '') AS train_draw,
+        metric || if(higher_is_better, '', ' (lower is better)') AS metric,
         axis, backbone, coalesce(weights, '') AS weights, setup, n_labels,
         arg_max(value, n_seeds), arg_max(ci_low, n_seeds), arg_max(ci_high, n_seeds)
     FROM label_efficiency

@@ -17,7 +17,9 @@ def draw_text(panel: Panel) -> Iterator[str]:
     Points are joined by dots; where several meet, a star stands for them.
     """
     points = [point for curve in panel.curves for point in curve.points]
-    low, high = _round_limits(min(p.value for p in points), max(p.value for p in points))
+    worst, best = min(p.value for p in points), max(p.value for p in points)
+    power = _power(worst, best)
+    low, high = _round_limits(worst, best, 0.05 * 10**power)
     first, last = (math.log(pick(p.n_labels for p in points)) for pick in (min, max))
 
     def column(n_labels: float) -> int:
@@ -33,7 +35,7 @@ def draw_text(panel: Panel) -> Iterator[str]:
         for point in curve.points:
             y, x = row(point.value), column(point.n_labels)
             canvas[y][x] = letter if canvas[y][x] in (" ", ".", letter) else "*"
-    ticks = {row(value): f"{value:7.2f}" for value in _ticks(low, high)}
+    ticks = {row(value): _label(value, 2 - power) for value in _ticks(low, high, 10**power)}
     yield panel.title
     for y, cells in enumerate(canvas):
         yield f"{ticks.get(y, ''):7} |{''.join(cells)}".rstrip()
@@ -50,8 +52,9 @@ def _letters(panel: Panel) -> str:
 
 def _described(curve: Curve) -> str:
     last = curve.points[-1]
-    interval = "" if last.low is None else f" [{last.low:.3f}, {last.high:.3f}]"
-    return f"{last.value:.3f}{interval} with {last.n_labels} labels"
+    form = ".3f" if abs(last.value) < 10 else ".4g"
+    interval = "" if last.low is None else f" [{last.low:{form}}, {last.high:{form}}]"
+    return f"{last.value:{form}}{interval} with {last.n_labels} labels"
 
 
 def _draw_line(canvas: list[list[str]], cells: list[tuple[int, int]]) -> None:
@@ -62,16 +65,30 @@ def _draw_line(canvas: list[list[str]], cells: list[tuple[int, int]]) -> None:
                 canvas[y][x] = "."
 
 
-def _round_limits(low: float, high: float) -> tuple[float, float]:
-    """The nearest multiples of 0.05 outside, at least one step apart."""
-    bottom, top = math.floor(low * 20 + 1e-9) / 20, math.ceil(high * 20 - 1e-9) / 20
-    return bottom, max(top, bottom + 0.05)
+def _power(low: float, high: float) -> int:
+    """By which power of ten the scale differs from that of fractions, as errors may be of any size."""
+    if high - low > 3.25:
+        return math.ceil(math.log10((high - low) / 3.25))
+    size = max(abs(low), abs(high))
+    return math.floor(math.log10(size / 0.05)) if 0 < size < 0.05 else 0
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Multiples of 0.05, 0.1 or 0.2 between the limits, at most seven."""
-    step = next((step for step in (0.05, 0.1, 0.2) if (high - low) / step < 6.5), 0.5)
+def _round_limits(low: float, high: float, step: float) -> tuple[float, float]:
+    """The nearest multiples of a step outside, at least one step apart."""
+    bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    return bottom, max(top, bottom + step)
+
+
+def _ticks(low: float, high: float, unit: float) -> list[float]:
+    """Multiples of 0.05, 0.1, 0.2 or 0.5 units between the limits, at most seven."""
+    step = unit * next((step for step in (0.05, 0.1, 0.2) if (high - low) / (step * unit) < 6.5), 0.5)
     return [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def _label(value: float, decimals: int) -> str:
+    """In 7 columns."""
+    text = f"{value:7.{max(decimals, 0)}f}"
+    return text if len(text) == 7 else f"{value:7.1e}"
 
 
 def _axis(marks: dict[int, int]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.show.comparison import _short
+from harness.show.comparison import FRACTION, _short
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from harness.show.comparison import _short
     ],
 )
 def test_only_a_leading_zero_is_left_out(value: float, sign: str, text: str) -> None:
-    assert _short(value, sign) == text
+    assert _short(value, f"{sign}{FRACTION}") == text

@@ -62,6 +62,23 @@ def test_the_picture_has_ink_where_the_curve_is_and_only_if_there_is_one(tmp_pat
     assert row[left].min() > row[right & (row < picture.shape[0] * 0.75)].min()  # it rises
 
 
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ((0.5, 0.8), ["0.80", "0.75", "0.70", "0.65", "0.60", "0.55", "0.50"]),
+        ((-3.5, 0.4), ["0.0", "-1.0", "-2.0", "-3.0"]),
+        ((1200.0, 5200.0), ["5000", "4000", "3000", "2000", "1000"]),
+        ((0.001, 0.003), ["0.0030", "0.0025", "0.0020", "0.0015", "0.0010"]),
+    ],
+)
+def test_the_axis_fits_scores_of_any_size(values, labels):
+    lines = list(draw_text(make_panel(("one", values))))
+    shown = [line[:7].strip() for line in lines if line[7:9] == " |" and line[:7].strip()]
+    assert shown == labels
+    rows = [y for y, line in enumerate(lines) if "a" in line[9:] and line[7:9] == " |"]
+    assert len(rows) == 2  # both points are drawn, apart from each other
+
+
 def test_a_picture_that_cannot_be_written_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match=r"curve\.xyz: cannot write the picture .*\.png, \.svg or \.pdf"):
         draw_figure([make_panel(("one", (0.5,)))], tmp_path / "curve.xyz")
