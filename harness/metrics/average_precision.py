@@ -5,7 +5,8 @@ The same definition as scikit-learn's `average_precision_score`: equal scores ar
 
 import numpy as np
 
-from harness.metrics.counts import WeightedSplit, mean_of_defined, one_hot, ratio
+from harness.metrics.counts import WeightedSplit, one_hot
+from leaderboards.metrics import mean_of_defined, ratio
 
 BLOCK_ELEMENTS = 2_000_000
 """Weights held at once, in order of score."""

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leaderboards import metrics
+from leaderboards.metrics import mean_of_defined, ratio
+
 MOST_EXACT = 2**24
 """float32 holds every whole number up to this."""
 
@@ -55,25 +58,14 @@ def one_hot(targets: np.ndarray, n_classes: int) -> np.ndarray:
     return targets.astype(bool) if targets.ndim == 2 else targets[:, None] == np.arange(n_classes)
 
 
-def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Quotient; NaN, and no warning, where it is 0 / 0."""
-    return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0)
-
-
-def mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """(B, K) -> (B,): mean over classes whose value is defined; NaN if none is."""
-    defined = ~np.isnan(values)
-    return ratio(np.where(defined, values, 0.0).sum(axis=1), defined.sum(axis=1).astype(np.float64))
-
-
 def accuracy(split: WeightedSplit) -> np.ndarray:
     """Fraction of samples whose class is predicted."""
-    return ratio(split.counts.both.sum(axis=1), split.counts.target.sum(axis=1))
+    return metrics.accuracy(split.counts.both, split.counts.target)
 
 
 def f1_per_class(split: WeightedSplit) -> np.ndarray:
     """(B, K): 2 TP / (2 TP + FP + FN); undefined for a class that neither occurs nor is predicted."""
-    return ratio(2 * split.counts.both, split.counts.target + split.counts.predicted)
+    return metrics.f1_per_class(*split.counts)
 
 
 def f1_macro(split: WeightedSplit) -> np.ndarray:
@@ -83,7 +75,7 @@ def f1_macro(split: WeightedSplit) -> np.ndarray:
 
 def f1_micro(split: WeightedSplit) -> np.ndarray:
     """F1 of all decisions pooled over classes. For single labels that is the accuracy."""
-    return ratio(2 * split.counts.both.sum(axis=1), (split.counts.target + split.counts.predicted).sum(axis=1))
+    return metrics.f1_micro(*split.counts)
 
 
 def balanced_accuracy(split: WeightedSplit) -> np.ndarray:

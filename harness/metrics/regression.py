@@ -12,11 +12,9 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.metrics.bootstrap import once_and_resampled
-from harness.metrics.counts import mean_of_defined, ratio
 from harness.metrics.scored import ClassScore, Scored, score_classes, score_split
-
-CONSTANT = 1e-12
-"""Variance, as a fraction of the mean squared deviation it is computed from, that is rounding."""
+from leaderboards import metrics
+from leaderboards.metrics import mean_of_defined, ratio
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,10 +90,7 @@ def r2_per_output(errors: Errors, weights: np.ndarray) -> np.ndarray:
     Negative if the mean of the very values judged would have been nearer.
     """
     sums = weights @ np.hstack([errors.count, errors.deviation, errors.squared_deviation, errors.squared_error])
-    count, shift, square, error = np.split(sums, 4, axis=1)
-    variation = square - ratio(np.square(shift), count)
-    varies = variation > CONSTANT * square
-    return 1.0 - np.divide(error, variation, out=np.full(error.shape, np.nan), where=varies)
+    return metrics.r2_per_output(*np.split(sums, 4, axis=1))
 
 
 def r2(errors: Errors, weights: np.ndarray) -> np.ndarray:
@@ -115,7 +110,7 @@ def mae(errors: Errors, weights: np.ndarray) -> np.ndarray:
 
 def rmse_per_output(errors: Errors, weights: np.ndarray) -> np.ndarray:
     """(B, K): root mean squared error, in the unit of the labels."""
-    return np.sqrt(ratio(weights @ errors.squared_error, weights @ errors.count))
+    return metrics.rmse_per_output(weights @ errors.count, weights @ errors.squared_error)
 
 
 def rmse(errors: Errors, weights: np.ndarray) -> np.ndarray:

@@ -7,8 +7,10 @@ class is the row and predicted is the column, and `weights` (B, n), how often ea
 
 import numpy as np
 
-from harness.metrics.counts import Counts, mean_of_defined, ratio
+from harness.metrics.counts import Counts
 from harness.records.labels import IGNORED
+from leaderboards import metrics
+from leaderboards.metrics import mean_of_defined, ratio
 
 
 def confusion_matrices(targets: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
@@ -41,8 +43,7 @@ def count_pixels(confusions: np.ndarray, weights: np.ndarray) -> Counts:
 
 def iou_per_class(confusions: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(B, K): intersection over union, TP / (TP + FP + FN)."""
-    counts = count_pixels(confusions, weights)
-    return ratio(counts.both, counts.target + counts.predicted - counts.both)
+    return metrics.iou_per_class(*count_pixels(confusions, weights))
 
 
 def miou(confusions: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -53,13 +54,12 @@ def miou(confusions: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def pixel_accuracy(confusions: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Fraction of labelled pixels whose class is predicted."""
     counts = count_pixels(confusions, weights)
-    return ratio(counts.both.sum(axis=1), counts.target.sum(axis=1))
+    return metrics.accuracy(counts.both, counts.target)
 
 
 def pixel_f1_per_class(confusions: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(B, K): F1 of pixels, also called Dice, 2 TP / (2 TP + FP + FN)."""
-    counts = count_pixels(confusions, weights)
-    return ratio(2 * counts.both, counts.target + counts.predicted)
+    return metrics.f1_per_class(*count_pixels(confusions, weights))
 
 
 def pixel_f1_macro(confusions: np.ndarray, weights: np.ndarray) -> np.ndarray:
