@@ -40,8 +40,11 @@ def check_name(name: str) -> None:
     Raises:
         UserError: suggests the nearest name and lists all; or names the packages that contradict each other.
     """
-    if _python_function(name) or _scheme(name):
-        find_backbone(name)
+    if place := _python_function(name):
+        PythonFile.read(place[0])
+        return
+    if scheme := _scheme(name):
+        _of_scheme(*scheme)
         return
     registered = _plug_ins(tuple(sys.path)).get(name, ())
     if name not in BACKBONES and not registered:
@@ -73,9 +76,7 @@ def find_backbone(name: str) -> Entry:
     if place := _python_function(name):
         return _in_file(*place)
     if scheme := _scheme(name):
-        module, rest = scheme
-        entry: Entry = import_module(module).find_entry(rest)
-        return entry
+        return _of_scheme(*scheme)
     check_name(name)
     return BACKBONES[name] if name in BACKBONES else _registered(_plug_ins(tuple(sys.path))[name][0])
 
@@ -90,16 +91,27 @@ def _scheme(name: str) -> tuple[str, str] | None:
     return (SCHEMES[scheme], rest) if colon and scheme in SCHEMES else None
 
 
-def _in_file(path: Path, function: str) -> Entry:
-    """The entry of a function in a file. It is called by the file's name without its folder, wherever it lies."""
-    return Entry(
-        name=f"{path.name}:{function}",
-        summary=f"{function} of the file {path.name}",
+def _of_scheme(module: str, rest: str) -> Entry:
+    entry: Entry = import_module(module).find_entry(rest)
+    return entry
+
+
+def _in_file(path: Path, named: str) -> Entry:
+    """The entry in a file, or one of the function in it. It is called by the file's name, in whatever folder it is."""
+    file = PythonFile.read(path)
+    function = Entry(
+        name=f"{path.name}:{named}",
+        summary=f"{named} of the file {path.name}",
         module=path.name,
-        function=function,
-        file=PythonFile.read(path),
+        function=named,
+        file=file,
         weights="optional",
     )
+    try:
+        found = getattr(file.load(), named)
+    except Exception:  # the file's own: it is raised again, and told, when its backbone is built
+        return function
+    return replace(found, name=function.name, module=path.name, file=file) if isinstance(found, Entry) else function
 
 
 @cache

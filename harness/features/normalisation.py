@@ -1,6 +1,5 @@
 """What is done to a dataset's pixels before they enter a network: by whose statistics, in what unit, at what size."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -10,13 +9,12 @@ import torch
 from baselines.bands import BandInfo
 from baselines.contract import InputSpec
 from baselines.inputs import Moments, Preparation
-from baselines.meter import NetworkInput
 from baselines.units import Curve, find_conversion, standardised_alike
 from harness.data.bands import canonical_name
 from harness.data.dataset import Dataset, normalisation
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind, unit_divisors
-from harness.errors import DoesNotApplyError, UserError
-from harness.records.run import NormalisationPolicy, Run
+from harness.errors import DoesNotApplyError
+from harness.records.run import NormalisationPolicy
 
 
 class UnfitStatisticsError(DoesNotApplyError):
@@ -222,22 +220,6 @@ def choose_size(
 def fed_size(input_size: int | None, native_px: tuple[int, int]) -> tuple[int, int]:
     """(height, width) of images as they are fed, before a backbone pads them."""
     return native_px if input_size is None else (input_size, input_size)
-
-
-def check_entered(run: Run, entered: NetworkInput) -> NetworkInput:
-    """Refuse numbers that no sensor gives: a fill value that nobody declared is squared to infinity.
-
-    Args:
-        entered: what entered the network, bands as in `Run.bands`.
-    """
-    measured = zip(run.bands, run.band_sources, entered.mean, entered.std, strict=True)
-    for band, source, mean, std in measured:
-        if not (math.isfinite(mean) and math.isfinite(std)):
-            raise UserError(
-                f"what entered the network as band {band} has mean {mean:g} and std {std:g}, finite ones are wanted. "
-                f'Look for an undeclared fill value (-3.4e38?) in channel "{source}" and write NaN for it'
-            )
-    return entered
 
 
 def build_preparation(chosen: Standardisation, input_size: int | None, bands: tuple[BandInfo, ...] = ()) -> Preparation:

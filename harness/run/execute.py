@@ -7,6 +7,7 @@ from time import perf_counter
 
 from baselines.registry import find_backbone
 from harness.data.partitions import Partition
+from harness.features.input_notes import note_input
 from harness.metrics import higher_is_better
 from harness.protocols import find_protocol
 from harness.records.identity import configuration
@@ -63,6 +64,7 @@ def _run_row(
     job: Job, partition: Partition, outcome: Outcome, tuned: Tuned, workbench: Workbench, seconds: float
 ) -> RunRow:
     run, costs, entry = job.run, workbench.costs(job), find_backbone(job.backbone)
+    entered = outcome.network_input or workbench.network_input(job)
     return RunRow(
         run_id=job.run_id,
         suite=run.suite,
@@ -89,7 +91,8 @@ def _run_row(
             "weights_file": job.weights.name if job.weights else None,
             "filled_bands": dict(job.filled_bands),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
-            "network_input": asdict(outcome.network_input or workbench.network_input(job)),
+            "network_input": asdict(entered),
+            "input_notes": note_input(run, job.filled_bands, entered),
             "extraction": None if outcome.network_input else dict(workbench.extraction(job)),
             "pixels_without_data": dict(workbench.arrays(job.dataset).n_nonfinite),
         },

@@ -12,8 +12,9 @@ from baselines.meter import NetworkInput
 from harness.data.arrays import ArrayCache
 from harness.data.partitions import Partition
 from harness.features.extraction import read_bands, stored_channels
+from harness.features.input_notes import check_entered
 from harness.features.known_bands import check_values
-from harness.features.normalisation import check_entered, fed_size
+from harness.features.normalisation import fed_size
 from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Job
 from harness.records.labels import LabelKind, Split

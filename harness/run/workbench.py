@@ -21,8 +21,9 @@ from harness.data.train_statistics import compute_statistics
 from harness.errors import UserError, as_user_error
 from harness.features.extraction import embed_images, pooled, stored_channels
 from harness.features.image_features import ImageFeatures, cached_features
+from harness.features.input_notes import check_entered
 from harness.features.known_bands import describe_bands
-from harness.features.normalisation import build_preparation, check_entered, choose_normalisation, fed_size
+from harness.features.normalisation import build_preparation, choose_normalisation, fed_size
 from harness.features.pixel_features import PixelFeatures, cached_pixel_features
 from harness.features.precision import describe_extraction
 from harness.records.identity import feature_key, fingerprint_samples
@@ -136,7 +137,10 @@ class Workbench:
         )
 
     def check_content(self, job: Job) -> None:
-        """UserError if the job's dataset holds something else now than when the job was planned."""
+        """UserError if the job's dataset, or the file of its backbone, is another now than when the job was planned."""
+        file = find_backbone(job.backbone).file
+        if file and file.sha256 != job.run.backbone_settings["file_sha256"]:
+            raise UserError(f"{file.path}: it changed since the run was planned. Run the command again")
         if self.arrays(job.dataset).content_sha256 != job.arrays_sha256:
             raise UserError(f"{job.run.dataset}: its files changed since the run was planned. Run the command again")
 

@@ -115,13 +115,22 @@ def test_a_function_of_a_file_is_a_backbone_and_its_content_is_part_of_what_it_i
     assert edited.describe(backbone)["file_sha256"] != described["file_sha256"]
 
 
-def test_a_file_that_changed_since_it_was_planned_is_refused(tmp_path):
+def test_an_entry_of_a_file_says_more_than_a_function(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MODULE + "# with an entry")
+    entry = find_backbone(f"{path}:ENTRY")
+    assert (entry.name, entry.seeded) == ("mine.py:ENTRY", True)
+    backbone = entry.build(None, 5)
+    assert backbone.origin.weights_sha256 == f"{5:064x}"
+    assert entry.describe(backbone)["builder"] == "mine.py"
+
+
+def test_a_file_that_is_edited_later_is_run_as_it_was_read(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(MODULE + "# planned")
     entry = find_backbone(f"{path}:build")
-    path.write_text(MODULE + "# changed")
-    with pytest.raises(UserError, match="changed since this command began"):
-        entry.build(None, 0)
+    path.write_text("changed")
+    assert entry.build(None, 0).inputs.bands == ("B4", "B2")
 
 
 def test_a_file_that_is_not_there_is_refused_when_it_is_named(tmp_path):
