@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from baselines.contract import Backbone
+from baselines.facts import OF_BANDS
 from baselines.inputs import EXTRACTION_VERSION
 from baselines.registry import find_backbone
 from harness.campaign.request import RunRequest
@@ -13,7 +14,7 @@ from harness.data.bands import BandPlan, plan_bands
 from harness.data.draws import is_few
 from harness.data.sources.source import DEMO_SUITE
 from harness.errors import DoesNotApplyError
-from harness.features.known_bands import describe_bands, identifying_facts
+from harness.features.known_bands import check_circumstances, describe_bands, identifying_facts
 from harness.features.normalisation import (
     check_statistics,
     choose_normalisation,
@@ -151,6 +152,8 @@ class Resolver:
         """What is made of those bands before they enter. It needs the type of the pixels, hence the arrays."""
         if pairing not in self._food:
             ref, workbench = pairing.dataset, self._workbench
+            name = workbench.dataset(ref).name
+            check_circumstances(backbone.inputs.uses, workbench.arrays(ref), name, pairing.backbone)
             chosen = choose_normalisation(
                 self._request.normalisation,
                 workbench.measured_dataset(ref),
@@ -236,5 +239,9 @@ def _check_feeds(cell: Cell, protocol: ProtocolEntry, kind: LabelKind, backbone:
     of_pixels = protocol.needs is Need.PIXEL_FEATURES or (protocol.trains_backbone and TASKS[kind].per_pixel)
     if of_pixels and not backbone.pyramid:
         raise DoesNotApplyError(f"{cell.backbone} has no features of pixels, only of images")
+    if protocol.trains_backbone and backbone.inputs.uses - OF_BANDS:
+        raise DoesNotApplyError(
+            f"{cell.backbone} uses when or where images were taken, which {cell.protocol} does not tell"
+        )
     if protocol.trains_backbone and not any(True for _ in backbone.parameters()):
         raise DoesNotApplyError(f"{cell.backbone} has no weights that {cell.protocol} could train")

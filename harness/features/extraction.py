@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from baselines.contract import Backbone, Features
+from baselines.facts import OF_BANDS, UNKNOWN, Circumstances, Fact
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter
 from harness.data.arrays import ArrayCache
@@ -45,6 +46,20 @@ def stored_channels(arrays: ArrayCache, sources: Sequence[str | None]) -> tuple[
     return tuple(None if source is None else arrays.bands.index(source) for source in sources)
 
 
+def read_circumstances(arrays: ArrayCache, rows: slice, uses: Set[Fact], device: torch.device) -> Circumstances:
+    """When and where images were taken, as far as a backbone uses it."""
+    if not uses - OF_BANDS:
+        return UNKNOWN
+    stored = {Fact.DAY: arrays.days, Fact.PLACE: arrays.places}
+    return Circumstances(
+        **{
+            fact.value: torch.from_numpy(np.array(values[rows])).to(device)
+            for fact, values in stored.items()
+            if fact in uses and values is not None
+        }
+    )
+
+
 def embed_images(
     backbone: Backbone,
     arrays: ArrayCache,
@@ -72,9 +87,11 @@ def embed_images(
     batch = max(1, min(256, PIXELS_PER_BATCH["cpu" if target.type == "cpu" else "cuda"] // largest))
 
     def embed(start: int) -> tuple[int, Features]:
-        pixels = check_values(read_bands(arrays, slice(start, min(start + batch, n)), channels), preparation.bands)
+        rows = slice(start, min(start + batch, n))
+        pixels = check_values(read_bands(arrays, rows, channels), preparation.bands)
+        taken = read_circumstances(arrays, rows, backbone.inputs.uses, target)
         with torch.inference_mode():
-            return len(pixels), backbone(torch.from_numpy(pixels).to(target), preparation)
+            return len(pixels), backbone(torch.from_numpy(pixels).to(target), preparation, taken)
 
     threads = torch.get_num_threads() if target.type == "cpu" else 1
     with full_precision(), progress.step("embedding images", n) as step, meter.watching(backbone):

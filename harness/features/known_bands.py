@@ -8,6 +8,7 @@ import numpy as np
 from baselines.bands import BandInfo
 from baselines.facts import OF_BANDS, Fact
 from baselines.units import LIMITS
+from harness.data.arrays import ArrayCache
 from harness.data.bands import canonical_name
 from harness.data.dataset import Dataset
 from harness.errors import DoesNotApplyError, UserError
@@ -34,20 +35,32 @@ def describe_bands(dataset: Dataset, requested: Sequence[str], sources: Sequence
 
 
 def identifying_facts(uses: Set[Fact], bands: Sequence[BandInfo], dataset: str, backbone: str) -> dict[str, list[Any]]:
-    """What a run's identity holds of the facts that its backbone is told: all of them, band by band.
+    """What a run's identity holds of the facts that its backbone is told of bands: all of them, band by band.
 
     Raises:
         DoesNotApplyError: the dataset does not say one of them.
     """
-    unknown = sorted(uses - OF_BANDS)
-    if unknown:
-        raise DoesNotApplyError(f"{backbone} uses the {' and '.join(unknown)} of images, which {dataset} does not say")
-    told: dict[str, list[Any]] = {fact.value: [getattr(band, fact) for band in bands] for fact in sorted(uses)}
+    of_bands = sorted(uses & OF_BANDS)
+    told: dict[str, list[Any]] = {fact.value: [getattr(band, fact) for band in bands] for fact in of_bands}
     for fact, values in told.items():
         lacking = [band.name for band, value in zip(bands, values, strict=True) if value is None]
         if lacking:
             raise DoesNotApplyError(f"{backbone} uses {fact}, which {dataset} does not say of {' '.join(lacking)}")
     return {**told, "name": [band.name for band in bands]} if told else {}
+
+
+def check_circumstances(uses: Set[Fact], arrays: ArrayCache, dataset: str, backbone: str) -> None:
+    """Whether a dataset says when and where its images were taken, if a backbone uses that.
+
+    What it says is part of each sample's checksum, and so of a run's identity.
+
+    Raises:
+        DoesNotApplyError: it does not.
+    """
+    said = {Fact.DAY: arrays.days is not None, Fact.PLACE: arrays.places is not None}
+    unknown = sorted(fact for fact in uses - OF_BANDS if not said[fact])
+    if unknown:
+        raise DoesNotApplyError(f"{backbone} uses the {' and '.join(unknown)} of images, which {dataset} does not say")
 
 
 def check_values(pixels: np.ndarray, bands: Sequence[BandInfo]) -> np.ndarray:

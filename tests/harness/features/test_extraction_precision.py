@@ -42,7 +42,7 @@ def test_nothing_is_rounded_inside_and_the_settings_come_back(fast):
 
 def test_images_are_embedded_in_full_precision(tmp_path, fast):
     class Watching(type(tiny_backbone())):
-        def forward(self, pixels, preparation):
+        def forward(self, pixels, preparation, *more):
             seen.append(settings())
             return Features(vector=torch.zeros(len(pixels), 1), maps=())
 

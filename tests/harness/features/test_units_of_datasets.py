@@ -1,18 +1,21 @@
 """Units between a dataset and a backbone: converted, or refused in one line; and values that a unit cannot have."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from baselines.bands import BandInfo, Unit
 from baselines.contract import InputSpec
-from baselines.facts import Fact
+from baselines.facts import UNKNOWN, Fact
 from baselines.inputs import Moments
 from baselines.units import Curve
 from geobench_files import BLUE, RED, read_dataset, write_dataset
 from harness.errors import DoesNotApplyError, UserError
-from harness.features.known_bands import check_values, describe_bands, identifying_facts
+from harness.features.extraction import read_circumstances
+from harness.features.known_bands import check_circumstances, check_values, describe_bands, identifying_facts
 from harness.features.normalisation import (
     UnfitStatisticsError,
     check_statistics,
@@ -129,8 +132,17 @@ def test_facts_that_are_told_are_part_of_the_identity_and_never_made_up():
     assert told == {"wavelength_um": [0.665], "name": ["B4"]}
     with pytest.raises(DoesNotApplyError, match="mine uses wavelength_um, which toy does not say of VV"):
         identifying_facts({Fact.WAVELENGTH}, known, "toy", "mine")
-    with pytest.raises(DoesNotApplyError, match="mine uses the day of images, which toy does not say"):
-        identifying_facts({Fact.DAY}, known, "toy", "mine")
+
+
+def test_when_and_where_images_were_taken_is_told_row_by_row_or_refused():
+    arrays = SimpleNamespace(days=np.array([1.0, np.nan, 3.0]), places=None)
+    check_circumstances({Fact.DAY, Fact.WAVELENGTH}, arrays, "toy", "mine")
+    told = read_circumstances(arrays, slice(1, 3), {Fact.DAY}, torch.device("cpu"))
+    assert told.place is None
+    np.testing.assert_array_equal(told.day, [np.nan, 3.0])
+    assert read_circumstances(None, slice(1, 3), {Fact.GSD}, torch.device("cpu")) == UNKNOWN
+    with pytest.raises(DoesNotApplyError, match="mine uses the place of images, which toy does not say"):
+        check_circumstances({Fact.PLACE}, arrays, "toy", "mine")
 
 
 def test_the_native_size_is_the_backbones():
