@@ -38,6 +38,8 @@ class Objective(nn.Module, ABC):
     batch. Losses that divide by shared counts have, averaged over processes, the gradient of the whole batch.
     Everything that decides how a training goes on is in the module's tensors, the seed and the step, so an objective
     keeps no other state and takes random numbers from `draw` alone.
+    Every parameter gets a gradient in every step, or is frozen (`requires_grad_(False)`): processes and checkpoints
+    wait for one.
     """
 
     encoder: nn.Module
