@@ -14,7 +14,7 @@ FRACTIONS = {
 """Partition -> share of the train samples in it, rounded to whole samples and at least one."""
 
 
-def stratified_order(content: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def covering_order(content: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """An order of samples such that every beginning of it is a stratified subset.
 
     First come samples that cover the classes: as long as a class is missing, the next sample has the rarest of those.

@@ -11,7 +11,7 @@ import numpy as np
 from harness.data.sources.source import DEMO_SUITE
 from harness.demo.band_counts import BandCounts, value_statistics
 from harness.demo.geobench_format import BANDS, label_type, task_specifications
-from harness.demo.stratify import FRACTIONS, stratified_order
+from harness.demo.stratify import FRACTIONS, covering_order
 from harness.demo.tasks import TILE_PX, DemoTask
 from harness.records.labels import LabelKind, Split
 
@@ -37,7 +37,7 @@ def write_task_files(directory: Path, task: DemoTask, written: Written, seed: in
     else:
         _write_json(directory / "label_stats.json", _label_stats(task, written))
     train = np.array(written.names["train"])
-    order = stratified_order(_content(task, written.labels["train"]), np.random.default_rng(seed))
+    order = covering_order(_content(task, written.labels["train"]), np.random.default_rng(seed))
     sizes = {name: max(1, round(fraction * len(train))) for name, fraction in FRACTIONS.items()}
     for name, size in {**sizes, "default": len(train)}.items():
         splits = {**written.names, "train": train[order[:size]].tolist()}

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from filelock import FileLock, Timeout
 from optuna.distributions import FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
@@ -33,6 +32,7 @@ from harness.records.job import Job
 from harness.records.outcome import Range
 from harness.records.progress import Progress
 from harness.run.workbench import Workbench
+from harness.store.locks import ALONE, Lock, locked, try_alone
 from harness.training.loop import DivergedError
 
 N_RANDOM = 5
@@ -132,24 +132,32 @@ def _claim(
     """The next trial, once there is one; None when all are done, by whomever."""
     while True:
         with worker.turn():
+            _give_up_dead(study, worker)
             trials = study.get_trials(deepcopy=False)
-            for trial in trials:
-                if trial.state is TrialState.RUNNING and not worker.is_alive(trial.user_attrs.get("worker")):
-                    study.tell(trial.number, state=TrialState.FAIL)
-            trials = study.get_trials(deepcopy=False)
-            failed = [trial for trial in trials if trial.state is TrialState.FAIL]
             counted = [trial for trial in trials if trial.state not in (TrialState.FAIL, TrialState.WAITING)]
             if len(counted) < n_trials:
-                if len(trials) == len(failed):
+                if all(trial.state is TrialState.FAIL for trial in trials):
                     study.enqueue_trial(dict(defaults))
-                entropy = np.random.SeedSequence([seed, len(counted)]).generate_state(1)
-                study.sampler = optuna.samplers.TPESampler(seed=int(entropy[0]), n_startup_trials=N_RANDOM)
-                claimed = study.ask({name: FloatDistribution(r.low, r.high, log=r.log) for name, r in space.items()})
-                claimed.set_user_attr("worker", worker.name)
-                return claimed
+                return _ask(study, worker, space, seed, len(counted))
             if all(trial.state is not TrialState.RUNNING for trial in counted):
                 return None
         time.sleep(POLL_SECONDS)  # another process is at the last trials; if it dies they are ours
+
+
+def _give_up_dead(study: optuna.Study, worker: "_Worker") -> None:
+    """Mark trials as failed whose process is gone, so that they are done again."""
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state is TrialState.RUNNING and not worker.is_alive(trial.user_attrs.get("worker")):
+            study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _ask(study: optuna.Study, worker: "_Worker", space: Mapping[str, Range], seed: int, n_before: int) -> Trial:
+    """A new trial of this worker; its sampler is seeded by the run's seed and by how many trials count before it."""
+    entropy = np.random.SeedSequence([seed, n_before]).generate_state(1)
+    study.sampler = optuna.samplers.TPESampler(seed=int(entropy[0]), n_startup_trials=N_RANDOM)
+    trial = study.ask({name: FloatDistribution(r.low, r.high, log=r.log) for name, r in space.items()})
+    trial.set_user_attr("worker", worker.name)
+    return trial
 
 
 def _open_study(journal: Path) -> optuna.Study:
@@ -182,24 +190,28 @@ class _Worker:
     def __init__(self, journal: Path) -> None:
         self.name = uuid.uuid4().hex
         self._journal = journal
-        self.sign = self._sign(self.name)
+        self._sign = Lock(self._sign_of(self.name), ALONE, create=True)
 
-    def turn(self) -> AbstractContextManager[object]:
+    def turn(self) -> AbstractContextManager[None]:
         """One process at a time claims a trial."""
-        return FileLock(self._journal.with_suffix(".claim.lock"))
+        return locked(self._journal.with_suffix(".claim.lock"), on_wait=lambda: None)
 
     def is_alive(self, name: str | None) -> bool:
         """Whether a worker, this one included, still runs. One without a name died while it claimed."""
         if name is None or name == self.name:
             return name is not None
-        try:
-            with self._sign(name).acquire(timeout=0):
-                return False
-        except Timeout:
+        free = try_alone(self._sign_of(name), create=True)
+        if free is None:
             return True
+        free.remove()
+        return False
 
-    def _sign(self, name: str) -> FileLock:
-        return FileLock(self._journal.with_suffix(f".{name}.lock"))
+    def leave(self) -> None:
+        """Take the sign down."""
+        self._sign.remove()
+
+    def _sign_of(self, name: str) -> Path:
+        return self._journal.with_suffix(f".{name}.lock")
 
 
 @contextmanager
@@ -207,7 +219,6 @@ def _working(journal: Path) -> Iterator[_Worker]:
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
         worker = _Worker(journal)
-        worker.sign.acquire()
     except OSError as error:
         raise UserError(
             f"{journal.parent}: cannot keep a study: {error}. Pass --cache-dir DIR with room to write"
@@ -215,8 +226,7 @@ def _working(journal: Path) -> Iterator[_Worker]:
     try:
         yield worker
     finally:
-        worker.sign.release()
-        journal.with_suffix(f".{worker.name}.lock").unlink(missing_ok=True)
+        worker.leave()
 
 
 def _entry(trial: FrozenTrial) -> dict[str, Any]:
