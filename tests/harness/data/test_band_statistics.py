@@ -84,3 +84,12 @@ def test_missing_statistics_are_named(tmp_path):
     (write_dataset(tmp_path) / "band_stats.json").unlink()
     with pytest.raises(UserError, match=r"toy/band_stats\.json: cannot be read \(No such file"):
         read_dataset(tmp_path).band_statistics()
+
+
+def test_statistics_of_an_open_dataset_are_read_once(tmp_path):
+    """A plan asks for them in each of its cells."""
+    write_statistics(write_dataset(tmp_path), [BLUE, RED], mean=5.0)
+    dataset = read_dataset(tmp_path)
+    assert dataset.statistics.of_channel["04 - Red"].mean == 5.0
+    (dataset.directory / "band_stats.json").unlink()
+    assert normalisation(dataset, ["02 - Blue"]).mean.tolist() == [5.0]
