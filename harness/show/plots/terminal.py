@@ -66,7 +66,7 @@ def _draw_line(canvas: list[list[str]], cells: list[tuple[int, int]]) -> None:
 
 
 def _power(low: float, high: float) -> int:
-    """By which power of ten the scale differs from that of fractions, as errors may be of any size."""
+    """The power of ten by which the scale differs from that of fractions: errors may be of any size."""
     if high - low > 3.25:
         return math.ceil(math.log10((high - low) / 3.25))
     size = max(abs(low), abs(high))
