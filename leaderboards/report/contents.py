@@ -100,14 +100,9 @@ def read_contents(path: Path) -> Contents:
     """
     run_query(path, "SELECT 1")  # says it best if there is none, and upgrades an old one
     with connect_to_read(path, WAIT_SECONDS) as connection:
-        try:
-            tables = {name: _read(connection, sql) for name, sql in QUERIES.items()}
-            ranking, cells = _read(connection, _RANKING), _read(connection, _CELLS)
-            documents, metrics = _read(connection, _DOCUMENTS), _read(connection, _METRICS)
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise UserError(
-                f"{path}: lacks a view of this version. Any run brings it: python -m harness run --help"
-            ) from error
+        tables = {name: _read(connection, sql) for name, sql in QUERIES.items()}
+        ranking, cells = _read(connection, _RANKING), _read(connection, _CELLS)
+        documents, metrics = _read(connection, _DOCUMENTS), _read(connection, _METRICS)
     if not tables["runs"].rows:
         raise UserError(f"{path}: has no runs to report. Fill it with: python -m harness run --backbone mp_mae")
     page: dict[str, Any] = {name: encode_table(table.names, table.rows) for name, table in tables.items()}

@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from leaderboards.errors import UserError
@@ -87,7 +86,7 @@ def read_points(path: Path, backbones: Collection[str] | None = None) -> dict[Cu
     Args:
         backbones: only these; None: all.
     Raises:
-        UserError: no leaderboard there, locked, or without the views of this version.
+        UserError: no leaderboard there, or locked.
     """
     curves: dict[CurveKey, list[Point]] = {}
     for row in fetch(path, _POINTS, {"backbones": None if backbones is None else list(backbones)}):
@@ -162,18 +161,12 @@ def fetch(path: Path, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any
     """Rows of one of our own queries.
 
     Raises:
-        UserError: no such file, locked, or it lacks the tables and views of this version.
+        UserError: no such file, locked, or not a leaderboard.
     """
     if not path.is_file():
         raise UserError(f"{path}: no leaderboard here. Fill one with: python -m harness run --backbone mp_mae")
     with connect_to_read(path, WAIT_SECONDS) as connection:
-        try:
-            return connection.execute(sql, dict(parameters)).fetchall()
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise UserError(
-                f"{path}: lacks a table or view of this version. If an older version wrote it, any run upgrades it: "
-                "python -m harness run --help"
-            ) from error
+        return connection.execute(sql, dict(parameters)).fetchall()
 
 
 def key_without_setup(key: CurveKey) -> tuple[Any, ...]:
