@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 from baselines.registry import backbone_names, check_name, find_backbone
 from baselines.table import BACKBONES
 from harness.campaign.presets import PRESETS, Block
-from harness.data.bands import MissingBands
+from harness.data.band_matching import MissingBands
 from harness.errors import UserError
 from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
 from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw

@@ -10,7 +10,7 @@ from baselines.facts import OF_BANDS
 from baselines.inputs import EXTRACTION_VERSION
 from baselines.registry import find_backbone
 from harness.campaign.request import RunRequest
-from harness.data.bands import BandPlan, plan_bands
+from harness.data.band_matching import BandPlan, plan_bands
 from harness.data.draws import is_few
 from harness.data.sources.source import DEMO_SUITE
 from harness.errors import DoesNotApplyError

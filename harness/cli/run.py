@@ -1,14 +1,13 @@
 """The verb that evaluates: `run`."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli.curve import show_panels
+from harness.cli.run_defaults import DEMO, PRESET, REAL, default_workers
 from harness.cli.run_options import (
     Backbones,
     Budgets,
@@ -48,48 +47,14 @@ from harness.cli.terminal import (
     split_numbers,
     user_errors,
 )
-from harness.data.bands import MissingBands
 from harness.errors import UserError
-from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
+from harness.records.run import NormalisationPolicy
 
 if TYPE_CHECKING:
     from harness.campaign.plan import Line
     from harness.campaign.request import RunRequest
     from harness.records.job import Job
 
-
-@dataclass(frozen=True, kw_only=True)
-class GridDefaults:
-    """What runs unless the command line says otherwise."""
-
-    protocols: str
-    partitions: str
-    seeds: str
-    train_draw: TrainDraw
-    select: Selection
-    missing_bands: MissingBands = MissingBands.ERROR
-    band_names: BandNames = BandNames.CORRECTED
-
-
-REAL = GridDefaults(
-    protocols="linear_probe,knn",
-    partitions="default",
-    seeds="0",
-    train_draw=TrainDraw.PARTITION,
-    select=Selection.VALID,
-)
-"""As GEO-Bench's published numbers are made."""
-PRESET = replace(REAL, protocols="", partitions="", missing_bands=MissingBands.NEAREST, band_names=BandNames.STORED)
-"""A preset says what runs. As published, it feeds m-so2sat's missing bands from their neighbours, and m-eurosat by the
-names in its files."""
-DEMO = GridDefaults(
-    protocols="linear_probe,knn,few_shot",
-    partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
-    seeds="0-2",
-    train_draw=TrainDraw.SEED,
-    select=Selection.CV,
-)
-"""Whole label-efficiency curves, with all labels counted and the luck of their draw in the intervals."""
 
 _EXAMPLES = """Examples:
 
@@ -194,11 +159,6 @@ def _parse_size(text: str | None) -> int | str | None:
         return int(text)
     except ValueError:
         raise UserError(f"--input-size: expected pixels, for example 96, or native; found {text!r}") from None
-
-
-def default_workers() -> int:
-    """The cores this process may use, at most 8."""
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> int:

@@ -1,11 +1,11 @@
-"""The options of `run`. A default that depends on the data is None here and in `cli.run.GridDefaults`."""
+"""The options of `run`. A default that depends on the data is None here and in `cli.run_defaults.GridDefaults`."""
 
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-from harness.data.bands import MissingBands
+from harness.data.band_matching import MissingBands
 from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
 
 Backbones = Annotated[list[str] | None, Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")]

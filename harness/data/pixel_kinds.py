@@ -6,7 +6,7 @@ import numpy as np
 
 from baselines.bands import Unit
 from baselines.inputs import PixelKind
-from harness.data.bands import canonical_name
+from harness.data.band_matching import canonical_name
 from harness.data.dataset import Dataset
 from harness.errors import UserError
 

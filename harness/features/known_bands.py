@@ -9,7 +9,7 @@ from baselines.bands import BandInfo
 from baselines.facts import OF_BANDS, Fact
 from baselines.units import LIMITS
 from harness.data.arrays import ArrayCache
-from harness.data.bands import canonical_name
+from harness.data.band_matching import canonical_name
 from harness.data.dataset import Dataset
 from harness.errors import DoesNotApplyError, UserError
 

@@ -10,7 +10,7 @@ from baselines.bands import BandInfo
 from baselines.contract import InputSpec
 from baselines.inputs import Moments, Preparation
 from baselines.units import Curve, find_conversion, standardised_alike
-from harness.data.bands import canonical_name
+from harness.data.band_matching import canonical_name
 from harness.data.dataset import Dataset, normalisation
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind, unit_divisors
 from harness.errors import DoesNotApplyError

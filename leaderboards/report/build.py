@@ -12,7 +12,7 @@ from leaderboards.file.drafts import draft_of
 from leaderboards.report.columns import script_safe_json
 from leaderboards.report.contents import Contents, read_contents
 
-SCRIPTS = ("data.js", "dom.js", "plot.js", "charts.js", "matrices.js", "table.js", "page.js")
+SCRIPTS = ("data.js", "dom.js", "plot.js", "cards.js", "charts.js", "matrices.js", "table.js", "page.js")
 """In the order they are read; they share one scope."""
 
 

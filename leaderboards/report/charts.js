@@ -1,44 +1,4 @@
-// Headline, ranking, label-efficiency curves and parameter efficiency.
-
-function drawHeadline(place, ranked, state, savings) {
-  const [first, second] = ranked;
-  if (!first) {
-    place.replaceChildren(card("No ranking here", "–", "No backbone has a score on every dataset. The ranking below says what is missing."));
-    return;
-  }
-  place.replaceChildren(
-    card("What wins", named(state.style(first.model), first.model),
-      `${second?.mean_rank === first.mean_rank ? `shares the best mean rank with ${second.model}: ` : "best mean rank "}of ${first.n_ranked} backbones on ${first.n_datasets} dataset${first.n_datasets === 1 ? "" : "s"}, partition ${state.partition}`),
-    card("By how much", second ? `wins ${format.percent(first.win_rate)}` : "nobody to beat", second
-      ? `of its comparisons with the others. Mean rank ${format.rank(first.mean_rank)}, normalised score ${format.score(first.score)}; ${second.model} follows with ${format.rank(second.mean_rank)} and ${format.score(second.score)}.`
-      : "A ranking takes two backbones."),
-    card("How sure", first.ties === null ? "unknown" : `place ${places(first)}`, howSure(first, ranked)),
-    fewLabels(ranked, savings));
-}
-
-const card = (title, value, text) => html("div", { class: "card" }, html("h3", {}, title), html("p", { class: "value" }, value), html("p", {}, text));
-
-const places = (row) => row.place_low === row.place_high ? String(row.place_low) : `${row.place_low} – ${row.place_high}`;
-const tied = (a, b) => [...a.ties.matchAll(/[a-z]\d*/g)].some(([letter]) => b.ties.match(/[a-z]\d*/g).includes(letter));
-
-function howSure(first, ranked) {
-  if (first.ties === null) return "Nothing is known of the noise: it takes two seeds, or stored predictions, in every cell.";
-  const equals = ranked.filter((row) => row !== first && tied(row, first)).map((row) => row.model);
-  return `is where it surely stands (95 %); ${equals.length ? `it cannot be told apart from ${equals.join(", ")}` : "it is told apart from all others"}.`;
-}
-
-function fewLabels(ranked, savings) {
-  const [first, ...others] = ranked;
-  const rivals = distinct([others[0], others.at(-1)].filter(Boolean));
-  const found = rivals.map((rival) => savings.find((row) => row.model === first.model && row.rivalModel === rival.model)).filter(Boolean);
-  if (!found.length) return card("On how few labels", "unknown", "No curves of two or more points to read it from.");
-  const told = found.map((row) => row.label_saving === null
-    ? `it does not reach what ${row.rivalModel} scores with all labels`
-    : `it needs at most ${format.percent(1 - row.label_saving)} of the labels of ${row.rivalModel}`);
-  const [shown] = found.filter((row) => row.label_saving !== null);
-  const value = !shown ? "none saved" : `${format.percent(Math.abs(shown.label_saving))} ${shown.label_saving < 0 ? "more" : "fewer"}`;
-  return card("On how few labels", value, `On at least half of ${found[0].n_datasets} datasets ${told.join(", and ")}, for the same score.`);
-}
+// Ranking, label-efficiency curves and parameter efficiency.
 
 function drawRanking(target, rows, state) {
   const ranked = rows.filter((row) => row.mean_rank !== null);

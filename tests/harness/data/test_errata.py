@@ -9,7 +9,7 @@ from baselines.inputs import PixelKind
 from errata_files import DESCRIBED, PUBLISHED, TRUE, write_thirteen_bands
 from geobench_files import read_dataset
 from harness.data.arrays import is_converted, open_arrays
-from harness.data.bands import MissingBands, canonical_name, plan_bands
+from harness.data.band_matching import MissingBands, canonical_name, plan_bands
 from harness.data.dataset import normalisation
 from harness.data.description import PICTURE
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind

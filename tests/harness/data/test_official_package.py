@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.data.arrays import open_arrays
-from harness.data.bands import MissingBands, plan_bands
+from harness.data.band_matching import MissingBands, plan_bands
 from harness.data.sources import open_dataset
 from harness.data.suites import discover
 from harness.records.progress import Silent

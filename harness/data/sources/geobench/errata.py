@@ -8,7 +8,7 @@ confirms each of them: geobench 1.1.0, "Known issues".
 
 from collections.abc import Sequence
 
-from harness.data.bands import canonical_name
+from harness.data.band_matching import canonical_name
 from harness.data.description import Band, Erratum
 
 _ALL_13 = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")

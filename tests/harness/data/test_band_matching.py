@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.data.bands import SENTINEL2_UM, MissingBands, canonical_name, plan_bands
+from harness.data.band_matching import SENTINEL2_UM, MissingBands, canonical_name, plan_bands
 from harness.data.description import Band
 from harness.errors import UserError
 

@@ -1,0 +1,46 @@
+"""What `run` does unless the command line says otherwise: on real data, for a preset, and on the demo suite."""
+
+import os
+from dataclasses import dataclass, replace
+
+from harness.data.band_matching import MissingBands
+from harness.records.run import BandNames, Selection, TrainDraw
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridDefaults:
+    """What runs unless the command line says otherwise."""
+
+    protocols: str
+    partitions: str
+    seeds: str
+    train_draw: TrainDraw
+    select: Selection
+    missing_bands: MissingBands = MissingBands.ERROR
+    band_names: BandNames = BandNames.CORRECTED
+
+
+REAL = GridDefaults(
+    protocols="linear_probe,knn",
+    partitions="default",
+    seeds="0",
+    train_draw=TrainDraw.PARTITION,
+    select=Selection.VALID,
+)
+"""As GEO-Bench's published numbers are made."""
+PRESET = replace(REAL, protocols="", partitions="", missing_bands=MissingBands.NEAREST, band_names=BandNames.STORED)
+"""A preset says what runs. As published, it feeds m-so2sat's missing bands from their neighbours, and m-eurosat by the
+names in its files."""
+DEMO = GridDefaults(
+    protocols="linear_probe,knn,few_shot",
+    partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
+    seeds="0-2",
+    train_draw=TrainDraw.SEED,
+    select=Selection.CV,
+)
+"""Whole label-efficiency curves, with all labels counted and the luck of their draw in the intervals."""
+
+
+def default_workers() -> int:
+    """The cores this process may use, at most 8."""
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
