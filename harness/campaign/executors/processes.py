@@ -19,7 +19,7 @@ from harness.protocols import find_protocol
 from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Failure, Job, Places, Result
 from harness.records.progress import Silent
-from harness.run.execute import SMALL, execute
+from harness.run.execute import ONE_THREAD_UP_TO, execute
 from harness.run.workbench import Workbench
 from mp_mae.data.processes import clean_pool
 
@@ -116,7 +116,7 @@ def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
     run, protocol = job.run, _protocol(job, workbench)
     if protocol.uses_all_cores:
         return False
-    return is_few(run.partition) or len(workbench.partition(job.dataset, run.partition).train) <= SMALL
+    return is_few(run.partition) or len(workbench.partition(job.dataset, run.partition).train) <= ONE_THREAD_UP_TO
 
 
 def _is_embedded(job: Job, workbench: Workbench) -> bool:
