@@ -2,18 +2,24 @@
 
 import csv
 import io
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import timm
+from safetensors.torch import save_file
 
 from baselines import registry
+from baselines.conformance import check_backbone
+from baselines.registry import find_backbone
 from command_line import harness
 from geobench_files import write_dataset
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "my_backbone"
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "my_backbone"
 
 
 @pytest.fixture
@@ -69,6 +75,15 @@ def test_a_file_is_run_as_it_is_and_is_found_again_until_it_is_edited(data, tmp_
     (tmp_path / "mine.py").write_text(text.replace("N_FILTERS, SIDE_PX = 64, 3", "N_FILTERS, SIDE_PX = 32, 3"))
     assert run("mine.py:ENTRY", data, tmp_path).returncode == 0
     assert len(stored(tmp_path)) == 4
+
+
+def test_the_twenty_lines_of_the_readme_keep_the_contract(tmp_path):
+    (text,) = re.findall(r"```python\n(.*?def build\(weights, seed\).*?)```", (ROOT / "README.md").read_text(), re.S)
+    (tmp_path / "my_model.py").write_text(text)
+    state = timm.create_model("convnextv2_nano", in_chans=4, num_classes=0).state_dict()
+    save_file(state, tmp_path / "my_weights.safetensors")
+    verdicts = check_backbone(find_backbone(f"{tmp_path}/my_model.py:build"), tmp_path / "my_weights.safetensors")
+    assert [verdict for verdict in verdicts if verdict.passed is False] == []
 
 
 @pytest.mark.parametrize(
