@@ -56,7 +56,7 @@ if os.environ["RANK"] == "1":
         case "reading ahead":
             fails_once(Training, "_read", disk_error, at_call=3)
         case "a look at valid":
-            fails_once(Training, "predict", disk_error, at_call=2)
+            fails_once(Training, "predict", disk_error, at_call=1)
         case "the optimizer":
             fails_once(torch.optim.AdamW, "step", disk_error, at_call=1)
         case "keeping a network":
