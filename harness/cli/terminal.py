@@ -27,7 +27,10 @@ DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() 
 EVALUATING, READING, KEEPING = "Evaluate", "Read results", "Keep and share"
 """Headings that `--help` lists the verbs under."""
 
-BEST_FIRST = "suite, dataset, protocol, n_labels_fit, partition, value DESC NULLS LAST, backbone, seed"
+BEST_FIRST = (
+    "suite, dataset, protocol, n_labels_fit, partition, metric, if(higher_is_better, value, -value) DESC NULLS LAST, "
+    "backbone, seed"
+)
 
 out = VisibleConsole(width=None if sys.stdout.isatty() else 200)  # piped output has no width to fit
 err = VisibleConsole(stderr=True)

@@ -12,8 +12,10 @@ from leaderboards.query import Table as LeaderboardTable
 
 RESULT_COLUMNS = (
     "suite", "dataset", "protocol", "partition", "n_labels_fit", "backbone", "weights", "seed", "metric", "source",
-    "value", "ci_low", "ci_high",
+    "value", "ci_low", "ci_high", "higher_is_better",
 )  # fmt: skip
+_SCORED = ("value", "ci_low", "ci_high", "higher_is_better")
+"""Columns of results that are shown as one."""
 COMMON = ("suite", "dataset", "partition", "seed", "metric", "source")
 """Columns of results that need not be repeated in every row if they say the same."""
 HEADINGS = {"n_labels_fit": "labels"}
@@ -47,7 +49,9 @@ def results_table(results: LeaderboardTable) -> Group:
         results: the columns RESULT_COLUMNS of the view `leaderboard`.
     """
     rows = [dict(zip(results.columns, row, strict=True)) for row in results.rows]
-    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS[:-3]}
+    for row in rows:
+        row["metric"] += "" if row["higher_is_better"] else " (lower is better)"
+    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS if column not in _SCORED}
     several_weights = len({(r["backbone"], r["seed"], r["weights"]) for r in rows}) > len(
         {(r["backbone"], r["seed"]) for r in rows}
     )
@@ -63,18 +67,25 @@ def results_table(results: LeaderboardTable) -> Group:
         table.add_column(HEADINGS.get(column, column), justify="right" if numeric else "left", overflow="fold")
     table.add_column("value", no_wrap=True)
     for row in rows:
-        score = plain(_score(row["value"], row["ci_low"], row["ci_high"]))
+        score = plain(_score(*(row[column] for column in _SCORED)))
         table.add_row(*(_cell(row[column]) for column in shown), score)
     return captioned(table, "test split, 95 % intervals; " + ", ".join(common))
 
 
-def _score(value: float | None, low: float | None, high: float | None) -> str:
+def _score(value: float | None, low: float | None, high: float | None, higher_is_better: bool) -> str:
     if value is None:
         return "undefined"
-    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    form = ".3f" if higher_is_better else ".4g"  # an error has the unit of the labels, and any size
+    return f"{value:{form}}" if low is None else f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.4f}" if isinstance(value, float) else plain(str(value))
+    if not isinstance(value, float):
+        return plain(str(value))
+    return f"{value:.4g}" if 0 < abs(value) < _SMALL else f"{value:.4f}"
+
+
+_SMALL = 0.001
+"""Below it four digits after the point say little or nothing."""

@@ -25,6 +25,8 @@ from leaderboards.statistics.student import Part, two_sided_p
 
 SURE = 0.05
 """Chance of telling any two of a ranking apart that are equal."""
+SMALLEST_ERROR = 1e-100
+"""What an error of 0 is divided by."""
 
 
 class GridKey(NamedTuple):
@@ -211,14 +213,16 @@ def told_apart(
 def _scales(cells: Sequence[Cell]) -> np.ndarray:
     """(D,) what turns a difference of scores of each dataset into one that may be averaged, positive where better.
 
-    Scores for which higher is better have no unit and are taken as they are. With errors among them, which have the
-    unit of the labels, each dataset counts in units of the range of its mean scores.
+    Scores for which higher is better have no unit and are taken as they are. Errors have the unit of the labels, so
+    they count as shares of their mean over everybody. Not of their range: where all are nearly equal it is nothing but
+    noise, and would drown the datasets that tell them apart.
     """
-    signs = np.array([1.0 if cell.higher_is_better else -1.0 for cell in cells])
-    if all(cell.higher_is_better for cell in cells):
-        return signs
-    ranges = [np.ptp([np.mean(list(point.scores.values())) for point in cell.points.values()]) for cell in cells]
-    return signs / np.where(np.array(ranges) > 0, ranges, 1.0)
+    means = [np.mean([np.mean(list(point.scores.values())) for point in cell.points.values()]) for cell in cells]
+    shares = [
+        1.0 if cell.higher_is_better else -1 / max(float(mean), SMALLEST_ERROR)
+        for cell, mean in zip(cells, means, strict=True)
+    ]
+    return np.array(shares)
 
 
 def tie_letters(order: Sequence[Entry], apart: set[tuple[Entry, Entry]] | tuple[()]) -> dict[Entry, str]:

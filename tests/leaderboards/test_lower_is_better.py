@@ -144,6 +144,25 @@ def test_a_ranking_does_not_depend_on_the_unit_of_a_dataset(tmp_path: Path) -> N
     assert found[0] == found[1]
 
 
+def test_a_dataset_that_tells_nobody_apart_drowns_no_other(tmp_path: Path) -> None:
+    """Errors of a and b differ by ten standard deviations on d1, and by nothing but noise on d2: a is surely better."""
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    generator = np.random.default_rng(1)
+    with board.session() as session:
+        for backbone, on_d1 in (("a", 0.9), ("b", 1.0)):
+            for dataset, error in (("d1", on_d1), ("d2", 1.0 - 0.0001 * (backbone == "a"))):
+                noise = generator.permutation([-0.01, 0.0, 0.01])
+                for seed in range(3):
+                    run = run_of(
+                        backbone, dataset, "default", seed, metric="rmse", higher_is_better=False,
+                        train_draw="partition",
+                    )  # fmt: skip
+                    row = metric(error + float(noise[seed]), None, metric="rmse")
+                    session.commit(RunRecord(run=run, metrics=[row]))
+    (standings,) = read_standings(board.path).values()
+    assert [(row.entry.backbone, row.place_low, row.place_high) for row in standings] == [("a", 1, 1), ("b", 2, 2)]
+
+
 def test_the_report_normalises_errors_the_right_way_round(higher_and_lower: tuple[Leaderboard, Leaderboard]) -> None:
     higher, lower = (read_contents(board.path).page for board in higher_and_lower)
     for table, name in (("ranking", "score"), ("ranking", "place_low"), ("savings", "saving_low")):

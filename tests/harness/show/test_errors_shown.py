@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
+from typer.testing import CliRunner
 
+from harness.cli.app import app
 from harness.show.comparison import comparison_table
 from harness.show.grid import grid_tables
 from harness.show.plots.curves import read_panels
+from harness.show.tables import rows_table
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.statistics.comparison import compare
 from leaderboards.store import open_leaderboard
@@ -64,3 +67,21 @@ def test_a_grid_and_a_plot_say_it_beside_the_metric(board: tuple[Path, Sequence[
     assert "1201" in text
     assert "lower is" in text
     assert {panel.metric for panel in read_panels(path)} == {"rmse (lower is better)"}
+
+
+def test_the_leaderboard_begins_with_the_smallest_error(board: tuple[Path, Sequence[str]]) -> None:
+    """Of each dataset; and an error of 1,200 has no use for three digits after the point."""
+    path, _ = board
+    printed = CliRunner().invoke(app, ["leaderboard", "--db", str(path), "--format", "csv"]).output.splitlines()
+    of_heights = [line for line in printed if ",heights," in line]
+    assert ["1200.0" in line for line in of_heights] == [True, False, False, False, False, False]
+    table = CliRunner().invoke(app, ["leaderboard", "--db", str(path)]).output
+    assert "1200" in table
+    assert "1200.000" not in table
+    assert "metric rmse (lower is better)" in " ".join(table.split())
+
+
+def test_a_small_number_keeps_its_digits() -> None:
+    assert "3.2e-06" in shown(rows_table(["value"], [[3.2e-6]]))
+    assert "0.5000" in shown(rows_table(["value"], [[0.5]]))
+    assert "0.0000" in shown(rows_table(["value"], [[0.0]]))
