@@ -36,6 +36,8 @@ class Entry:
     """Of its weights, where they come with it."""
     package: str | None = None
     """The installed package that registers it; None: it is built in, or the user named the file."""
+    code_sha256: str | None = None
+    """Of the Python files of that package, 64 hex digits."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What makes it another network than the same module builds without; part of a run's identity."""
     requires: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +61,12 @@ class Entry:
         """
         module = self.file.load() if self.file else import_module(self.module)
         build = getattr(module, self.function)
-        return cast("Backbone", build(weights, seed if self.seeded else 0, **self.settings, **self.requires))
+        backbone = build(weights, seed if self.seeded else 0, **self.settings, **self.requires)
+        if self.file or self.package:
+            from baselines.registry.outside import with_state  # noqa: PLC0415 - imports torch
+
+            return with_state(backbone, self.name)
+        return cast("Backbone", backbone)
 
     def describe(self, backbone: "Backbone") -> dict[str, Any]:
         """What a backbone that was built from this entry is, beside its weights, whatever the entry is called."""
@@ -69,6 +76,7 @@ class Entry:
             "builder": self.module if self.function == "build" else f"{self.module}:{self.function}",
             "version": backbone.version,
             **({"file_sha256": self.file.sha256} if self.file else {}),
+            **({"code_sha256": self.code_sha256} if self.code_sha256 else {}),
         }
 
 

@@ -26,7 +26,7 @@ CHECKS: dict[str, tuple[str, Callable[[Subject], None]]] = {
     "input untouched": ("the caller's pixels stay as they are", check_untouched),
     "normalisation": ("the statistics it is called with decide what enters", check_normalisation),
     "bands by name": ("every band counts, and as the one that its name says", check_bands),
-    "image sizes": ("images of any size are embedded, to their last row", check_sizes),
+    "image sizes": ("images of odd sides are embedded", check_sizes),
     "gradients": ("fine-tuning reaches its weights", check_gradients),
     "device": ("the GPU gives what the processor gives", check_device),
 }

@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from baselines.bands import Unit
 from baselines.conformance.broken_promise import BrokenPromiseError, promise
@@ -58,7 +59,7 @@ def check_no_fallback(subject: Subject) -> None:
         _refuses(subject, None, "no weights at all")
     if entry.weights != "none":
         with TemporaryDirectory() as folder:
-            for path, what in _bad_weights(Path(folder)):
+            for path, what in _bad_weights(Path(folder), subject.weights):
                 _refuses(subject, path, what)
     again = entry.build(subject.weights, 0).eval()
     with torch.random.fork_rng(devices=[]):
@@ -73,9 +74,23 @@ def check_no_fallback(subject: Subject) -> None:
     )
     hashes = {backbone.origin.weights_sha256 for backbone in (subject.backbone, again, moved)}
     promise(len(hashes) == 1, "building it again gives another origin.weights_sha256 of the same weights")
+    if entry.seeded:
+        _differs_by_seed(subject, pixels, vectors[0])
 
 
-def _bad_weights(folder: Path) -> Iterator[tuple[Path, str]]:
+def _differs_by_seed(subject: Subject, pixels: Tensor, vector: Tensor) -> None:
+    other = subject.entry.build(subject.weights, 1).eval()
+    promise(
+        not alike(vector, subject.embed(pixels, backbone=other).vector),
+        "its entry says `seeded`, and another seed gives the same features. Draw its weights from `seed`",
+    )
+    promise(
+        other.origin.weights_sha256 != subject.backbone.origin.weights_sha256,
+        "another seed has the same origin.weights_sha256: hash the weights themselves",
+    )
+
+
+def _bad_weights(folder: Path, own: Path | None) -> Iterator[tuple[Path, str]]:
     yield folder / "absent.safetensors", "a file that is not there"
     text = folder / "page.safetensors"
     text.write_text("<html>404 Not Found</html>")
@@ -83,6 +98,10 @@ def _bad_weights(folder: Path) -> Iterator[tuple[Path, str]]:
     foreign = folder / "foreign.safetensors"
     save_file({"a.layer.of.another.model": torch.ones(3)}, foreign)
     yield foreign, "weights of another model"
+    if own is not None and own.suffix == ".safetensors":
+        part = folder / "part.safetensors"
+        save_file(dict(list(load_file(own).items())[::2]), part)
+        yield part, "every second tensor of its weights"
 
 
 def _refuses(subject: Subject, path: Path | None, what: str) -> None:

@@ -19,7 +19,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from baselines.registry.python_file import PythonFile
+from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES, Entry
 from mp_mae.errors import UserError
 
@@ -132,6 +132,7 @@ def _registered(point: EntryPoint) -> Entry:
         module=point.module,
         function=point.attr,
         package=_package(point),
+        code_sha256=hash_code(point.module),
         weights="optional",
     )
     try:
@@ -139,7 +140,7 @@ def _registered(point: EntryPoint) -> Entry:
     except Exception:  # a plug-in's own: it is raised again, and told, when its backbone is built
         return function
     if isinstance(registered, Entry):
-        return replace(registered, name=point.name, package=function.package)
+        return replace(registered, name=point.name, package=function.package, code_sha256=function.code_sha256)
     summary = " ".join((getattr(registered, "__doc__", None) or "").split("\n\n")[0].split())
     return replace(function, summary=summary or function.summary)
 

@@ -1,10 +1,10 @@
-"""A Python file that the user names is loaded as it is now, and known by its content."""
+"""Code from outside is known by its content: a Python file that the user names, and installed packages."""
 
 import hashlib
 import sys
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+from importlib.util import find_spec, module_from_spec, spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -38,8 +38,11 @@ class PythonFile:
             ) from error
 
     def load(self) -> ModuleType:
-        """Run the file, once per process and content. UserError if it has changed; whatever else the file raises."""
-        name = f"backbone_file_{self.sha256[:16]}"
+        """Run the file, once per process, place and content: what lies beside it may be read by its place.
+
+        UserError if it has changed; whatever else the file raises.
+        """
+        name = f"backbone_file_{hashlib.sha256(f'{self.sha256} {self.path}'.encode()).hexdigest()[:16]}"
         if name in sys.modules:
             return sys.modules[name]
         if PythonFile.read(self.path) != self:
@@ -55,3 +58,24 @@ class PythonFile:
             del sys.modules[name]
             raise
         return module
+
+
+def hash_code(module: str) -> str | None:
+    """SHA-256 (64 hex digits) over all Python files of the package that a module is in, which is not imported.
+
+    None: there is no such package, or it has no such files.
+    """
+    top = find_spec(module.partition(".")[0])
+    if top is None:
+        return None
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for folder in map(Path, top.submodule_search_locations or ())
+        for path in folder.rglob("*.py")
+    }
+    if not files and top.origin and top.origin.endswith(".py"):
+        files = {Path(top.origin).name: Path(top.origin)}
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name} {hashlib.sha256(files[name].read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest() if files else None

@@ -22,7 +22,8 @@ def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.d
     """What the bands that feed a backbone hold.
 
     Sentinel-2 with B10 is L1C, for L2A drops that band; without it, but with B1 and B9, it is L2A. `SpectralBand`s
-    stored as 8-bit numbers are photographs.
+    stored as 8-bit numbers, or declared to be, are photographs. A unit that is declared and is none of such pixels
+    makes them others.
 
     Args:
         sources: `BandPlan.sources`.
@@ -30,9 +31,9 @@ def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.d
     Raises:
         UnknownPixelsError: it is none of these, or cannot be told.
     """
-    classes = {band.channel: band.kind for band in dataset.bands}
-    kinds = sorted({classes[source] for source in sources if source is not None})
-    if kinds == ["Sentinel2"]:
+    fed = [band for band in dataset.bands if band.channel in sources]
+    kinds, units = sorted({band.kind for band in fed}), {band.unit for band in fed if band.unit}
+    if kinds == ["Sentinel2"] and units <= {Unit.DN_10000, Unit.REFLECTANCE}:
         stored = {canonical_name(band) for band in dataset.bands}
         if "B10" in stored:
             return PixelKind.SENTINEL2_L1C
@@ -42,9 +43,12 @@ def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.d
             f"{dataset.name} stores neither B10, as L1C does, nor B1 and B9, as L2A does: nothing tells which "
             "statistics of Sentinel-2 fit"
         )
-    if kinds == ["SpectralBand"] and dtype == np.uint8:
+    # Where a band declares a value for no data, 8-bit numbers have become floating point.
+    declared = units == {Unit.UINT8} and all(band.unit for band in fed)
+    if kinds == ["SpectralBand"] and units <= {Unit.UINT8} and (declared or dtype == np.uint8):
         return PixelKind.PHOTOGRAPH
-    raise UnknownPixelsError(f"{dataset.name} stores {' and '.join(kinds) or 'no band that feeds it'} as {dtype}")
+    said = f", in {' and '.join(sorted(units))}" if units else ""
+    raise UnknownPixelsError(f"{dataset.name} stores {' and '.join(kinds) or 'no band that feeds it'} as {dtype}{said}")
 
 
 def unit_divisors(dataset: Dataset, sources: Sequence[str | None]) -> list[float]:

@@ -76,6 +76,9 @@ def check_values(pixels: np.ndarray, bands: Sequence[BandInfo]) -> np.ndarray:
             continue
         values = pixels[:, channel]
         least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)  # no data is NaN
+        if np.isinf([least, most]).any():  # no data as well
+            known = values[np.isfinite(values)]
+            least, most = known.min(initial=np.inf), known.max(initial=-np.inf)
         low, high = LIMITS[band.unit]
         for value in (least, most):
             if np.isfinite(value) and not low <= value <= high:

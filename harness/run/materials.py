@@ -126,7 +126,7 @@ class TrainingMaterial(RunMaterial):
         self._run = job.run
         self._arrays = workbench.arrays(job.dataset)
         self.size_px: tuple[int, int] = workbench.native_size(job.dataset)
-        self._backbone = workbench.backbone(job.backbone, job.weights, job.run.seed)
+        self._backbone = workbench.backbone_of(job)
         self.preparation: Preparation = workbench.preparation(job)
         self._channels = stored_channels(self._arrays, job.run.band_sources)
 

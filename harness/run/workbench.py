@@ -64,7 +64,7 @@ class Workbench:
         self._costs: dict[Hashable, Costs | UserError] = {}
         self._features: dict[str, ImageFeatures | UserError] = {}
         self._pixel_features: dict[str, PixelFeatures | UserError] = {}
-        self._backbones: dict[tuple[str, Path | None, int | None], Backbone | UserError] = {}
+        self._backbones: dict[Hashable, Backbone | UserError] = {}
 
     def dataset(self, ref: DatasetRef) -> Dataset:
         """The description: task, bands, partitions, statistics. Reads no pixel."""
@@ -79,7 +79,12 @@ class Workbench:
         dataset = self.dataset(ref)
         if dataset.statistics is not None:
             return dataset
-        computed = compute_statistics(self.arrays(ref), self.partition(ref, "default"))
+        partition = self.partition(ref, "default")
+        try:
+            computed = compute_statistics(self.arrays(ref), partition)
+        except DamagedError as damage:  # else this would stay for as long as the process lives
+            self.open_anew(damage)
+            computed = compute_statistics(self.arrays(ref), partition)
         return replace(dataset, computed_statistics=computed)
 
     def partition(self, ref: DatasetRef, name: str) -> Partition:
@@ -156,10 +161,21 @@ class Workbench:
         Raises:
             UserError: its weights are absent, damaged or of another kind.
         """
-        key = (name, weights, seed if find_backbone(name).seeded else None)
+        entry = find_backbone(name)
+        key = (name, weights, seed if entry.seeded else None, entry.file)
         if key not in self._backbones:
             self._backbones.clear()
-        return _once(self._backbones, key, lambda: find_backbone(name).build(weights, seed))
+        return _once(self._backbones, key, lambda: entry.build(weights, seed))
+
+    def backbone_of(self, job: Job) -> Backbone:
+        """The job's backbone. UserError if its weights or its code are others now than when the run was planned."""
+        backbone = self.backbone(job.backbone, job.weights, job.run.seed)
+        planned = (job.run.weights_sha256, job.run.backbone_settings)
+        if planned != (backbone.origin.weights_sha256, find_backbone(job.backbone).describe(backbone)):
+            raise UserError(
+                f"{job.weights or job.backbone}: the backbone changed since the run was planned. Run the command again"
+            )
+        return backbone
 
     def native_size(self, ref: DatasetRef) -> tuple[int, int]:
         """(height, width) of the images as they are stored."""
@@ -175,7 +191,7 @@ class Workbench:
             run.band_sources,
             self.arrays(job.dataset).pixels.dtype,
             job.backbone,
-            self.backbone(job.backbone, job.weights, run.seed).inputs,
+            self.backbone_of(job).inputs,
         )
         return build_preparation(chosen, run.input_size, self.bands(job))
 
@@ -204,7 +220,7 @@ class Workbench:
         return _once(
             self._costs,
             key,
-            lambda: count_costs(self.backbone(job.backbone, job.weights, job.run.seed), self.bands(job), height, width),
+            lambda: count_costs(self.backbone_of(job), self.bands(job), height, width),
         )
 
     def features(self, job: Job) -> np.ndarray:
@@ -260,13 +276,13 @@ class Workbench:
         return pooled(self._embed(job, meter))
 
     def _extract_pyramid(self, job: Job, meter: InputMeter) -> tuple[Sequence[Level], Iterator[Features]]:
-        return self.backbone(job.backbone, job.weights, job.run.seed).pyramid, self._embed(job, meter)
+        return self.backbone_of(job).pyramid, self._embed(job, meter)
 
     def _embed(self, job: Job, meter: InputMeter) -> Iterator[Features]:
         """Features of all images, batch by batch in storage order. UserError at its end if they are of no numbers."""
         run, arrays = job.run, self.arrays(job.dataset)
         yield from embed_images(
-            self.backbone(job.backbone, job.weights, run.seed),
+            self.backbone_of(job),
             arrays,
             stored_channels(arrays, run.band_sources),
             self.preparation(job),

@@ -1,5 +1,6 @@
 """The conformance suite passes backbones that keep the contract and finds the ones that break it, each by its check."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ class ExchangesBands(Net):
 class NormalisesAgain(Net):
     def embed(self, x, facts):
         return super().embed((x - x.mean(dim=(2, 3), keepdim=True)) / x.std(dim=(2, 3), keepdim=True), facts)
+
+
+class NormalisesByItself(NormalisesAgain):
+    """Says that nobody else does, and wants values as they are."""
+
+    inputs_are = InputSpec(bands=BANDS, unit=Unit.UINT8)
 
 
 class IgnoresABand(Net):
@@ -159,6 +166,18 @@ def build_strictly(weights, seed):
     return net
 
 
+def build_whatever_fits(weights, seed):
+    """Refuses a file of which nothing fits, and draws what a file lacks."""
+    net, state = Net(), load_file(weights)
+    if net.load_state_dict(state, strict=False).unexpected_keys:
+        raise ValueError("other weights")
+    return net
+
+
+def build_one_of_all_seeds(weights, seed):
+    return Net()
+
+
 def build_unseeded(weights, seed):
     return Net(seed=int(torch.randint(1 << 30, ())))
 
@@ -171,7 +190,7 @@ def failed(entry, weights=None):
     return {verdict.check: verdict.detail for verdict in check_backbone(entry, weights) if verdict.passed is False}
 
 
-@pytest.mark.parametrize("kind", ["Net", "KnownAnswer", "ByWavelength"])
+@pytest.mark.parametrize("kind", ["Net", "KnownAnswer", "ByWavelength", "NormalisesByItself"])
 def test_a_backbone_that_keeps_the_contract_passes(kind):
     verdicts = list(check_backbone(entry("build_net", kind=kind), None))
     assert [verdict.check for verdict in verdicts] == list(CHECKS)
@@ -206,6 +225,19 @@ def test_a_fallback_to_other_weights_is_found(tmp_path, weights):
     told = failed(entry("build_with_fallback", weights), tmp_path / "w.safetensors")
     assert "it builds a network all the same" in told["no silent fallback"]
     assert failed(entry("build_strictly", "required"), tmp_path / "w.safetensors") == {}
+
+
+def test_a_fallback_for_some_of_the_tensors_is_found(tmp_path):
+    save_file(Net(seed=5).state_dict(), tmp_path / "w.safetensors")
+    told = failed(entry("build_whatever_fits", "required"), tmp_path / "w.safetensors")
+    assert "given every second tensor of its weights it builds" in told["no silent fallback"]
+
+
+def test_a_seed_that_decides_nothing_is_found():
+    seeded = replace(entry("build_one_of_all_seeds"), seeded=True)
+    assert "another seed gives the same features" in failed(seeded)["no silent fallback"]
+    unhashed = replace(entry("build_net", kind="Net"), seeded=True)
+    assert "another seed has the same origin.weights_sha256" in failed(unhashed)["no silent fallback"]
 
 
 def test_weights_that_nobody_seeded_are_found():

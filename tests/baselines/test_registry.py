@@ -6,6 +6,7 @@ import pytest
 
 from baselines import registry
 from baselines.registry import GROUP, backbone_names, check_name, find_backbone
+from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
 from mp_mae.errors import UserError
 
@@ -31,6 +32,17 @@ def build(weights, seed):
 
 ENTRY = Entry(name="whatever", summary="from an entry", module=__name__, weights="none", seeded=True)
 '''
+
+
+LOADS = """
+def build(weights, seed):
+    backbone = build_empty(weights, seed)
+    backbone.register_buffer("w", torch.tensor(float(weights.read_text())))
+    return backbone
+
+
+def build_empty(weights, seed):
+"""
 
 
 @pytest.fixture
@@ -63,7 +75,9 @@ def test_a_function_that_a_package_registers_is_a_backbone(install):
     assert (entry.name, entry.package, entry.summary) == ("means", "means 1.0", "Means of red and blue.")
     backbone = entry.build(None, 5)
     assert backbone.inputs.bands == ("B4", "B2")
-    assert entry.describe(backbone) == {"builder": "means_plugin", "version": 1}
+    described = entry.describe(backbone)
+    assert {"builder": "means_plugin", "version": 1}.items() <= described.items()
+    assert described.keys() == {"builder", "version", "code_sha256", "state_sha256"}
     assert backbone.origin.weights_sha256 == f"{0:064x}", "who does not say `seeded` gets one network for all seeds"
 
 
@@ -72,6 +86,57 @@ def test_an_entry_that_a_package_registers_decides_weights_and_seeds(install):
     entry = find_backbone("means")
     assert (entry.name, entry.package, entry.weights, entry.seeded) == ("means", "means 1.0", "none", True)
     assert entry.build(None, 5).origin.weights_sha256 == f"{5:064x}"
+
+
+def test_an_edited_package_is_another_backbone(install, tmp_path):
+    install("means", {"means": "means_plugin:build"}, means_plugin=MODULE)
+    first = find_backbone("means").code_sha256
+    registry._registered.cache_clear()  # as in another process
+    assert find_backbone("means").code_sha256 == first
+    (tmp_path / "means_plugin.py").write_text(MODULE.replace("mean(", "amax("))
+    registry._registered.cache_clear()
+    assert find_backbone("means").code_sha256 != first
+
+
+def test_all_files_of_a_package_count(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "a_plugin" / "parts").mkdir(parents=True)
+    (tmp_path / "a_plugin" / "__init__.py").write_text("")
+    helper = tmp_path / "a_plugin" / "parts" / "layers.py"
+    helper.write_text("N = 1")
+    first = hash_code("a_plugin.model")
+    helper.write_text("N = 2")
+    assert hash_code("a_plugin.model") != first
+    assert hash_code("no_such_plugin.model") is None
+
+
+@pytest.mark.parametrize("told", ["0" * 64, "{seed:064x}"])
+def test_other_weights_are_another_backbone_whatever_it_says_of_them(tmp_path, told):
+    path = tmp_path / "mine.py"
+    path.write_text(MODULE.replace("{seed:064x}", told).replace("def build(weights, seed):", LOADS))
+    entry = find_backbone(f"{path}:build")
+    described = []
+    for value in (1.0, 2.0):
+        (tmp_path / "w").write_text(str(value))
+        described.append(entry.describe(entry.build(tmp_path / "w", 0)))
+    assert described[0] != described[1]
+
+
+def test_what_is_no_backbone_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def build(weights, seed):\n    return 3")
+    with pytest.raises(UserError, match=r"mine\.py:build: its function returned 3; a baselines\.contract\.Backbone is"):
+        find_backbone(f"{path}:build").build(None, 0)
+
+
+def test_equal_files_of_two_folders_each_read_what_lies_beside_them(tmp_path):
+    text = "from pathlib import Path\nBESIDE = (Path(__file__).parent / 'w').read_text()"
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(text)
+        (tmp_path / name / "w").write_text(name)
+    files = [PythonFile.read(tmp_path / name / "mine.py") for name in ("first", "second")]
+    assert [file.load().BESIDE for file in files] == ["first", "second"]
 
 
 def test_a_plug_in_that_cannot_be_imported_fails_when_it_is_built(install):

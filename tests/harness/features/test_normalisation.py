@@ -1,8 +1,11 @@
 """By whose statistics a dataset is normalised, or why it cannot be: never by others than those asked for."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from baselines.bands import Unit
 from baselines.contract import InputSpec
 from baselines.imagenet_mae import STATISTICS
 from baselines.inputs import Moments, PixelKind
@@ -81,6 +84,27 @@ def test_what_pixels_are_follows_from_bands_and_type(tmp_path, bands, dtype, kin
 def test_what_cannot_be_told_is_not_guessed(tmp_path, bands, dtype, told):
     with pytest.raises(UnknownPixelsError, match=told):
         find_pixel_kind(dataset(tmp_path, bands), [bands[0].name], dtype)
+
+
+@pytest.mark.parametrize(
+    ("bands", "unit", "kind"),
+    [
+        ([BLUE, CIRRUS], Unit.DN_10000, PixelKind.SENTINEL2_L1C),
+        ([BLUE, CIRRUS], Unit.UINT8, None),
+        ([PHOTO_RED, PHOTO_GREEN], Unit.UINT8, PixelKind.PHOTOGRAPH),
+        ([PHOTO_RED, PHOTO_GREEN], Unit.REFLECTANCE, None),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_declared_unit_decides_and_not_the_type(tmp_path, bands, unit, kind, dtype):
+    """Quick looks of Sentinel-2 are no reflectance; 8-bit values in which some are no data are floating point."""
+    found = dataset(tmp_path, bands)
+    found = dataclasses.replace(found, bands=tuple(dataclasses.replace(band, unit=unit) for band in found.bands))
+    if kind is not None:
+        assert find_pixel_kind(found, [bands[0].name], np.dtype(dtype)) is kind
+        return
+    with pytest.raises(UnknownPixelsError, match=f"in {unit}"):
+        find_pixel_kind(found, [bands[0].name], np.dtype(dtype))
 
 
 def test_only_the_bands_that_feed_decide(tmp_path):

@@ -107,9 +107,10 @@ def test_the_datasets_own_statistics_need_no_unit_but_are_not_taken_for_those_of
     ("unit", "value"),
     [(Unit.REFLECTANCE, 5000.0), (Unit.DECIBEL, 1e6), (Unit.UINT8, 256.0), (Unit.DN_10000, -9999.0)],
 )
-def test_values_that_a_unit_cannot_have_are_refused(unit, value):
+@pytest.mark.parametrize("no_data", [np.nan, np.inf, -np.inf])
+def test_values_that_a_unit_cannot_have_are_refused(unit, value, no_data):
     pixels = np.full((2, 2, 3, 3), 0.3, np.float32)
-    pixels[1, 0, 2, 2], pixels[0, 0, 0, 0] = value, np.nan
+    pixels[1, 0, 2, 2], pixels[0, 0, 0, :2] = value, (np.nan, no_data)
     known = (BandInfo(name="x", unit=unit), BandInfo(name="y"))
     with pytest.raises(UserError, match=rf"band x is declared as {unit} and has the value .*Correct the unit"):
         check_values(pixels, known)

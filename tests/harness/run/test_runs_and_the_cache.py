@@ -145,18 +145,70 @@ def test_features_say_what_extracted_them_not_what_uses_them(tmp_path, images, m
     assert json.loads(provenance)["extraction"] == {"device": "another machine"}
 
 
-def test_data_that_changed_after_the_plan_are_not_filed_under_it(tmp_path, images):
+MEANS = """
+import torch
+from baselines.contract import Backbone, Features, InputSpec, Origin
+
+
+class Means(Backbone):
+    def embed(self, x, facts):
+        return Features(vector=self.w * x.mean(dim=(2, 3)), maps=())
+
+
+def build(weights, seed):
+    means = Means(inputs=InputSpec(bands=None), origin=Origin(weights_sha256="0" * 64, description=""), pyramid=())
+    means.register_buffer("w", torch.tensor(float(weights.read_text())))
+    return means
+"""
+
+
+def planned(tmp_path, workbench, backbone="image_statistics", weights=()):
+    """The one job of a k-nearest-neighbour run, made by a workbench."""
     request = make_request(
-        backbones=["image_statistics"], weights=[], datasets=[], protocols=["knn"], partitions=["default"], seeds=[0],
-        shots=[], budgets=[], device="cpu", geobench_dir=tmp_path / "data", train_draw="partition", selection="valid",
-        missing_bands="zero", db=tmp_path / "board.duckdb", cache_dir=tmp_path / "cache",
+        backbones=[backbone], weights=[*map(str, weights)], datasets=[], protocols=["knn"],
+        partitions=["default"], seeds=[0], shots=[], budgets=[], device="cpu", geobench_dir=tmp_path / "data",
+        train_draw="partition", selection="valid", missing_bands="zero", db=tmp_path / "board.duckdb",
+        cache_dir=tmp_path / "cache",
     )  # fmt: skip
-    places = Places(cache_dir=tmp_path / "cache", device="cpu")
-    (line,) = build_plan(request, Workbench(places, Silent()), convert=True)
+    (line,) = build_plan(request, workbench, convert=True)
+    return line.job
+
+
+@pytest.fixture
+def places(tmp_path):
+    return Places(cache_dir=tmp_path / "cache", device="cpu")
+
+
+def test_data_that_changed_after_the_plan_are_not_filed_under_it(tmp_path, images, places):
+    job = planned(tmp_path, Workbench(places, Silent()))
     write_images(images, seed=1)
-    outcome = execute_safely(line.job, Workbench(places, Silent()))
+    outcome = execute_safely(job, Workbench(places, Silent()))
     assert isinstance(outcome, Failure)
     assert "toy: its files changed since the run was planned. Run the command again" in outcome.message
+
+
+def test_weights_that_changed_after_the_plan_are_not_filed_under_it(tmp_path, images, places):
+    (tmp_path / "means.py").write_text(MEANS)
+    weights = tmp_path / "w"
+    weights.write_text("1")
+    job = planned(tmp_path, Workbench(places, Silent()), f"{tmp_path}/means.py:build", [weights])
+    weights.write_text("2")
+    outcome = execute_safely(job, Workbench(places, Silent()))
+    assert isinstance(outcome, Failure)
+    assert f"{weights}: the backbone changed since the run was planned. Run the command again" in outcome.message
+    weights.write_text("1")
+    assert not isinstance(execute_safely(job, Workbench(places, Silent())), Failure)
+
+
+def test_a_file_that_changes_while_the_plan_is_made_is_built_anew(tmp_path, images, places):
+    (tmp_path / "means.py").write_text(MEANS)
+    weights, workbench = tmp_path / "w", Workbench(places, Silent())
+    weights.write_text("1")
+    first = planned(tmp_path, workbench, f"{tmp_path}/means.py:build", [weights])
+    features = workbench.features(first)
+    (tmp_path / "means.py").write_text(MEANS.replace("self.w * ", "-"))
+    second = planned(tmp_path, workbench, f"{tmp_path}/means.py:build", [weights])
+    np.testing.assert_array_equal(workbench.features(second), -features)
 
 
 @pytest.mark.slow

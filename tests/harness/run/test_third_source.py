@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import harness.store.arrays
 from harness.cli.app import app
 from harness.data.sources import SOURCES
 from toy_source import SUITE, TOY, write_toy
@@ -59,6 +60,21 @@ def test_classes_are_learnt_with_statistics_computed_on_train(root, tmp_path):
     np.testing.assert_allclose(used["mean"], np.nanmean(train, axis=(0, 2, 3)), rtol=1e-6)
     np.testing.assert_allclose(used["std"], np.nanstd(train, axis=(0, 2, 3)), rtol=1e-6)
     assert json.loads(provenance)["pixels_without_data"] == {"nir": 2}
+
+
+def test_statistics_are_computed_anew_where_large_arrays_are_found_damaged(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(harness.store.arrays, "CHECKED_AT_ONCE", 0)
+    pixels, amount = toy_pixels()
+    labels = (amount > 0.5).astype(np.int64)
+    write_toy(root, "greens", pixels, labels, label_kind="single_label", class_names=["a", "b"])
+    first = evaluate(root, tmp_path, "--datasets", "greens")
+    (stored,) = (tmp_path / "cache" / "arrays").rglob("pixels.npy")
+    damaged = bytearray(stored.read_bytes())
+    damaged[500] ^= 0xFF
+    stored.chmod(0o644)
+    stored.write_bytes(damaged)
+    (tmp_path / "leaderboard.duckdb").unlink()
+    assert evaluate(root, tmp_path, "--datasets", "greens")[:5] == first[:5]
 
 
 def test_numbers_are_learnt(root, tmp_path):
