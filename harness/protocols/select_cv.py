@@ -69,13 +69,13 @@ def choose_by_cv(
         predict: (rows of train to fit on, rows to predict) -> (n, K) scores of each candidate, the simplest first; as
             an iterator it does no work for candidates beyond the end of the search.
     Returns:
-        None if train's labels cannot tell: no class has two samples, the rest of a fold has labels that do not vary,
-        or the metric is undefined. The caller then keeps its default.
+        None if train's labels cannot tell: it has one sample, or no class has two; the rest of a fold has labels that
+        do not vary; or the metric is undefined. The caller then keeps its default.
     """
     labels = material.labels("train")
     folds = deal_folds(labels, material.label_kind)
     parts = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds[folds >= 0])]
-    if not parts or not all(np.ptp(labels[fit], axis=0).any() for fit, _ in parts):
+    if len(parts) < 2 or not all(np.ptp(labels[fit], axis=0).any() for fit, _ in parts):
         return None
     held_labels = labels[np.concatenate([held for _, held in parts])]
     paths = [predict(fit, held) for fit, held in parts]

@@ -68,6 +68,14 @@ def test_every_label_is_predicted_once_and_by_others():
         assert sorted([*rows, *held]) == list(range(23))
 
 
+@pytest.mark.parametrize("name", ["knn", "few_shot_ridge"])
+def test_a_single_sample_has_no_others_to_be_predicted_from(name):
+    material = replace(multi_label(n_train=1), selection=Selection.CV)
+    assert choose_by_cv(material, lambda *_: [np.zeros((1, 5))]) is None
+    single = run(name, material)
+    assert single.test_scores == pytest.approx(np.tile(material.targets["train"].astype(float), (200, 1)))
+
+
 def test_the_metric_is_computed_once_over_all_folds():
     """The six samples that are held out make folds of two and of one: 4/6 together, 3/5 as a mean over folds."""
     material = single_label(n_train=7, n_classes=2)
