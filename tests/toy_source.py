@@ -78,7 +78,7 @@ def open_toy(ref: DatasetRef) -> ToyDataset:
         class_names=tuple(described["class_names"]),
         size_px=None,
         bands=bands,
-        metric=TASKS[kind].headline,
+        metric=described.get("metric", TASKS[kind].headline),
     )
     return ToyDataset(
         name=ref.name, suite=ref.suite, directory=ref.directory, spec=spec, bands=bands, described=described

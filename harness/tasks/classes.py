@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.metrics import ClassScore, Scored, evaluate, headline_value, per_class, predict
+from harness.metrics import METRICS, ClassScore, Scored, evaluate, headline_value, per_class, predict
 from harness.tasks.scoring import Rows
 from harness.tasks.task import Task
 from leaderboards.schema import PredictionRow
@@ -20,6 +20,10 @@ class Classified(NamedTuple):
 
 class ClassTask(Task[Classified]):
     """Classes of whole images."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(metric.name for metric in METRICS.values() if self.kind in metric.label_kinds)
 
     def weigh(self, targets: np.ndarray, scores: np.ndarray, n_classes: int) -> Classified:
         return Classified(targets, scores)

@@ -3,7 +3,14 @@
 import numpy as np
 
 from harness.metrics import ClassScore, Scored
-from harness.metrics.regression import Errors, evaluate_errors, headline_error_value, image_errors, per_output
+from harness.metrics.regression import (
+    VALUE_METRICS,
+    Errors,
+    evaluate_errors,
+    headline_error_value,
+    image_errors,
+    per_output,
+)
 from harness.tasks.scoring import Scoring
 
 LARGEST = 1e15
@@ -14,6 +21,10 @@ class ScoredNumbers(Scoring[Errors]):
     """Predictions that are numbers, one or several an image."""
 
     headline = "r2"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(VALUE_METRICS)
 
     def weigh(self, targets: np.ndarray, scores: np.ndarray, n_classes: int) -> Errors:
         return image_errors(targets, scores)

@@ -36,6 +36,11 @@ class Scoring(ABC, Generic[Evidence]):
     headline: ClassVar[str]
     """The metric that chooses and ranks where a benchmark names no other."""
 
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[str, ...]:
+        """The names of all metrics, of which any may be the headline."""
+
     def targets(self, labels: np.ndarray, n_classes: int) -> np.ndarray:
         """What is predicted, from labels as they are stored: these, unless a protocol predicts something about them."""
         return labels

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import UserError
-from harness.metrics import ClassScore, Scored, evaluate_masks, headline_mask_value, per_class_masks
+from harness.metrics import MASK_METRICS, ClassScore, Scored, evaluate_masks, headline_mask_value, per_class_masks
 from harness.metrics.segmentation import confusion_matrices
 from harness.records.labels import IGNORED, LabelKind
 from harness.tasks.scoring import Rows
@@ -28,6 +28,10 @@ class Segmentation(Task[np.ndarray]):
     fewest_classes = 2
     per_pixel = True
     no_shots = "k= of masks: one shows several classes, so they cannot be drawn class by class. Use n="
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(MASK_METRICS)
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
         """Returns an (H, W) uint8 mask of class indices."""

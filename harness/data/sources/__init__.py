@@ -4,7 +4,9 @@ from harness.data.dataset import Dataset
 from harness.data.sources.demo import DEMO
 from harness.data.sources.geobench import GEOBENCH
 from harness.data.sources.source import Source
+from harness.errors import UserError
 from harness.records.job import DatasetRef
+from harness.tasks import TASKS
 
 SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, DEMO)}
 
@@ -15,7 +17,14 @@ def open_dataset(ref: DatasetRef) -> Dataset:
     Raises:
         UserError: its description is missing, damaged or of something that cannot be evaluated.
     """
-    return SOURCES[ref.source].open(ref)
+    dataset = SOURCES[ref.source].open(ref)
+    kind, metric = dataset.spec.label_kind, dataset.spec.metric
+    if metric not in (known := TASKS[kind].metrics):
+        raise UserError(
+            f"{ref.directory}: the source {ref.source} gives it the headline metric {metric!r}, which is none of "
+            f"{kind} labels; there are: {', '.join(known)}"
+        )
+    return dataset
 
 
 def has_erratum(dataset: str) -> bool:

@@ -15,7 +15,9 @@ from harness.data.sources import SOURCES, open_dataset
 from harness.data.suites import discover
 from harness.data.train_statistics import compute_statistics
 from harness.errors import UserError
+from harness.records.labels import LabelKind
 from harness.records.progress import Silent
+from harness.tasks import TASKS
 from toy_source import TOY, write_toy
 
 CLASSES = {"label_kind": "single_label", "class_names": ["a", "b"]}
@@ -85,6 +87,21 @@ def test_labels_of_every_kind_come_back(root, tmp_path, kind, labels, dtype):
     arrays = convert(root, tmp_path)
     assert arrays.labels.dtype == dtype
     np.testing.assert_array_equal(arrays.labels, labels)
+
+
+@pytest.mark.parametrize(("metric", "fits"), [("f1_macro", True), ("miou", False), ("Accuracy", False)])
+def test_a_headline_metric_of_other_labels_is_refused(root, metric, fits):
+    write_toy(root, "judged", np.ones((4, 2, 3, 3), np.float32), LABELS, metric=metric, **CLASSES)
+    if fits:
+        assert open_toy(root).spec.metric == metric
+    else:
+        with pytest.raises(UserError, match=rf"judged: .*{metric}.* none of single_label labels; there are: accuracy"):
+            open_toy(root)
+
+
+@pytest.mark.parametrize("kind", LabelKind)
+def test_the_usual_metric_of_a_kind_is_one_of_its_metrics(kind):
+    assert TASKS[kind].headline in TASKS[kind].metrics
 
 
 def test_a_label_that_is_none_is_refused_with_the_sample_and_its_file(root, tmp_path, monkeypatch):
