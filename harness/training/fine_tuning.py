@@ -36,6 +36,10 @@ from harness.training.recipe import (
     learning_rates,
 )
 
+SUMMATION = 1e-12
+"""A number counts as constant if its standard deviation is within this fraction of its mean: that of a constant is what
+rounding leaves of the sum. Labels are float64 and may vary in their last digits, unlike features (`ROUNDING`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Draw:
@@ -165,4 +169,4 @@ def _units(task: Task[Any], labels: np.ndarray) -> Units | None:
     A head starts near 0 and learns at a rate that suits such numbers, whatever a benchmark measures in.
     """
     numbers = task.numbers(labels)
-    return None if numbers is None else measure_units(numbers, rounding=0.0)
+    return None if numbers is None else measure_units(numbers, SUMMATION)

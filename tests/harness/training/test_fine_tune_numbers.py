@@ -50,6 +50,22 @@ def test_a_number_that_is_constant_in_train_is_predicted_as_it_is():
     assert (fine_tune(material, SHORT, 0).test_scores[:, 1] == 7.5).all()
 
 
+@pytest.mark.parametrize("constant", [0.1, 2.7])
+def test_a_constant_whose_mean_is_rounded_is_still_none_to_be_learned(constant):
+    material = numbers(n=(6, 3, 3))
+    material.targets["train"][:, 1] = constant
+    assert material.targets["train"][:, 1].std() > 0  # numpy's sum of six is rounded
+    training = Training(material, SHORT, 0, Devices("cpu"))
+    assert training.units.n_constant == 1
+    assert (training.units.standardise(training.labels)[:, 1] == 0).all()
+
+
+def test_numbers_that_vary_in_their_last_digits_are_learned():
+    material = numbers(n=(16, 8, 8))
+    material.targets["train"] = 1e6 + 1e-3 * material.targets["train"]
+    assert Training(material, SHORT, 0, Devices("cpu")).units.n_constant == 0
+
+
 def test_numbers_of_pixels_are_learned_where_they_are_known():
     material = heights()
     settings = replace(MASK_DEFAULTS, epochs=1, min_updates=60, batch_size=8, evaluations=2, rate=5e-3)
