@@ -71,12 +71,14 @@ def _as_this_version(engine: duckdb.DuckDBPyConnection, path: Path) -> str:
 def _open_table(
     engine: duckdb.DuckDBPyConnection, path: Path, found: Sequence[str] | None, rows: Sequence[dict[str, Any]]
 ) -> str:
-    """Rows as `export` writes them, one per run, into tables with all constraints."""
+    """Rows as `export` writes them or did in version 5, one per run, into tables with all constraints."""
     engine.execute("ATTACH ':memory:' AS new")
     engine.execute("USE new")
     create_tables(engine)
     runs = [name for (name, *_) in engine.execute("DESCRIBE runs").fetchall()]
-    wanted = [SCORE_COLUMNS.get(name, name) for name in runs]
+    columns_of_runs = [SCORE_COLUMNS.get(name, name) for name in runs]
+    older = set() if found is None else _SINCE_VERSION_6.keys() - set(found)
+    wanted = [name for name in columns_of_runs if name not in older]
     if found is not None and set(found) != set(wanted):
         odd = sorted(set(wanted) ^ set(found))
         raise UserError(f"{path}: expected the columns that `export` writes; missing or unknown: {', '.join(odd)}.")
@@ -87,12 +89,17 @@ def _open_table(
         f"SELECT {', '.join(f'unnest(columns.{name}) AS {name}' for name in wanted)} FROM parsed",
         [json.dumps(columns)],
     )
-    engine.execute(f"INSERT INTO runs SELECT {', '.join(wanted)} FROM given")
+    values = [_SINCE_VERSION_6[name] if name in older else name for name in columns_of_runs]
+    engine.execute(f"INSERT INTO runs SELECT {', '.join(values)} FROM given")
     scores = ", ".join(SCORE_COLUMNS.values())
     engine.execute(f"INSERT INTO metrics BY NAME SELECT run_id, 'test' AS split, metric, {scores} FROM given")
     engine.execute("DROP TABLE given")
     engine.execute("USE memory")
     return "new"
+
+
+_SINCE_VERSION_6 = {"higher_is_better": "metric NOT IN ('calibration_error', 'mae', 'rmse')"}
+"""Column that the exports of version 5 lack -> what it is for their rows, as `migrations/from_5.sql` has it."""
 
 
 def _read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, Any]]]:

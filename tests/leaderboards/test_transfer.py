@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from leaderboard_records import make_record, metric, published_run, run_id
+from leaderboard_records import make_record, make_run, metric, published_run, run_id
 
 from leaderboards.errors import UserError
 from leaderboards.file.drafts import draft_of
@@ -125,3 +125,27 @@ def test_an_empty_leaderboard_is_exported_and_merged(tmp_path: Path) -> None:
     for form, name in ((ExportFormat.PARQUET, "out"), (ExportFormat.CSV, "out.csv"), (ExportFormat.JSON, "out.json")):
         assert export(board, tmp_path / name, form) == 0
         assert merge(other, tmp_path / name).added == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_rows_that_version_5_exported_are_imported(board: Leaderboard, tmp_path: Path, ending: str) -> None:
+    """They do not say which way a metric points."""
+    board.commit(
+        RunRecord(run=make_run("error", metric="rmse", higher_is_better=False), metrics=[metric(metric="rmse")])
+    )
+    given, old = tmp_path / f"new.{ending}", tmp_path / f"old.{ending}"
+    export(board, given, ExportFormat(ending))
+    if ending == "json":
+        rows = json.loads(given.read_text())
+        old.write_text(json.dumps([{k: v for k, v in row.items() if k != "higher_is_better"} for row in rows]))
+    else:
+        with given.open(newline="", encoding="utf-8") as source, old.open("w", newline="", encoding="utf-8") as target:
+            reader = csv.DictReader(source)
+            names = [name for name in reader.fieldnames or () if name != "higher_is_better"]
+            writer = csv.DictWriter(target, names, extrasaction="ignore", lineterminator="\n", quoting=csv.QUOTE_ALL)
+            writer.writeheader()
+            writer.writerows(reader)
+    other = open_leaderboard(tmp_path / "other.duckdb")
+    assert merge(other, old).added == 3
+    everything = "FROM runs ORDER BY run_id"
+    assert run_query(other.path, everything) == run_query(board.path, everything)
