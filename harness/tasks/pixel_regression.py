@@ -25,16 +25,17 @@ class PixelRegression(ScoredNumbers, Task[Errors]):
     no_shots = "k= of pixels' numbers: they have no classes to be drawn by. Use n="
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
-        """Returns (H, W) float32."""
+        """Returns (H, W) float32. A pixel that is masked (`numpy.ma`) has no label."""
         if not isinstance(raw, np.ndarray) or raw.ndim != 2 or raw.dtype.kind not in "iuf":
             raise UserError(f"{where}: its label is {describe(raw)}; numbers in two dimensions are wanted")
-        wrong = np.abs(raw.astype(np.float64)) > LARGEST
+        values = np.ma.filled(raw.astype(np.float64), np.nan)
+        wrong = np.abs(values) > LARGEST
         if wrong.any():
             raise UserError(
-                f"{where}: its label has the value {raw[wrong][0]}, which nobody measured. Write NaN where a pixel has "
-                "no label"
+                f"{where}: its label has the value {values[wrong][0]}, which nobody measured. Write NaN where a pixel "
+                "has no label"
             )
-        return raw.astype(np.float32)
+        return values.astype(np.float32)
 
     def layout(self, n_samples: int, size_px: tuple[int, ...], n_classes: int) -> Layout:
         return Layout(np.float32, (n_samples, *size_px))

@@ -34,12 +34,13 @@ class Segmentation(Task[np.ndarray]):
         return tuple(MASK_METRICS)
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
-        """Returns an (H, W) uint8 mask of class indices."""
+        """Returns an (H, W) uint8 mask of class indices. A pixel that is masked (`numpy.ma`) has no label."""
         if not isinstance(raw, np.ndarray) or raw.ndim != 2 or raw.dtype.kind not in "iuf":
             raise UserError(f"{where}: its label is {describe(raw)}; a mask of two dimensions is wanted")
         if n_classes > IGNORED:
             raise UserError(f"{where}: masks of {n_classes} classes; at most {IGNORED} can be held")
-        ignored = np.isin(raw, _STORED_AS_IGNORED)
+        raw, masked = np.ma.getdata(raw), np.ma.getmaskarray(raw)
+        ignored = masked | np.isin(raw, _STORED_AS_IGNORED)
         wrong = ~ignored & ~((raw >= 0) & (raw < n_classes) & (raw == np.floor(raw)))
         if wrong.any():
             raise UserError(

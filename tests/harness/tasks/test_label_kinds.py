@@ -71,6 +71,15 @@ def test_what_is_no_number_is_refused_in_one_line(kind, raw, said):
         parse_label(raw, kind, 3, "x")
 
 
+def test_a_masked_pixel_has_no_label():
+    """Sources that read rasters get masked arrays; what stands under the mask is a filler."""
+    heights = parse_label(np.ma.masked_equal(np.array([[7, -9999]], np.int16), -9999), PIXELS, 1, "x")
+    classes = parse_label(np.ma.masked_array([[1, 0, 99]], mask=[[False, True, True]]), LabelKind.SEGMENTATION, 2, "x")
+    np.testing.assert_array_equal(heights, np.array([[7, NAN]], np.float32))
+    np.testing.assert_array_equal(classes, np.array([[1, IGNORED, IGNORED]], np.uint8))
+    assert type(heights) is type(classes) is np.ndarray
+
+
 def test_one_number_needs_no_list():
     assert parse_label(4, REGRESSION, 1, "x").tolist() == parse_label(np.float64(4), REGRESSION, 1, "x").tolist() == [4]
 
