@@ -93,7 +93,8 @@ def tune(
     if not finished:
         raise UserError(
             f"none of {settings.trials} trials came to a score on valid: every training diverged, or the headline "
-            "metric is undefined there (no labelled pixel, or no positive label?). Pass --trials 0"
+            "metric is undefined there (no labelled pixel, no positive label, or a number that never varies?). Pass "
+            "--trials 0"
         )
     best = max(finished, key=lambda trial: (trial.values[0], -trial.number))
     return Tuned(

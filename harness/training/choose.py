@@ -37,7 +37,8 @@ class Chosen:
     valid_scores: np.ndarray
     """Its predictions for valid."""
     curve: list[float | None]
-    """The headline metric on valid at each evaluation; None: undefined. Empty if nothing was judged."""
+    """The headline metric on valid at each evaluation, the negative of an error, to six digits; None: undefined. Empty
+    if nothing was judged."""
 
 
 def train_and_choose(
@@ -67,13 +68,13 @@ def train_and_choose(
         with agreeing():
             score = judge(predicted) if choosing else np.inf
             if choosing:
-                curve.append(round(score, 6) if np.isfinite(score) else None)
+                curve.append(float(f"{score:.6g}") if np.isfinite(score) else None)
             if score > best_score:
                 best_score, weights = score, snapshot(training.network)
                 best = Chosen(n_updates=n_updates, weights=weights, valid_scores=predicted, curve=curve)
     if best is None:
         raise UserError(
-            "the headline metric is undefined on the valid split (no labelled pixel, or no positive label?), so no "
-            "network can be chosen by it. Pass --select none, which keeps the last"
+            "the headline metric is undefined on the valid split (no labelled pixel, no positive label, or a number that "
+            "never varies?), so no network can be chosen by it. Pass --select none, which keeps the last"
         )
     return best

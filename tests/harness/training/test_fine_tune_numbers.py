@@ -96,6 +96,21 @@ def test_the_best_network_is_the_one_with_the_smallest_error_where_that_is_the_h
     assert outcome.ran_with["chosen_after"] == 2
 
 
+def test_the_curve_of_an_error_keeps_its_digits_in_any_unit(monkeypatch):
+    material = numbers(n=(16, 8, 8))
+    scores = iter([-3.25e-9, -1.5e-9, -123456.7, -np.inf])
+    monkeypatch.setattr(type(material), "score", lambda *_: next(scores))
+    outcome = fine_tune(material, replace(SHORT, evaluations=4), 0)
+    assert outcome.ran_with["valid_curve"] == [-3.25e-9, -1.5e-9, -123457.0, None]
+
+
+def test_a_valid_split_whose_number_never_varies_cannot_choose_by_r2():
+    material = numbers(n=(16, 8, 8))
+    material.targets["valid"][:] = 2.0
+    with pytest.raises(UserError, match=r"undefined on the valid split .*a number that never varies.*--select none"):
+        fine_tune(material, SHORT, 0)
+
+
 def test_numbers_that_never_vary_are_refused():
     material = numbers(n=(4, 4, 4))
     material.targets["train"][:] = 3.0
