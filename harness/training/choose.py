@@ -74,7 +74,7 @@ def train_and_choose(
                 best = Chosen(n_updates=n_updates, weights=weights, valid_scores=predicted, curve=curve)
     if best is None:
         raise UserError(
-            "the headline metric is undefined on the valid split (no labelled pixel, no positive label, or a number that "
-            "never varies?), so no network can be chosen by it. Pass --select none, which keeps the last"
+            "the headline metric is undefined on the valid split (no labelled pixel, no positive label, or a number "
+            "that never varies?), so no network can be chosen by it. Pass --select none, which keeps the last"
         )
     return best
