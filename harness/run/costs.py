@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.bands import BandInfo
 from baselines.contract import Backbone
+from baselines.facts import Circumstances
 from baselines.inputs import Preparation
 from harness.features.half_precision import HALF
 
@@ -33,9 +34,11 @@ def count_costs(backbone: Backbone, bands: Sequence[BandInfo], height: int, widt
     pixels = torch.zeros(1, len(bands), height, width, device=device)
     mean, std = torch.zeros(len(bands), device=device), torch.ones(len(bands), device=device)
     preparation = Preparation(mean, std, bands=tuple(bands))
+    unknown = torch.full((1, 2), torch.nan, dtype=torch.float64, device=device)
+    circumstances = Circumstances(day=unknown[:, 0], place=unknown)  # a backbone that uses them takes what is not known
     training = backbone.training
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        features = backbone.eval()(pixels, preparation)
+        features = backbone.eval()(pixels, preparation, circumstances)
     backbone.train(training)
     return Costs(
         parameters=sum(parameter.numel() for parameter in backbone.parameters()),

@@ -34,10 +34,10 @@ def toy_pixels():
     return pixels, amount
 
 
-def evaluate(root, tmp_path, *options):
+def evaluate(root, tmp_path, *options, backbone="image_statistics"):
     """The row of the one run that was asked for."""
     db = tmp_path / "leaderboard.duckdb"
-    arguments = ["run", "--backbone", "image_statistics", "--geobench-dir", root, "--protocols", "linear_probe"]
+    arguments = ["run", "--backbone", backbone, "--geobench-dir", root, "--protocols", "linear_probe"]
     arguments += ["--db", db, "--cache-dir", tmp_path / "cache", "--workers", "1", "--partitions", "default", *options]
     done = CliRunner().invoke(app, [*map(str, arguments)])
     assert done.exit_code == 0, done.output
@@ -60,6 +60,37 @@ def test_classes_are_learnt_with_statistics_computed_on_train(root, tmp_path):
     np.testing.assert_allclose(used["mean"], np.nanmean(train, axis=(0, 2, 3)), rtol=1e-6)
     np.testing.assert_allclose(used["std"], np.nanstd(train, axis=(0, 2, 3)), rtol=1e-6)
     assert json.loads(provenance)["pixels_without_data"] == {"nir": 2}
+
+
+BY_DAY = """
+import torch
+from baselines.contract import Backbone, Features, InputSpec, Origin
+from baselines.facts import Fact
+
+
+class Days(Backbone):
+    def embed(self, x, facts):
+        taken = torch.cat([facts.circumstances.day[:, None], facts.circumstances.place], dim=1)
+        return Features(vector=(taken / 100).nan_to_num(-1).float(), maps=())
+
+
+def build(weights, seed):
+    inputs = InputSpec(bands=("red",), uses=frozenset({Fact.DAY, Fact.PLACE}))
+    return Days(inputs=inputs, origin=Origin(weights_sha256="0" * 64, description=""), pyramid=())
+"""
+
+
+def test_a_backbone_is_told_day_and_place_of_each_image(root, tmp_path):
+    pixels, amount = toy_pixels()
+    labels = (amount > 0.5).astype(np.int64)
+    days = {f"{row:03}": f"2020-0{3 + 3 * label}-01" for row, label in enumerate(labels) if row}  # of the first unknown
+    said = {"dates": days, "places": {name: [9.5, 47.1] for name in days}}
+    write_toy(root, "greens", pixels, labels, label_kind="single_label", class_names=["a", "b"], **said)
+    (tmp_path / "days.py").write_text(BY_DAY)
+    backbone = f"{tmp_path / 'days.py'}:build"
+    *_, value, configuration, _ = evaluate(root, tmp_path, "--datasets", "greens", backbone=backbone)
+    assert value == 1.0, "the day tells the class"
+    assert "facts" not in json.loads(configuration), "they are in each sample's checksum"
 
 
 def test_statistics_are_computed_anew_where_large_arrays_are_found_damaged(root, tmp_path, monkeypatch):
