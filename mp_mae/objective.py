@@ -46,6 +46,9 @@ class Objective(nn.Module, ABC):
     """Built by `build_encoder` from the EncoderConfig that `build` was given; its tensors are what is exported."""
     crops_per_tile: ClassVar[int] = 1
     """Random crops that are read of each tile, each with a place and an orientation of its own."""
+    compares_tiles: ClassVar[bool] = False
+    """Whether the loss of a tile depends on the other tiles of its micro-batch, as that of a contrastive method does.
+    The size of the micro-batch is then part of what is learnt, and has to be the same where a training is resumed."""
 
     @classmethod
     @abstractmethod

@@ -97,7 +97,8 @@ MAY_CHANGE = frozenset(
     ("data", "device", "micro_batch", "compile", "workers", "save_every", "keep", "log_every", "tracker")
 )
 """Settings that a resumed training may change: where things are and how fast they go. Another micro-batch or device
-changes results by rounding, and by how missing values are averaged (`mp_mae.training.step`)."""
+changes results by rounding, and by how missing values are averaged (`mp_mae.training.step`). Where an objective
+compares tiles (`Objective.compares_tiles`), the size of the micro-batch that was used has to stay."""
 
 
 def setting_kinds(objective: str) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def training_facts(plan: TrainingPlan) -> TrainingFacts:
             "total_steps": plan.total_steps,
             "crop_px": plan.crop,
             "peak_rate": plan.peak_rate,
+            **({"micro_batch": plan.order.micro_batch} if plan.objective.compares_tiles else {}),
         },
         normalisation=input_statistics(plan.files),
     )

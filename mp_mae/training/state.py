@@ -202,7 +202,8 @@ def _short(value: Any) -> str:
 
 
 def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Copies, each with memory of its own: safetensors refuses a tensor that a model has under two names."""
+    return {name: torch.empty(t.shape, dtype=t.dtype).copy_(t.detach()) for name, t in tensors.items()}
 
 
 def _folders(root: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from mp_mae.data.prepare import Batch
-from mp_mae.errors import NonFiniteLossError
+from mp_mae.errors import NonFiniteLossError, UserError
 from mp_mae.objective import LossReport, Objective
 from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.log import StepRecord
@@ -38,10 +38,11 @@ def take_step(
 
     Raises:
         NonFiniteLossError: before the model is touched.
+        UserError: a parameter that is trained got no gradient.
     """
     plan, began = training.plan, time.perf_counter()
     reports, waited = add_gradients(training, step, batches)
-    norm = nn.utils.get_total_norm([p.grad for p in _parameters(training) if p.grad is not None])
+    norm = nn.utils.get_total_norm(_gradients(training))
     sums = sum_over_processes(training.accelerator, reports, norm, stop())
     _check_finite(sums, step, training.out)
     update(training, plan.rate(step), norm)
@@ -152,6 +153,18 @@ def update(training: Training, rate: float, norm: Tensor) -> None:
 def _parameters(training: Training) -> list[nn.Parameter]:
     """The parameters that are trained, in the optimizer's order."""
     return [parameter for group in training.optimizer.param_groups for parameter in group["params"]]
+
+
+def _gradients(training: Training) -> list[Tensor]:
+    """The gradient of every parameter that is trained. Without one it has no moments, and no checkpoint would do."""
+    missing = [name for name, p in training.model.named_parameters() if p.requires_grad and p.grad is None]
+    if missing:
+        listed = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise UserError(
+            f"objective {training.plan.settings.objective}: wanted a gradient of every parameter, {listed} got none. "
+            "Have the loss use them, or freeze them with requires_grad_(False)."
+        )
+    return [p.grad for p in _parameters(training) if p.grad is not None]
 
 
 def _table(names: list[str], rows: Iterable[Mapping[str, Tensor]]) -> Tensor:

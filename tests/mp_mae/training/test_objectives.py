@@ -40,6 +40,7 @@ class TwoCrops(Objective):
     """Of two crops of every tile, each is to be told from the crops of other tiles (InfoNCE)."""
 
     crops_per_tile = 2
+    compares_tiles = True
 
     def __init__(self, options: TwoCropsOptions, encoder: EncoderConfig) -> None:
         super().__init__()
@@ -126,6 +127,53 @@ def test_its_own_settings_and_its_name_are_compared_when_it_is_resumed(settings,
 def test_a_loss_that_is_not_finite_stops_it_by_name(settings, tmp_path):
     with pytest.raises(NonFiniteLossError, match="the loss of info_nce is not finite"):
         train(changed(settings, gain=1e38), tmp_path)
+
+
+class WithSpare(TwoCrops):
+    """An objective with parameters that no loss depends on."""
+
+    def __init__(self, options: TwoCropsOptions, encoder: EncoderConfig) -> None:
+        super().__init__(options, encoder)
+        self.spare = torch.nn.Linear(3, 2)
+
+
+class WithTwoNames(TwoCrops):
+    """An objective that has one of its modules under two names, as a projection that two branches share."""
+
+    def __init__(self, options: TwoCropsOptions, encoder: EncoderConfig) -> None:
+        super().__init__(options, encoder)
+        self.norm = self.encoder.head.norm
+
+
+def use(monkeypatch, objective):
+    entry = ObjectiveEntry(summary="a variant", options=TwoCropsOptions, load=lambda: objective)
+    monkeypatch.setitem(OBJECTIVES, "two_crops", entry)
+
+
+def test_a_parameter_without_gradient_is_named_before_any_checkpoint_is_written(settings, tmp_path, monkeypatch):
+    use(monkeypatch, WithSpare)
+    with pytest.raises(UserError, match=r"two_crops: wanted a gradient of every parameter, spare.weight, spare.bias"):
+        train(settings, tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_module_under_two_names_is_saved_and_resumed_bit_for_bit(settings, tmp_path, monkeypatch):
+    use(monkeypatch, WithTwoNames)
+    train(settings, tmp_path / "whole")
+    train(settings, tmp_path / "parts", stop=after(2))
+    train(settings, tmp_path / "parts", resume=True)
+    whole, parts = (weights(tmp_path / name, 6) for name in ("whole", "parts"))
+    assert torch.equal(whole["norm.weight"], whole["encoder.head.norm.weight"])
+    assert all(torch.equal(tensor, parts[name]) for name, tensor in whole.items())
+
+
+def test_the_micro_batch_stays_where_tiles_are_compared_and_may_change_elsewhere(settings, tiles, tmp_path):
+    train(settings, tmp_path / "two_crops", stop=after(1))
+    with pytest.raises(UserError, match=r"differs in micro_batch \(2, now 4\)\."):
+        train(changed(settings, micro_batch=4), tmp_path / "two_crops", resume=True)
+    alone = tiny_settings(tiles, size="demo", preset=("s2",), micro_batch=2)
+    train(alone, tmp_path / "mp_mae", stop=after(1))
+    assert train(changed(alone, micro_batch=4), tmp_path / "mp_mae", resume=True).complete
 
 
 def test_the_command_line_chooses_it_and_knows_its_settings(tiles, tmp_path, capsys):
