@@ -8,6 +8,9 @@ import numpy as np
 
 from harness.errors import UserError
 
+NOBODY_MEASURES = 1e20
+"""Statistics beyond it are of a fill value that counted as a measurement."""
+
 
 class MeanAndStd(NamedTuple):
     """What the pixels of one channel in the training split have in common, in the unit of the stored pixels."""
@@ -57,5 +60,11 @@ def build_normalisation(statistics: Statistics, sources: Sequence[str | None]) -
             raise UserError(
                 f'{statistics.where}: band "{source}" has mean {band.mean} and std {band.std}, which cannot normalise; '
                 "a finite mean and a positive std are wanted. Correct the file, or leave the band out if it is constant"
+            )
+        if max(abs(band.mean), band.std) > NOBODY_MEASURES:
+            raise UserError(
+                f'{statistics.where}: band "{source}" has mean {band.mean:g} and std {band.std:g}, beside which all '
+                "that was measured is one number. Look for a fill value (-3.4e38?) and declare it as the band's value "
+                "for no data"
             )
     return Normalisation(mean, std)

@@ -9,7 +9,13 @@ from typer.testing import CliRunner
 
 import harness.store.arrays
 from harness.cli.app import app
+from harness.data.dataset import normalisation
 from harness.data.sources import SOURCES
+from harness.data.suites import discover
+from harness.errors import UserError
+from harness.records.job import Places
+from harness.records.progress import Silent
+from harness.run.workbench import Workbench
 from toy_source import SUITE, TOY, write_toy
 
 N = 80
@@ -60,6 +66,18 @@ def test_classes_are_learnt_with_statistics_computed_on_train(root, tmp_path):
     np.testing.assert_allclose(used["mean"], np.nanmean(train, axis=(0, 2, 3)), rtol=1e-6)
     np.testing.assert_allclose(used["std"], np.nanstd(train, axis=(0, 2, 3)), rtol=1e-6)
     assert json.loads(provenance)["pixels_without_data"] == {"nir": 2}
+
+
+def test_a_fill_value_that_nobody_declared_is_found_in_the_statistics(root, tmp_path):
+    pixels, amount = toy_pixels()
+    pixels[3, 1, 0, 0] = -3.4e38
+    labels = (amount > 0.5).astype(np.int64)
+    write_toy(root, "greens", pixels, labels, label_kind="single_label", class_names=["a", "b"])
+    (ref,) = discover(root)
+    workbench = Workbench(Places(cache_dir=tmp_path / "cache", device="cpu"), Silent())
+    with pytest.raises(UserError, match=r'train split: band "nir" has mean .*Look for a fill value'):
+        normalisation(workbench.measured_dataset(ref), ["nir"])
+    normalisation(workbench.measured_dataset(ref), ["red"])
 
 
 BY_DAY = """
