@@ -50,7 +50,7 @@ function drawCurves(place, points, state) {
       .map((curve) => curveSeries(curve, rows, axis, state));
     return panel(rows[0].dataset, (width) => drawPlot({
       width, height: 250, label: `Label-efficiency curves on ${rows[0].dataset}`, series,
-      x: { kind: state.xScale, title: axis.title, format: axis.format }, y: { title: metricOf(rows[0]), format: (v) => String(v) },
+      x: { kind: state.xScale, title: axis.title, format: axis.format }, y: { title: metricOf(rows[0]), format: format.tick },
     }), numbersBelow([["backbone", (p) => p.model], ["partition", (p) => p.partition], ["labels", (p) => p.n_labels], ["score", (p) => p.value],
       ["low", (p) => p.ci_low], ["high", (p) => p.ci_high], ["seeds", (p) => p.n_seeds], ["source", (p) => p.source], ["setup", (p) => p.setup]], rows));
   }));
@@ -85,7 +85,7 @@ function drawEfficiency(place, rows, state) {
         `${format.count(row.parameters)} parameters, ${row.flops_per_image === null ? "FLOPs not counted" : `${format.count(row.flops_per_image)} FLOPs per image`}`,
         row.frontier ? "on the frontier: no smaller one is as good" : "not on the frontier"] }],
     })),
-    x: { kind: "log", title: "parameters", format: format.count }, y: { title: metricOf(models[0]), format: (v) => String(v) },
+    x: { kind: "log", title: "parameters", format: format.count }, y: { title: metricOf(models[0]), format: format.tick },
   }), numbersBelow([["backbone", (r) => r.model], ["parameters", (r) => r.parameters], ["FLOPs", (r) => r.flops_per_image], ["score", (r) => r.value],
     ["low", (r) => r.ci_low], ["high", (r) => r.ci_high], ["frontier", (r) => r.frontier ? "yes" : "no"], ["source", (r) => r.source]], models))));
   if (!panels.length) place.append(html("p", { class: "empty" }, "Nobody counted the parameters of these backbones."));

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 DIGITS = 6
-"""Numbers are rounded to so many digits after the point: far below the noise of any score, and half the file."""
+"""Numbers are rounded to so many digits after the point: far below the noise of any score, and half the file.
+Those that are small, as errors in moles may be, keep as many digits that count."""
+_SMALL = 0.1
 
 Column = list[float | int | bool | None] | dict[str, Any]
 
@@ -45,7 +47,9 @@ def merge_keys(documents: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _round(value: Any) -> Any:
-    return round(value, DIGITS) if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.{DIGITS}g}") if abs(value) < _SMALL else round(value, DIGITS)
 
 
 def _key(value: Any) -> str | tuple[str]:

@@ -83,6 +83,8 @@ const metricOf = (row) => row.higher_is_better ? row.metric : `${row.metric} (lo
 const format = {
   score: (v) => v === null ? "–" : v.toFixed(3),
   error: (v) => v === null ? "–" : String(+v.toPrecision(4)),
+  any: (v) => v === null || v === 0 || (Math.abs(v) >= 1e-3 && Math.abs(v) < 1e3) ? format.score(v) : format.error(v),
+  tick: (v) => v !== 0 && (Math.abs(v) >= 1e5 || Math.abs(v) < 1e-3) ? v.toExponential() : String(v),
   rank: (v) => v === null ? "–" : v.toFixed(2),
   percent: (v) => v === null ? "–" : `${Math.round(100 * v)} %`,
   count: (v) => v === null ? "–" : v >= 1e9 ? `${+(v / 1e9).toPrecision(3)} G` : v >= 1e6 ? `${+(v / 1e6).toPrecision(3)} M`

@@ -14,7 +14,9 @@ function linearTicks([low, high], wanted) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((m) => m * power >= rough);
   const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(+(i * step).toPrecision(12));
+  const first = Math.ceil(low / step - 1e-9);
+  // Counted: beyond 2 ** 53 adding one to a number does not change it.
+  for (let i = 0; i <= wanted && (first + i) * step <= high + step * 1e-9; i++) ticks.push(+((first + i) * step).toPrecision(12));
   return ticks;
 }
 
@@ -35,7 +37,7 @@ function extent(values, kind) {
   const known = values.filter((v) => v !== null && v !== undefined && (kind !== "log" || v > 0));
   const [low, high] = [Math.min(...known), Math.max(...known)];
   if (kind === "log") return low === high ? [low / 2, high * 2] : [low / 1.15, high * 1.15];
-  const room = (high - low) * 0.06 || 0.05;
+  const room = (high - low) * 0.06 || Math.abs(high) * 0.06 || 0.05;
   return [low - room, high + room];
 }
 

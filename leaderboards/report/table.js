@@ -18,9 +18,10 @@ function chosenRuns() {
     && filters.every(([name, value]) => row[name] === value) && words.every((word) => haystack(row).includes(word) || row.run_id.startsWith(word)));
   const { sort, descending } = tableState;
   const sign = descending ? -1 : 1;
+  const pointing = (row) => row.higher_is_better ? 1 : -1;  // best first, or worst first, whichever way a metric points
   return rows.sort((a, b) => {
     if (a[sort] === null || b[sort] === null) return (a[sort] === null) - (b[sort] === null);
-    const order = NUMBERS.has(sort) ? a[sort] - b[sort] : sort === "partition" ? byPartition(a[sort], b[sort]) : a[sort].localeCompare(b[sort]);
+    const order = sort === "value" ? pointing(a) * a.value - pointing(b) * b.value : NUMBERS.has(sort) ? a[sort] - b[sort] : sort === "partition" ? byPartition(a[sort], b[sort]) : a[sort].localeCompare(b[sort]);
     return sign * order || a.at - b.at;
   });
 }
@@ -104,7 +105,7 @@ function showRun(row) {
   const sections = [
     html("table", {}, html("thead", {}, html("tr", {}, ["split", "metric", "value", "95 % interval"].map((head) => html("th", { scope: "col" }, head)))),
       html("tbody", {}, details.metricsOf(row.at).map((m) => html("tr", {}, html("td", {}, m.split), html("td", {}, m.metric),
-        html("td", { class: "number" }, format.score(m.value)), html("td", { class: "number" }, format.interval(m.ci_low, m.ci_high, format.score)))))),
+        html("td", { class: "number" }, format.any(m.value)), html("td", { class: "number" }, format.interval(m.ci_low, m.ci_high, format.any)))))),
     facts("Run", details.run[row.at]), facts("Configuration", details.configuration[row.at]), facts("Provenance", details.provenance[row.at]),
   ];
   byId("run-title").replaceChildren(`${row.model} on ${row.dataset} `, sourceBadge(row.source) ?? "", row.suite === SIMULATED ? badge("simulated") : "");

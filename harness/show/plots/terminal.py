@@ -67,9 +67,10 @@ def _draw_line(canvas: list[list[str]], cells: list[tuple[int, int]]) -> None:
 
 def _power(low: float, high: float) -> int:
     """The power of ten by which the scale differs from that of fractions: errors may be of any size."""
-    if high - low > 3.25:
-        return math.ceil(math.log10((high - low) / 3.25))
     size = max(abs(low), abs(high))
+    spread = max(high - low, size * 1e-12)  # numbers that large tell no smaller steps apart
+    if spread > 3.25:
+        return math.ceil(math.log10(spread / 3.25))
     return math.floor(math.log10(size / 0.05)) if 0 < size < 0.05 else 0
 
 

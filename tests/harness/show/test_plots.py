@@ -101,6 +101,14 @@ def test_curves_of_a_leaderboard_are_grouped_by_what_can_be_compared(tmp_path, m
         read_panels(db, backbones=["nobody"])
 
 
+@pytest.mark.parametrize("errors", [(1e20, 1e20), (1e300,), (-5e18, 0.3), (3e-6, 4e-6), (1e-300, 2e-300), (0.0, 0.0)])
+def test_scores_of_any_size_are_drawn(errors: tuple[float, ...]) -> None:
+    """A network that diverged has the error it has."""
+    lines = list(draw_text(make_panel(("a", errors))))
+    assert sum("|" in line and "a" in line.partition("|")[2] for line in lines) >= 1
+    assert len(lines) < 30
+
+
 @pytest.fixture
 def make_record():
     def make(backbone: str, seed: int, n_labels: int, value: float, protocol: str) -> RunRecord:

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -216,7 +218,19 @@ def test_equal_texts_are_written_once() -> None:
     assert encode([None, None]) == {"values": [None], "index": []}
     assert encode(["1", [1]]) == {"values": ["1", [1]], "index": [0, 1]}  # a text that looks like JSON stays a text
     assert encode([0.12345678, 2, None]) == [0.123457, 2, None]
+    assert encode([3.2e-9, 0.012345678, -1.5e-7]) == [3.2e-9, 0.0123457, -1.5e-7]  # errors may be as small as that
     assert encode_table(["a"], []) == {"n": 0, "columns": {"a": {"values": [], "index": []}}}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node")
+def test_axes_of_scores_of_any_size_have_few_ticks() -> None:
+    """A network that diverged has the error it has, and beyond 2 ** 53 adding one to a number does not change it."""
+    script = resources.files("leaderboards.report").joinpath("plot.js").read_text()
+    functions = "".join(re.findall(r"^function (?:extent|linearTicks)\(.*?^}\n", script, re.MULTILINE | re.DOTALL))
+    cases = "[[1e20], [1e16, 1e16 + 2], [-5e18, 0.3], [3e-9, 4e-9], [3e-9], [0.5], [0]]"
+    count = f"console.log(JSON.stringify({cases}.map((v) => linearTicks(extent(v, 'linear'), 5).length)))"
+    run = subprocess.run(["node", "-e", functions + count], capture_output=True, timeout=20, check=True)
+    assert all(1 <= n <= 6 for n in json.loads(run.stdout))
 
 
 def test_json_in_a_script_has_no_markup_and_reads_back() -> None:
