@@ -42,6 +42,10 @@ class InputSpec:
     """What it wants to be told of the pixels besides their values; it is told nothing else."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.bands, str):
+            raise ValueError(f'InputSpec: `bands` is the text {self.bands!r}. Declare a tuple: ("{self.bands}",)')
+        if self.unit is not None and self.unit not in list(Unit):
+            raise ValueError(f"InputSpec: unknown `unit` {self.unit!r}. Declare one of {', '.join(map(str, Unit))}")
         if self.moments and self.unit is None:
             raise ValueError("InputSpec: `moments` are numbers in a unit. Declare `unit`")
         if self.fixed_size and self.native_size_px is None:
@@ -117,11 +121,21 @@ class Backbone(nn.Module, ABC):
             preparation: per-band mean and standard deviation, and the size. No data becomes the mean.
             circumstances: of each image of the batch.
         Raises:
-            ValueError: something that it uses (`InputSpec.uses`) is not among what is known.
+            ValueError: something that it uses (`InputSpec.uses`) is not among what is known, or the vector it returns
+                is not one an image.
+            TypeError: it returns something else than `Features`.
         """
         facts = choose_facts(self.inputs.uses, preparation.bands, circumstances, pixels.shape[1])
         prepared = pad_to_multiple(prepare(pixels, preparation), self.inputs.size_multiple)
-        return self.embed(self.entrance(prepared), facts)
+        features = self.embed(self.entrance(prepared), facts)
+        if not isinstance(features, Features):
+            raise TypeError(f"`embed` returned {type(features).__name__}. Return Features(vector=..., maps=(...))")
+        if features.vector.ndim != 2 or len(features.vector) != len(pixels):
+            raise ValueError(
+                f"`embed` returned a vector of shape {tuple(features.vector.shape)} for {len(pixels)} images. Return "
+                f"({len(pixels)}, D)"
+            )
+        return features
 
     @abstractmethod
     def embed(self, x: Tensor, facts: Facts) -> Features:

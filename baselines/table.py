@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from mp_mae.errors import UserError
+
 if TYPE_CHECKING:
     from baselines.contract import Backbone
     from baselines.registry.python_file import PythonFile
@@ -55,12 +57,17 @@ class Entry:
         return DEMO_WEIGHTS / self.name if self.has_demo_weights else None
 
     def build(self, weights: Path | None, seed: int) -> "Backbone":
-        """Import and build it. UserError (of `mp_mae.errors`) if its weights are absent, damaged or of another kind.
+        """Import and build it. UserError if its weights are absent, damaged or of another kind, or nothing builds it.
 
         Unless it is `seeded` the seed that arrives is always 0: nothing else could make one network of all seeds.
         """
         module = self.file.load() if self.file else import_module(self.module)
-        build = getattr(module, self.function)
+        build = getattr(module, self.function, None)
+        if not callable(build):
+            raise UserError(
+                f"{self.file.path if self.file else self.module}: wanted a function `{self.function}(weights, seed)` "
+                f"or an Entry of that name, found {'none' if build is None else type(build).__name__}"
+            )
         backbone = build(weights, seed if self.seeded else 0, **self.settings, **self.requires)
         if self.file or self.package:
             from baselines.registry.outside import with_state  # noqa: PLC0415 - imports torch

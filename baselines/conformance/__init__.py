@@ -10,7 +10,7 @@ from pathlib import Path
 from baselines.conformance.broken_promise import BrokenPromiseError, NotCheckedError
 from baselines.conformance.declared import check_declaration, check_no_fallback
 from baselines.conformance.features import check_batch, check_device, check_gradients, check_repeats, check_shapes
-from baselines.conformance.fed import check_bands, check_normalisation, check_sizes, check_untouched
+from baselines.conformance.fed import check_bands, check_normalisation, check_reference, check_sizes, check_untouched
 from baselines.conformance.subject import Subject, build_subject
 from baselines.table import Entry
 
@@ -25,7 +25,8 @@ CHECKS: dict[str, tuple[str, Callable[[Subject], None]]] = {
     "batch independence": ("an image's features do not depend on its batch", check_batch),
     "input untouched": ("the caller's pixels stay as they are", check_untouched),
     "normalisation": ("the statistics it is called with decide what enters", check_normalisation),
-    "bands by name": ("every band counts, and as the one that its name says", check_bands),
+    "bands by name": ("every band counts, and no two are taken for each other", check_bands),
+    "known answer": ("bands known by name give the features that the model's own code gives", check_reference),
     "image sizes": ("images of odd sides are embedded", check_sizes),
     "gradients": ("fine-tuning reaches its weights", check_gradients),
     "device": ("the GPU gives what the processor gives", check_device),
@@ -48,22 +49,29 @@ class Verdict:
 def check_backbone(entry: Entry, weights: Path | None) -> Iterator[Verdict]:
     """Build a backbone and hold it to its contract, check by check.
 
-    A backbone that cannot be built has one verdict, which says why.
+    A backbone that cannot be built has one verdict, which says why. One that fails `shapes` is not asked what
+    follows: every check would find the same.
     """
     try:
         subject = build_subject(entry, weights)
     except Exception as error:  # a plug-in's own, and the very thing that is to be told
         yield Verdict("build", "it can be built", False, _one_line(error))
         return
+    shapeless = False
     for name, (promise, check) in CHECKS.items():
+        if shapeless:
+            yield Verdict(name, promise, None, "there are no features to compare until `shapes` passes")
+            continue
         try:
             check(subject)
         except NotCheckedError as reason:
             yield Verdict(name, promise, None, str(reason))
         except BrokenPromiseError as reason:
             yield Verdict(name, promise, False, str(reason))
+            shapeless = name == "shapes"
         except Exception as error:  # whatever a plug-in raises where it should have answered
             yield Verdict(name, promise, False, _one_line(error))
+            shapeless = name == "shapes"
         else:
             yield Verdict(name, promise, True)
 

@@ -13,6 +13,7 @@ from baselines.conformance import CHECKS, check_backbone
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin, Reference
 from baselines.facts import Fact
 from baselines.inputs import Moments
+from baselines.registry import find_backbone
 from baselines.table import Entry
 from mp_mae.checkpoint import hash_tensors
 
@@ -105,6 +106,23 @@ class PromisesAnotherMap(Net):
     def embed(self, x, facts):
         features = super().embed(x, facts)
         return Features(features.vector, (features.maps[0][..., ::2, ::2],))
+
+
+class NotANumber(Net):
+    def embed(self, x, facts):
+        features = super().embed(x, facts)
+        return Features(vector=features.vector * torch.nan, maps=features.maps)
+
+
+class ReturnsATensor(Net):
+    def embed(self, x, facts):
+        return super().embed(x, facts).vector
+
+
+class OneVectorForAll(Net):
+    def embed(self, x, facts):
+        features = super().embed(x, facts)
+        return Features(vector=features.vector[0], maps=features.maps)
 
 
 class WrongUnit(Net):
@@ -213,13 +231,15 @@ def test_a_backbone_that_keeps_the_contract_passes(kind):
         ("ExchangesBands", "normalisation", "of these bands in their order"),
         ("NormalisesAgain", "normalisation", "other statistics give the same features"),
         ("IgnoresABand", "bands by name", "band B3 changes nothing"),
-        ("WrongOrder", "bands by name", "whether B4 B3 B2 is the order of its channels"),
+        ("WrongOrder", "known answer", "whether B4 B3 B2 is the order of its channels"),
         ("ByPosition", "bands by name", "goes by the order of channels"),
         ("NoGradient", "gradients", "features have no gradient"),
         ("Draws", "determinism", "other features a second time"),
         ("HalfPrecision", "shapes", "features are torch.float16"),
         ("WritesIntoItsInput", "input untouched", "is changed"),
         ("PromisesAnotherMap", "shapes", "the map at stride 1"),
+        ("ReturnsATensor", "shapes", "`embed` returned Tensor. Return Features(vector=..., maps=(...))"),
+        ("OneVectorForAll", "shapes", "a vector of shape (8,) for 2 images. Return (2, D)"),
         ("WrongUnit", "declaration", "moments of B4 are 1353 and 897, which values in reflectance do not have"),
     ],
 )
@@ -257,3 +277,43 @@ def test_what_cannot_be_built_says_why_in_one_line(tmp_path):
     assert verdict.passed is False
     assert "absent" in verdict.detail
     assert "\n" not in verdict.detail
+
+
+def test_the_order_of_bands_is_not_said_to_be_right_where_nothing_can_tell():
+    verdicts = {verdict.check: verdict for verdict in check_backbone(entry("build_net", kind="Net"), None)}
+    assert verdicts["known answer"].passed is None
+    assert "no `reference`" in verdicts["known answer"].detail
+    known = {verdict.check: verdict for verdict in check_backbone(entry("build_net", kind="KnownAnswer"), None)}
+    assert known["known answer"].passed
+
+
+def test_features_that_are_no_numbers_are_told_once():
+    verdicts = list(check_backbone(entry("build_net", kind="NotANumber"), None))
+    assert [(v.check, v.detail) for v in verdicts if v.passed is False] == [("shapes", "features are not finite")]
+    assert [verdict.check for verdict in verdicts] == list(CHECKS)
+    assert {verdict.passed for verdict in verdicts[3:]} == {None}
+
+
+def test_a_backbone_without_weights_is_told_how_to_say_so():
+    assert 'weights="none" in an Entry' in failed(entry("build_unseeded", "optional"))["no silent fallback"]
+
+
+def test_what_is_no_backbone_is_named(tmp_path):
+    (tmp_path / "mine.py").write_text("def build(weights, seed):\n    pass\n\n\nbuilt = 3\n")
+    told = [
+        next(check_backbone(find_backbone(f"{tmp_path}/mine.py:{name}"), None)).detail for name in ("build", "built")
+    ]
+    assert "mine.py:build: its function returned None; a baselines.contract.Backbone is wanted" in told[0]
+    assert "mine.py: wanted a function `built(weights, seed)` or an Entry of that name, found int" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"bands": "B2"}, r'Declare a tuple: \("B2",\)'),
+        ({"bands": ("B2",), "unit": "meters"}, "unknown `unit` 'meters'"),
+    ],
+)
+def test_a_declaration_that_cannot_be_read_is_refused_when_it_is_made(declared, told):
+    with pytest.raises(ValueError, match=told):
+        InputSpec(**declared)

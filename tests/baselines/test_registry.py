@@ -206,7 +206,7 @@ def test_a_file_that_is_not_there_is_refused_when_it_is_named(tmp_path):
 def test_a_file_without_the_function_fails_when_it_is_built(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("import torch")
-    with pytest.raises(AttributeError, match="build"):
+    with pytest.raises(UserError, match=r"mine.py: wanted a function `build\(weights, seed\)`.*found none"):
         find_backbone(f"{path}:build").build(None, 0)
 
 
