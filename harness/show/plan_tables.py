@@ -29,6 +29,9 @@ _MADE_OF = (
     "the first run on a dataset also embeds its images. cache: features that are not in it yet"
 )
 
+WHOLE_NAME = 20
+"""Characters of a name that stay in one line, however narrow the terminal; those of built-in backbones have fewer."""
+
 
 @dataclass
 class _Sum:
@@ -73,7 +76,8 @@ def summary_table(lines: Sequence[Line], estimates: Sequence[Estimate]) -> Group
     states = [state for state in State if any(line.state is state for line in lines)]
     table = bare_table()
     table.add_column("")
-    table.add_column("", overflow="fold")
+    longest = max((len(name_of(line.cell)) for name_of in views.values() for line in lines), default=0)
+    table.add_column("", overflow="fold", min_width=min(longest, WHOLE_NAME))
     for column in (*states, "time", "cache"):
         table.add_column(column, justify="right")
     for view, name_of in views.items():

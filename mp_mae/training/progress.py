@@ -119,7 +119,7 @@ def build_reporter(console: Console, *, is_first_process: bool) -> Reporter:
 
 def _losses_table(record: StepRecord) -> Table:
     table = Table(box=None)
-    table.add_column("modality")
+    table.add_column("of")
     table.add_column("loss", justify="right")
     for name, loss in record.losses.items():
         table.add_row(name, _number(loss))
