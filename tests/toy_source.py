@@ -17,6 +17,7 @@ from harness.data.dataset import Dataset
 from harness.data.description import Band, DatasetSpec, Sample
 from harness.data.partitions import Partition, build_partition
 from harness.data.sources.source import Source
+from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.records.labels import LabelKind
 from harness.tasks import TASKS, parse_label
@@ -41,6 +42,8 @@ class ToyDataset(Dataset):
         return sorted(self.described["partitions"])
 
     def partition(self, name: str) -> Partition:
+        if name not in self.partitions():
+            raise UserError(f"{self.name}/toy.json: no partition {name!r}; there are {', '.join(self.partitions())}")
         return build_partition(name, self.described["partitions"][name], self.samples, f"{self.name}/toy.json")
 
     def read_statistics(self) -> None:

@@ -22,7 +22,7 @@ class PixelRegression(ScoredNumbers, Task[Errors]):
 
     kind = LabelKind.PIXEL_REGRESSION
     per_pixel = True
-    no_shots = "k= of pixels' numbers: they have no classes to be drawn by. Use n="
+    no_shots = "--shots of pixels' numbers: they have no classes to be drawn by. Use --budgets"
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
         """Returns (H, W) float32. A pixel that is masked (`numpy.ma`) has no label."""

@@ -21,7 +21,7 @@ class Regression(ScoredNumbers, Task[Errors]):
     """One or several numbers an image."""
 
     kind = LabelKind.REGRESSION
-    no_shots = "k= of numbers: they have no classes to be drawn by. Use n="
+    no_shots = "--shots of numbers: they have no classes to be drawn by. Use --budgets"
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
         """Returns (K,) float64, of one number or a vector of them."""

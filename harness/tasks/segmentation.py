@@ -27,7 +27,7 @@ class Segmentation(Task[np.ndarray]):
     headline = "miou"
     fewest_classes = 2
     per_pixel = True
-    no_shots = "k= of masks: one shows several classes, so they cannot be drawn class by class. Use n="
+    no_shots = "--shots of masks: one shows several classes, so they cannot be drawn class by class. Use --budgets"
 
     @property
     def metrics(self) -> tuple[str, ...]:

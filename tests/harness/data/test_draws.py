@@ -134,7 +134,7 @@ def test_multi_label_samples_and_masks_are_drawn_at_random():
     masks = pool(labels=None, kind=LabelKind.SEGMENTATION)
     assert draw_partition(partition(20), masks).train == masks.names[:20]
     assert draw_partition(partition(20), multi_label_pool()[0]).train == masks.names[:20]
-    with pytest.raises(UserError, match="Use n="):
+    with pytest.raises(UserError, match="Use --budgets"):
         draw_few(shot(1), partition(1), masks)
 
 

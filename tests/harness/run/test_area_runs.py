@@ -84,7 +84,7 @@ def test_scores_are_there_and_what_makes_no_sense_is_skipped_with_a_reason(finis
     folder, printed = finished
     assert printed.returncode == 0, printed.stderr
     said = re.sub(r"\s+", " ", printed.stderr)
-    assert "(4 runs of few_shot_area): k= of masks: one shows several classes, so they cannot be drawn" in said
+    assert "(4 runs of few_shot_area): --shots of masks: one shows several classes, so they cannot be drawn" in said
     assert "n=40 wants 40 train samples; default has 30" in said
     assert "toy, image_statistics (12 runs of few_shot_area): few_shot_area does not take single_label labels" in said
     found = rows(folder, "SELECT * FROM leaderboard ORDER BY partition, seed")

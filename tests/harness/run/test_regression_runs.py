@@ -66,7 +66,7 @@ def test_numbers_have_no_classes_to_draw_shots_from(finished):
     folder, told = finished
     partitions = rows(folder, "SELECT DISTINCT partition FROM runs WHERE protocol = 'few_shot' ORDER BY ALL")
     assert [row["partition"] for row in partitions] == ["n=10", "n=40"]
-    assert "k= of numbers: they have no classes to be drawn by. Use n=" in " ".join(told.stderr.split())
+    assert "--shots of numbers: they have no classes to be drawn by. Use --budgets" in " ".join(told.stderr.split())
 
 
 def test_single_predictions_are_kept_as_they_were_made(finished):

@@ -132,3 +132,13 @@ def test_numbers_are_learnt(root, tmp_path):
     dataset, _, metric, value, _, _ = evaluate(root, tmp_path, "--datasets", "tonnes")
     assert (dataset, metric) == ("tonnes", "r2")
     assert value > 0.9
+
+
+def test_a_partition_that_is_not_there_is_named(root, tmp_path):
+    pixels, amount = toy_pixels()
+    write_toy(root, "tonnes", pixels, amount[:, None], label_kind="regression", class_names=["amount"])
+    arguments = ["run", "--backbone", "image_statistics", "--geobench-dir", root, "--protocols", "knn", "--db"]
+    arguments += [tmp_path / "b.duckdb", "--cache-dir", tmp_path / "cache", "--partitions", "0.5x_train"]
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    assert done.exit_code == 1
+    assert "tonnes/toy.json: no partition '0.5x_train'; there are default" in " ".join(done.output.split())
