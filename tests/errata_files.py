@@ -32,13 +32,13 @@ TRUE: dict[str, list[str]] = {
 
 
 def write_thirteen_bands(root: Path, name: str, order: Sequence[str] = PUBLISHED) -> Path:
-    """A dataset whose i-th channel holds 1000 + i everywhere, with a mean of 1000 + i in its statistics."""
+    """A dataset whose i-th channel holds 999 + i, 1000 + i or 1001 + i all over an image; 1000 + i is its mean."""
     bands = [band(DESCRIBED[b][0], alt_names=DESCRIBED[b][1], wavelength=DESCRIBED[b][2]) for b in order]
     directory = root / SUITE / name
     directory.mkdir(parents=True)
     names = [f"id_{i:02}" for i in range(18)]
     for i, sample in enumerate(names):
-        pixels = [(info, np.full((4, 4), 1000 + channel, np.uint16), None) for channel, info in enumerate(bands)]
+        pixels = [(info, np.full((4, 4), 999 + channel + i % 3, np.uint16), None) for channel, info in enumerate(bands)]
         write_sample(directory, sample, pixels, label=i % 3)
     write_task(directory, bands)
     statistics = {b.name: {**dict.fromkeys(STATISTICS, 1.0), "mean": 1000.0 + i} for i, b in enumerate(bands)}

@@ -11,7 +11,7 @@ from mp_mae.config import MMEARTH_S2_BANDS
 
 @pytest.fixture
 def root(tmp_path):
-    """m-eurosat as published, far smaller; its i-th channel holds 1000 + i."""
+    """m-eurosat as published, far smaller; the mean of its i-th channel is 1000 + i."""
     directory = write_thirteen_bands(tmp_path / "data", "m-eurosat")
     text = (directory / "default_partition.json").read_text()
     for partition in ("0.01x", "0.05x", "0.50x", "1.00x"):

@@ -91,7 +91,7 @@ def test_the_twenty_lines_of_the_readme_keep_the_contract(tmp_path):
     [
         ("import a_library_nobody_has", "ModuleNotFoundError: No module named 'a_library_nobody_has'"),
         ("def build(weights, seed):\n    raise OSError('no weights\\nfor you')", "OSError: no weights for you"),
-        ("build = 3", "TypeError: 'int' object is not callable"),
+        ("build = None + 1", "TypeError: unsupported operand type(s) for +: 'NoneType' and 'int'"),
     ],
 )
 def test_a_plug_in_that_fails_costs_its_own_runs_in_one_line_each(data, tmp_path, text, told):

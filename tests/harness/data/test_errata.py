@@ -54,7 +54,7 @@ def test_pixels_and_statistics_follow_the_channel_not_the_name(tmp_path, name):
     plan = plan_bands(wanted, dataset.bands, MissingBands.ERROR, "toy")
     channels = stored_channels(arrays, plan.sources)
     assert channels == tuple(TRUE[name].index(b) for b in wanted)
-    fed = arrays.read(np.array([0]), channels)[0, :, 0, 0]
+    fed = arrays.read(np.array([1]), channels)[0, :, 0, 0]  # the middle one of three values
     np.testing.assert_array_equal(fed, normalisation(dataset, plan.sources).mean)
 
 

@@ -88,7 +88,7 @@ def samples_per_update(protocol):
 
 
 def cases():
-    """Hundreds of updates of a network take a while, so what trains one is slow."""
+    """Hundreds of updates of a network take a while, so what trains one is slow; so is the demo suite."""
     for protocol in PROTOCOL_NAMES:
         wanted = samples_per_update(protocol)
         trains = trains_backbone(protocol)
@@ -96,7 +96,7 @@ def cases():
         known = PATCHES if wanted == 1 else WINDOWS
         yield pytest.param(protocol, known, partition, id=f"{protocol}-patches", marks=[pytest.mark.slow] * trains)
         if wanted <= SIZES["demo-climate"]["train"]:  # the whole suite's 1,000 are too few for the largest, too
-            yield pytest.param(protocol, DEMO, "default", id=f"{protocol}-demo", marks=[pytest.mark.slow] * trains)
+            yield pytest.param(protocol, DEMO, "default", id=f"{protocol}-demo", marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(("protocol", "datasets", "partition"), list(cases()))

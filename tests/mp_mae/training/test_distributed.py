@@ -41,6 +41,7 @@ def settings(tmp_path_factory):
     return tiny_settings(data, batch=8, epochs=1, warmup_epochs=0, base_rate=0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_parameters_of_one_after_five_steps(settings, tmp_path):
     train(settings, tmp_path / "one")
     finished = launch(2, replace(settings, micro_batch=4), tmp_path / "two")
