@@ -7,6 +7,8 @@ import numpy as np
 
 CONSTANT = 1e-12
 """Variance, as a fraction of the mean squared deviation it is computed from, that is rounding."""
+SMALLEST_ERROR = 1e-100
+"""What an error of 0 is divided by, where errors are told as shares of each other."""
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

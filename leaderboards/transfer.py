@@ -35,7 +35,7 @@ def export(leaderboard: Leaderboard, target: Path, form: ExportFormat) -> int:
     """
     if target.exists():
         raise UserError(f"{target}: is there already. Name a new place, or move it away.")
-    run_query(leaderboard.path, "SELECT 1", leaderboard.wait_seconds)  # upgrades an old one
+    run_query(leaderboard.path, "SELECT 1", leaderboard.wait_seconds)  # says it if there is none; upgrades an old one
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with draft_of(target) as draft:

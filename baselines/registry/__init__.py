@@ -91,6 +91,7 @@ def _scheme(name: str) -> tuple[str, str] | None:
     return (SCHEMES[scheme], rest) if colon and scheme in SCHEMES else None
 
 
+@cache
 def _of_scheme(module: str, rest: str) -> Entry:
     entry: Entry = import_module(module).find_entry(rest)
     return entry

@@ -30,12 +30,10 @@ def export(
 ) -> None:
     """Write the leaderboard elsewhere: everything as Parquet, or one row per run as CSV or JSON."""
     with user_errors(debug):
-        from leaderboards.query import run_query
         from leaderboards.store import Leaderboard
         from leaderboards.transfer import ExportFormat
         from leaderboards.transfer import export as export_leaderboard
 
-        run_query(db, "SELECT 1")  # says it best if there is no leaderboard, and upgrades an old one
         forms = {".csv": ExportFormat.CSV, ".json": ExportFormat.JSON, "": ExportFormat.PARQUET}
         if target.suffix not in forms:
             raise UserError(f"{target}: expected a name ending in .csv or .json, or one without an ending for Parquet")

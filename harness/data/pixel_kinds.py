@@ -10,9 +10,6 @@ from harness.data.band_matching import canonical_name
 from harness.data.dataset import Dataset
 from harness.errors import UserError
 
-_PER_REFLECTANCE = 10_000.0
-"""What the Sentinel-2 kinds of pixels have where reflectance is 1."""
-
 
 class UnknownPixelsError(UserError):
     """Nothing tells what the values mean, so statistics of other images cannot be known to fit."""
@@ -49,9 +46,3 @@ def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.d
         return PixelKind.PHOTOGRAPH
     said = f", in {' and '.join(sorted(units))}" if units else ""
     raise UnknownPixelsError(f"{dataset.name} stores {' and '.join(kinds) or 'no band that feeds it'} as {dtype}{said}")
-
-
-def unit_divisors(dataset: Dataset, sources: Sequence[str | None]) -> list[float]:
-    """What divides statistics in the unit of a `PixelKind` to make them of the stored pixels, a number per source."""
-    units = {band.channel: band.unit for band in dataset.bands}
-    return [_PER_REFLECTANCE if source and units[source] is Unit.REFLECTANCE else 1.0 for source in sources]

@@ -12,7 +12,7 @@ from baselines.inputs import Moments, Preparation
 from baselines.units import Curve, find_conversion, standardised_alike
 from harness.data.band_matching import canonical_name
 from harness.data.dataset import Dataset, normalisation
-from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind, unit_divisors
+from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind
 from harness.errors import DoesNotApplyError
 from harness.records.run import NormalisationPolicy
 
@@ -157,10 +157,13 @@ def _of_pretraining(
             f"--normalisation pretraining: {backbone} has statistics of {known}, {dataset.name} stores {kind}"
         )
     mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
-    for channel, (source, divisor) in enumerate(zip(sources, unit_divisors(dataset, sources), strict=True)):
+    units = {band.channel: band.unit for band in dataset.bands}
+    for channel, source in enumerate(sources):
         if source is not None:
             moments = _moments_of(pretraining[kind], dataset, source, backbone)
-            mean[channel], std[channel] = moments.mean / divisor, moments.std / divisor
+            conversion = find_conversion(units[source] or kind.unit, kind.unit)
+            assert conversion is not None, "pixels of this kind are in a unit that its own follows from"
+            mean[channel], std[channel] = moments.mean / conversion.factor, moments.std / conversion.factor
     return Standardisation(mean, std)
 
 

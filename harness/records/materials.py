@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # the command line imports this file and must not wait for to
     from baselines.meter import NetworkInput
 
 
-class Material(Protocol):
-    """What a protocol gets. Test labels are not among it, so no choice can depend on them."""
+class Labelled(Protocol):
+    """What a protocol knows of the labels it works on."""
 
     @property
     def label_kind(self) -> LabelKind: ...
@@ -26,8 +26,26 @@ class Material(Protocol):
 
     @property
     def selection(self) -> Selection:
-        """What the protocol has to choose its hyper-parameters by."""
+        """What the protocol has to choose its hyper-parameters, or the state of its network, by."""
         ...
+
+
+class Trainable(Labelled, Protocol):
+    """What a protocol gets besides that trains a network, and reads its input image by image."""
+
+    @property
+    def device(self) -> str:
+        """Torch device to train on."""
+        ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    def n_images(self, split: Split) -> int: ...
+
+
+class Material(Labelled, Protocol):
+    """What a protocol gets that works on the features of images."""
 
     def features(self, split: Split) -> np.ndarray:
         """(n, D) float32 embeddings of a split, in partition order."""
@@ -47,22 +65,8 @@ class Material(Protocol):
         ...
 
 
-class PixelMaterial(Protocol):
+class PixelMaterial(Trainable, Protocol):
     """What a protocol gets where labels are of pixels. Those of test are not among it."""
-
-    @property
-    def label_kind(self) -> LabelKind: ...
-
-    @property
-    def n_classes(self) -> int: ...
-
-    @property
-    def device(self) -> str:
-        """Torch device to train on, for a protocol that trains a network."""
-        ...
-
-    @property
-    def progress(self) -> Progress: ...
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -79,15 +83,8 @@ class PixelMaterial(Protocol):
         """(height, width) of every image as it was embedded: as its mask, unless it was resampled."""
         ...
 
-    def n_images(self, split: Split) -> int: ...
-
     def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
         """Per level the (h_i, w_i, D_i) float16 map of one image of a split; it may reach beyond the mask's border."""
-        ...
-
-    @property
-    def selection(self) -> Selection:
-        """What the protocol has to choose its hyper-parameters by."""
         ...
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:
@@ -120,27 +117,8 @@ class AreaMaterial(Protocol):
         ...
 
 
-class ImageMaterial(Protocol):
+class ImageMaterial(Trainable, Protocol):
     """What a protocol gets that trains the backbone itself. Test labels are not among it."""
-
-    @property
-    def label_kind(self) -> LabelKind: ...
-
-    @property
-    def n_classes(self) -> int: ...
-
-    @property
-    def selection(self) -> Selection:
-        """What the protocol has to choose the state of its network by."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """Torch device to train on."""
-        ...
-
-    @property
-    def progress(self) -> Progress: ...
 
     def backbone(self) -> "Backbone":
         """As it was pretrained: the caller's own copy, on the CPU."""
@@ -155,8 +133,6 @@ class ImageMaterial(Protocol):
     def size_px(self) -> tuple[int, int]:
         """(height, width) of every image as stored, and mask."""
         ...
-
-    def n_images(self, split: Split) -> int: ...
 
     def pixels(self, split: Split, images: "slice | np.ndarray") -> np.ndarray:
         """(B, C, H, W) float32 of images of a split as stored, bands as the backbone is called; the caller's own."""

@@ -14,6 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from leaderboards.checks.baseline import Baseline, BaselinePoint, CurveName
+from leaderboards.metrics import SMALLEST_ERROR
 from leaderboards.statistics.curves import log_label_weights
 from leaderboards.statistics.moderated import one_sided_p
 from leaderboards.statistics.paired import holm
@@ -22,8 +23,6 @@ ALPHA = 0.01
 """Chance that checking unchanged code fails: of any false regression among all points and areas."""
 COUNTED_BY_SAMPLE = frozenset({"accuracy", "f1_micro", "f1_macro"})
 """Metrics that move by about 1 / (test samples) when one of them is predicted otherwise."""
-_SMALLEST_ERROR = 1e-100
-"""What an error of 0 is divided by."""
 LAST_DIGIT = 1e-4
 """Scores are shown to four digits. Of metrics of pixels and fractions, as miou and r2: one image moves them by any
 amount, so nothing but noise itself says what they can tell. Of errors, as rmse, it is a share of the error."""
@@ -92,7 +91,7 @@ class _Test:
         1 but for errors, which have the unit of the labels: they count as shares of what they were. Negative where
         lower is better, so that a loss is always a drop.
         """
-        return 1.0 if self.curve.higher_is_better else -max(abs(float(self.before.mean())), _SMALLEST_ERROR)
+        return 1.0 if self.curve.higher_is_better else -max(abs(float(self.before.mean())), SMALLEST_ERROR)
 
     @property
     def drop(self) -> float:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leaderboards.metrics import SMALLEST_ERROR
 from leaderboards.statistics.difference import difference
 from leaderboards.statistics.influences import SharedTestSet, read_influences
 from leaderboards.statistics.mean_difference import mean_parts
@@ -25,8 +26,6 @@ from leaderboards.statistics.student import Part, two_sided_p
 
 SURE = 0.05
 """Chance of telling any two of a ranking apart that are equal."""
-SMALLEST_ERROR = 1e-100
-"""What an error of 0 is divided by."""
 
 
 class GridKey(NamedTuple):

@@ -1,9 +1,10 @@
 """JSON that others wrote: a value, or one line that says what is wrong with it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+import mp_mae.errors
+import mp_mae.files.json_file
 from harness.data.files.budgets import JSON_BYTES
 from harness.data.files.regular_file import read_regular
 from harness.errors import UserError
@@ -17,12 +18,9 @@ def parse_json(text: bytes | str, where: str, advice: str = "Download the file a
             and ends with `advice`.
     """
     try:
-        return json.loads(text)
-    except RecursionError:
-        reason = "nested too deeply"
-    except ValueError as error:  # of the syntax, the encoding, or an integer of thousands of digits
-        reason = str(error).partition(";")[0]
-    raise UserError(f"{where}: is not JSON ({reason}). {advice}")
+        return mp_mae.files.json_file.parse_json(text, where, advice)
+    except mp_mae.errors.UserError as error:
+        raise UserError(str(error)) from None
 
 
 def read_json(path: Path, where: str) -> Any:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import UserError
 from harness.protocols.image.numeric_labels import numeric_labels
+from harness.protocols.penalties import Penalties, best_on_valid
 from harness.protocols.select_cv import choose_by_cv
 from harness.protocols.standardised import StandardisedFeatures, standardise_features
 from harness.records.materials import Material
@@ -19,17 +19,10 @@ AsScores = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RidgeSettings:
-    """The penalties tried, as scikit-learn's alpha: weight of |W|^2 against the summed squared error.
-
-    For standardised features the eigenvalues of X^T X are between 0 and n x D, so 1e7 leaves next to nothing of any
-    weight and 1e-2 hardly shrinks one; 28 penalties are a factor 2.2 apart.
-    """
+class RidgeSettings(Penalties):
+    """The penalties tried."""
 
     version: int = 2
-    n_penalties: int = 28
-    strongest: float = 1e7
-    weakest: float = 1e-2
 
 
 def fit_ridge(material: Material, settings: RidgeSettings, as_scores: AsScores) -> Outcome:
@@ -42,7 +35,7 @@ def fit_ridge(material: Material, settings: RidgeSettings, as_scores: AsScores) 
         UserError: no train samples, features that are not finite, or a headline metric that is undefined on valid.
     """
     features, targets = standardise_features(material), numeric_labels(material)
-    penalties = np.geomspace(settings.strongest, settings.weakest, settings.n_penalties).tolist()
+    penalties = settings.values
     path = RidgePath(features.train, targets)
     penalty = _choose_penalty(material, features, targets, path, penalties, as_scores)
     return Outcome(
@@ -76,11 +69,5 @@ def _choose_penalty(
         train = features.train
         choice = choose_by_cv(material, lambda rows, held: predict(RidgePath(train[rows], targets[rows]), train[held]))
         return penalties[choice.candidate] if choice else default
-    scores = [material.valid_score(tried) for tried in predict(path, features.valid)]
-    best = int(np.argmax(scores))
-    if scores[best] == -np.inf:
-        raise UserError(
-            "the headline metric is undefined on the valid split (no positive label, or a number that never varies?), "
-            "so ridge regression cannot choose its penalty by it. Pass --select cv"
-        )
-    return penalties[best]
+    scores = (material.valid_score(tried) for tried in predict(path, features.valid))
+    return best_on_valid(scores, penalties, "no positive label, or a number that never varies", "ridge regression")

@@ -1,9 +1,9 @@
 """What probes of single pixels share: pixels drawn from a split with their hypercolumns, folds of whole images, and the
 prediction of every pixel by a linear map."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from harness.protocols.masks.pixel_sample import draw_pixels
 from harness.protocols.select_cv import N_FOLDS, Choice, best_of_folds
 from harness.records.labels import Split
 from harness.records.materials import PixelMaterial
-from harness.solvers.standardise import Units
+from harness.solvers.standardise import Units, measure_units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,33 +44,112 @@ class Fold(NamedTuple):
     held: np.ndarray
 
 
-def draw(
-    material: PixelMaterial, split: Literal["train", "valid"], levels: Sequence[int], budget: int, seed: int
-) -> Pixels:
-    """About `budget` labelled pixels of a split, as `draw_pixels` says.
+@dataclass(frozen=True, kw_only=True)
+class PixelSettings:
+    """What pixels are drawn.
 
-    Args:
-        levels: of the pyramid, those a hypercolumn is made of.
-    Raises:
-        UserError: no pixel has a label, or a feature is not finite.
+    Pixels of one image are much alike, so a few hundred of each say nearly all; with more than 64 images fewer are
+    drawn of each.
     """
-    masks = material.labels(split)
-    strides, zoom = [material.strides[level] for level in levels], _zoom(material)
-    sample = draw_pixels(masks, budget, seed)
-    counts = [len(pixels.labels) for pixels in sample]
-    if not sum(counts):
-        raise UserError(f"none of the {split} split's {len(masks)} masks has a labelled pixel: use another partition.")
-    features = []
-    for image in np.flatnonzero(counts).tolist():
-        maps = material.maps(split, image)
-        features.append(hypercolumns([maps[i] for i in levels], strides, sample[image].y, sample[image].x, zoom))
-        if not np.isfinite(features[-1]).all():
-            raise UserError(f"features of image {image} of the {split} split are not finite. Look for broken weights.")
-    return Pixels(
-        features=np.concatenate(features).astype(np.float64),
-        labels=np.concatenate([pixels.labels for pixels in sample]),
-        images=np.repeat(np.arange(len(masks)), counts),
-    )
+
+    version: int
+    levels: tuple[int, ...] | None = None
+    """Levels of the pyramid a hypercolumn is made of, 0 the finest; None: all."""
+    pixels_per_image: int = 256
+    max_pixels: int = 16_384
+
+
+class DrawnPixels:
+    """The pixels that a probe fits and chooses on, with features in units of those that fit."""
+
+    def __init__(self, material: PixelMaterial, settings: PixelSettings, seed: int) -> None:
+        """
+        Raises:
+            UserError: no pixel of train has a label, or a feature is not finite.
+        """
+        self.material = material
+        self.levels = tuple(range(len(material.strides))) if settings.levels is None else settings.levels
+        self._settings = settings
+        self._seed = seed
+        self._strides = [material.strides[level] for level in self.levels]
+        self._zoom = (material.fed_px[0] / material.size_px[0], material.fed_px[1] / material.size_px[1])
+        """(down, across) embedded pixels per pixel of a mask."""
+        raw = self._draw("train")
+        self.units = measure_units(raw.features)
+        self.train = raw.in_units(self.units)
+
+    @property
+    def n_varying(self) -> int:
+        """Features that are not constant, at least 1."""
+        return max(1, len(self.units.mean) - self.units.n_constant)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a row says of them."""
+        return {
+            "strides": self._strides,
+            "features": len(self.units.mean),
+            "constant_features": self.units.n_constant,
+            "pixels": len(self.train.labels),
+        }
+
+    def draw_valid(self) -> Pixels:
+        """The pixels of valid that choose. UserError as for train."""
+        return self._draw("valid").in_units(self.units)
+
+    def predict(
+        self,
+        split: Split,
+        slopes: np.ndarray,
+        intercepts: np.ndarray,
+        decide: Callable[[np.ndarray], np.ndarray],
+        dtype: type[np.generic],
+    ) -> np.ndarray:
+        """(n, H, W) of `dtype`: what is predicted of every pixel of a split; image by image, so no batch matters.
+
+        Args:
+            slopes: (K, D) float64, of standardised features.
+            intercepts: (K,) float64.
+            decide: (K, H, W) float32 values of that linear map of an image's pixels -> (H, W) predictions.
+        """
+        slopes = slopes * self.units.scale  # in the units of the maps
+        intercepts = (intercepts - slopes @ self.units.mean).astype(np.float32)
+        size_px = self.material.size_px
+        predicted = np.empty((self.material.n_images(split), *size_px), dtype)
+        for image in range(len(predicted)):
+            maps = self._maps(split, image)
+            ends = np.cumsum([level.shape[-1] for level in maps])
+            parts = np.split(slopes.astype(np.float32), ends[:-1], axis=1)
+            predicted[image] = decide(pixel_logits(maps, self._strides, parts, intercepts, size_px, self._zoom))
+        return predicted
+
+    def _draw(self, split: Literal["train", "valid"]) -> Pixels:
+        """About as many labelled pixels of a split as the settings say, as `draw_pixels` does."""
+        masks = self.material.labels(split)
+        budget = min(self._settings.pixels_per_image * len(masks), self._settings.max_pixels)
+        sample = draw_pixels(masks, budget, self._seed)
+        counts = [len(pixels.labels) for pixels in sample]
+        if not sum(counts):
+            raise UserError(
+                f"none of the {split} split's {len(masks)} masks has a labelled pixel: use another partition."
+            )
+        features = []
+        for image in np.flatnonzero(counts).tolist():
+            maps = self._maps(split, image)
+            features.append(hypercolumns(maps, self._strides, sample[image].y, sample[image].x, self._zoom))
+            if not np.isfinite(features[-1]).all():
+                raise UserError(
+                    f"features of image {image} of the {split} split are not finite. Look for broken weights."
+                )
+        return Pixels(
+            features=np.concatenate(features).astype(np.float64),
+            labels=np.concatenate([pixels.labels for pixels in sample]),
+            images=np.repeat(np.arange(len(masks)), counts),
+        )
+
+    def _maps(self, split: Split, image: int) -> list[np.ndarray]:
+        maps = self.material.maps(split, image)
+        return [maps[level] for level in self.levels]
 
 
 def deal_images(pixels: Pixels) -> list[Fold]:
@@ -90,33 +169,3 @@ def choose_by_folds(
     """
     held_labels = np.concatenate([pixels.labels[fold.held] for fold in folds])
     return best_of_folds(paths, lambda predicted: material.pixel_score(held_labels, predicted), patience)
-
-
-def predict_images(
-    material: PixelMaterial,
-    split: Split,
-    levels: Sequence[int],
-    units: Units,
-    slopes: np.ndarray,
-    intercepts: np.ndarray,
-) -> Iterator[np.ndarray]:
-    """(K, H, W) float32 of each image of a split: a linear map of every pixel; image by image, so no batch matters.
-
-    Args:
-        slopes: (K, D) float64, of standardised features.
-        intercepts: (K,) float64.
-    """
-    slopes = slopes * units.scale  # in the units of the maps
-    intercepts = (intercepts - slopes @ units.mean).astype(np.float32)
-    strides = [material.strides[level] for level in levels]
-    for image in range(material.n_images(split)):
-        all_maps = material.maps(split, image)
-        maps = [all_maps[level] for level in levels]
-        ends = np.cumsum([level.shape[-1] for level in maps])
-        parts = np.split(slopes.astype(np.float32), ends[:-1], axis=1)
-        yield pixel_logits(maps, strides, parts, intercepts, material.size_px, _zoom(material))
-
-
-def _zoom(material: PixelMaterial) -> tuple[float, float]:
-    """(down, across) embedded pixels per pixel of a mask."""
-    return material.fed_px[0] / material.size_px[0], material.fed_px[1] / material.size_px[1]

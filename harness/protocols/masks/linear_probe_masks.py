@@ -13,12 +13,12 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.protocols.masks.drawn_pixels import (
+    DrawnPixels,
     Fold,
     Pixels,
+    PixelSettings,
     choose_by_folds,
     deal_images,
-    draw,
-    predict_images,
 )
 from harness.protocols.masks.pixel_classifier import PixelFit, fit_pixels
 from harness.protocols.select_cv import Search
@@ -27,7 +27,6 @@ from harness.records.materials import PixelMaterial
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
 from harness.solvers.logistic_path import path_to
-from harness.solvers.standardise import Units, measure_units
 
 PATIENCE = 3
 """Values of C worse than the best that end cross-validation: a factor of 100, as for `linear_probe`."""
@@ -37,21 +36,16 @@ exactly as the one that is reported: values of C compare the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearProbeMasksSettings:
+class LinearProbeMasksSettings(PixelSettings):
     """What pixels are drawn and which values of C (scikit-learn's: larger regularises less) tried.
 
-    Pixels of one image are much alike, so a few hundred of each say nearly all; with more than 64 images fewer are
-    drawn of each. The best C lies between 1e-4, for hypercolumns of 600 features, and beyond 100 for a dozen raw
-    bands of which every digit counts.
+    The best C lies between 1e-4, for hypercolumns of 600 features, and beyond 100 for a dozen raw bands of which every
+    digit counts.
     """
 
     version: int = 3
-    levels: tuple[int, ...] | None = None
-    """Levels of the pyramid a hypercolumn is made of, 0 the finest; None: all."""
-    pixels_per_image: int = 256
-    max_pixels: int = 16_384
     cv_pixels: int = 4_096
-    """Of these, those that cross-validation fits and judges on: a C is one prior, whatever the number."""
+    """Pixels, of those drawn, that cross-validation fits and judges on: a C is one prior, whatever the number."""
     n_strengths: int = 16
     strongest: float = 1e-6
     weakest: float = 1e4
@@ -67,10 +61,8 @@ def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettin
     Raises:
         UserError: features that are not finite, no labelled pixel in train or valid, or only one class in train.
     """
-    levels = tuple(range(len(material.strides))) if settings.levels is None else settings.levels
-    train = draw(material, "train", levels, _budget(material, "train", settings), seed)
-    units = measure_units(train.features)
-    train = train.in_units(units)
+    drawn = DrawnPixels(material, settings, seed)
+    train = drawn.train
     if len(np.unique(train.labels)) < 2:
         raise UserError(
             f"train's masks have only class {train.labels[0]}; a linear probe needs at least two: use a larger "
@@ -78,32 +70,22 @@ def linear_probe_masks(material: PixelMaterial, settings: LinearProbeMasksSettin
         )
     c_values = np.geomspace(settings.strongest, settings.weakest, settings.n_strengths).tolist()
     if material.selection is Selection.VALID:
-        valid = draw(material, "valid", levels, _budget(material, "valid", settings), seed).in_units(units)
-        best, score = _choose_on_valid(material, train, valid, c_values)
+        best, score = _choose_on_valid(material, train, drawn.draw_valid(), c_values)
     else:
-        default = 1.0 / max(1, len(units.mean) - units.n_constant)
-        best, score = _choose_by_cv(material, train, c_values, default, settings.cv_pixels)
+        best, score = _choose_by_cv(material, train, c_values, 1.0 / drawn.n_varying, settings.cv_pixels)
     return Outcome(
-        valid_scores=_predict_masks(material, "valid", best, units, levels),
-        test_scores=_predict_masks(material, "test", best, units, levels),
+        valid_scores=_predict_masks(drawn, "valid", best),
+        test_scores=_predict_masks(drawn, "test", best),
         ran_with={
             "strength": best.c,
             "score": score,
-            "strides": [material.strides[level] for level in levels],
-            "features": len(units.mean),
-            "constant_features": units.n_constant,
-            "pixels": len(train.labels),
+            **drawn.facts,
             "relative_gap": best.relative_gap,
             "absent_classes": sorted(set(range(material.n_classes)) - set(best.classes.tolist())),
         },
         n_labels_fit=material.n_images("train"),
         n_labels_select=material.n_images("valid") if material.selection is Selection.VALID else 0,
     )
-
-
-def _budget(material: PixelMaterial, split: Split, settings: LinearProbeMasksSettings) -> int:
-    """Pixels to draw from a split."""
-    return min(settings.pixels_per_image * material.n_images(split), settings.max_pixels)
 
 
 def _choose_on_valid(
@@ -142,13 +124,8 @@ def _predict_fold(pixels: Pixels, fold: Fold, c_values: Sequence[float]) -> Iter
         yield fit.predict(pixels.features[fold.held])
 
 
-def _predict_masks(
-    material: PixelMaterial, split: Split, fit: PixelFit, units: Units, levels: Sequence[int]
-) -> np.ndarray:
+def _predict_masks(drawn: DrawnPixels, split: Split, fit: PixelFit) -> np.ndarray:
     """(n, H, W) uint8 classes of every pixel of a split."""
-    predicted = np.empty((material.n_images(split), *material.size_px), np.uint8)
-    for mask, logits in zip(
-        predicted, predict_images(material, split, levels, units, fit.slopes, fit.intercepts), strict=True
-    ):
-        mask[:] = fit.classes[logits.argmax(axis=0)]
-    return predicted
+    return drawn.predict(
+        split, fit.slopes, fit.intercepts, lambda logits: fit.classes[logits.argmax(axis=0)], dtype=np.uint8
+    )
