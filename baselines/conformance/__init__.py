@@ -62,18 +62,22 @@ def check_backbone(entry: Entry, weights: Path | None) -> Iterator[Verdict]:
         if shapeless:
             yield Verdict(name, promise, None, "there are no features to compare until `shapes` passes")
             continue
-        try:
-            check(subject)
-        except NotCheckedError as reason:
-            yield Verdict(name, promise, None, str(reason))
-        except BrokenPromiseError as reason:
-            yield Verdict(name, promise, False, str(reason))
-            shapeless = name == "shapes"
-        except Exception as error:  # whatever a plug-in raises where it should have answered
-            yield Verdict(name, promise, False, _one_line(error))
-            shapeless = name == "shapes"
-        else:
-            yield Verdict(name, promise, True)
+        passed, detail = _ask(check, subject)
+        yield Verdict(name, promise, passed, detail)
+        shapeless = name == "shapes" and passed is False
+
+
+def _ask(check: Callable[[Subject], None], subject: Subject) -> tuple[bool | None, str]:
+    """`passed` and `detail` of a verdict."""
+    try:
+        check(subject)
+    except NotCheckedError as reason:
+        return None, str(reason)
+    except BrokenPromiseError as reason:
+        return False, str(reason)
+    except Exception as error:  # whatever a plug-in raises where it should have answered
+        return False, _one_line(error)
+    return True, ""
 
 
 def _one_line(error: Exception) -> str:
