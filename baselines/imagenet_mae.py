@@ -13,7 +13,8 @@ from torch import Tensor
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
 from baselines.inputs import Moments, PixelKind
-from baselines.weights import fetch_from_hub, refuse_incomplete
+from baselines.weights.complete import refuse_incomplete
+from baselines.weights.hub import fetch_from_hub
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
 from mp_mae.files.weights_file import load_safetensors, load_weights_only

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from baselines.contract import Backbone, Origin
-from baselines.table import Entry
+from baselines.entry import Entry
 from toy_images import tiny_backbone
 
 ENTRY = Entry(name="tiny", summary="for tests", module=__name__, weights="none", seeded=True)

@@ -12,7 +12,7 @@ from baselines.conformance.declared import check_declaration, check_no_fallback
 from baselines.conformance.features import check_batch, check_device, check_gradients, check_repeats, check_shapes
 from baselines.conformance.fed import check_bands, check_normalisation, check_reference, check_sizes, check_untouched
 from baselines.conformance.subject import Subject, build_subject
-from baselines.table import Entry
+from baselines.entry import Entry
 
 CHECKS: dict[str, tuple[str, Callable[[Subject], None]]] = {
     "declaration": ("bands, unit and moments fit together", check_declaration),

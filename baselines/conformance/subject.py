@@ -8,9 +8,9 @@ from torch import Tensor
 
 from baselines.bands import BandInfo, Unit
 from baselines.contract import Backbone, Features
+from baselines.entry import Entry
 from baselines.facts import Circumstances
 from baselines.inputs import Preparation
-from baselines.table import Entry
 
 IF_ALL = ("B2", "B3", "B4", "B8")
 """Bands of a backbone that takes every band."""

@@ -19,8 +19,9 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from baselines.entry import Entry
 from baselines.registry.python_file import PythonFile, hash_code
-from baselines.table import BACKBONES, Entry
+from baselines.table import BACKBONES
 from mp_mae.errors import UserError
 
 GROUP = "mp_mae_bench.backbones"

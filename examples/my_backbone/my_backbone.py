@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
+from baselines.entry import Entry
 from baselines.facts import Facts
-from baselines.table import Entry
 
 N_FILTERS, SIDE_PX = 64, 3
 

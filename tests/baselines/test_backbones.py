@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import save_file
 
 from baselines.conformance import check_backbone
+from baselines.entry import DEMO_WEIGHTS, Entry
 from baselines.inputs import Preparation
-from baselines.table import BACKBONES, DEMO_WEIGHTS, Entry
+from baselines.table import BACKBONES
 from mp_mae.errors import UserError
 from official_checkpoint import write_official_checkpoint
 

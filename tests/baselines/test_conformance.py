@@ -11,10 +11,10 @@ from torch import nn
 from baselines.bands import Unit
 from baselines.conformance import CHECKS, check_backbone
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin, Reference
+from baselines.entry import Entry
 from baselines.facts import Fact
 from baselines.inputs import Moments
 from baselines.registry import find_backbone
-from baselines.table import Entry
 from mp_mae.checkpoint import hash_tensors
 
 BANDS = ("B4", "B3", "B2")

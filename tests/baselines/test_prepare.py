@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from baselines import multi_pretext
+from baselines.entry import DEMO_WEIGHTS
 from baselines.imagenet_mae import STATISTICS
 from baselines.inputs import (
     EXTRACTION_VERSION,
@@ -22,7 +23,7 @@ from baselines.inputs import (
     resample,
 )
 from baselines.meter import InputMeter, NetworkInput
-from baselines.table import BACKBONES, DEMO_WEIGHTS
+from baselines.table import BACKBONES
 from mp_mae.checkpoint import load_checkpoint, save_checkpoint
 from mp_mae.errors import UserError
 from official_checkpoint import write_official_checkpoint

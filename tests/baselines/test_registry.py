@@ -13,7 +13,7 @@ from mp_mae.errors import UserError
 MODULE = '''
 import torch
 from baselines.contract import Backbone, Features, InputSpec, Origin
-from baselines.table import Entry
+from baselines.entry import Entry
 
 
 class Means(Backbone):

@@ -10,7 +10,7 @@ from time import process_time
 import numpy as np
 import pytest
 
-from baselines.table import DEMO_WEIGHTS
+from baselines.entry import DEMO_WEIGHTS
 from geobench_files import band, write_dataset, write_partition, write_sample, write_statistics, write_task
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request

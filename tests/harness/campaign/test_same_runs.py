@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from baselines.table import DEMO_WEIGHTS
+from baselines.entry import DEMO_WEIGHTS
 from command_line import harness
 from geobench_files import BLUE, RED, read_dataset, thing, write_dataset, write_partition, write_sample, write_task
 from harness.campaign.plan import State, build_plan

@@ -150,7 +150,7 @@ def test_a_size_that_is_none_is_refused(run):
 
 def test_a_pretrained_network_is_fed_by_its_own_statistics(tmp_path):
     """Simulated weights know L1C and L2A apart: a dataset with a cirrus band is the former."""
-    from baselines.table import DEMO_WEIGHTS
+    from baselines.entry import DEMO_WEIGHTS
 
     held = json.loads((DEMO_WEIGHTS / "rgb_mae" / "config.json").read_text())["normalisation"]["sentinel2"]
     names = {"B2": BLUE, "B3": band("03 - Green", alt_names=("3", "03")), "B4": RED, "B10": band("10 - SWIR - Cirrus")}

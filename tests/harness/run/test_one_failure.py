@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from baselines.contract import Backbone, Features, InputSpec, Origin
-from baselines.table import BACKBONES, Entry
+from baselines.entry import Entry
+from baselines.table import BACKBONES
 from command_line import harness
 from geobench_files import BLUE, RED, SUITE, write_dataset, write_sample, write_statistics
 from harness.run.workbench import Workbench

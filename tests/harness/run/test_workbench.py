@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines.table import Entry
+from baselines.entry import Entry
 from geobench_files import write_dataset
 from harness.data.suites import discover
 from harness.errors import UserError

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from baselines.bands import Unit
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
+from baselines.entry import Entry
 from baselines.facts import Facts
 from baselines.inputs import Moments
-from baselines.table import Entry
-from baselines.weights import fetch_from_hub, refuse_incomplete
+from baselines.weights.complete import refuse_incomplete
+from baselines.weights.hub import fetch_from_hub
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
 from mp_mae.files.weights_file import load_safetensors, load_weights_only
