@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 
 DEMO_WEIGHTS = Path(__file__).parent / "demo_weights"
 """Written by `python -m mp_mae demo`, one folder a backbone."""
+
+
+class Kind(StrEnum):
+    """What a backbone owes its features to. Rows store the value; it decides nothing, and is no part of an identity."""
+
+    PRETRAINED = "pretrained"
+    """Weights that learnt from images: it is expected to beat the floors, and marked where it does not."""
+    UNTRAINED = "untrained"
+    """A network whose weights are drawn at random: the control of one that was trained."""
+    FLOOR = "floor"
+    """Statistics and filters that somebody wrote down, or fitted in closed form."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +55,8 @@ class Entry:
     """Settings that only refuse weights of another kind: what is let through is the same network as without."""
     weights: Literal["required", "optional", "none"]
     """Whether `--weights` must, may or cannot be given."""
+    kind: Kind = Kind.PRETRAINED
+    """What its features come from."""
     seeded: bool = False
     """Whether its weights are drawn from the seed, so that each is another network."""
     has_demo_weights: bool = False

@@ -3,7 +3,7 @@
 A backbone's module is imported when it is built, so listing the names needs neither torch nor weights.
 """
 
-from baselines.entry import Entry
+from baselines.entry import Entry, Kind
 
 _ENTRIES = (
     Entry(
@@ -59,6 +59,7 @@ _ENTRIES = (
         licence="none needed",
         module="baselines.random_init",
         weights="none",
+        kind=Kind.UNTRAINED,
         seeded=True,
     ),
     Entry(
@@ -69,6 +70,7 @@ _ENTRIES = (
         module="baselines.random_init",
         settings={"size": "demo"},
         weights="none",
+        kind=Kind.UNTRAINED,
         seeded=True,
     ),
     Entry(
@@ -78,6 +80,7 @@ _ENTRIES = (
         licence="none needed",
         module="baselines.image_statistics",
         weights="none",
+        kind=Kind.FLOOR,
     ),
 )
 

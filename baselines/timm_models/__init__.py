@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from baselines.bands import Unit
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
-from baselines.entry import Entry
+from baselines.entry import Entry, Kind
 from baselines.facts import Facts
 from baselines.inputs import Moments
 from baselines.weights.complete import refuse_incomplete
@@ -62,6 +62,7 @@ def find_entry(rest: str) -> Entry:
         settings={"model": architecture},
         requires={"name": name, "untrained": untrained},
         weights="none" if untrained else "optional",
+        kind=Kind.UNTRAINED if untrained else Kind.PRETRAINED,
         seeded=untrained,
     )
 

@@ -88,6 +88,7 @@ def _run_row(
         provenance={
             **collect_provenance(workbench.places.device),
             "backbone_package": entry.package,
+            "kind": entry.kind.value,
             "weights_file": job.weights.name if job.weights else None,
             "filled_bands": dict(job.filled_bands),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},

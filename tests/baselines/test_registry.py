@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from baselines import registry
+from baselines.entry import Kind
 from baselines.registry import GROUP, backbone_names, check_name, find_backbone
 from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
@@ -213,3 +214,17 @@ def test_a_file_without_the_function_fails_when_it_is_built(tmp_path):
 def test_built_in_entries_are_found_as_they_are():
     for name, entry in BACKBONES.items():
         assert find_backbone(name) is entry
+
+
+def test_each_built_in_backbone_says_what_its_features_come_from():
+    """A default would make a floor of tomorrow pass for a pretrained network, which is marked when a floor beats it."""
+    kinds = {name: find_backbone(name).kind for name in ("mp_mae", "imagenet_mae", "random_init", "image_statistics")}
+    assert kinds == {
+        "mp_mae": Kind.PRETRAINED, "imagenet_mae": Kind.PRETRAINED, "random_init": Kind.UNTRAINED,
+        "image_statistics": Kind.FLOOR,
+    }  # fmt: skip
+    assert find_backbone("timm:resnet18").kind is Kind.PRETRAINED
+    assert find_backbone("timm:resnet18?random").kind is Kind.UNTRAINED
+    assert {name for name, entry in BACKBONES.items() if entry.seeded} <= {
+        name for name, entry in BACKBONES.items() if entry.kind is not Kind.PRETRAINED
+    }

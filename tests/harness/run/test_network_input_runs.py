@@ -209,3 +209,12 @@ def test_masks_are_predicted_at_their_own_size_from_resampled_images(tmp_path):
     assert len(scores) == 3
     assert min(scores.values()) > 0.75  # a shift by a pixel or two at the borders of 4 x 4 px fields would cost more
     assert [row["network_input"]["size_px"] for row in rows(tmp_path)] == [[8, 8], [16, 16], [40, 40]]
+
+
+def test_a_row_says_what_kind_of_backbone_made_it(run, tmp_path):
+    run()
+    run("--missing-bands", "nearest", backbone="random_init_demo")
+    kinds = rows(tmp_path, "SELECT backbone, provenance->>'kind' AS kind FROM runs ORDER BY ALL")
+    assert kinds == [
+        {"backbone": "image_statistics", "kind": "floor"}, {"backbone": "random_init_demo", "kind": "untrained"},
+    ]  # fmt: skip
