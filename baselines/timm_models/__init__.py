@@ -18,6 +18,7 @@ from baselines.contract import Backbone, Features, InputSpec, Level, Origin
 from baselines.entry import Entry, Kind
 from baselines.facts import Facts
 from baselines.inputs import Moments
+from baselines.registry.wishes import Wish, read_wishes
 from baselines.weights.complete import refuse_incomplete
 from baselines.weights.hub import fetch_from_hub
 from mp_mae.checkpoint import hash_tensors
@@ -25,8 +26,7 @@ from mp_mae.errors import UserError
 from mp_mae.files.weights_file import load_safetensors, load_weights_only
 
 BANDS = ("red", "green", "blue")
-UNTRAINED = "random"
-"""What is wished for behind a question mark."""
+WISHES = (Wish("random", "untrained weights"),)
 
 
 def find_entry(rest: str) -> Entry:
@@ -35,7 +35,7 @@ def find_entry(rest: str) -> Entry:
     Raises:
         UserError: timm has no model, or no weights, of that name; suggests some.
     """
-    name, question, wish = rest.partition("?")
+    name, wishes = read_wishes("timm", rest, WISHES)
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         near = difflib.get_close_matches(architecture, timm.list_models(), n=3)
@@ -43,16 +43,12 @@ def find_entry(rest: str) -> Entry:
         raise UserError(
             f"timm:{rest}: timm {timm.__version__} has no model {architecture!r}. {hint}See timm.list_models()"
         )
-    if question and wish != UNTRAINED:
-        raise UserError(
-            f"timm:{rest}: found the wish {wish!r}; there is `timm:{name}?{UNTRAINED}` for untrained weights"
-        )
     known = timm.list_pretrained(f"{architecture}.*")
     if tag and name not in known:
         raise UserError(
             f"timm:{rest}: there are no weights {tag!r} of {architecture}, but {', '.join(known) or 'none'}"
         )
-    untrained = bool(question)
+    untrained = "random" in wishes
     return Entry(
         name=f"timm:{rest}",
         summary=f"timm's {name}, {'untrained, drawn from the seed' if untrained else 'pretrained'}",

@@ -159,8 +159,10 @@ def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str
     known = {*backbones, *backbone_names()}
     assigned: dict[str, Path] = {}
     for text in given:
-        name, separator, path = text.partition("=")
-        if not separator or name not in known:  # a path may hold an equals sign
+        named = [name for name in known if text.startswith(f"{name}=")]
+        name = max(named, key=len, default="")  # a name and a path may hold equals signs, too
+        path = text.removeprefix(f"{name}=")
+        if not named:
             if len(takers) != 1:
                 raise UserError(
                     f"--weights {text}: which backbone is it for? Of those chosen {', '.join(takers) or 'none'} can "
