@@ -43,8 +43,18 @@ class Entry:
     """Where `module` is, if it is not to be imported by its name."""
     bands: str = "not said"
     """The bands it reads, in a few words for a list; the backbone itself declares them (`InputSpec.bands`)."""
+    unit: str = "not said"
+    """The unit of the values it was trained with, in a few words; the backbone itself declares it."""
+    size_px: int | None = None
+    """Side of the images it was trained with; None: not said, or it takes any."""
+    parameters: int | None = None
+    """How many it has; None: that depends on the weights, or on the bands of a dataset, or nobody has counted."""
     licence: str = "not said"
     """Of its weights, where they come with it."""
+    library: str = "own"
+    """Whose code the network is: `timm`, `torchgeo`, `terratorch`, or its own."""
+    source: str = "not said"
+    """Where its weights come from."""
     package: str | None = None
     """The installed package that registers it; None: it is built in, or the user named the file."""
     code_sha256: str | None = None

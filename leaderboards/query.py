@@ -15,6 +15,7 @@ from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.limits import Limits, fetch_within, rows_within
 from leaderboards.file.reader import connect_to_read
 from leaderboards.formats.csv_cells import csv_line, guard
+from leaderboards.formats.markdown import markdown_table
 
 # By type as DuckDB parses it: SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are SELECT, and PIVOT is MULTI.
 _ALLOWED = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
@@ -65,6 +66,13 @@ def to_json(table: Table) -> str:
     names = _unique(table.columns)
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in table.rows]
     return json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=2)
+
+
+def to_markdown(table: Table) -> str:
+    """A table of Markdown. NULL and NaN are empty, nested values JSON."""
+    numeric = [any(isinstance(row[i], int | float | Decimal) for row in table.rows) for i in range(len(table.columns))]
+    rows = [[_in_words(_plain(value)) for value in row] for row in table.rows]
+    return "".join(f"{line}\n" for line in markdown_table(table.columns, rows, numeric))
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits | None) -> Table:
@@ -141,8 +149,13 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one return per kind of value i
 
 def _csv_cell(value: Any) -> str:
     plain = _plain(value)
+    return guard(plain) if isinstance(plain, str) else _in_words(plain)
+
+
+def _in_words(plain: Any) -> str:
+    """A value of JSON in a cell: itself, empty for null, JSON where it is nested."""
     if plain is None:
         return ""
     if isinstance(plain, bool | dict | list):
         return json.dumps(plain, ensure_ascii=False, allow_nan=False)
-    return guard(plain) if isinstance(plain, str) else str(plain)
+    return str(plain)

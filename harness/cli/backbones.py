@@ -1,12 +1,15 @@
 """The verbs about backbones: `backbones` lists them, `backbones check` holds one to the contract."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.terminal import EVALUATING, Debug, Format, FormatOption, err, say, show_rows, user_errors
 from mp_mae.errors import UserError
+
+if TYPE_CHECKING:
+    from baselines.entry import Entry
 
 _EXAMPLES = """Examples:
 
@@ -27,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def backbones(context: typer.Context, form: FormatOption = Format.table) -> None:
     """List the backbones that `run --backbone` knows: built in, and registered by installed packages.
 
-    FILE.py:FUNCTION and timm:NAME are names of backbones too.
+    FILE.py:FUNCTION and timm:NAME are names of backbones too. docs/backbones.md has the whole matrix.
     """
     if context.invoked_subcommand is not None:
         return
@@ -37,17 +40,46 @@ def backbones(context: typer.Context, form: FormatOption = Format.table) -> None
     rows, problems = [], []
     for name in backbone_names():
         try:
-            entry = find_backbone(name)
+            rows.append(_row(find_backbone(name)))
         except UserError as error:  # registered twice: the others can be listed nevertheless
             problems.append(str(error))
-            continue
-        rows.append((name, entry.package or "built in", entry.bands, entry.weights, entry.licence, entry.summary))
-    columns = ("backbone", "from", "bands", "weights", "licence of weights", "what it is")
-    show_rows(Table(columns=columns, rows=rows), form)
+    show_rows(Table(columns=_COLUMNS, rows=rows), form)
     for problem in problems:
         say(err, f"failed: {problem}", style="red")
     if problems:
         raise typer.Exit(1)
+
+
+_COLUMNS = (
+    "backbone",
+    "kind",
+    "library",
+    "bands",
+    "unit",
+    "size px",
+    "parameters",
+    "weights",
+    "licence of weights",
+    "from",
+    "what it is",
+)
+
+
+def _row(entry: "Entry") -> tuple[Any, ...]:
+    """One backbone, in the order of _COLUMNS."""
+    return (
+        entry.name,
+        str(entry.kind),
+        entry.library,
+        entry.bands,
+        entry.unit,
+        entry.size_px,
+        entry.parameters,
+        entry.weights,
+        entry.licence,
+        entry.package or "built in",
+        entry.summary,
+    )
 
 
 def check(

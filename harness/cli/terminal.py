@@ -42,6 +42,7 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+    markdown = "markdown"
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -61,14 +62,19 @@ def write(text: str) -> None:
 
 
 def show_rows(table: "Table", form: Format) -> None:
-    """Print rows: a table for people, or CSV or JSON on plain stdout for programs."""
+    """Print rows: a table for people, or one on plain stdout for programs and pages."""
     from harness.show.tables import rows_table
-    from leaderboards.query import to_csv, to_json
+    from leaderboards.query import to_csv, to_json, to_markdown
 
-    if form is Format.table:
-        out.print(rows_table(table.columns, table.rows))
-    else:
-        write(to_csv(table) if form is Format.csv else to_json(table) + "\n")
+    match form:
+        case Format.table:
+            out.print(rows_table(table.columns, table.rows))
+        case Format.csv:
+            write(to_csv(table))
+        case Format.json:
+            write(to_json(table) + "\n")
+        case Format.markdown:
+            write(to_markdown(table))
 
 
 @contextmanager

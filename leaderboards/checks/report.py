@@ -1,6 +1,5 @@
 """What a check found, for machines and for people: JUnit XML, Markdown (a job summary) and JSON."""
 
-import html
 import json
 import re
 from collections import Counter
@@ -12,9 +11,9 @@ from xml.etree import ElementTree
 from leaderboards.checks.baseline import CurveName
 from leaderboards.checks.check import ALPHA, FAILING, Finding, Verdict, failed
 from leaderboards.errors import UserError
+from leaderboards.formats.markdown import markdown_table
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 
 
 def summarise(findings: Sequence[Finding]) -> str:
@@ -91,33 +90,33 @@ def write_report(text: str, path: Path) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Name another place.") from error
 
 
+_COLUMNS = (
+    *("", "dataset", "backbone", "protocol", "partition", "labels"),
+    *("metric", "before", "now", "change", "adjusted p"),
+)
+
+
 def _markdown_table(findings: Sequence[Finding]) -> list[str]:
-    lines = [
-        "| | dataset | backbone | protocol | partition | labels | metric | before | now | change | adjusted p |",
-        "| --- | --- | --- | --- | --- | ---: | --- | ---: | ---: | ---: | ---: |",
-    ]
+    rows = []
     for finding in findings:
         curve = finding.curve
-        cells = (
-            str(finding.verdict),
-            curve.dataset,
-            curve.backbone,
-            curve.protocol,
-            finding.partition,
-            "" if finding.n_labels is None else str(finding.n_labels),
-            _metric(curve),
-            _score(finding, finding.before),
-            _score(finding, finding.now),
-            "" if finding.change is None else _score(finding, finding.change, "+"),
-            "" if finding.p_adjusted is None else f"{finding.p_adjusted:.2g}",
+        rows.append(
+            (
+                str(finding.verdict),
+                curve.dataset,
+                curve.backbone,
+                curve.protocol,
+                finding.partition,
+                "" if finding.n_labels is None else str(finding.n_labels),
+                _metric(curve),
+                _score(finding, finding.before),
+                _score(finding, finding.now),
+                "" if finding.change is None else _score(finding, finding.change, "+"),
+                "" if finding.p_adjusted is None else f"{finding.p_adjusted:.2g}",
+            )
         )
-        lines.append("| " + " | ".join(map(_markdown, cells)) + " |")
-    return [*lines, ""]
-
-
-def _markdown(text: str) -> str:
-    """Harmless in a table cell, whatever a name holds."""
-    return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+    numeric = [column in ("labels", "before", "now", "change", "adjusted p") for column in _COLUMNS]
+    return [*markdown_table(_COLUMNS, rows, numeric), ""]
 
 
 def _xml(text: str) -> str:

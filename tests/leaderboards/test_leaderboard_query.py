@@ -9,7 +9,7 @@ import pytest
 from leaderboard_records import make_record
 
 from leaderboards.errors import UserError
-from leaderboards.query import Table, run_query, to_csv, to_json
+from leaderboards.query import Table, run_query, to_csv, to_json, to_markdown
 from leaderboards.store import open_leaderboard
 
 
@@ -223,3 +223,13 @@ def test_no_rows_are_an_empty_list_and_a_header() -> None:
     table = Table(("a", "b"), [])
     assert json.loads(to_json(table)) == []
     assert to_csv(table) == "a,b\n"
+
+
+def test_markdown_keeps_names_and_links_and_lets_no_text_end_its_cell() -> None:
+    rows = [("imagenet_mae", 0.25, "https://a.org/b_c"), ("a|b\n# `c` <img> _d_", None, "[e](f)")]
+    assert to_markdown(Table(("backbone", "value", "source"), rows)) == (
+        "| backbone | value | source |\n"
+        "| --- | ---: | --- |\n"
+        "| imagenet_mae | 0.25 | https://a.org/b_c |\n"
+        "| a\\|b # \\`c\\` &lt;img&gt; \\_d\\_ |  | \\[e\\](f) |\n"
+    )

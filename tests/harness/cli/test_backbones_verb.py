@@ -22,7 +22,9 @@ def test_the_list_has_every_built_in_backbone_and_where_it_is_from(tmp_path):
     listed = json.loads(harness("backbones", "--format", "json", cwd=tmp_path).stdout)
     assert [row["backbone"] for row in listed][: len(BACKBONES)] == list(BACKBONES)
     assert {row["from"] for row in listed[: len(BACKBONES)]} == {"built in"}
-    assert all(row["bands"] != "not said" for row in listed[: len(BACKBONES)])
+    for row in listed[: len(BACKBONES)]:
+        assert "not said" not in (row["bands"], row["unit"], row["licence of weights"]), row
+        assert row["kind"] == BACKBONES[row["backbone"]].kind
 
 
 def test_a_check_of_a_good_backbone_ends_well(tmp_path):
