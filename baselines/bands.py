@@ -27,6 +27,8 @@ class BandInfo:
 
     name: str
     """Canonical where there is such a name (Sentinel-2's `B4`, `VV`), else the source's own."""
+    common_name: str | None = None
+    """Which light it is on any sensor, in STAC's words (`green`, `red`, `nir`, `nir08`, `swir16`); None: unknown."""
     wavelength_um: float | None = None
     """Central wavelength in micrometres; None of radar, elevation and other bands without one, too."""
     unit: Unit | None = None

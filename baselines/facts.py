@@ -17,6 +17,7 @@ from baselines.bands import BandInfo
 class Fact(StrEnum):
     """A thing that may be known. The value is the field of `BandInfo` or `Circumstances` that holds it."""
 
+    COMMON_NAME = "common_name"
     WAVELENGTH = "wavelength_um"
     SENSOR = "sensor"
     GSD = "gsd_m"
@@ -24,8 +25,10 @@ class Fact(StrEnum):
     PLACE = "place"
 
 
-OF_BANDS = frozenset({Fact.WAVELENGTH, Fact.SENSOR, Fact.GSD})
+OF_BANDS = frozenset({Fact.COMMON_NAME, Fact.WAVELENGTH, Fact.SENSOR, Fact.GSD})
 """Facts that are the same for all images of a dataset."""
+MAY_LACK = frozenset({Fact.COMMON_NAME})
+"""Facts of which it is one to know that a band has none."""
 
 
 class Circumstances(NamedTuple):
@@ -65,7 +68,8 @@ def choose_facts(uses: Set[Fact], bands: tuple[BandInfo, ...], circumstances: Ci
     lacking: list[str] = [fact for fact in sorted(uses - OF_BANDS) if getattr(circumstances, fact) is None]
     if of_bands and len(bands) != n_channels:
         lacking += sorted(of_bands)
-    lacking += [f"{fact} of {band.name}" for fact in of_bands for band in bands if getattr(band, fact) is None]
+    wanted = [fact for fact in of_bands if fact not in MAY_LACK]
+    lacking += [f"{fact} of {band.name}" for fact in wanted for band in bands if getattr(band, fact) is None]
     if lacking:
         raise ValueError(f"the backbone uses facts that it was not told: {', '.join(lacking)}")
     return Facts(

@@ -109,6 +109,16 @@ _ENTRIES = (
         weights="none",
         kind=Kind.FLOOR,
     ),
+    Entry(
+        name="random_features",
+        summary="mean responses of 256 random filters of either sign, drawn from the run's seed",
+        bands="all",
+        licence="none needed",
+        module="baselines.floors.random_features",
+        weights="none",
+        kind=Kind.FLOOR,
+        seeded=True,
+    ),
 )
 
 BACKBONES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -46,6 +46,26 @@ SENTINEL2_UM = {
 }
 """Canonical name -> central wavelength in micrometres. Source: ESA, Sentinel-2 User Handbook, spectral bands."""
 
+_COMMON = {
+    "B1": "coastal",
+    "B2": "blue",
+    "B3": "green",
+    "B4": "red",
+    "B5": "rededge071",
+    "B6": "rededge075",
+    "B7": "rededge078",
+    "B8": "nir",
+    "B8A": "nir08",
+    "B9": "nir09",
+    "B10": "cirrus",
+    "B11": "swir16",
+    "B12": "swir22",
+}
+"""Canonical name -> STAC's common name. Source: STAC's extension `eo`, table of common names."""
+
+_WORDS = {**{name: name for name in _COMMON.values()}, "swir1": "swir16", "swir2": "swir22"}
+"""What bands of other sensors are called -> the same. Landsat's `NIR` is as narrow as `nir08`, and stays `nir`."""
+
 _OPTICAL = ("Sentinel2", "Landsat8", "SpectralBand")
 """Kinds of band whose wavelength is one of light; radar, elevation, masks, pictures never stand in for such a band."""
 
@@ -56,6 +76,17 @@ def canonical_name(band: Band) -> str | None:
         return None
     names = (band.name, band.name.partition(" - ")[0], *band.alt_names)
     return next((canonical for name in names if (canonical := _parse_number(name))), None)
+
+
+def common_name(band: Band) -> str | None:
+    """STAC's word for the light of an optical band: of a Sentinel-2 band by its number, of another by a name that says
+    so (`04 - Red`, `NIR`, `SWIR1`); None where no name does. Numbers of other sensors mean other bands."""
+    if canonical := canonical_name(band):
+        return _COMMON[canonical]
+    words = (
+        name.rpartition(" - ")[2].casefold().replace(" ", "").replace("_", "") for name in (band.name, *band.alt_names)
+    )
+    return next((_WORDS[word] for word in words if word in _WORDS), None) if band.kind in _OPTICAL else None
 
 
 def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: MissingBands, where: str) -> BandPlan:

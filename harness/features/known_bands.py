@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from baselines.bands import BandInfo
-from baselines.facts import OF_BANDS, Fact
+from baselines.facts import MAY_LACK, OF_BANDS, Fact
 from baselines.units import LIMITS
 from harness.data.arrays import ArrayCache
-from harness.data.band_matching import canonical_name
+from harness.data.band_matching import canonical_name, common_name
 from harness.data.dataset import Dataset
 from harness.errors import DoesNotApplyError, UserError
 
@@ -25,6 +25,7 @@ def describe_bands(dataset: Dataset, requested: Sequence[str], sources: Sequence
         if source is None
         else BandInfo(
             name=canonical_name(bands[source]) or bands[source].name,
+            common_name=common_name(bands[source]),
             wavelength_um=bands[source].wavelength_um,
             unit=bands[source].unit,
             sensor=SENSORS.get(bands[source].kind),
@@ -44,7 +45,7 @@ def identifying_facts(uses: Set[Fact], bands: Sequence[BandInfo], dataset: str, 
     told: dict[str, list[Any]] = {fact.value: [getattr(band, fact) for band in bands] for fact in of_bands}
     for fact, values in told.items():
         lacking = [band.name for band, value in zip(bands, values, strict=True) if value is None]
-        if lacking:
+        if lacking and fact not in MAY_LACK:
             raise DoesNotApplyError(f"{backbone} uses {fact}, which {dataset} does not say of {' '.join(lacking)}")
     return {**told, "name": [band.name for band in bands]} if told else {}
 
