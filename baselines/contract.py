@@ -1,7 +1,7 @@
 """The one contract every backbone meets.
 
-The public call prepares the input (size, unit, no data, normalisation, padding) and the subclass only embeds, so no
-backbone can forget a step and no two backbones can differ in it.
+The public call prepares the input (size, unit, no data, normalisation, limits, padding) and the subclass only embeds,
+so no backbone can forget a step and no two backbones can differ in it.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from baselines.bands import Unit
 from baselines.facts import UNKNOWN, Circumstances, Fact, Facts, choose_facts
-from baselines.inputs import Moments, Preparation, PretrainingStatistics, pad_to_multiple, prepare
+from baselines.inputs import Moments, Preparation, PretrainingStatistics, prepare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,23 @@ class InputSpec:
     unit: Unit | None = None
     """The unit of the values it was trained with, to which a dataset's are converted unless the dataset's own
     statistics standardise them. None: it has only ever seen standardised values, so no unit is known to fit."""
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    """Of the bands whose unit is another one, by the band's name: radar beside light."""
     moments: Mapping[str, Moments] = field(default_factory=dict)
-    """What standardised its input while it was trained, in `unit`, by the band's name. Empty beside a unit: nothing
-    did, it gets values in that unit as they are and never others."""
+    """What standardised its input while it was trained, in the unit of the band, by the band's name. A scale without a
+    shift is a mean of 0."""
     pretraining: PretrainingStatistics = field(default_factory=dict)
     """The same where it differs by what the pixels are, and not by their unit alone; goes before `moments`. Both empty:
     there was no pretraining, or its statistics are not known."""
+    standardised: bool | None = None
+    """Whether statistics standardise its input: a dataset's, or its own. False: it gets values in its unit as they are
+    and never others; as they are stored, if no unit is declared. None: False for a unit without statistics, else True.
+    """
+    as_trained: bool = False
+    """Whether its input is what it was trained with (its unit, its statistics) unless `--normalisation` says otherwise.
+    Else a dataset's own statistics standardise it, as most published evaluations do."""
+    limits: tuple[float, float] | None = None
+    """Values are clipped to (least, greatest) after they were standardised; None: they are not."""
     native_size_px: int | None = None
     """Side of the images it was trained with; None: not said."""
     fixed_size: bool = False
@@ -46,15 +57,32 @@ class InputSpec:
             raise ValueError(f'InputSpec: `bands` is the text {self.bands!r}. Declare a tuple: ("{self.bands}",)')
         if self.unit is not None and self.unit not in list(Unit):
             raise ValueError(f"InputSpec: unknown `unit` {self.unit!r}. Declare one of {', '.join(map(str, Unit))}")
+        foreign = sorted(self.units.keys() - set(self.bands or ()))
+        if foreign:
+            raise ValueError(f"InputSpec: `units` of {' '.join(foreign)}, which `bands` does not name")
         if self.moments and self.unit is None:
             raise ValueError("InputSpec: `moments` are numbers in a unit. Declare `unit`")
+        if self.units and self.unit is None:
+            raise ValueError("InputSpec: `units` are those of some bands. Declare `unit`, which the others have")
+        if self.standardised is False and (self.moments or self.pretraining):
+            raise ValueError("InputSpec: what is not `standardised` has no statistics. Leave them out")
+        if self.as_trained and not (self.moments or self.pretraining):
+            raise ValueError("InputSpec: `as_trained` is by its own statistics. Declare `moments` or `pretraining`")
+        if self.limits is not None and not self.limits[0] < self.limits[1]:
+            raise ValueError(f"InputSpec: `limits` are {self.limits}. Declare (least, greatest)")
         if self.fixed_size and self.native_size_px is None:
             raise ValueError("InputSpec: a fixed size is a size. Declare `native_size_px`")
 
     @property
     def wants_raw_values(self) -> bool:
         """Whether it standardises by itself, so that values standardised by anybody else would be foreign to it."""
-        return self.unit is not None and not self.moments and not self.pretraining
+        if self.standardised is None:
+            return self.unit is not None and not self.moments and not self.pretraining
+        return not self.standardised
+
+    def unit_of(self, channel: int) -> Unit | None:
+        """The unit of the band that enters there."""
+        return self.unit if self.bands is None else self.units.get(self.bands[channel], self.unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +154,7 @@ class Backbone(nn.Module, ABC):
             TypeError: it returns something else than `Features`.
         """
         facts = choose_facts(self.inputs.uses, preparation.bands, circumstances, pixels.shape[1])
-        prepared = pad_to_multiple(prepare(pixels, preparation), self.inputs.size_multiple)
+        prepared = prepare(pixels, preparation, self.inputs.limits, self.inputs.size_multiple)
         features = self.embed(self.entrance(prepared), facts)
         if not isinstance(features, Features):
             raise TypeError(f"`embed` returned {type(features).__name__}. Return Features(vector=..., maps=(...))")

@@ -103,6 +103,7 @@ class Entry:
             **backbone.origin.settings,
             "builder": self.module if self.function == "build" else f"{self.module}:{self.function}",
             "version": backbone.version,
+            **({"limits": list(backbone.inputs.limits)} if backbone.inputs.limits else {}),
             **({"file_sha256": self.file.sha256} if self.file else {}),
             **({"code_sha256": self.code_sha256} if self.code_sha256 else {}),
         }

@@ -1,4 +1,4 @@
-"""Prepare pixels for a backbone: size, unit, no data, normalisation, padding."""
+"""Prepare pixels for a backbone: size, unit, no data, normalisation, limits, padding."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -63,10 +63,18 @@ class Preparation(NamedTuple):
         return self._replace(mean=self.mean.to(device), std=self.std.to(device))
 
 
-def prepare(pixels: Tensor, preparation: Preparation) -> Tensor:
-    """Resampled, converted, standardised: resampled as raw values, where no data can still be told."""
+def prepare(
+    pixels: Tensor, preparation: Preparation, limits: tuple[float, float] | None = None, multiple: int = 1
+) -> Tensor:
+    """Resampled, converted, standardised, clipped, padded: resampled as raw values, where no data can still be told.
+
+    Args:
+        limits: the least and the greatest value that enters; None: any.
+        multiple: of both sides, in pixels.
+    """
     sized = pixels if preparation.size_px is None else resample(pixels, preparation.size_px)
-    return standardise(convert(sized, preparation.curves), preparation)
+    standardised = standardise(convert(sized, preparation.curves), preparation)
+    return pad_to_multiple(standardised if limits is None else standardised.clamp(*limits), multiple)
 
 
 def convert(pixels: Tensor, curves: tuple[Curve | None, ...]) -> Tensor:

@@ -36,8 +36,10 @@ def check_declaration(subject: Subject) -> None:
         promise(not foreign, f"moments are of {' '.join(foreign)}, which are none of its bands {' '.join(names)}")
         lacking = [name for name in names if inputs.moments and name not in inputs.moments]
         promise(not lacking, f"there are no moments of {' '.join(lacking)}")
-    if inputs.unit is not None:
-        _check_moments(inputs.moments, inputs.unit)
+    for band, moments in inputs.moments.items():
+        unit = inputs.units.get(band, inputs.unit)
+        assert unit is not None, "moments are numbers in a unit"
+        _check_moments({band: moments}, unit)
     for kind, known in inputs.pretraining.items():
         _check_moments(known, kind.unit)
     promise(len(subject.backbone.origin.weights_sha256) == 64, "origin.weights_sha256 has not 64 hex digits")
@@ -46,8 +48,9 @@ def check_declaration(subject: Subject) -> None:
 def _check_moments(known: Mapping[str, Moments], unit: Unit) -> None:
     (low, high), (narrow, wide) = LIMITS[unit], PLAUSIBLE_STD[unit]
     for band, (mean, std) in known.items():
+        largest = high if mean == 0 else wide  # without a shift it is a scale: at most that of the largest value
         promise(
-            low <= mean <= high and narrow <= std <= wide,
+            low <= mean <= high and narrow <= std <= largest,
             f"moments of {band} are {mean:g} and {std:g}, which values in {unit} do not have. Correct the unit",
         )
 

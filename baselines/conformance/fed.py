@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from baselines.conformance.broken_promise import NotCheckedError, promise
 from baselines.conformance.subject import Subject, alike, circumstances
 from baselines.facts import OF_BANDS, Fact, Facts, choose_facts
-from baselines.inputs import pad_to_multiple, prepare
+from baselines.inputs import prepare
 
 
 def check_untouched(subject: Subject) -> None:
@@ -27,9 +27,11 @@ def check_normalisation(subject: Subject) -> None:
     The first finds a backbone that prepares by itself, the last one that undoes what was done.
     """
     pixels, asked = subject.draw_pixels(2), subject.preparation
-    entered = _entering(subject, pixels)
+    wide = torch.cat([pixels, 4 * pixels])  # some of it beyond the limits that it may have
+    entered = _entering(subject, wide)
     promise(len(entered) == 1, f"its entrance is passed {len(entered)} times a call: leave `forward` to the contract")
-    wanted = pad_to_multiple(prepare(pixels, asked), subject.backbone.inputs.size_multiple)
+    inputs = subject.backbone.inputs
+    wanted = prepare(wide, asked, inputs.limits, inputs.size_multiple)
     promise(
         torch.equal(entered[0], wanted),
         "what enters is not what the contract prepares of these bands in their order: leave `forward` to the contract",
@@ -40,7 +42,7 @@ def check_normalisation(subject: Subject) -> None:
         alike(vector, subject.embed(4 * pixels, scaled).vector, 1e-2),
         "values four times as large with statistics four times as large give other features: it ignores the statistics",
     )
-    if subject.backbone.inputs.wants_raw_values:
+    if inputs.wants_raw_values:
         return  # it says that it standardises by itself, and may do so image by image
     other = asked._replace(mean=asked.mean + asked.std, std=1.7 * asked.std)
     halved = pixels.clone()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from baselines.bands import BandInfo, Unit
-from baselines.contract import Backbone, Features
+from baselines.contract import Backbone, Features, InputSpec
 from baselines.entry import Entry
 from baselines.facts import Circumstances
 from baselines.inputs import Preparation
@@ -47,10 +47,11 @@ class Subject:
         return inputs.native_size_px if inputs.fixed_size and inputs.native_size_px else SIDE_PX
 
     def draw_pixels(self, n: int, height: int | None = None, width: int | None = None) -> Tensor:
-        """(n, C, height, width) float32 of noise in the declared unit, always the same."""
-        low, high = USUAL[self.backbone.inputs.unit]
+        """(n, C, height, width) float32 of noise in the declared units, always the same."""
+        low, high = usual(self.bands)
         shape = (n, len(self.bands), height or self.side_px, width or self.side_px)
-        return low + (high - low) * torch.rand(shape, generator=torch.Generator().manual_seed(7))
+        noise = torch.rand(shape, generator=torch.Generator().manual_seed(7))
+        return low[:, None, None] + (high - low)[:, None, None] * noise
 
     @torch.inference_mode()
     def embed(
@@ -74,15 +75,29 @@ def build_subject(entry: Entry, weights: Path | None) -> Subject:
     inputs = backbone.inputs
     names = inputs.bands or IF_ALL
     bands = tuple(
-        BandInfo(name=name, wavelength_um=0.45 + 0.1 * i, unit=inputs.unit, sensor="Sentinel-2", gsd_m=10.0)
+        BandInfo(name=name, wavelength_um=0.45 + 0.1 * i, unit=inputs.unit_of(i), sensor="Sentinel-2", gsd_m=10.0)
         for i, name in enumerate(names)
     )
-    low, high = USUAL[inputs.unit]
-    mean = torch.linspace(low + 0.33 * (high - low), low + 0.5 * (high - low), len(names))
-    std = torch.linspace(0.1 * (high - low), 0.3 * (high - low), len(names))
+    return Subject(entry, weights, backbone, bands, _preparation(inputs, bands))
+
+
+def usual(bands: tuple[BandInfo, ...]) -> tuple[Tensor, Tensor]:
+    """(C,) float32 least and greatest value of each band here."""
+    low, high = torch.tensor([USUAL[band.unit] for band in bands]).unbind(1)
+    return low, high
+
+
+def _preparation(inputs: InputSpec, bands: tuple[BandInfo, ...]) -> Preparation:
+    """Nothing for raw values, its own moments where its values are those of its training, else any others."""
+    low, high = usual(bands)
     if inputs.wants_raw_values:
-        mean, std = torch.zeros(len(names)), torch.ones(len(names))
-    return Subject(entry, weights, backbone, bands, Preparation(mean, std, bands=bands))
+        return Preparation(torch.zeros(len(bands)), torch.ones(len(bands)), bands=bands)
+    if inputs.as_trained and inputs.moments and inputs.bands:
+        mean, std = torch.tensor([inputs.moments[band.name] for band in bands]).unbind(1)
+        return Preparation(mean, std, bands=bands)
+    places = torch.linspace(0.0, 1.0, len(bands))
+    mean, std = low + (0.33 + 0.17 * places) * (high - low), (0.1 + 0.2 * places) * (high - low)
+    return Preparation(mean, std, bands=bands)
 
 
 def alike(first: Tensor, second: Tensor, tolerance: float = 1e-3) -> bool:

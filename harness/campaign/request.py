@@ -45,7 +45,8 @@ class RunRequest(BaseModel):
     seeds: tuple[int, ...] = Field(min_length=1)
     missing_bands: MissingBands
     band_names: BandNames = BandNames.CORRECTED
-    normalisation: NormalisationPolicy = NormalisationPolicy.DATASET
+    normalisation: NormalisationPolicy | None = None
+    """None: each backbone's own default."""
     input_size: PositiveInt | Literal["native"] | None = None
     """Side in pixels every image is resampled to; `native`: the one its backbone was trained with; None: its own."""
     db: Path

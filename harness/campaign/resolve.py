@@ -19,6 +19,7 @@ from harness.features.normalisation import (
     check_statistics,
     choose_normalisation,
     choose_size,
+    default_policy,
     identifying_statistics,
 )
 from harness.metrics import METRICS_VERSION
@@ -27,7 +28,7 @@ from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.identity import identity
 from harness.records.job import DatasetRef, Job
 from harness.records.labels import LabelKind
-from harness.records.run import Run, Selection, TrainDraw
+from harness.records.run import NormalisationPolicy, Run, Selection, TrainDraw
 from harness.run.workbench import Workbench
 from harness.tasks import AREAS, TASKS
 
@@ -137,10 +138,13 @@ class Resolver:
             dataset, request = self._workbench.dataset(pairing.dataset), self._request
             wanted = backbone.inputs.bands or tuple(band.name for band in dataset.bands)
             bands = plan_bands(wanted, dataset.bands, request.missing_bands, pairing.backbone)
-            check_statistics(request.normalisation, dataset, bands.sources, pairing.backbone, backbone.inputs)
+            check_statistics(self._policy(backbone), dataset, bands.sources, pairing.backbone, backbone.inputs)
             self._facts(pairing, backbone, bands)  # refused as early
             self._bands[pairing] = bands
         return self._bands[pairing]
+
+    def _policy(self, backbone: Backbone) -> NormalisationPolicy:
+        return self._request.normalisation or default_policy(backbone.inputs)
 
     def _facts(self, pairing: Pairing, backbone: Backbone, bands: BandPlan) -> Mapping[str, Sequence[Any]]:
         """What the network is told of those bands. A fact that the dataset does not say is refused."""
@@ -155,7 +159,7 @@ class Resolver:
             name = workbench.dataset(ref).name
             check_circumstances(backbone.inputs.uses, workbench.arrays(ref), name, pairing.backbone)
             chosen = choose_normalisation(
-                self._request.normalisation,
+                self._policy(backbone),
                 workbench.measured_dataset(ref),
                 bands.sources,
                 workbench.arrays(ref).pixels.dtype,
@@ -193,7 +197,7 @@ class Resolver:
             bands=bands.requested,
             band_sources=bands.sources,
             band_names=dataset.band_names,
-            normalisation=self._request.normalisation,
+            normalisation=self._policy(backbone),
             normalisation_statistics=food.normalisation_statistics,
             input_size=food.input_size,
             extraction_version=EXTRACTION_VERSION,

@@ -48,7 +48,6 @@ from harness.cli.terminal import (
     user_errors,
 )
 from harness.errors import UserError
-from harness.records.run import NormalisationPolicy
 
 if TYPE_CHECKING:
     from harness.campaign.plan import Line
@@ -95,7 +94,7 @@ def run(
     budgets: Budgets = "50,100,200,500",
     missing_bands: Missing = None,
     band_names: NamesOfBands = None,
-    normalisation: Normalise = NormalisationPolicy.DATASET,
+    normalisation: Normalise = None,
     input_size: InputSize = None,
     db: Db = DEFAULT_DB,
     cache_dir: CacheDir = DEFAULT_CACHE,

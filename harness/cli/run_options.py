@@ -84,8 +84,11 @@ InputSize = Annotated[
     ),
 ]
 Normalise = Annotated[
-    NormalisationPolicy,
-    Option(help="Standardise by the dataset's statistics, by those the backbone was pretrained with, or not at all."),
+    NormalisationPolicy | None,
+    Option(
+        help="Standardise by the dataset's statistics, by those the backbone was pretrained with, or not at all. "
+        "Default: dataset; pretraining or none for a backbone that says so of itself."
+    ),
 ]
 CacheDir = Annotated[Path, Option(help="Where converted datasets and features are kept.")]
 VerifyData = Annotated[

@@ -33,6 +33,19 @@ class Standardisation(NamedTuple):
     """What converts each band beforehand; empty: nothing."""
 
 
+def default_policy(inputs: InputSpec) -> NormalisationPolicy:
+    """The policy of a backbone where the user names none.
+
+    The dataset's statistics, as most published evaluations have it; but what a backbone was trained with where it takes
+    nothing else or declares that it is used so, and nothing for one that takes stored values as they are.
+    """
+    if inputs.wants_raw_values and inputs.unit is None:
+        return NormalisationPolicy.NONE
+    if inputs.wants_raw_values or inputs.as_trained:
+        return NormalisationPolicy.PRETRAINING
+    return NormalisationPolicy.DATASET
+
+
 def check_statistics(
     policy: NormalisationPolicy,
     dataset: Dataset,
@@ -41,15 +54,20 @@ def check_statistics(
     inputs: InputSpec,
 ) -> None:
     """What can be told before any pixel is read. Arguments and errors as for `choose_normalisation`."""
-    if policy is NormalisationPolicy.DATASET and dataset.statistics is not None:
-        normalisation(dataset, sources)
-        _check_alike(dataset, sources, backbone, inputs)
-    elif inputs.unit is not None and (policy is NormalisationPolicy.NONE or not inputs.pretraining):
-        _in_unit(policy, dataset, sources, backbone, inputs)
-    elif policy is NormalisationPolicy.PRETRAINING and not inputs.pretraining:
-        raise UnfitStatisticsError(
-            f"--normalisation pretraining: {backbone} was not pretrained, or its weights come without the statistics"
-        )
+    match policy:
+        case NormalisationPolicy.DATASET:
+            _check_alike(dataset, sources, backbone, inputs)
+            if dataset.statistics is not None:  # else they are computed once there are arrays
+                normalisation(dataset, sources)
+        case NormalisationPolicy.NONE if inputs.unit is not None:
+            _in_unit(policy, dataset, sources, backbone, inputs)
+        case NormalisationPolicy.PRETRAINING if not inputs.pretraining:
+            if not _has_values_of_its_own(inputs):
+                raise UnfitStatisticsError(
+                    f"--normalisation pretraining: {backbone} was not pretrained, or its weights come without the "
+                    "statistics"
+                )
+            _in_unit(policy, dataset, sources, backbone, inputs)
 
 
 def choose_normalisation(
@@ -88,18 +106,27 @@ def choose_normalisation(
             return _in_unit(policy, dataset, sources, backbone, inputs)
 
 
+def _has_values_of_its_own(inputs: InputSpec) -> bool:
+    """Whether a unit, and moments if there are any, tell what it was trained with."""
+    return bool(inputs.moments) or (inputs.wants_raw_values and inputs.unit is not None)
+
+
 def _check_alike(dataset: Dataset, sources: Sequence[str | None], backbone: str, inputs: InputSpec) -> None:
     """Whether the dataset's own statistics can stand in for those a backbone was trained with."""
     if inputs.wants_raw_values:
+        instead = default_policy(inputs)
+        values = f"{inputs.unit} as it is" if inputs.unit else "values as they are stored"
         raise UnfitStatisticsError(
-            f"--normalisation dataset: {backbone} standardises by itself and wants {inputs.unit} as it is. Pass "
-            "--normalisation pretraining"
+            f"--normalisation dataset: {backbone} standardises by itself and wants {values}. Pass --normalisation "
+            f"{instead}"
         )
-    for band in dataset.bands:
-        if inputs.unit and band.channel in sources and band.unit and not standardised_alike(band.unit, inputs.unit):
+    bands = {band.channel: band for band in dataset.bands}
+    for channel, source in enumerate(sources):
+        stored, wanted = bands[source].unit if source else None, inputs.unit_of(channel)
+        if stored and wanted and not standardised_alike(stored, wanted):
             raise UnfitStatisticsError(
-                f"--normalisation dataset: {backbone} wants {inputs.unit}, the statistics of {dataset.name}'s band "
-                f"{band.channel} are of {band.unit}. Pass --normalisation pretraining, which converts what it can, or "
+                f"--normalisation dataset: {backbone} wants {wanted}, the statistics of {dataset.name}'s band "
+                f"{source} are of {stored}. Pass --normalisation pretraining, which converts what it can, or "
                 "choose another backbone"
             )
 
@@ -112,24 +139,24 @@ def _in_unit(
     inputs: InputSpec,
 ) -> Standardisation:
     """Pixels in the unit a backbone was trained with; standardised by its moments, unless the policy is `none`."""
-    assert inputs.unit is not None
     mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
     curves: list[Curve | None] = [None] * len(sources)
     bands = {band.channel: band for band in dataset.bands}
     for channel, source in enumerate(sources):
         if source is None:
             continue
-        band = bands[source]
+        band, wanted = bands[source], inputs.unit_of(channel)
+        assert wanted is not None, "where some band has a unit, all have"
         if band.unit is None:
             instead = "" if inputs.wants_raw_values else ", or pass --normalisation dataset"
             raise UnfitStatisticsError(
-                f"--normalisation {policy}: {backbone} wants {inputs.unit}, and nothing says in which unit "
+                f"--normalisation {policy}: {backbone} wants {wanted}, and nothing says in which unit "
                 f"{dataset.name} stores {source}. Declare the unit where the dataset is described{instead}"
             )
-        conversion = find_conversion(band.unit, inputs.unit)
+        conversion = find_conversion(band.unit, wanted)
         if conversion is None:
             raise UnfitStatisticsError(
-                f"--normalisation {policy}: {backbone} wants {inputs.unit}, {dataset.name} stores {source} as "
+                f"--normalisation {policy}: {backbone} wants {wanted}, {dataset.name} stores {source} as "
                 f"{band.unit}, and nothing converts one into the other. Choose another backbone"
             )
         moments = Moments(0.0, 1.0)

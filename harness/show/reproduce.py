@@ -31,7 +31,7 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
     # What is left out is the default, or what runs of before the option were made with.
     if configuration.get("input_size") is not None:
         arguments += ["--input-size", str(configuration["input_size"])]
-    if configuration.get("normalisation", "dataset") != "dataset":
+    if "normalisation" in configuration:  # always told, as each backbone has a default of its own
         arguments += ["--normalisation", configuration["normalisation"]]
     if has_erratum(configuration["dataset"]):  # runs of before there were errata took the files' word
         arguments += ["--band-names", configuration.get("band_names", "stored")]

@@ -12,7 +12,7 @@ from baselines.bands import Unit
 from baselines.conformance import CHECKS, check_backbone
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin, Reference
 from baselines.entry import Entry
-from baselines.facts import Fact
+from baselines.facts import UNKNOWN, Fact
 from baselines.inputs import Moments
 from baselines.registry import find_backbone
 from mp_mae.checkpoint import hash_tensors
@@ -70,6 +70,33 @@ class NormalisesByItself(NormalisesAgain):
     """Says that nobody else does, and wants values as they are."""
 
     inputs_are = InputSpec(bands=BANDS, unit=Unit.UINT8)
+
+
+class OfTwoUnits(Net):
+    """Eight-bit colours that are divided by 255, near infrared that is by another number, all clipped."""
+
+    inputs_are = InputSpec(
+        bands=BANDS,
+        unit=Unit.DN_10000,
+        units={"B4": Unit.UINT8},
+        moments={"B4": Moments(0.0, 255.0), "B3": Moments(0.0, 8160.0), "B2": Moments(0.0, 8160.0)},
+        as_trained=True,
+        limits=(0.0, 1.0),
+    )
+
+
+class RawAsStored(NormalisesAgain):
+    inputs_are = InputSpec(bands=BANDS, standardised=False)
+
+
+class ClipsByItself(OfTwoUnits):
+    """Its limits are not what enters: it takes them away."""
+
+    def forward(self, pixels, preparation, circumstances=UNKNOWN):
+        self.inputs = replace(self.inputs, limits=None)
+        features = super().forward(pixels, preparation, circumstances)
+        self.inputs = self.inputs_are
+        return features
 
 
 class IgnoresABand(Net):
@@ -212,11 +239,16 @@ def entry(function, weights="none", **settings):
     return Entry(name="x", summary="", module=__name__, function=function, weights=weights, settings=settings)
 
 
+KEEP_THE_CONTRACT = (
+    "Net", "KnownAnswer", "ByWavelength", "NormalisesByItself", "HardlyMoved", "OfTwoUnits", "RawAsStored"
+)  # fmt: skip
+
+
 def failed(entry, weights=None):
     return {verdict.check: verdict.detail for verdict in check_backbone(entry, weights) if verdict.passed is False}
 
 
-@pytest.mark.parametrize("kind", ["Net", "KnownAnswer", "ByWavelength", "NormalisesByItself", "HardlyMoved"])
+@pytest.mark.parametrize("kind", KEEP_THE_CONTRACT)
 def test_a_backbone_that_keeps_the_contract_passes(kind):
     verdicts = list(check_backbone(entry("build_net", kind=kind), None))
     assert [verdict.check for verdict in verdicts] == list(CHECKS)
@@ -228,6 +260,7 @@ def test_a_backbone_that_keeps_the_contract_passes(kind):
     [
         ("BatchDependent", "batch independence", "other features alone than in a batch"),
         ("IgnoresNormalisation", "normalisation", "not what the contract prepares"),
+        ("ClipsByItself", "normalisation", "not what the contract prepares"),
         ("ExchangesBands", "normalisation", "of these bands in their order"),
         ("NormalisesAgain", "normalisation", "other statistics give the same features"),
         ("IgnoresABand", "bands by name", "band B3 changes nothing"),

@@ -106,8 +106,54 @@ def test_a_fact_that_is_not_known_is_never_made_up():
         listen({Fact.WAVELENGTH, Fact.DAY})
 
 
-def test_an_input_that_contradicts_itself_cannot_be_declared():
-    with pytest.raises(ValueError, match="Declare `unit`"):
-        InputSpec(bands=("B4",), moments={"B4": Moments(0.1, 0.1)})
-    with pytest.raises(ValueError, match="Declare `native_size_px`"):
-        InputSpec(bands=("B4",), fixed_size=True)
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"moments": {"B4": Moments(0.1, 0.1)}}, "Declare `unit`"),
+        ({"units": {"B4": Unit.DECIBEL}}, "Declare `unit`, which the others have"),
+        ({"unit": Unit.DN_10000, "units": {"VV": Unit.DECIBEL}}, "`units` of VV, which `bands` does not name"),
+        ({"unit": Unit.UINT8, "moments": {"B4": Moments(1, 1)}, "standardised": False}, "has no statistics"),
+        ({"unit": Unit.UINT8, "as_trained": True}, "Declare `moments` or `pretraining`"),
+        ({"limits": (1.0, 0.0)}, r"Declare \(least, greatest\)"),
+        ({"fixed_size": True}, "Declare `native_size_px`"),
+    ],
+)
+def test_an_input_that_contradicts_itself_cannot_be_declared(declared, told):
+    with pytest.raises(ValueError, match=told):
+        InputSpec(bands=("B4",), **declared)
+
+
+def test_what_wants_raw_values_follows_from_the_declaration():
+    wants = [
+        InputSpec(bands=None, **declared).wants_raw_values
+        for declared in (
+            {"standardised": False},
+            {"unit": Unit.DECIBEL},
+            {"unit": Unit.DECIBEL, "standardised": True},
+            {"unit": Unit.DECIBEL, "moments": {"VV": Moments(-12.0, 5.0)}},
+            {},
+        )
+    ]
+    assert wants == [True, True, False, False, False]
+
+
+def test_a_band_has_its_own_unit_or_that_of_all():
+    inputs = InputSpec(bands=("B4", "VV"), unit=Unit.DN_10000, units={"VV": Unit.DECIBEL})
+    assert [inputs.unit_of(0), inputs.unit_of(1)] == [Unit.DN_10000, Unit.DECIBEL]
+    assert InputSpec(bands=None, unit=Unit.UINT8).unit_of(7) is Unit.UINT8
+
+
+def test_values_are_clipped_once_they_are_standardised():
+    """Sentinel-2's digital numbers as SatlasNet gets them: divided by 8160 and clipped to 0..1."""
+    pixels = torch.tensor([-81.6, 4080.0, 16320.0]).reshape(1, 1, 1, 3)
+    backbone = Listener(
+        inputs=InputSpec(
+            bands=("B5",), unit=Unit.DN_10000, moments={"B5": Moments(0.0, 8160.0)}, limits=(0.0, 1.0), size_multiple=2
+        ),
+        origin=Origin(weights_sha256="0" * 64, description="for tests"),
+        pyramid=(),
+    )
+    entered = []
+    backbone.entrance.register_forward_pre_hook(lambda module, arguments: entered.append(arguments[0]))
+    backbone(pixels, Preparation(torch.zeros(1), torch.full((1,), 8160.0)))
+    assert entered[0].tolist() == [[[[0.0, 0.5, 1.0, 1.0]] * 2]]

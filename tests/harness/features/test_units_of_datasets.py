@@ -21,6 +21,7 @@ from harness.features.normalisation import (
     check_statistics,
     choose_normalisation,
     choose_size,
+    default_policy,
     identifying_statistics,
 )
 from harness.records.run import NormalisationPolicy
@@ -31,6 +32,13 @@ REFLECTANCE = InputSpec(
     bands=("B4", "B8", "B2"), unit=Unit.REFLECTANCE, moments={"B2": Moments(0.1, 0.05), "B4": Moments(0.2, 0.08)}
 )
 RAW_DN = InputSpec(bands=("B4", "B8", "B2"), unit=Unit.DN_10000)
+RAW = InputSpec(bands=None, standardised=False)
+RADAR_BESIDE_LIGHT = InputSpec(
+    bands=("B4", "B2"),
+    unit=Unit.DN_10000,
+    units={"B2": Unit.DECIBEL},
+    moments={"B4": Moments(1000.0, 500.0), "B2": Moments(-12.0, 5.0)},
+)
 DECIBELS = InputSpec(bands=("B4",), unit=Unit.DECIBEL, moments={"B4": Moments(-12.0, 5.0)})
 
 
@@ -80,6 +88,64 @@ def test_power_is_turned_into_decibels_and_the_identity_says_so(stored_in):
     chosen = choose(stored_in(Unit.LINEAR_POWER), DECIBELS, sources=[RED.name])
     assert (chosen.mean.item(), chosen.std.item(), chosen.curves) == (-12.0, 5.0, (Curve.TO_DECIBEL,))
     assert identifying_statistics(chosen) == {"mean": [-12.0], "std": [5.0], "curves": ["10 log10 x"]}
+
+
+def test_bands_of_different_units_are_each_converted_to_their_own(stored_in):
+    """Reflectance becomes digital numbers and power decibels: (1000 / 10,000, 500 / 10,000) and (-12, 5)."""
+    toy = stored_in(Unit.REFLECTANCE)
+    radar = dataclasses.replace(toy.bands[0], unit=Unit.LINEAR_POWER)
+    mixed = dataclasses.replace(toy, bands=(radar, toy.bands[1]))
+    chosen = choose(mixed, RADAR_BESIDE_LIGHT, sources=[RED.name, BLUE.name])
+    np.testing.assert_allclose(chosen.mean, [0.1, -12.0])
+    np.testing.assert_allclose(chosen.std, [0.05, 5.0])
+    assert chosen.curves == (None, Curve.TO_DECIBEL)
+    with pytest.raises(UnfitStatisticsError, match=r"mine wants dB, the statistics of .* 02 - Blue are of linear"):
+        choose(mixed, RADAR_BESIDE_LIGHT, DATASET, sources=[RED.name, BLUE.name])
+    with pytest.raises(UnfitStatisticsError, match="mine wants dB, toy stores 02 - Blue as reflectance, and nothing"):
+        choose(toy, RADAR_BESIDE_LIGHT, sources=[RED.name, BLUE.name])
+
+
+@pytest.mark.parametrize("unit", [None, Unit.DECIBEL, Unit.DN_10000])
+def test_values_that_are_wanted_as_stored_are_left_alone_whatever_they_mean(stored_in, unit):
+    chosen = choose(stored_in(unit), RAW, NONE)
+    assert (chosen.mean.tolist(), chosen.std.tolist(), chosen.curves) == ([0.0] * 3, [1.0] * 3, ())
+    with pytest.raises(UnfitStatisticsError, match=r"wants values as they are stored. Pass --normalisation none"):
+        choose(stored_in(unit), RAW, DATASET)
+    with pytest.raises(UnfitStatisticsError, match="mine was not pretrained"):
+        choose(stored_in(unit), RAW, PRETRAINING)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "policy"),
+    [
+        (InputSpec(bands=None), DATASET),
+        (REFLECTANCE, DATASET),
+        (dataclasses.replace(REFLECTANCE, as_trained=True), PRETRAINING),
+        (RAW_DN, PRETRAINING),
+        (RAW, NONE),
+        (InputSpec(bands=("B4",), unit=Unit.DECIBEL, standardised=True), DATASET),
+    ],
+)
+def test_what_a_backbone_is_fed_where_nobody_says_follows_from_what_it_declares(inputs, policy):
+    assert default_policy(inputs) is policy
+
+
+def test_a_unit_beside_the_datasets_own_statistics_is_only_checked(stored_in):
+    inputs = InputSpec(bands=("B4",), unit=Unit.DECIBEL, standardised=True)
+    assert choose(stored_in(Unit.DECIBEL), inputs, DATASET, sources=[RED.name]).curves == ()
+    with pytest.raises(UnfitStatisticsError, match="mine wants dB, the statistics"):
+        choose(stored_in(Unit.LINEAR_POWER), inputs, DATASET, sources=[RED.name])
+    with pytest.raises(UnfitStatisticsError, match="its weights come without the statistics"):
+        choose(stored_in(Unit.DECIBEL), inputs, PRETRAINING, sources=[RED.name])
+
+
+def test_statistics_that_are_still_to_be_computed_need_no_unit_either(stored_in, monkeypatch):
+    found = stored_in(None)
+    monkeypatch.setattr(type(found), "read_statistics", lambda self: None)
+    assert found.statistics is None
+    check_statistics(DATASET, found, SOURCES, "mine", REFLECTANCE)
+    with pytest.raises(UnfitStatisticsError, match="standardises by itself"):
+        check_statistics(DATASET, found, SOURCES, "mine", RAW_DN)
 
 
 def test_what_cannot_be_converted_is_refused_in_one_line(stored_in):

@@ -132,7 +132,40 @@ def test_show_tells_what_entered_and_how_to_do_it_again(run, tmp_path):
     default = next(r for r in rows(tmp_path) if r["normalisation"] == "dataset")
     told = harness("show", default["run_id"], cwd=tmp_path).stdout
     assert "--input-size" not in told
-    assert "--normalisation" not in told
+    assert "--normalisation dataset " in told, "each backbone has a default of its own"
+
+
+RAW = """import torch
+from baselines.contract import Backbone, Features, InputSpec, Origin
+from baselines.entry import Entry
+
+class Means(Backbone):
+    def embed(self, x, facts):
+        return Features(vector=x.mean(dim=(2, 3)), maps=())
+
+def build(weights, seed):
+    return Means(
+        inputs=InputSpec(bands=None, standardised=False, limits=(0.0, 9000.0)),
+        origin=Origin(weights_sha256="0" * 64, description="means"),
+        pyramid=(),
+    )
+
+ENTRY = Entry(name="means", summary="", module=__name__, weights="none")
+"""
+
+
+def test_a_backbone_of_raw_values_needs_no_word_to_be_fed_them(run, tmp_path):
+    (tmp_path / "means.py").write_text(RAW)
+    printed = run(backbone="means.py:ENTRY")
+    assert printed.returncode == 0, printed.stderr
+    (row,) = rows(tmp_path)
+    assert row["normalisation"] == "none"
+    fed = stored_pixels(tmp_path / "data").clip(0, 9000)
+    np.testing.assert_allclose(row["network_input"]["mean"], fed.mean(axis=(0, 2, 3)), rtol=1e-5)
+    (configuration,) = rows(tmp_path, "SELECT configuration->'backbone_settings'->>'limits' AS limits FROM runs")
+    assert json.loads(configuration["limits"]) == [0.0, 9000.0], "limits change features, so they are in the identity"
+    refused = run("--normalisation", "dataset", backbone="means.py:ENTRY")
+    assert "wants values as they are stored. Pass --normalisation none" in refused.stderr
 
 
 def test_a_backbone_without_pretraining_statistics_is_skipped_with_the_reason(run, tmp_path):
