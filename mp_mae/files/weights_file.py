@@ -3,8 +3,6 @@
 import argparse
 import pathlib
 import pickle
-import pickletools
-import re
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
@@ -17,13 +15,8 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 from mp_mae.errors import UserError
-
-MAX_PICKLE_BYTES = 4 * 2**20
-"""Largest description in a torch file, which names its tensors and not their values; 100 bytes a tensor are usual."""
-
-MAX_COPIES = 64 * 2**20
-"""Length of that description times its instructions that fill an object, each of which may copy most of it: two in an
-official file."""
+from mp_mae.files import numpy_pickles
+from mp_mae.files.pickle_check import MAX_PICKLE_BYTES, check_pickle
 
 # What such files hold beside tensors. A path is read as a pure one, which exists on every system; Python 3.13 moved the
 # class, so both of its names are listed.
@@ -31,12 +24,8 @@ _ALLOWED_CLASSES: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     argparse.Namespace,
     (pathlib.PurePosixPath, "pathlib.PosixPath"),
     (pathlib.PurePosixPath, "pathlib._local.PosixPath"),
+    *numpy_pickles.ALLOWED,
 ]
-_ALLOWED_NAMES = re.compile(
-    r"argparse\.Namespace|pathlib\.(_local\.)?PosixPath|collections\.OrderedDict|torch\.Size"
-    r"|torch\._utils\._rebuild_(tensor_v2|parameter)|torch\.\w+Storage"
-)
-"""Far fewer than torch allows, whose list has functions that make sparse tensors, or any number of zeros."""
 
 # What torch's unpickler raises on bytes that are no pickle of its own.
 _UNREADABLE = (
@@ -51,7 +40,10 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def load_weights_only(path: pathlib.Path) -> Any:
-    """The content of a file that torch.save wrote, with every tensor on the CPU, mapped instead of read.
+    """The content of a file that torch.save wrote, with every tensor on the CPU.
+
+    Tensors are mapped instead of read, except those of the format before torch 1.6. NumPy's arrays are
+    `numpy_pickles.StoredArray`, its scalars Python's numbers.
 
     Raises:
         UserError: no such file, another kind, damaged, compressed, or it names a class or function that weights have no
@@ -61,21 +53,17 @@ def load_weights_only(path: pathlib.Path) -> Any:
     if not path.is_file():
         raise UserError(f"{path}: cannot read the checkpoint (no regular file of that name). Check the path.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_archive(path, archive)
+        old = _begins_with(path, _OLD_FORMAT)
+        if old:
+            _check_old_format(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                _check_archive(path, archive)
+        with safe_globals(_ALLOWED_CLASSES):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=not old)
     except OSError as error:
         raise UserError(f"{path}: cannot read the checkpoint ({error.strerror}). Check the path.") from error
     except (zipfile.BadZipFile, *_UNREADABLE) as error:
-        if _begins_with(path, _OLD_FORMAT):
-            raise UserError(
-                f"{path}: written in torch's format of before version 1.6, which is one pickle. Save it anew: "
-                "torch.save(torch.load(FILE, weights_only=True), NEW_FILE)"
-            ) from error
-        raise UserError(f"{not_ours} ({_reason(error)}). Download it again.") from error
-    try:
-        with safe_globals(_ALLOWED_CLASSES):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except _UNREADABLE as error:
         raise UserError(f"{not_ours} ({_reason(error)}). Download it again.") from error
 
 
@@ -126,23 +114,16 @@ def _check_archive(path: pathlib.Path, archive: zipfile.ZipFile) -> None:
         if member.filename.endswith("data.pkl"):
             if member.file_size > MAX_PICKLE_BYTES:
                 raise UserError(f"{path}: {member.filename} has {member.file_size} bytes; wanted tensors, not lists.")
-            _check_pickle(path, archive.read(member))
+            check_pickle(path, archive.read(member))
 
 
-def _check_pickle(path: pathlib.Path, data: bytes) -> None:
-    names, n_filled = set(), 0
-    for instruction, argument, _ in pickletools.genops(data):
-        if instruction.name == "GLOBAL":
-            names.add(str(argument).replace(" ", "."))
-        n_filled += instruction.name == "BUILD"
-    refused = sorted(name for name in names if not _ALLOWED_NAMES.fullmatch(name))
-    if refused:
-        raise UserError(
-            f"{path}: the file wants to create {', '.join(refused)[:200]}, which a checkpoint has no need of; nothing "
-            "was executed. Use a file from a source you trust."
-        )
-    if n_filled * len(data) > MAX_COPIES:
-        raise UserError(f"{path}: the file fills {n_filled} objects, which no checkpoint does. Download it again.")
+def _check_old_format(path: pathlib.Path) -> None:
+    """Before it is read: its pickles, and that no tensor is larger than the file."""
+    with path.open("rb") as file:
+        described = file.read(MAX_PICKLE_BYTES)
+    for largest in (None, None, None, path.stat().st_size, None):
+        # the magic number, the version, the writer's machine, the content, and the names of its storages
+        described = described[check_pickle(path, described, largest) :]
 
 
 def _reason(error: BaseException) -> str:

@@ -268,10 +268,21 @@ def test_another_kind_of_torch_file_is_refused(content, written):
         read_official(written(content))
 
 
-def test_the_older_format_is_refused_with_the_way_to_save_it_anew(tmp_path):
+def test_the_older_format_is_read_to_the_bit(content, tmp_path):
+    torch.save(content, tmp_path / "new.pth")
+    torch.save(content, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert load_checkpoint(tmp_path / "old.pth").sha256 == load_checkpoint(tmp_path / "new.pth").sha256
+
+
+def test_the_older_format_executes_nothing_and_claims_no_more_than_it_has(tmp_path):
     path = tmp_path / "old.pth"
-    torch.save({"model": {}}, path, _use_new_zipfile_serialization=False)
-    with pytest.raises(UserError, match=r"before version 1\.6.*torch\.save\(torch\.load\(FILE, weights_only=True\)"):
+    torch.save({"a": torch.zeros(300), "b": Shell("x")}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(UserError, match=rf"wants to create {os.name}\.system"):
+        load_weights_only(path)
+    torch.save({"a": torch.zeros(300)}, path, _use_new_zipfile_serialization=False)
+    large = path.read_bytes().replace(b"M\x2c\x01", b"J\x2c\x01\x00\x7f")  # 300 numbers become two thousand million
+    path.write_bytes(large)
+    with pytest.raises(UserError, match="claims more content than it has"):
         load_weights_only(path)
 
 
