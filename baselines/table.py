@@ -81,6 +81,7 @@ _ENTRIES = (
         weights="none",
         kind=Kind.UNTRAINED,
         seeded=True,
+        demo_twin="random_init_demo",
     ),
     Entry(
         name="random_init_demo",

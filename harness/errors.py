@@ -17,6 +17,10 @@ class DoesNotApplyError(UserError):
     """A run that makes no sense here: the plan leaves it out and says why, which is no failure."""
 
 
+class NotHereError(UserError):
+    """Weights or a package that others have are not on this machine: no failure of whoever asked for all there is."""
+
+
 class UnforeseenError(UserError):
     """What nobody foresaw went wrong in one thing: in a plug-in, in a library or in ourselves.
 
@@ -34,5 +38,7 @@ def as_user_error(error: Exception) -> UserError:
     """An error as it is told at the borders between runs, wherever it comes from."""
     if isinstance(error, UserError):
         return error
+    if isinstance(error, mp_mae.errors.NotHereError):
+        return NotHereError(str(error))
     foreseen = isinstance(error, leaderboards.errors.UserError | mp_mae.errors.UserError)
     return UserError(str(error)) if foreseen else UnforeseenError(error)

@@ -5,5 +5,9 @@ class UserError(Exception):
     """Bad input. The message says where, what was wanted, what was found and what to do next."""
 
 
+class NotHereError(UserError):
+    """Weights or a package that others have are not on this machine. The message says how they get here."""
+
+
 class NonFiniteLossError(UserError):
     """A loss or the gradient became infinite or not a number. Nothing of that step was kept."""

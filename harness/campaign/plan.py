@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from baselines.registry import find_backbone
+from baselines.table import BACKBONES
 from harness.campaign.presets import Block
 from harness.campaign.reading_cost import bytes_read
 from harness.campaign.request import RunRequest, known_name
@@ -102,9 +103,17 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
         for backbone in request.backbones
         for seed in request.seeds
         for ref, protocol, partition in work
+        if not request.asked_for_all or belongs(backbone, ref)
     )
     resolver = Resolver(request, workbench, convert=convert)
     return _once_each([_resolve(cell, resolver, workbench) for cell in cells])
+
+
+def belongs(backbone: str, ref: DatasetRef) -> bool:
+    """Whether one of `all` backbones is run on a dataset: of twins, the one of the size of the weights there."""
+    simulated = ref.suite == DEMO_SUITE
+    twins = {entry.demo_twin for entry in BACKBONES.values()}
+    return not (find_backbone(backbone).demo_twin if simulated else backbone in twins)
 
 
 def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:

@@ -13,7 +13,7 @@ from harness.campaign.request import RunRequest
 from harness.data.band_matching import BandPlan, plan_bands
 from harness.data.draws import is_few
 from harness.data.sources.source import DEMO_SUITE
-from harness.errors import DoesNotApplyError
+from harness.errors import DoesNotApplyError, NotHereError
 from harness.features.known_bands import check_circumstances, describe_bands, identifying_facts
 from harness.features.normalisation import (
     check_statistics,
@@ -102,7 +102,7 @@ class Resolver:
         method = self._method(cell)
         filed_as = "default" if is_few(cell.partition) else cell.partition
         workbench.partition(ref, filed_as)  # refuse a bad file as early as bad statistics
-        backbone = workbench.backbone(cell.backbone, weights, cell.seed)
+        backbone = self._build(cell, weights)
         _check_feeds(cell, method.protocol, workbench.dataset(ref).spec.label_kind, backbone)
         pairing = Pairing(cell.backbone, weights, cell.seed if find_backbone(cell.backbone).seeded else None, ref)
         bands = self._plan_bands(pairing, backbone)
@@ -124,6 +124,15 @@ class Resolver:
         if weights is None and find_backbone(cell.backbone).weights == "required":
             raise DoesNotApplyError(f"no --weights {cell.backbone}=PATH was given")
         return weights
+
+    def _build(self, cell: Cell, weights: Path | None) -> Backbone:
+        """The network. What is not on this machine is no failure of who asked for all there is."""
+        try:
+            return self._workbench.backbone(cell.backbone, weights, cell.seed)
+        except NotHereError as error:
+            if self._request.asked_for_all:
+                raise DoesNotApplyError(str(error)) from error
+            raise
 
     def _method(self, cell: Cell) -> Method:
         kind = self._workbench.dataset(cell.dataset).spec.label_kind
