@@ -12,6 +12,17 @@ from baselines.registry import check_name, find_backbone
 from mp_mae.errors import UserError
 
 FAMILIES = ("test_resnet", "test_vit", "test_convnext", "test_efficientnet")
+MORE_FAMILIES = (
+    "test_byobnet", "test_coatnet", "test_efficientnet_evos", "test_mambaout", "test_nfnet", "test_vit2",
+    "test_vit4", "test_vit_relpos",
+)  # fmt: skip
+REAL_FAMILIES = (
+    "resnet18", "regnety_002", "densenet121", "efficientnet_b0", "mobilenetv4_conv_small", "convnextv2_atto",
+    "vit_tiny_patch16_224", "vit_small_patch14_reg4_dinov2", "vit_small_patch16_dinov3", "eva02_tiny_patch14_224",
+    "beit_base_patch16_224", "xcit_nano_12_p16_224", "swin_tiny_patch4_window7_224", "hiera_tiny_224", "pvt_v2_b0",
+    "test_maxvit", "levit_128s", "mixer_s32_224", "resmlp_12_224", "vgg11",
+)  # fmt: skip
+"""One of each, small: what timm's own test models do not stand for."""
 
 
 def write_weights(path, name, n_classes=1000):
@@ -26,6 +37,12 @@ def test_each_family_keeps_the_contract(name, tmp_path):
     for entry, file in ((find_backbone(f"timm:{name}"), weights), (find_backbone(f"timm:{name}?random"), None)):
         verdicts = list(check_backbone(entry, file))
         assert [verdict for verdict in verdicts if verdict.passed is False] == []
+
+
+@pytest.mark.parametrize("name", [*MORE_FAMILIES, *(pytest.param(n, marks=pytest.mark.slow) for n in REAL_FAMILIES)])
+def test_other_families_keep_it_with_other_bands(name):
+    verdicts = list(check_backbone(find_backbone(f"timm:{name}?random&bands=B4,B3,B2,B8"), None))
+    assert [verdict for verdict in verdicts if verdict.passed is False] == []
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -61,6 +61,12 @@ def test_weights_go_to_the_one_backbone_that_takes_them():
     assert both == {"mp_mae": Path("a.pth"), "imagenet_mae": Path("b")}
 
 
+def test_the_name_before_weights_may_hold_an_equals_sign():
+    plain, wished = "timm:test_vit", "timm:test_vit?pool=avg"
+    assigned = assign_weights([f"{wished}=b=c.pth", f"{plain}=a.pth"], (plain, wished))
+    assert assigned == {wished: Path("b=c.pth"), plain: Path("a.pth")}
+
+
 @pytest.mark.parametrize(
     ("given", "backbones", "message"),
     [

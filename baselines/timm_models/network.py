@@ -1,0 +1,85 @@
+"""A timm model behind the backbone contract: its pooled vector, and the maps on the way to it."""
+
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from baselines.contract import Backbone, Features, InputSpec, Level, Origin
+from baselines.facts import Facts
+from mp_mae.errors import UserError
+
+
+class TimmBackbone(Backbone):
+    """A timm model whose maps are read on the way to its pooled vector, if it lets them be read."""
+
+    def __init__(self, model: nn.Module, *, inputs: InputSpec, origin: Origin) -> None:
+        side = inputs.native_size_px if inputs.fixed_size and inputs.native_size_px else 2 * inputs.size_multiple
+        levels = _levels(model, len(inputs.bands or ()), side)
+        super().__init__(inputs=inputs, origin=origin, pyramid=tuple(levels.values()))
+        self.model: Any = model
+        self.indices = list(levels)
+        """Of the maps in timm's own list."""
+        self.eval()
+
+    def embed(self, x: Tensor, facts: Facts) -> Features:
+        if not self.indices:
+            return Features(self.model.forward_head(self.model.forward_features(x), pre_logits=True), ())
+        last, maps = self.model.forward_intermediates(x, indices=self.indices)
+        return Features(vector=self.model.forward_head(last, pre_logits=True), maps=tuple(maps))
+
+
+@torch.inference_mode()
+def _levels(model: Any, n_channels: int, side: int) -> dict[int, Level]:
+    """The last map of each stride, by its place in timm's list: measured on a blank image of that side."""
+    if not hasattr(model, "forward_intermediates"):
+        return {}
+    maps = model.eval().forward_intermediates(torch.zeros(1, n_channels, side, side), intermediates_only=True)
+    by_stride = {side // x.shape[-1]: (index, x.shape[1]) for index, x in enumerate(maps) if x.ndim == 4}
+    return {index: Level(channels, stride) for stride, (index, channels) in sorted(by_stride.items())}
+
+
+def create(model: str, seed: int, n_channels: int, one_size: bool) -> tuple[nn.Module, bool]:
+    """The network without a classifier, drawn from the seed, and whether it embeds images of one size alone.
+
+    Args:
+        one_size: whether timm says that it does; some can be told not to.
+    """
+    with torch.random.fork_rng(devices=[]):  # timm initialises from the global generator
+        torch.manual_seed(seed)
+        if one_size:
+            try:
+                return _without_classifier(model, n_channels, dynamic_img_size=True), False
+            except TypeError:  # its builder has no such argument
+                pass
+        return _without_classifier(model, n_channels), one_size
+
+
+def _without_classifier(model: str, n_channels: int, **settings: bool) -> nn.Module:
+    network: nn.Module = timm.create_model(model, num_classes=0, in_chans=n_channels, **settings)
+    return network
+
+
+def total_stride(network: Any) -> int:
+    """Pixels a side that make one cell of the coarsest map."""
+    stages = network.feature_info if isinstance(network.feature_info, list) else network.feature_info.info
+    return max(stage["reduction"] for stage in stages)
+
+
+def pool(network: Any, wanted: str, name: str) -> bool:
+    """Let the vector be the class token (`token`) or the mean over the other tokens (`avg`); False: it was already.
+
+    The final norm stays where it was while the network learnt.
+
+    Raises:
+        UserError: the network has no class token, so that its vector can be one thing alone.
+    """
+    if not getattr(network, "num_prefix_tokens", 0) or network.global_pool not in ("token", "avg"):
+        raise UserError(
+            f"timm:{name}: it has no class token, so there is one vector to choose from. Leave out `pool={wanted}`"
+        )
+    if network.global_pool == wanted:
+        return False
+    network.reset_classifier(0, global_pool=wanted)
+    return True
