@@ -43,18 +43,23 @@ def find_entry(rest: str) -> Entry:
         raise UserError(
             f"timm:{rest}: timm {timm.__version__} has no model {architecture!r}. {hint}See timm.list_models()"
         )
-    known = timm.list_pretrained(f"{architecture}.*")
-    if tag and name not in known:
+    there_are = timm.list_pretrained(f"{architecture}.*")
+    if tag and name not in there_are:
         raise UserError(
-            f"timm:{rest}: there are no weights {tag!r} of {architecture}, but {', '.join(known) or 'none'}"
+            f"timm:{rest}: there are no weights {tag!r} of {architecture}, but {', '.join(there_are) or 'none'}"
         )
     bands = read_bands(wishes["bands"], f"timm:{rest}") if "bands" in wishes else RGB
     untrained = "random" in wishes
+    known: Any = timm.get_pretrained_cfg(name)  # every model has one, with or without weights
     return Entry(
         name=f"timm:{rest}",
         summary=f"timm's {name}, {'untrained, drawn from the seed' if untrained else 'pretrained'}",
         bands=", ".join(bands),
-        licence="none needed" if untrained else getattr(timm.get_pretrained_cfg(name), "license", None) or "not said",
+        unit="standardised" if untrained or not _learnt_from(bands, known) else Unit.UINT8,
+        size_px=known.input_size[-1],
+        licence="none needed" if untrained else known.license or "not said",
+        library="timm",
+        source="drawn from the seed" if untrained else _source(known),
         module=__name__,
         settings={"model": architecture, **({} if bands == RGB else {"bands": ",".join(bands)})},
         requires={"name": name, "untrained": untrained, **({"pooled": wishes["pool"]} if "pool" in wishes else {})},
@@ -62,6 +67,10 @@ def find_entry(rest: str) -> Entry:
         kind=Kind.UNTRAINED if untrained else Kind.PRETRAINED,
         seeded=untrained,
     )
+
+
+def _source(known: Any) -> str:
+    return f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else "--weights alone"
 
 
 def build(
@@ -86,8 +95,7 @@ def build(
         UserError: weights neither given, cached nor reachable, or not all of the model's; or it cannot be had for
             these bands, or pooled that way.
     """
-    known = timm.get_pretrained_cfg(name)
-    assert known is not None, "`find_entry` has looked"
+    known: Any = timm.get_pretrained_cfg(name)  # every model has one, with or without weights
     names = tuple(bands.split(","))
     network, fixed = create(model, seed, len(names), bool(known.fixed_input_size))
     if not untrained:

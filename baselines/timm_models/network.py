@@ -56,7 +56,7 @@ def create(model: str, seed: int, n_channels: int, one_size: bool) -> tuple[nn.M
         return _without_classifier(model, n_channels), one_size
 
 
-def _without_classifier(model: str, n_channels: int, **settings: bool) -> nn.Module:
+def _without_classifier(model: str, n_channels: int, **settings: Any) -> nn.Module:
     network: nn.Module = timm.create_model(model, num_classes=0, in_chans=n_channels, **settings)
     return network
 

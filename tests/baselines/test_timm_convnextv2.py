@@ -70,5 +70,5 @@ def test_neither_is_taken_for_the_other(tmp_path):
 
 
 def test_another_size_is_refused(tmp_path):
-    with pytest.raises(UserError, match="not the weights of timm's convnextv2_femto.fcmae"):
+    with pytest.raises(UserError, match=r"not the weights of timm's convnextv2_femto\.fcmae"):
         find_backbone("timm:convnextv2_femto.fcmae").build(write(tmp_path, fine_tuned=False), 0)

@@ -94,3 +94,12 @@ def test_weights_of_another_model_are_refused(tmp_path):
     weights = write_weights(tmp_path / "w.safetensors", "test_convnext")
     with pytest.raises(UserError, match="not the weights of timm's test_vit: missing"):
         find_backbone("timm:test_vit").build(weights, 0)
+
+
+def test_the_list_knows_what_a_name_stands_for():
+    known = find_backbone("timm:vit_base_patch14_dinov2")
+    assert (known.licence, known.unit, known.size_px, known.library) == ("apache-2.0", "8-bit", 518, "timm")
+    assert known.source == "https://huggingface.co/timm/vit_base_patch14_dinov2.lvd142m"
+    infrared, random = (find_backbone(f"timm:resnet18?{wish}") for wish in ("bands=B4,B8", "random"))
+    assert (infrared.bands, infrared.unit) == ("B4, B8", "standardised"), "nobody knows moments of infrared"
+    assert (random.licence, random.unit, random.source) == ("none needed", "standardised", "drawn from the seed")
