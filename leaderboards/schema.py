@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raised with every change to the tables. An older file is upgraded when it is opened, a newer one refused."""
 
 Source = Literal["measured", "published"]
@@ -55,6 +55,12 @@ class RunRow:
     """Of the backbone. None also in a measured run: nobody counted."""
     flops_per_image: int | None = None
     """Of the backbone, for one image as it was fed: a multiplication and an addition are two. None as `parameters`."""
+    images_per_second: float | None = None
+    """That the backbone embedded on the run's device, fed as in the run; `provenance.speed` says how many at once and
+    by how many threads. None as `parameters`."""
+    peak_memory_bytes: int | None = None
+    """The most that tensors took at once while the backbone embedded one such image, its parameters among them. None as
+    `parameters`."""
     higher_is_better: bool = True
     """Of `metric`: False for errors, as rmse."""
 

@@ -32,6 +32,8 @@ CREATE TABLE runs (
     n_labels_select     BIGINT CHECK (n_labels_select >= 0),    -- further ones that chose it
     parameters          BIGINT CHECK (parameters >= 0),         -- of the backbone; NULL: nobody counted, measured or not
     flops_per_image     BIGINT CHECK (flops_per_image >= 0),    -- of the backbone on one image as fed; NULL as parameters
+    images_per_second   DOUBLE CHECK (isfinite(images_per_second) AND images_per_second > 0), -- on device, batches as fed
+    peak_memory_bytes   BIGINT CHECK (peak_memory_bytes >= 0),  -- of tensors alive at once, of one image and the backbone
     source              VARCHAR NOT NULL CHECK (source IN ('measured', 'published')),
     configuration       JSON NOT NULL CHECK (json_type(configuration) = 'OBJECT'),
     provenance          JSON NOT NULL CHECK (json_type(provenance) = 'OBJECT'),

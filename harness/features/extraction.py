@@ -60,6 +60,11 @@ def read_circumstances(arrays: ArrayCache, rows: slice, uses: Set[Fact], device:
     )
 
 
+def images_per_batch(device: torch.device, pixels: int) -> int:
+    """Images of so many pixels that are embedded at once: 1 to 256."""
+    return max(1, min(256, PIXELS_PER_BATCH["cpu" if device.type == "cpu" else "cuda"] // pixels))
+
+
 def embed_images(
     backbone: Backbone,
     arrays: ArrayCache,
@@ -83,8 +88,7 @@ def embed_images(
     backbone = backbone.to(target).eval()
     preparation = preparation.to(target)
     n, _, *native = arrays.pixels.shape
-    largest = max(math.prod(native), math.prod(preparation.size_px or native))
-    batch = max(1, min(256, PIXELS_PER_BATCH["cpu" if target.type == "cpu" else "cuda"] // largest))
+    batch = images_per_batch(target, max(math.prod(native), math.prod(preparation.size_px or native)))
 
     def embed(start: int) -> tuple[int, Features]:
         rows = slice(start, min(start + batch, n))

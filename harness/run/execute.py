@@ -63,7 +63,8 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
 def _run_row(
     job: Job, partition: Partition, outcome: Outcome, tuned: Tuned, workbench: Workbench, seconds: float
 ) -> RunRow:
-    run, costs, entry = job.run, workbench.costs(job), find_backbone(job.backbone)
+    run, entry = job.run, find_backbone(job.backbone)
+    costs, speed = workbench.costs(job), workbench.speed(job)
     entered = outcome.network_input or workbench.network_input(job)
     return RunRow(
         run_id=job.run_id,
@@ -95,6 +96,7 @@ def _run_row(
             "network_input": asdict(entered),
             "input_notes": note_input(run, job.filled_bands, entered),
             "extraction": None if outcome.network_input else dict(workbench.extraction(job)),
+            "speed": asdict(speed),
             "pixels_without_data": dict(workbench.arrays(job.dataset).n_nonfinite),
         },
         device=workbench.places.device,
@@ -104,4 +106,6 @@ def _run_row(
         selection=run.selection.value,
         parameters=costs.parameters,
         flops_per_image=costs.flops_per_image,
+        images_per_second=speed.images_per_second,
+        peak_memory_bytes=costs.peak_memory_bytes,
     )

@@ -31,6 +31,7 @@ from harness.records.job import DatasetRef, Job, Places
 from harness.records.progress import Progress
 from harness.records.run import TrainDraw
 from harness.run.costs import Costs, count_costs
+from harness.run.speed import Speed, measure_speed
 from harness.store.damage import DamagedError
 from harness.store.kinds import FEATURES, PIXEL_FEATURES, Kind, Place
 from harness.tasks import TASKS
@@ -62,6 +63,7 @@ class Workbench:
         self._fingerprints: dict[tuple[DatasetRef, str], str | UserError] = {}
         self._arrays: dict[DatasetRef, ArrayCache | UserError] = {}
         self._costs: dict[Hashable, Costs | UserError] = {}
+        self._speeds: dict[Hashable, Speed | UserError] = {}
         self._features: dict[str, ImageFeatures | UserError] = {}
         self._pixel_features: dict[str, PixelFeatures | UserError] = {}
         self._backbones: dict[Hashable, Backbone | UserError] = {}
@@ -215,13 +217,21 @@ class Workbench:
 
     def costs(self, job: Job) -> Costs:
         """What the job's backbone costs on an image as it is fed. All seeds of a backbone cost the same."""
-        height, width = fed_size(job.run.input_size, self.native_size(job.dataset))
-        key = (job.backbone, job.weights, len(job.run.bands), height, width)
+        _, height, width = key = self._fed(job)
+        return _once(self._costs, key, lambda: count_costs(self.backbone_of(job), self.bands(job), height, width))
+
+    def speed(self, job: Job) -> Speed:
+        """How fast the job's backbone embeds here; measured once a process for all seeds of a backbone."""
+        _, height, width = key = self._fed(job)
+        device = self.places.device
         return _once(
-            self._costs,
-            key,
-            lambda: count_costs(self.backbone_of(job), self.bands(job), height, width),
+            self._speeds, key, lambda: measure_speed(self.backbone_of(job), self.bands(job), height, width, device)
         )
+
+    def _fed(self, job: Job) -> tuple[Hashable, int, int]:
+        """Which backbone reads how many bands, and the (height, width) of what it is fed."""
+        backbone = (job.backbone, job.weights, len(job.run.bands))
+        return backbone, *fed_size(job.run.input_size, self.native_size(job.dataset))
 
     def features(self, job: Job) -> np.ndarray:
         """(N, D) float32 features of the job's whole dataset in storage order; cached ones need no backbone."""

@@ -77,7 +77,7 @@ def _open_table(
     create_tables(engine)
     runs = [name for (name, *_) in engine.execute("DESCRIBE runs").fetchall()]
     columns_of_runs = [SCORE_COLUMNS.get(name, name) for name in runs]
-    older = set() if found is None else _SINCE_VERSION_6.keys() - set(found)
+    older = set() if found is None else _SINCE_VERSION_5.keys() - set(found)
     wanted = [name for name in columns_of_runs if name not in older]
     if found is not None and set(found) != set(wanted):
         odd = sorted(set(wanted) ^ set(found))
@@ -89,7 +89,7 @@ def _open_table(
         f"SELECT {', '.join(f'unnest(columns.{name}) AS {name}' for name in wanted)} FROM parsed",
         [json.dumps(columns)],
     )
-    values = [_SINCE_VERSION_6[name] if name in older else name for name in columns_of_runs]
+    values = [_SINCE_VERSION_5[name] if name in older else name for name in columns_of_runs]
     engine.execute(f"INSERT INTO runs SELECT {', '.join(values)} FROM given")
     scores = ", ".join(SCORE_COLUMNS.values())
     engine.execute(f"INSERT INTO metrics BY NAME SELECT run_id, 'test' AS split, metric, {scores} FROM given")
@@ -98,8 +98,12 @@ def _open_table(
     return "new"
 
 
-_SINCE_VERSION_6 = {"higher_is_better": "metric NOT IN ('calibration_error', 'mae', 'rmse')"}
-"""Column that the exports of version 5 lack -> what it is for their rows, as `migrations/from_5.sql` has it."""
+_SINCE_VERSION_5 = {
+    "higher_is_better": "metric NOT IN ('calibration_error', 'mae', 'rmse')",
+    "images_per_second": "NULL",
+    "peak_memory_bytes": "NULL",
+}
+"""Column that exports of version 5, or of 6, lack -> what it is for their rows, as `migrations/` has it."""
 
 
 def _read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, Any]]]:

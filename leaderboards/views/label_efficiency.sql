@@ -9,13 +9,16 @@
 --           on the wide side. It covers 93 to 97 % from two seeds on (docs/statistics.md), and is not cut off at 0 or 1.
 --           One run: its own bootstrap interval. train_draw = 'partition': every seed has the same training
 --           samples, so the interval does not tell how much another draw would have changed.
+-- costs     parameters, flops_per_image, peak_memory_bytes: the same in every seed. images_per_second: of the fastest, on
+--           device: whatever else a machine did made the others slower.
 -- setup     see the view scores, as for axis, curve_id, samples and identity_version: runs of other settings are points
 --           of another curve, runs on other samples other points of it.
 -- Excluded  nothing: simulated points have suite = 'demo', published ones source = 'published'.
 -- NULL      value: undefined for every seed. seed_std: fewer than two runs. ci_low, ci_high: fewer than two seeds, and not
 --           one run with an interval; or seeds that all agree and no run's interval, which tell nothing of the noise.
 --           se_test: no run has an interval (then seeds alone make it). weights: drawn from the seed, or published.
---           n_labels, selection, train_draw, samples, identity_version: unknown, published rows only.
+--           parameters, flops_per_image, images_per_second, peak_memory_bytes: nobody counted or measured; device as the
+--           third. n_labels, selection, train_draw, samples, identity_version: unknown, published rows only.
 CREATE OR REPLACE VIEW label_efficiency AS
 WITH points AS (
     SELECT
@@ -31,7 +34,10 @@ WITH points AS (
         CASE WHEN count(value) = 1 THEN any_value(ci_low) END AS run_low,
         CASE WHEN count(value) = 1 THEN any_value(ci_high) END AS run_high,
         max(parameters) AS parameters,
-        max(flops_per_image) AS flops_per_image
+        max(flops_per_image) AS flops_per_image,
+        max(images_per_second) AS images_per_second,
+        max(peak_memory_bytes) AS peak_memory_bytes,
+        arg_max(device, images_per_second) AS device
     FROM scores
     GROUP BY
         suite, dataset, backbone, weights, protocol, selection, train_draw, setup, axis, partition, metric, higher_is_better,
@@ -61,5 +67,5 @@ SELECT
     CASE WHEN n_seeds > 1 THEN value - margin ELSE run_low END AS ci_low,
     CASE WHEN n_seeds > 1 THEN value + margin ELSE run_high END AS ci_high,
     n_seeds, seed_std, se_test, selection, train_draw, setup, axis, source, parameters, flops_per_image,
-    curve_id, samples, identity_version
+    images_per_second, peak_memory_bytes, device, curve_id, samples, identity_version
 FROM margins;

@@ -20,7 +20,8 @@
 -- se_test   standard error by the test sample: a quarter of the width of the stored 95 % interval, nearly (/ 3.92).
 -- Excluded  nothing: simulated runs have suite = 'demo', published ones source = 'published'.
 -- NULL      value: undefined on this split. ci_low, ci_high, se_test: no interval was computed. seed, n_labels*,
---           selection, train_draw, samples, identity_version: unknown, published runs only. parameters, flops_per_image: nobody counted.
+--           selection, train_draw, samples, identity_version: unknown, published runs only. parameters, flops_per_image, images_per_second,
+--           peak_memory_bytes: nobody counted or measured, as in runs of before. device: published runs only.
 CREATE OR REPLACE VIEW scores AS
 SELECT
     suite,
@@ -45,6 +46,9 @@ SELECT
     (score_high - score_low) / 3.92 AS se_test,
     parameters,
     flops_per_image,
+    images_per_second,
+    peak_memory_bytes,
+    device,
     source,
     run_id,
     curve_id,

@@ -104,6 +104,17 @@ def _plain(value: Any) -> Any:
     return round(value, 9) if isinstance(value, float) else str(value) if isinstance(value, datetime) else value
 
 
+def test_version_6_keeps_everything_and_its_costs_stay_unknown(tmp_path: Path) -> None:
+    path = write_old(tmp_path / "board.duckdb", 6)
+    before = contents(path)
+    open_leaderboard(path)
+    kept = "SELECT * EXCLUDE (images_per_second, peak_memory_bytes) FROM runs ORDER BY ALL"
+    assert run_query(path, kept).rows == before["runs"]
+    assert contents(path)["metrics"] == before["metrics"]
+    unknown = "SELECT DISTINCT images_per_second, peak_memory_bytes FROM runs"
+    assert run_query(path, unknown).rows == [(None, None)]
+
+
 def test_version_5_keeps_what_it_stored_of_identities_and_points(tmp_path: Path) -> None:
     kept = "SELECT run_id, identity_version, weights, setup, curve_id, samples FROM runs ORDER BY run_id"
     path = write_old(tmp_path / "board.duckdb", 5)
@@ -116,7 +127,7 @@ def test_version_5_keeps_what_it_stored_of_identities_and_points(tmp_path: Path)
     assert run_query(open_leaderboard(path).path, kept).rows == before
 
 
-@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+@pytest.mark.parametrize("version", range(1, 6))  # version 6 stored it
 def test_the_direction_of_an_old_run_follows_from_its_metric(tmp_path: Path, version: int) -> None:
     names = ("accuracy", "calibration_error", "mae", "r2", "rmse")
     runs = [RunRecord(run=make_run(name, metric=name), metrics=[metric(metric=name)]) for name in names]
@@ -134,14 +145,15 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
     for table in ("metrics", "class_metrics", "predictions"):
         assert after[table] == before[table]
     with duckdb.connect(old, read_only=True) as connection:
-        added = "train_draw, selection, parameters, flops_per_image, higher_is_better"
+        costs = "parameters, flops_per_image, images_per_second, peak_memory_bytes"
+        added = f"train_draw, selection, higher_is_better, {costs}"
         derived = "score, score_low, score_high, weights, setup, identity_version, curve_id, samples"
         kept = connection.execute(f"SELECT * EXCLUDE ({added}, {derived}) FROM runs ORDER BY ALL").fetchall()
         assert kept == before["runs"]
         assert connection.execute(f"SELECT run_id, {added} FROM runs ORDER BY n_labels_select").fetchall() == [
-            (run_id("knn"), "partition", "none", None, None, True),
-            (run_id("probe"), "partition", "valid", None, None, True),
-            (run_id("published"), None, None, None, None, True),
+            (run_id("knn"), "partition", "none", True, None, None, None, None),
+            (run_id("probe"), "partition", "valid", True, None, None, None, None),
+            (run_id("published"), None, None, True, None, None, None, None),
         ]
         headlines = connection.execute("SELECT DISTINCT score, score_low, score_high FROM runs").fetchall()
         assert headlines == [(0.1 + 0.2, None, None)]

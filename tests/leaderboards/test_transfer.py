@@ -128,8 +128,12 @@ def test_an_empty_leaderboard_is_exported_and_merged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "json"])
-def test_rows_that_version_5_exported_are_imported(board: Leaderboard, tmp_path: Path, ending: str) -> None:
-    """They do not say which way a metric points."""
+@pytest.mark.parametrize("version", [5, 6])
+def test_rows_that_older_versions_exported_are_imported(
+    board: Leaderboard, tmp_path: Path, ending: str, version: int
+) -> None:
+    """Those of version 5 do not say which way a metric points, and none what embedding costs."""
+    lacking = ["images_per_second", "peak_memory_bytes"] + ["higher_is_better"] * (version == 5)
     board.commit(
         RunRecord(run=make_run("error", metric="rmse", higher_is_better=False), metrics=[metric(metric="rmse")])
     )
@@ -137,11 +141,11 @@ def test_rows_that_version_5_exported_are_imported(board: Leaderboard, tmp_path:
     export(board, given, ExportFormat(ending))
     if ending == "json":
         rows = json.loads(given.read_text())
-        old.write_text(json.dumps([{k: v for k, v in row.items() if k != "higher_is_better"} for row in rows]))
+        old.write_text(json.dumps([{k: v for k, v in row.items() if k not in lacking} for row in rows]))
     else:
         with given.open(newline="", encoding="utf-8") as source, old.open("w", newline="", encoding="utf-8") as target:
             reader = csv.DictReader(source)
-            names = [name for name in reader.fieldnames or () if name != "higher_is_better"]
+            names = [name for name in reader.fieldnames or () if name not in lacking]
             writer = csv.DictWriter(target, names, extrasaction="ignore", lineterminator="\n", quoting=csv.QUOTE_ALL)
             writer.writeheader()
             writer.writerows(reader)

@@ -142,6 +142,29 @@ def test_the_frontier_is_who_nobody_smaller_reaches(tmp_path: Path) -> None:
     assert rows == [("tiny", True), ("worse", False), ("better", True), ("equal", False), ("big", True)]
 
 
+def test_each_cost_has_a_frontier_and_speed_one_for_each_device(tmp_path: Path) -> None:
+    """The GPU makes c the fastest, which says nothing of it; d was never measured, and nobody is compared with it."""
+    costs = {  # parameters, FLOPs, bytes, images per second, device, score
+        "a": (1, 40, 9, 10.0, "cpu", 0.5), "b": (2, 10, 5, 20.0, "cpu", 0.6), "c": (3, 20, 4, 900.0, "cuda:0", 0.55),
+        "d": (4, None, None, None, "cpu", 0.9),
+    }  # fmt: skip
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for backbone, (parameters, flops, memory, speed, device, value) in costs.items():
+        run = run_of(
+            backbone, "d", "default", 0, parameters=parameters, flops_per_image=flops, peak_memory_bytes=memory,
+            images_per_second=speed, device=device,
+        )  # fmt: skip
+        board.commit(RunRecord(run=run, metrics=[metric(value, None)]))
+    sql = """SELECT backbone, frontier, frontier_flops, frontier_memory, frontier_speed, images_per_second, device
+             FROM parameter_efficiency ORDER BY backbone"""
+    assert run_query(board.path, sql).rows == [
+        ("a", True, False, False, False, 10.0, "cpu"),
+        ("b", True, True, True, True, 20.0, "cpu"),
+        ("c", False, False, True, True, 900.0, "cuda:0"),
+        ("d", True, None, None, None, None, None),
+    ]
+
+
 @pytest.mark.parametrize("view", ["label_efficiency", "label_savings", "ranking", "coverage"])
 def test_names_with_quotes_markup_and_unicode_come_back_as_they_are(tmp_path: Path, view: str) -> None:
     name = "'; DROP TABLE runs; -- \" <b>ü</b> ../x"

@@ -23,14 +23,15 @@ from geobench_files import (
 NIR = band("08 - NIR", alt_names=("8", "08", "nir"), wavelength=0.842)
 MEASURED = """SELECT run_id, configuration->>'normalisation' AS normalisation,
     configuration->'input_size' AS input_size,
-    provenance->'network_input' AS network_input, flops_per_image FROM runs ORDER BY finished_at"""
+    provenance->'network_input' AS network_input, flops_per_image, peak_memory_bytes, images_per_second,
+    provenance->'speed' AS speed FROM runs ORDER BY finished_at"""
 
 
 def rows(folder, query=MEASURED):
     found = json.loads(harness("sql", query, "--format", "json", cwd=folder).stdout)
     for row in found:
-        if isinstance(row.get("network_input"), str):
-            row["network_input"] = json.loads(row["network_input"])
+        for name in row.keys() & {"network_input", "speed"}:
+            row[name] = json.loads(row[name])
     return found
 
 
@@ -85,6 +86,9 @@ def test_another_size_is_another_run_with_features_of_its_own(run, tmp_path):
     assert [row["network_input"]["size_px"] for row in found] == [[8, 8], [8, 8], [16, 16]]
     assert native["network_input"]["std"] != small["network_input"]["std"]
     assert large["flops_per_image"] == pytest.approx(4 * small["flops_per_image"], rel=0.01)
+    assert large["peak_memory_bytes"] > small["peak_memory_bytes"]
+    assert [row["speed"]["size_px"] for row in found] == [[4, 4], [8, 8], [16, 16]]
+    assert all(row["images_per_second"] == row["speed"]["images_per_second"] > 1 for row in found)
 
 
 def test_the_size_images_have_anyway_is_the_run_that_is_there(run, tmp_path):
