@@ -7,6 +7,8 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from baselines.foundation.libraries import LEAST_PYTHON
+
 ROOT = Path(__file__).parent.parent
 OURS = {"mp_mae", "baselines", "leaderboards", "harness"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -36,6 +38,20 @@ def imported(*folders: str) -> set[str]:
 
 def test_the_packages_import_what_is_declared_and_nothing_else():
     assert imported(*OURS) == declared(PROJECT["dependencies"])
+
+
+def test_a_library_that_is_imported_only_when_a_network_is_built_is_an_extra_of_its_name():
+    asked = {
+        node.args[0].value
+        for path in (ROOT / "baselines").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "import_from"
+    }
+    least = ".".join(map(str, LEAST_PYTHON))
+    for library in asked:
+        (requirement,) = PROJECT["optional-dependencies"][library]
+        assert declared([requirement]) == {library}
+        assert requirement.endswith(f"; python_version >= '{least}'")
 
 
 def test_constraints_pin_what_is_declared():
