@@ -51,9 +51,8 @@ class ToyImages:
     device: str = "cpu"
     progress: Silent = field(default_factory=Silent)
 
-    @property
-    def preparation(self) -> Preparation:
-        bands = self.images["train"].shape[1]
+    def preparation(self, split) -> Preparation:
+        bands = self.images[split].shape[1]
         return Preparation(torch.zeros(bands), torch.ones(bands))
 
     @property
@@ -84,7 +83,7 @@ class ToyImages:
         """What a frozen backbone sees: with it and `valid_score` this is `records.Material` too."""
         with torch.inference_mode():
             pixels = torch.from_numpy(self.pixels(split, slice(None)))
-            return self.backbone()(pixels, self.preparation).vector.numpy()
+            return self.backbone()(pixels, self.preparation(split)).vector.numpy()
 
     def valid_score(self, scores) -> float:
         return self.score(self.targets["valid"], scores)

@@ -90,7 +90,7 @@ class _DiskTeller:
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
-        self._met: set[tuple[Kind, str, str, DatasetRef]] = set()
+        self._met: set[tuple[Kind, str, str, DatasetRef, tuple[str | None, ...], bool]] = set()
         self._counted: set[Path] = set()
 
     def __call__(self, job: Job) -> int | None:
@@ -99,7 +99,11 @@ class _DiskTeller:
         kind = _STORES.get(protocol.needs) if protocol else None
         if kind is None:
             return 0
-        features = (kind, job.backbone, job.run.weights_sha256, job.dataset)
+        sizes = [self._bytes(fed, kind) for fed in (job, job.at_test)]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+    def _bytes(self, job: Job, kind: Kind) -> int | None:
+        features = (kind, job.backbone, job.run.weights_sha256, job.dataset, job.run.band_sources, job.test_alone)
         if features in self._met:  # spares most lines of a plan the hash that names a folder
             return 0
         self._met.add(features)

@@ -8,15 +8,18 @@ from pathlib import Path
 
 from baselines.registry import find_backbone
 from baselines.table import BACKBONES
+from harness.campaign.feeds import NotReadError
 from harness.campaign.presets import Block
 from harness.campaign.reading_cost import bytes_read
 from harness.campaign.request import RunRequest, known_name
 from harness.campaign.resolve import Cell, Resolver
+from harness.data.band_matching import canonical_name
 from harness.data.draws import budget, shot
 from harness.data.sources.source import DEMO_SUITE
 from harness.data.suites import discover
 from harness.errors import DoesNotApplyError, UserError
 from harness.protocols import runs_on_few_labels
+from harness.records.band_sets import EACH, BandSets
 from harness.records.job import DatasetRef, Failure, Job
 from harness.records.run import BandNames
 from harness.run.workbench import Workbench
@@ -92,21 +95,26 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
     if not request.asked_for_all:
         _check_weights(request, chain(*refs))
     work = [
-        (ref, protocol, partition)
+        (ref, protocol, partition, bands, asked.dropped == EACH)
         for block, of_block in zip(request.blocks, refs, strict=True)
         for ref in of_block
         for protocol in block.protocols
         for partition in _partitions(ref, protocol, block, request, workbench)
+        for asked in block.bands
+        for bands in _band_sets(asked, ref, workbench)
     ]
     cells = (
-        Cell(backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol)
+        Cell(
+            backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol, bands=bands, swept=swept
+        )
         for backbone in request.backbones
         for seed in request.seeds
-        for ref, protocol, partition in work
+        for ref, protocol, partition, bands, swept in work
         if not request.asked_for_all or belongs(backbone, ref)
     )
     resolver = Resolver(request, workbench, convert=convert)
-    return _once_each([_resolve(cell, resolver, workbench) for cell in cells])
+    resolved = (_resolve(cell, resolver, workbench) for cell in cells)
+    return _once_each([line for line in resolved if line is not None])
 
 
 def belongs(backbone: str, ref: DatasetRef) -> bool:
@@ -133,12 +141,14 @@ def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
     return [mark(line) for line in lines]
 
 
-def _resolve(cell: Cell, resolver: Resolver, workbench: Workbench) -> Line:
-    """What becomes of one cell. Whatever goes wrong with it is its failure alone."""
+def _resolve(cell: Cell, resolver: Resolver, workbench: Workbench) -> Line | None:
+    """What becomes of one cell; None: it has no place in a sweep. Whatever goes wrong with it is its failure alone."""
     try:
         job = resolver.resolve(cell)
         notes = "; ".join(_notes(cell, job, workbench)) if job else ""
     except DoesNotApplyError as error:
+        if cell.swept and isinstance(error, NotReadError):
+            return None
         return Line(cell=cell, state=State.SKIPPED, reason=str(error))
     except Exception as error:  # the border between runs: a bug or a plug-in must not cost the others
         failure = Failure.of(error)
@@ -156,18 +166,24 @@ def _once_each(lines: Sequence[Line]) -> list[Line]:
         before = first.setdefault(line.job.run_id, line) if line.job else line
         if before is line:
             return line
-        name = before.cell.backbone
-        reason = line.reason if name == line.cell.backbone else f"the same network as {name}, run under that name"
-        return replace(line, state=State.SAME, job=None, reason=reason)
+        return replace(line, state=State.SAME, job=None, reason=_why_same(line, before))
 
     return [mark(line) for line in lines]
+
+
+def _why_same(line: Line, before: Line) -> str:
+    if before.cell.backbone != line.cell.backbone:
+        return f"the same network as {before.cell.backbone}, run under that name"
+    if before.cell.bands != line.cell.bands:
+        return f"{line.cell.bands} feeds it as {before.cell.bands} does"
+    return line.reason
 
 
 def _notes(cell: Cell, job: Job, workbench: Workbench) -> Iterator[str]:
     """What is odd about a run that can be made."""
     if cell.seed != job.run.seed:
         yield f"{cell.protocol} does not depend on the seed here; it runs once, as seed {job.run.seed}"
-    if 2 * len(job.filled_bands) > len(job.run.bands):
+    if 2 * len(job.filled_bands) > len(job.run.bands) and not job.run.band_sets:
         yield (
             f"{len(job.filled_bands)} of {len(job.run.bands)} bands are not in the dataset and are filled: "
             + ", ".join(f"{band} by {source or 'zeros'}" for band, source in job.filled_bands.items())
@@ -175,6 +191,17 @@ def _notes(cell: Cell, job: Job, workbench: Workbench) -> Iterator[str]:
     gigabytes = bytes_read(job, workbench) / 1e9
     if gigabytes >= WORTH_TELLING:
         yield f"{cell.protocol} reads about {gigabytes:,.0f} GB of stored features: put --cache-dir on a fast disk"
+
+
+def _band_sets(asked: BandSets, ref: DatasetRef, workbench: Workbench) -> Sequence[BandSets]:
+    """What was asked for; of EACH one set for every band of the dataset."""
+    if asked.dropped != EACH:
+        return (asked,)
+    try:
+        bands = workbench.dataset(ref).bands
+    except (UserError, OSError):  # reported when the cell is resolved that drops none
+        return ()
+    return [replace(asked, dropped=canonical_name(band) or band.name) for band in bands]
 
 
 def _check_weights(request: RunRequest, refs: Iterable[DatasetRef]) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from harness.records.band_sets import ALL, BandSets
+
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
@@ -12,6 +14,8 @@ class Block:
     protocols: tuple[str, ...]
     partitions: tuple[str, ...]
     """Names, or `all`."""
+    bands: tuple[BandSets, ...] = (ALL,)
+    """Each is tried with all of the above."""
 
 
 @dataclass(frozen=True, kw_only=True)

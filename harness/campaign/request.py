@@ -15,6 +15,7 @@ from harness.campaign.presets import PRESETS, Block
 from harness.data.band_matching import MissingBands
 from harness.errors import UserError
 from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
+from harness.records.band_sets import ALL, EACH, BandSets
 from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
 
 Item = TypeVar("Item")
@@ -75,26 +76,38 @@ def make_request(
     budgets: Iterable[int],
     device: str,
     preset: str | None = None,
+    train_bands: Iterable[Iterable[str]] = (),
+    test_bands: Iterable[Iterable[str]] = (),
+    drop_bands: Iterable[str] = (),
     **rest: Any,
 ) -> RunRequest:
     """Validate a user's words and resolve `all`, `auto`, `--weights` and `--preset`.
 
     Args:
-        preset: gives protocols and partitions, which must then be empty; backbones unless some are named; datasets, of
-            which those named are kept.
+        preset: gives protocols, partitions and bands, which must then be empty; backbones unless some are named;
+            datasets, of which those named are kept.
+        train_bands: sets of bands to train on; `test_bands` likewise. Each of the former is tried by itself and with
+            each of the latter.
+        drop_bands: names, or `each` alone: bands that are lost at test, one at a time.
     Raises:
         UserError: an unknown name (with the nearest known one), weights that belong to no chosen backbone, a negative
             seed, a device this machine does not have, a preset beside what it decides.
     """
     backbones = tuple(backbones)
     blocks: tuple[Block, ...]
+    bands = _band_sets(train_bands, test_bands, drop_bands)
     if preset is None:
-        asked, blocks = backbones, (_one_block(datasets, protocols, partitions),)
+        asked, blocks = backbones, (replace(_one_block(datasets, protocols, partitions), bands=bands),)
     else:
         chosen = PRESETS[known_name("preset", preset, PRESETS)]
         if [*protocols, *partitions]:
             raise UserError(
                 f"--preset {preset} decides protocols and partitions: leave out --protocols and --partitions"
+            )
+        if bands != (ALL,):
+            raise UserError(
+                f"--preset {preset} decides bands: leave out --train-bands, --test-bands and --drop-bands, or say what "
+                "it runs by --protocols and --datasets"
             )
         asked, blocks = backbones or chosen.backbones, _narrowed(preset, chosen.blocks, tuple(datasets))
     names = tuple(BACKBONES) if asked == ("all",) else _distinct(asked)
@@ -132,6 +145,28 @@ def _one_block(datasets: Iterable[str], protocols: Iterable[str], partitions: It
         if not getattr(block, option):
             raise UserError(f"--{option}: names nothing. Name at least one, or leave the option out")
     return block
+
+
+def _band_sets(
+    trains: Iterable[Iterable[str]], tests: Iterable[Iterable[str]], dropped: Iterable[str]
+) -> tuple[BandSets, ...]:
+    """Every training set by itself, with each test set, and without each band that is dropped."""
+    named = {"--train-bands": [tuple(names) for names in trains], "--test-bands": [tuple(names) for names in tests]}
+    for option, sets in named.items():
+        if () in sets:
+            raise UserError(f"{option}: names no band. Name some, for example {option} B4,B3,B2")
+    drops = _distinct(dropped)
+    if EACH in drops and len(drops) > 1:
+        raise UserError(f"--drop-bands: {EACH} stands for all bands. Leave out {', '.join(set(drops) - {EACH})}")
+    return _distinct(
+        sets
+        for train in named["--train-bands"] or [()]
+        for sets in (
+            BandSets(train=train),
+            *(BandSets(train=train, test=test) for test in named["--test-bands"]),
+            *(BandSets(train=train, dropped=band) for band in drops),
+        )
+    )
 
 
 def _narrowed(preset: str, blocks: tuple[Block, ...], datasets: tuple[str, ...]) -> tuple[Block, ...]:

@@ -9,8 +9,9 @@ from baselines.contract import Backbone
 from baselines.facts import OF_BANDS
 from baselines.inputs import EXTRACTION_VERSION
 from baselines.registry import find_backbone
+from harness.campaign.feeds import Feeds, plan_feeds
 from harness.campaign.request import RunRequest
-from harness.data.band_matching import BandPlan, plan_bands
+from harness.data.band_matching import BandPlan
 from harness.data.draws import is_few
 from harness.data.sources.source import DEMO_SUITE
 from harness.errors import DoesNotApplyError, NotHereError
@@ -25,6 +26,7 @@ from harness.features.normalisation import (
 from harness.metrics import METRICS_VERSION
 from harness.protocols import find_protocol
 from harness.protocols.entry import Need, ProtocolEntry
+from harness.records.band_sets import ALL, BandSets
 from harness.records.identity import identity
 from harness.records.job import DatasetRef, Job
 from harness.records.labels import LabelKind
@@ -42,6 +44,9 @@ class Cell:
     dataset: DatasetRef
     partition: str
     protocol: str
+    bands: BandSets = ALL
+    swept: bool = False
+    """Whether it drops one of all bands: one that the backbone does not read is then no line of the plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +62,23 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class Food:
-    """What a backbone is fed from a dataset: the same for every partition, protocol and seed."""
+    """What a backbone is fed from the bands of one plan: the same for every partition, protocol and seed."""
 
+    bands: BandPlan
     normalisation_statistics: Mapping[str, Sequence[Any]]
     input_size: int | None
     facts: Mapping[str, Sequence[Any]]
     """`Run.facts`."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Fields of `Run`."""
+        return {
+            "bands": self.bands.requested,
+            "band_sources": self.bands.sources,
+            "normalisation_statistics": self.normalisation_statistics,
+            "facts": self.facts,
+        }
 
 
 class Pairing(NamedTuple):
@@ -73,6 +89,7 @@ class Pairing(NamedTuple):
     seed: int | None
     """None where the weights do not come from the seed."""
     dataset: DatasetRef
+    bands: BandSets
 
 
 class Resolver:
@@ -85,8 +102,8 @@ class Resolver:
         """
         self._request, self._workbench, self._convert = request, workbench, convert
         self._methods: dict[tuple[str, LabelKind], Method] = {}
-        self._bands: dict[Pairing, BandPlan] = {}
-        self._food: dict[Pairing, Food] = {}
+        self._feeds: dict[Pairing, Feeds] = {}
+        self._food: dict[Pairing, list[Food]] = {}
 
     def resolve(self, cell: Cell) -> Job | None:
         """The job of a cell; None if only a conversion can tell it, and `convert` forbids that.
@@ -104,11 +121,12 @@ class Resolver:
         workbench.partition(ref, filed_as)  # refuse a bad file as early as bad statistics
         backbone = self._build(cell, weights)
         _check_feeds(cell, method.protocol, workbench.dataset(ref).spec.label_kind, backbone)
-        pairing = Pairing(cell.backbone, weights, cell.seed if find_backbone(cell.backbone).seeded else None, ref)
-        bands = self._plan_bands(pairing, backbone)
+        seed = cell.seed if find_backbone(cell.backbone).seeded else None
+        pairing = Pairing(cell.backbone, weights, seed, ref, cell.bands)
+        feeds = self._plan_feeds(pairing, backbone)
         if not self._convert and not workbench.is_converted(ref):
             return None
-        run = self._run(cell, method, backbone, bands, self._feed(pairing, backbone, bands))
+        run = self._run(cell, method, backbone, feeds, self._feed(pairing, backbone, feeds))
         return Job(
             run=run,
             run_id=identity(run),
@@ -116,7 +134,8 @@ class Resolver:
             dataset=ref,
             arrays_sha256=workbench.arrays(ref).content_sha256,
             weights=weights,
-            filled_bands=bands.filled,
+            filled_bands=feeds.train.filled,
+            filled_at_test=feeds.test.filled if feeds.test else {},
         )
 
     def _weights(self, cell: Cell) -> Path | None:
@@ -141,16 +160,16 @@ class Resolver:
             self._methods[key] = _choose_method(cell.protocol, kind, self._request)
         return self._methods[key]
 
-    def _plan_bands(self, pairing: Pairing, backbone: Backbone) -> BandPlan:
+    def _plan_feeds(self, pairing: Pairing, backbone: Backbone) -> Feeds:
         """Which bands feed the network. Statistics that cannot normalise are refused before anything is converted."""
-        if pairing not in self._bands:
+        if pairing not in self._feeds:
             dataset, request = self._workbench.dataset(pairing.dataset), self._request
-            wanted = backbone.inputs.bands or tuple(band.name for band in dataset.bands)
-            bands = plan_bands(wanted, dataset.bands, request.missing_bands, pairing.backbone)
-            check_statistics(self._policy(backbone), dataset, bands.sources, pairing.backbone, backbone.inputs)
-            self._facts(pairing, backbone, bands)  # refused as early
-            self._bands[pairing] = bands
-        return self._bands[pairing]
+            feeds = plan_feeds(pairing.bands, dataset, backbone.inputs, request.missing_bands, pairing.backbone)
+            for bands in feeds.plans:
+                check_statistics(self._policy(backbone), dataset, bands.sources, pairing.backbone, backbone.inputs)
+                self._facts(pairing, backbone, bands)  # refused as early
+            self._feeds[pairing] = feeds
+        return self._feeds[pairing]
 
     def _policy(self, backbone: Backbone) -> NormalisationPolicy:
         return self._request.normalisation or default_policy(backbone.inputs)
@@ -161,31 +180,38 @@ class Resolver:
         known = describe_bands(dataset, bands.requested, bands.sources)
         return identifying_facts(backbone.inputs.uses, known, dataset.name, pairing.backbone)
 
-    def _feed(self, pairing: Pairing, backbone: Backbone, bands: BandPlan) -> Food:
-        """What is made of those bands before they enter. It needs the type of the pixels, hence the arrays."""
+    def _feed(self, pairing: Pairing, backbone: Backbone, feeds: Feeds) -> list[Food]:
+        """What is made of the bands of each plan before they enter. It needs the type of the pixels, hence the
+        arrays."""
         if pairing not in self._food:
             ref, workbench = pairing.dataset, self._workbench
             name = workbench.dataset(ref).name
             check_circumstances(backbone.inputs.uses, workbench.arrays(ref), name, pairing.backbone)
-            chosen = choose_normalisation(
-                self._policy(backbone),
-                workbench.measured_dataset(ref),
-                bands.sources,
-                workbench.arrays(ref).pixels.dtype,
-                pairing.backbone,
-                backbone.inputs,
-            )
-            self._food[pairing] = Food(
-                normalisation_statistics=identifying_statistics(chosen),
-                input_size=choose_size(
-                    self._request.input_size, workbench.native_size(ref), pairing.backbone, backbone.inputs
-                ),
-                facts=self._facts(pairing, backbone, bands),
-            )
+            self._food[pairing] = [self._prepare(pairing, backbone, bands) for bands in feeds.plans]
         return self._food[pairing]
 
-    def _run(self, cell: Cell, method: Method, backbone: Backbone, bands: BandPlan, food: Food) -> Run:
+    def _prepare(self, pairing: Pairing, backbone: Backbone, bands: BandPlan) -> Food:
+        ref, workbench = pairing.dataset, self._workbench
+        chosen = choose_normalisation(
+            self._policy(backbone),
+            workbench.measured_dataset(ref),
+            bands.sources,
+            workbench.arrays(ref).pixels.dtype,
+            pairing.backbone,
+            backbone.inputs,
+        )
+        return Food(
+            bands=bands,
+            normalisation_statistics=identifying_statistics(chosen),
+            input_size=choose_size(
+                self._request.input_size, workbench.native_size(ref), pairing.backbone, backbone.inputs
+            ),
+            facts=self._facts(pairing, backbone, bands),
+        )
+
+    def _run(self, cell: Cell, method: Method, backbone: Backbone, feeds: Feeds, food: Sequence[Food]) -> Run:
         """All that decides the cell's result, read from the objects that will do the work."""
+        trained_on, tested_on = food[0], food[1:]
         workbench, entry, ref = self._workbench, find_backbone(cell.backbone), cell.dataset
         dataset, protocol = workbench.dataset(ref), method.protocol
         train_draw = TrainDraw.SEED if is_few(cell.partition) else self._request.train_draw
@@ -203,14 +229,13 @@ class Resolver:
             backbone_settings=entry.describe(backbone),
             weights_sha256=backbone.origin.weights_sha256,
             weights_from_seed=entry.seeded,
-            bands=bands.requested,
-            band_sources=bands.sources,
+            **trained_on.fields,
             band_names=dataset.band_names,
             normalisation=self._policy(backbone),
-            normalisation_statistics=food.normalisation_statistics,
-            input_size=food.input_size,
+            input_size=trained_on.input_size,
             extraction_version=EXTRACTION_VERSION,
-            facts=food.facts,
+            band_sets=feeds.sets,
+            test_feed=tested_on[0].fields if tested_on else {},
             metric=AREAS.headline if of_areas else dataset.spec.metric,
             metrics_version=METRICS_VERSION,
             protocol=cell.protocol,

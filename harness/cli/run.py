@@ -15,6 +15,7 @@ from harness.cli.run_options import (
     Datasets,
     Device,
     Draw,
+    DropBands,
     DryRun,
     InputSize,
     Missing,
@@ -26,6 +27,8 @@ from harness.cli.run_options import (
     Seeds,
     Select,
     Shots,
+    TestBands,
+    TrainBands,
     Trials,
     Verbose,
     VerifyData,
@@ -69,6 +72,8 @@ _EXAMPLES = """Examples:
 
 `python -m harness run --backbone random_init --protocols few_shot,few_shot_ridge --shots 1,5 --seeds 0-9`
 
+`python -m harness run --backbone imagenet_mae --train-bands B4,B3,B2 --test-bands B8A,B11,B12`
+
 `python -m harness run --preset mmearth-table --weights mp_mae_published=official.pth --geobench-dir DIR --dry-run`
 """
 
@@ -94,6 +99,9 @@ def run(
     budgets: Budgets = "50,100,200,500",
     missing_bands: Missing = None,
     band_names: NamesOfBands = None,
+    train_bands: TrainBands = None,
+    test_bands: TestBands = None,
+    drop_bands: DropBands = "",
     normalisation: Normalise = None,
     input_size: InputSize = None,
     db: Db = DEFAULT_DB,
@@ -139,6 +147,9 @@ def run(
             budgets=split_numbers("--budgets", budgets),
             missing_bands=missing_bands or default.missing_bands,
             band_names=band_names or default.band_names,
+            train_bands=map(split_names, train_bands or ()),
+            test_bands=map(split_names, test_bands or ()),
+            drop_bands=split_names(drop_bands),
             normalisation=normalisation,
             input_size=_parse_size(input_size),
             db=db,

@@ -68,6 +68,31 @@ Missing = Annotated[
         "preset nearest."
     ),
 ]
+_SET_OF_BANDS = "B4,B3,B2|S2|..."
+TrainBands = Annotated[
+    list[str] | None,
+    Option(
+        metavar=_SET_OF_BANDS,
+        help="Fit and choose as if the dataset had these bands alone; S1 and S2 are all of a sensor. May be repeated: "
+        "each set is a run of its own. Default: all it has.",
+    ),
+]
+TestBands = Annotated[
+    list[str] | None,
+    Option(
+        metavar=_SET_OF_BANDS,
+        help="Bands at test, where those of training were lost: new ones take their places (docs/bands.md). May be "
+        "repeated; the run whose test has the bands of training is always among them.",
+    ),
+]
+DropBands = Annotated[
+    str,
+    Option(
+        metavar="each|NAME,...",
+        help="Lose one band at test, one after the other: these, or each that feeds the backbone. It is filled as "
+        "--missing-bands says, by zeros unless told.",
+    ),
+]
 NamesOfBands = Annotated[
     BandNames | None,
     Option(

@@ -54,8 +54,13 @@ class ArrayCache:
     @cached_property
     def content_sha256(self) -> str:
         """SHA-256 of all that features can depend on: each row's sample, pixels and label, and what the bands are."""
-        rows = {"rows": list(self.sample_sha256.items()), "bands": self.bands}
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+        return self.content_of(np.arange(len(self.sample_sha256)))
+
+    def content_of(self, rows: np.ndarray) -> str:
+        """The same of (n,) rows alone, in their order."""
+        items = list(self.sample_sha256.items())
+        content = {"rows": [items[row] for row in rows.tolist()], "bands": self.bands}
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     @cached_property
     def _row_of(self) -> dict[str, int]:

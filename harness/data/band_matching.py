@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harness.data.description import Band
-from harness.errors import UserError
+from harness.errors import DoesNotApplyError, UserError
 
 
 class MissingBands(StrEnum):
@@ -66,6 +66,9 @@ _COMMON = {
 _WORDS = {**{name: name for name in _COMMON.values()}, "swir1": "swir16", "swir2": "swir22"}
 """What bands of other sensors are called -> the same. Landsat's `NIR` is as narrow as `nir08`, and stays `nir`."""
 
+SENSOR_SETS = {"S1": "Sentinel1", "S2": "Sentinel2"}
+"""What users call all bands of a sensor -> the kind of those bands."""
+
 _OPTICAL = ("Sentinel2", "Landsat8", "SpectralBand")
 """Kinds of band whose wavelength is one of light; radar, elevation, masks, pictures never stand in for such a band."""
 
@@ -117,6 +120,64 @@ def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: Miss
         requested=tuple(requested),
         sources=tuple(band.channel if (band := feeding[name]) else None for name in requested),
         filled={name: band.name if band else None for name, band in stand_ins.items()},
+    )
+
+
+def choose_bands(names: Sequence[str], available: Sequence[Band], where: str) -> tuple[Band, ...]:
+    """The bands that a user named, in that order, each once; no name: all of them.
+
+    Args:
+        names: as `plan_bands` understands them, or `S1` or `S2`: all bands of Sentinel-1 or Sentinel-2.
+        where: begins the message.
+    Raises:
+        DoesNotApplyError: the dataset has no such band.
+    """
+    if not names:
+        return tuple(available)
+    chosen: list[Band] = []
+    for name in names:
+        kind = SENSOR_SETS.get(name.upper())
+        found = [band for band in available if band.kind == kind] if kind else [_find(name, available, where)]
+        there = [band for band in found if band is not None]
+        if not there:
+            raise DoesNotApplyError(f"{where}: no band {name} here; this dataset stores {_stored(available)}")
+        chosen += there
+    return tuple(dict.fromkeys(chosen))
+
+
+def plan_at_test(
+    trained: BandPlan, order: Sequence[Band], at_test: Sequence[Band], policy: MissingBands, where: str
+) -> BandPlan:
+    """What feeds the inputs of a network at test, where other bands are there than it was trained with.
+
+    An input keeps to its name: the band of that name feeds it, if it is there at test. Inputs that had a band in
+    training and lost it get the bands that are new at test and that no input asks for by name, the first lost the first
+    new one. What then still lacks a band is filled by the policy.
+
+    Args:
+        trained: what fed it in training.
+        order: bands of training, in the order in which they hand over to new ones.
+        at_test: bands that are there at test, the new ones in the order in which they take over.
+        policy: as of `plan_bands`.
+        where: as of `plan_bands`.
+    Raises:
+        DoesNotApplyError: nothing would feed it.
+        UserError: as `plan_bands`.
+    """
+    inputs = dict(zip(trained.requested, trained.sources, strict=True))
+    found = {name: _find(name, at_test, where) for name in inputs}
+    by_name = {name: source for name, source in inputs.items() if name not in trained.filled}
+    lost = [name for band in order for name, source in by_name.items() if source == band.channel and not found[name]]
+    new = [band for band in at_test if band not in found.values() and band.channel not in trained.sources]
+    feeding = {**found, **dict(zip(lost, new, strict=False))}
+    filled = _stand_ins([name for name, band in feeding.items() if band is None], at_test, policy, where)
+    feeding |= filled
+    if not any(feeding.values()):
+        raise DoesNotApplyError(f"{where} reads none of the bands that are there at test")
+    return BandPlan(
+        requested=trained.requested,
+        sources=tuple(band.channel if (band := feeding[name]) else None for name in inputs),
+        filled={name: band.name if band else None for name, band in filled.items()},
     )
 
 

@@ -30,7 +30,7 @@ def pooled(batches: Iterator[Features]) -> np.ndarray:
     return torch.cat([features.vector.float().cpu() for features in batches]).numpy()
 
 
-def read_bands(arrays: ArrayCache, rows: slice | np.ndarray, channels: Sequence[int | None]) -> np.ndarray:
+def read_bands(arrays: ArrayCache, rows: np.ndarray, channels: Sequence[int | None]) -> np.ndarray:
     """(B, C, H, W) float32, the caller's own: for each band the stored channel that supplies it; None: zeros."""
     stored = [channel for channel in channels if channel is not None]
     raw = arrays.read(rows, stored).astype(np.float32, copy=False)
@@ -46,14 +46,14 @@ def stored_channels(arrays: ArrayCache, sources: Sequence[str | None]) -> tuple[
     return tuple(None if source is None else arrays.bands.index(source) for source in sources)
 
 
-def read_circumstances(arrays: ArrayCache, rows: slice, uses: Set[Fact], device: torch.device) -> Circumstances:
+def read_circumstances(arrays: ArrayCache, rows: np.ndarray, uses: Set[Fact], device: torch.device) -> Circumstances:
     """When and where images were taken, as far as a backbone uses it."""
     if not uses - OF_BANDS:
         return UNKNOWN
     stored = {Fact.DAY: arrays.days, Fact.PLACE: arrays.places}
     return Circumstances(
         **{
-            fact.value: torch.from_numpy(np.array(values[rows])).to(device)
+            fact.value: torch.from_numpy(values[rows]).to(device)
             for fact, values in stored.items()
             if fact in uses and values is not None
         }
@@ -68,15 +68,17 @@ def images_per_batch(device: torch.device, pixels: int) -> int:
 def embed_images(
     backbone: Backbone,
     arrays: ArrayCache,
+    rows: np.ndarray,
     channels: tuple[int | None, ...],
     preparation: Preparation,
     device: str,
     meter: InputMeter,
     progress: Progress,
 ) -> Iterator[Features]:
-    """Features of every image of a dataset, batch by batch in storage order, on `device`.
+    """Features of images of a dataset, batch by batch in the order of `rows`, on `device`.
 
     Args:
+        rows: (n,) int64 of the arrays.
         channels: for each band of the backbone the stored channel that supplies it; None: zeros.
         preparation: of the stored pixels.
         device: torch device that runs the backbone.
@@ -87,13 +89,13 @@ def embed_images(
     target = torch.device(device)
     backbone = backbone.to(target).eval()
     preparation = preparation.to(target)
-    n, _, *native = arrays.pixels.shape
+    n, native = len(rows), arrays.pixels.shape[2:]
     batch = images_per_batch(target, max(math.prod(native), math.prod(preparation.size_px or native)))
 
     def embed(start: int) -> tuple[int, Features]:
-        rows = slice(start, min(start + batch, n))
-        pixels = check_values(read_bands(arrays, rows, channels), preparation.bands)
-        taken = read_circumstances(arrays, rows, backbone.inputs.uses, target)
+        of_batch = rows[start : start + batch]
+        pixels = check_values(read_bands(arrays, of_batch, channels), preparation.bands)
+        taken = read_circumstances(arrays, of_batch, backbone.inputs.uses, target)
         with torch.inference_mode():
             return len(pixels), backbone(torch.from_numpy(pixels).to(target), preparation, taken)
 

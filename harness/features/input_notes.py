@@ -44,7 +44,8 @@ def note_input(run: Run, filled: Mapping[str, str | None], entered: NetworkInput
         f"band {band} is the same in all pixels of {entered.images:,} images" for band in _constant_bands(run, entered)
     ]
     if 2 * len(filled) > len(run.bands):
-        notes.append(f"{len(filled)} of {len(run.bands)} bands are not in the dataset and were filled")
+        why = "were left out" if run.band_sets else "are not in the dataset"
+        notes.append(f"{len(filled)} of {len(run.bands)} bands {why} and were filled")
     return notes
 
 

@@ -1,7 +1,7 @@
 """Runs on their way through a campaign: where their input lies, what becomes of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,15 @@ class Job:
     weights: Path | None
     filled_bands: Mapping[str, str | None]
     """Bands that the dataset lacks, each with the band that feeds it instead; None: zeros."""
+    filled_at_test: Mapping[str, str | None] = field(default_factory=dict)
+    """The same of bands that are not there at test."""
+    test_alone: bool = False
+    """Whether features are wanted of the test split alone, instead of the whole dataset."""
+
+    @property
+    def at_test(self) -> "Job":
+        """What gives the features of test: the test split as it is fed, or the same job where all is fed alike."""
+        return replace(self, run=self.run.as_tested(), test_alone=True) if self.run.test_feed else self
 
 
 @dataclass(frozen=True, kw_only=True)

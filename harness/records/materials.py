@@ -124,9 +124,8 @@ class ImageMaterial(Trainable, Protocol):
         """As it was pretrained: the caller's own copy, on the CPU."""
         ...
 
-    @property
-    def preparation(self) -> "Preparation":
-        """What the backbone is called with."""
+    def preparation(self, split: Split) -> "Preparation":
+        """What the backbone is called with on images of a split: the same on train and valid."""
         ...
 
     @property
@@ -135,7 +134,7 @@ class ImageMaterial(Trainable, Protocol):
         ...
 
     def pixels(self, split: Split, images: "slice | np.ndarray") -> np.ndarray:
-        """(B, C, H, W) float32 of images of a split as stored, bands as the backbone is called; the caller's own."""
+        """(B, C, H, W) float32 of images of a split as stored, bands as `preparation` has them; the caller's own."""
         ...
 
     def check_entered(self, entered: "NetworkInput") -> None:

@@ -1,7 +1,7 @@
 """A run: everything that can change a result, and the choices it is made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -95,5 +95,15 @@ class Run:
     facts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """What the backbone is told of each of `bands` besides pixels, by the fact's name. Empty for one that is told
     nothing, and then no part of the identity."""
+    band_sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """`train` and `test`: names of the bands that fed the backbone, where it was trained on fewer of the dataset's than
+    it reads, or tested on others. Asking for both, in this order, gives the run again. Empty for any other run."""
+    test_feed: Mapping[str, Any] = field(default_factory=dict)
+    """What replaces `bands`, `band_sources`, `normalisation_statistics` and `facts` at test. Empty: the same feeds it.
+    Empty, both are no part of the identity."""
     seed: int
     """0 where it decides nothing, so that the same run is not repeated under many numbers."""
+
+    def as_tested(self) -> "Run":
+        """The run that feeds everything as this one feeds test; itself where it feeds nothing else."""
+        return replace(self, **self.test_feed, test_feed={}, band_sets={}) if self.test_feed else self

@@ -66,6 +66,7 @@ def _run_row(
     run, entry = job.run, find_backbone(job.backbone)
     costs, speed = workbench.costs(job), workbench.speed(job)
     entered = outcome.network_input or workbench.network_input(job)
+    at_test = None if outcome.network_input or job.at_test is job else workbench.network_input(job.at_test)
     return RunRow(
         run_id=job.run_id,
         suite=run.suite,
@@ -92,8 +93,10 @@ def _run_row(
             "kind": entry.kind.value,
             "weights_file": job.weights.name if job.weights else None,
             "filled_bands": dict(job.filled_bands),
+            **({"filled_at_test": dict(job.filled_at_test)} if run.test_feed else {}),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
             "network_input": asdict(entered),
+            **({"network_input_at_test": asdict(at_test)} if at_test else {}),
             "input_notes": note_input(run, job.filled_bands, entered),
             "extraction": None if outcome.network_input else dict(workbench.extraction(job)),
             "speed": asdict(speed),

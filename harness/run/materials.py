@@ -11,6 +11,7 @@ from baselines.inputs import Preparation
 from baselines.meter import NetworkInput
 from harness.data.arrays import ArrayCache
 from harness.data.partitions import Partition
+from harness.errors import UserError
 from harness.features.extraction import read_bands, stored_channels
 from harness.features.input_notes import check_entered
 from harness.features.known_bands import check_values
@@ -55,6 +56,7 @@ class RunMaterial:
         self._metric = job.run.metric
         self._scoring = scoring
         self._rows = _rows(workbench.arrays(job.dataset), partition)
+        self._fed: dict[Split, Job] = {"train": job, "valid": job, "test": job.at_test}
         self._labels: dict[str, np.ndarray] = {
             "train": read_targets(job, partition.train, workbench, scoring),
             "valid": read_targets(job, partition.valid, workbench, scoring),
@@ -74,12 +76,17 @@ class RunMaterial:
 
 
 class ProbeMaterial(RunMaterial):
-    """Features of images and labels of one run (`records.materials.Material`)."""
+    """Features of images and labels of one run (`records.materials.Material`).
+
+    Those of test may be of other bands; they have as many numbers, or the run fails and says so.
+    """
 
     def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         super().__init__(job, partition, workbench, scoring)
-        features = workbench.features(job)
-        self._features = {split: features[rows] for split, rows in self._rows.items()}
+        self._features: dict[Split, np.ndarray] = {}
+        for split, fed in self._fed.items():
+            self._features[split] = workbench.features(fed)[_places(workbench, fed, self._rows[split])]
+        _check_alike([features.shape[1:] for features in self._features.values()], job)
 
     def features(self, split: Split) -> np.ndarray:
         return self._features[split]
@@ -105,14 +112,16 @@ class MaskMaterial(RunMaterial):
 
     def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         super().__init__(job, partition, workbench, scoring)
-        self._features = workbench.pixel_features(job)
-        self.strides: tuple[int, ...] = self._features.strides
+        self._features = {split: workbench.pixel_features(fed) for split, fed in self._fed.items()}
+        self._places = {split: _places(workbench, fed, self._rows[split]) for split, fed in self._fed.items()}
+        _check_alike([[level.shape[1:] for level in features.maps] for features in self._features.values()], job)
+        self.strides: tuple[int, ...] = self._features["train"].strides
         height, width = workbench.arrays(job.dataset).labels.shape[1:]
         self.size_px: tuple[int, int] = (height, width)
         self.fed_px: tuple[int, int] = fed_size(job.run.input_size, self.size_px)
 
     def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
-        return [level[self._rows[split][image]] for level in self._features.maps]
+        return [level[self._places[split][image]] for level in self._features[split].maps]
 
     def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
         return self.score(targets[None, None], predicted[None, None])
@@ -123,22 +132,26 @@ class TrainingMaterial(RunMaterial):
 
     def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         super().__init__(job, partition, workbench, scoring)
-        self._run = job.run
         self._arrays = workbench.arrays(job.dataset)
         self.size_px: tuple[int, int] = workbench.native_size(job.dataset)
         self._backbone = workbench.backbone_of(job)
-        self.preparation: Preparation = workbench.preparation(job)
-        self._channels = stored_channels(self._arrays, job.run.band_sources)
+        self._preparations = {split: workbench.preparation(fed) for split, fed in self._fed.items()}
+        self._channels = {
+            split: stored_channels(self._arrays, fed.run.band_sources) for split, fed in self._fed.items()
+        }
 
     def backbone(self) -> Backbone:
         return copy.deepcopy(self._backbone).cpu()
 
+    def preparation(self, split: Split) -> Preparation:
+        return self._preparations[split]
+
     def pixels(self, split: Split, images: slice | np.ndarray) -> np.ndarray:
-        stored = read_bands(self._arrays, self._rows[split][images], self._channels)
-        return check_values(stored, self.preparation.bands)
+        stored = read_bands(self._arrays, self._rows[split][images], self._channels[split])
+        return check_values(stored, self._preparations[split].bands)
 
     def check_entered(self, entered: NetworkInput) -> None:
-        check_entered(self._run, entered)
+        check_entered(self._fed["train"].run, entered)
 
 
 _MATERIALS: Mapping[Need, type[RunMaterial]] = {
@@ -156,3 +169,18 @@ def _rows(arrays: ArrayCache, partition: Partition) -> dict[Split, np.ndarray]:
         "valid": arrays.rows(partition.valid),
         "test": arrays.rows(partition.test),
     }
+
+
+def _places(workbench: Workbench, fed: Job, rows: np.ndarray) -> np.ndarray:
+    """Where the features of stored rows are among those that a job has."""
+    return np.searchsorted(workbench.feature_rows(fed), rows)
+
+
+def _check_alike(shapes: Sequence[Any], job: Job) -> None:
+    """Refuse features that what was fitted on those of train cannot read."""
+    if any(shape != shapes[0] for shape in shapes):
+        raise UserError(
+            f"the features that {job.backbone} makes of {' '.join(job.run.band_sets['test'])} have the shape "
+            f"{shapes[-1]}, those of {' '.join(job.run.band_sets['train'])} that it was fitted on {shapes[0]}. Choose "
+            "a backbone whose features are as many whatever the bands"
+        )

@@ -233,14 +233,22 @@ class Workbench:
         backbone = (job.backbone, job.weights, len(job.run.bands))
         return backbone, *fed_size(job.run.input_size, self.native_size(job.dataset))
 
+    def feature_rows(self, job: Job) -> np.ndarray:
+        """(n,) int64 rows of the arrays that the job has features of, rising: all, or those of its test split."""
+        arrays = self.arrays(job.dataset)
+        if not job.test_alone:
+            return np.arange(len(arrays.samples))
+        run = job.run
+        return np.sort(arrays.rows(self.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed).test))
+
     def features(self, job: Job) -> np.ndarray:
-        """(N, D) float32 features of the job's whole dataset in storage order; cached ones need no backbone."""
+        """(n, D) float32 features of the job's `feature_rows`; cached ones need no backbone."""
         return _once(
             _with_room(self._features),
             self._feature_key(job),
             lambda: cached_features(
                 self._feature_place(job, FEATURES),
-                len(self.arrays(job.dataset).samples),
+                len(self.feature_rows(job)),
                 lambda meter: self._extract(job, meter),
                 describe_extraction(self.places.device),
                 self.progress,
@@ -248,13 +256,13 @@ class Workbench:
         ).vectors
 
     def pixel_features(self, job: Job) -> PixelFeatures:
-        """The feature pyramids of the job's whole dataset in storage order; cached ones need no backbone."""
+        """The feature pyramids of the job's `feature_rows`; cached ones need no backbone."""
         return _once(
             _with_room(self._pixel_features),
             self._feature_key(job),
             lambda: cached_pixel_features(
                 self._feature_place(job, PIXEL_FEATURES),
-                len(self.arrays(job.dataset).samples),
+                len(self.feature_rows(job)),
                 lambda meter: self._extract_pyramid(job, meter),
                 describe_extraction(self.places.device),
                 self.progress,
@@ -262,24 +270,26 @@ class Workbench:
         )
 
     def feature_folder(self, job: Job, kind: Kind) -> Path:
-        """Where the features of the job's whole dataset lie in the cache, or will."""
+        """Where the features of the job's `feature_rows` lie in the cache, or will."""
         return self._feature_place(job, kind).directory
 
     def feature_bytes(self, job: Job, kind: Kind) -> int:
         """What those features take, as their stored format has it."""
         costs = self.costs(job)
         of_image = costs.pyramid_bytes if kind is PIXEL_FEATURES else costs.vector_bytes
-        return of_image * len(self.arrays(job.dataset).samples)
+        return of_image * len(self.feature_rows(job))
 
     def _feature_key(self, job: Job) -> str:
-        return feature_key(job.run, self.arrays(job.dataset).content_sha256)
+        arrays = self.arrays(job.dataset)
+        content = arrays.content_of(self.feature_rows(job)) if job.test_alone else arrays.content_sha256
+        return feature_key(job.run, content)
 
     def _feature_place(self, job: Job, kind: Kind) -> Place:
         return Place(
             cache_dir=self.places.cache_dir,
             kind=kind,
             key=f"{self._feature_key(job)[:32]}-{kind.version}",
-            title=f"{job.run.dataset}, {job.backbone}",
+            title=f"{job.run.dataset}{', test' if job.test_alone else ''}, {job.backbone}",
         )
 
     def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
@@ -289,11 +299,12 @@ class Workbench:
         return self.backbone_of(job).pyramid, self._embed(job, meter)
 
     def _embed(self, job: Job, meter: InputMeter) -> Iterator[Features]:
-        """Features of all images, batch by batch in storage order. UserError at its end if they are of no numbers."""
+        """Features of the job's `feature_rows`, batch by batch. UserError at its end if they are of no numbers."""
         run, arrays = job.run, self.arrays(job.dataset)
         yield from embed_images(
             self.backbone_of(job),
             arrays,
+            self.feature_rows(job),
             stored_channels(arrays, run.band_sources),
             self.preparation(job),
             self.places.device,

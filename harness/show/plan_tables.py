@@ -10,6 +10,7 @@ from harness.campaign.estimate import Estimate
 from harness.campaign.plan import Line, State
 from harness.campaign.resolve import Cell
 from harness.data.suites import tell_apart
+from harness.records.band_sets import ALL
 from harness.show.quantities import describe_duration, describe_size
 from harness.show.tables import bare_table, captioned
 from harness.show.visible_text import plain
@@ -106,12 +107,14 @@ def plan_table(lines: Sequence[Line]) -> Group:
     counts = Counter(line.state for line in lines)
     names = tell_apart(line.cell.dataset for line in lines)
     table = bare_table()
-    for column in ("dataset", "backbone", "protocol", "partition", "seed", "state"):
+    several = any(line.cell.bands != ALL for line in lines)
+    for column in ("dataset", "backbone", "protocol", "partition", "seed", *(["bands"] if several else []), "state"):
         table.add_column(column, overflow="fold")
     for line in lines:
         if line.state is not State.SKIPPED:
             cell = line.cell
-            described = (names[cell.dataset], cell.backbone, cell.protocol, cell.partition, str(cell.seed))
+            described = [names[cell.dataset], cell.backbone, cell.protocol, cell.partition, str(cell.seed)]
+            described += [str(cell.bands)] if several else []
             table.add_row(*map(plain, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
     return captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
 

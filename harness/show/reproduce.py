@@ -35,8 +35,12 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
         arguments += ["--normalisation", configuration["normalisation"]]
     if has_erratum(configuration["dataset"]):  # runs of before there were errata took the files' word
         arguments += ["--band-names", configuration.get("band_names", "stored")]
+    for option, names in zip(("--train-bands", "--test-bands"), _bands(configuration), strict=False):
+        arguments += [option, ",".join(names)]
     # Where no band was missing both fill nothing, and asking for `nearest` gives the same run.
-    arguments += ["--missing-bands", "zero" if None in configuration["band_sources"] else "nearest"]
+    at_test = configuration.get("test_feed", {}).get("band_sources", ())
+    zeros = None in (*configuration["band_sources"], *at_test)
+    arguments += ["--missing-bands", "zero" if zeros else "nearest"]
     return shlex.join(["python", "-m", "harness", "run", *map(str, arguments)])
 
 
@@ -46,6 +50,12 @@ def software(provenance: Mapping[str, Any]) -> str:
     commit = provenance.get("git_commit")
     dirty = " with uncommitted changes, which are not stored" if provenance.get("git_dirty") else ""
     return f"{f'commit {commit}{dirty}; ' if commit else ''}Python {provenance.get('python')}; {packages}"
+
+
+def _bands(configuration: Mapping[str, Any]) -> list[list[str]]:
+    """Bands to train on and, where they differ, at test; neither where the run is fed all it reads."""
+    sets = configuration.get("band_sets", {})
+    return [sets[split] for split in (("train", "test") if configuration.get("test_feed") else ("train",)) if sets]
 
 
 def _draw(partition: str, train_draw: str) -> list[str]:

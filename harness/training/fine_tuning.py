@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from harness.records.labels import Split
 from harness.records.materials import ImageMaterial
 from harness.solvers.standardise import Units, measure_units
 from harness.tasks import TASKS
@@ -85,12 +86,12 @@ class Training:
         self.network: ImageNetwork | PixelNetwork = build_network(material, seed).to(devices.device)
         self.drop_paths = insert_drop_paths(self.network.backbone, settings.drop_path)
         self.optimizer = adamw(falling_rates(self.network, settings), settings.betas)
-        pixels_per_image = math.prod(material.preparation.size_px or material.size_px)
+        pixels_per_image = math.prod(material.preparation("train").size_px or material.size_px)
         self.portions = Portions(devices.device, pixels_per_image)
         self.generator = torch.Generator().manual_seed(seed)
         self.n_updates = count_updates(len(self.labels), settings)
         self._head_alone: bool | None = None  # what the network is ready for
-        self._preparation = material.preparation.to(devices.device)
+        self._preparation = {split: material.preparation(split).to(devices.device) for split in get_args(Split)}
 
     def run(self) -> Iterator[int]:
         """Trains; yields the number of updates made whenever it is time to look at valid, and after the last.
@@ -111,16 +112,18 @@ class Training:
                 step=step,
             )
 
-    def predict(self, pixels: np.ndarray) -> np.ndarray:
-        """What the task makes of (B, C, H, W) float32 pixels (`Task.predictions`); numbers in their own units."""
-        predicted = self.task.predictions(self.outputs(pixels))
+    def predict(self, split: Split, pixels: np.ndarray) -> np.ndarray:
+        """What the task makes of (B, C, H, W) float32 pixels of a split (`Task.predictions`); numbers in their own
+        units."""
+        predicted = self.task.predictions(self.outputs(split, pixels))
         return predicted if self.units is None else self.units.restore(predicted).astype(predicted.dtype)
 
-    def outputs(self, pixels: np.ndarray) -> Tensor:
-        """What the network makes of (B, C, H, W) float32 pixels, as it would be used: logits, or numbers in units."""
+    def outputs(self, split: Split, pixels: np.ndarray) -> Tensor:
+        """What the network makes of (B, C, H, W) float32 pixels of a split, as it would be used: logits, or numbers in
+        units."""
         self.network.eval()
         with torch.inference_mode(), self.devices.autocast():
-            logits = self.network(torch.from_numpy(pixels).to(self.devices.device), self._preparation)
+            logits = self.network(torch.from_numpy(pixels).to(self.devices.device), self._preparation[split])
         return logits.float()
 
     def _draws(self) -> Iterator[Draw]:
@@ -158,7 +161,7 @@ class Training:
         device = self.devices.device
         set_factors(self.drop_paths, None if batch.factors is None else batch.factors[portion].to(device))
         with self.devices.autocast():
-            logits = self.network(torch.from_numpy(batch.pixels[portion]).to(device), self._preparation)
+            logits = self.network(torch.from_numpy(batch.pixels[portion]).to(device), self._preparation["train"])
         labels = torch.from_numpy(batch.labels[portion]).to(device)
         return self.task.loss_sum(logits.float(), labels, self.settings.smoothing) / batch.n_terms
 

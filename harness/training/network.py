@@ -65,7 +65,7 @@ def build_network(material: ImageMaterial, seed: int) -> ImageNetwork | PixelNet
             return PixelNetwork(backbone, material.n_classes)
         with torch.inference_mode():
             pixels = torch.from_numpy(material.pixels("train", slice(0, 1)))
-            width = backbone(pixels, material.preparation).vector.shape[1]
+            width = backbone(pixels, material.preparation("train")).vector.shape[1]
         return ImageNetwork(backbone, width, material.n_classes)
 
 

@@ -24,7 +24,7 @@ def predict_split(training: Training, split: Literal["valid", "test"]) -> np.nda
     def work() -> None:
         parts.clear()
         for _, pixels in read_ahead(training.portions.of(len(mine)), read):
-            parts.append(training.predict(pixels))
+            parts.append(training.predict(split, pixels))
 
     with devices.agreeing():
         training.portions.attempt(work)
@@ -47,7 +47,7 @@ def measure_input(training: Training) -> NetworkInput:
         meters[:] = [InputMeter()]  # begins anew where memory ran out
         with meters[0].watching(training.network.backbone):
             for _, pixels in read_ahead(training.portions.of(len(mine)), read):
-                training.outputs(pixels)
+                training.outputs("train", pixels)
 
     with devices.agreeing():
         training.portions.attempt(work)

@@ -123,7 +123,8 @@ def _is_embedded(job: Job, workbench: Workbench) -> bool:
     """Whether the job's features are in the cache, where this puts them. If they cannot be, the job will say why."""
     of_pixels = _protocol(job, workbench).needs is Need.PIXEL_FEATURES
     try:
-        (workbench.pixel_features if of_pixels else workbench.features)(job)
+        for fed in (job, job.at_test):
+            (workbench.pixel_features if of_pixels else workbench.features)(fed)
     except Exception:  # which the job itself meets as well, and reports
         return False
     return True

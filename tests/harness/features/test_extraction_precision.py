@@ -1,5 +1,6 @@
 """Features are extracted in full single precision, whatever the process is set to."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -52,7 +53,8 @@ def test_images_are_embedded_in_full_precision(tmp_path, fast):
     backbone = tiny_backbone()
     backbone.__class__ = Watching
     preparation = Preparation(torch.zeros(2), torch.ones(2))
-    list(embed_images(backbone, arrays, (0, 1), preparation, "cpu", InputMeter(), Silent()))
+    rows = np.arange(len(arrays.samples))
+    list(embed_images(backbone, arrays, rows, (0, 1), preparation, "cpu", InputMeter(), Silent()))
     assert set(seen) == {("highest", False, False)}
     assert settings() == fast
 

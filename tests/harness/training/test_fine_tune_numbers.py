@@ -39,7 +39,7 @@ def test_the_unit_of_labels_changes_nothing_but_the_unit_of_predictions():
 
 def test_an_untrained_head_predicts_the_mean_of_train():
     training = Training(numbers(n=(16, 8, 8)), SHORT, 0, Devices("cpu"))
-    predicted = training.predict(training.material.pixels("test", slice(None)))
+    predicted = training.predict("test", training.material.pixels("test", slice(None)))
     mean, std = training.labels.mean(axis=0), training.labels.std(axis=0)
     assert (np.abs(predicted - mean) < 0.01 * std).all()
 
@@ -123,8 +123,9 @@ def test_classes_are_not_measured_in_units():
         training = Training(material, SHORT, 0, Devices("cpu"))
         assert training.units is None
         with torch.inference_mode():
-            logits = training.outputs(material.pixels("test", slice(0, 1)))
-        assert np.array_equal(training.task.predictions(logits), training.predict(material.pixels("test", slice(0, 1))))
+            logits = training.outputs("test", material.pixels("test", slice(0, 1)))
+        predicted = training.predict("test", material.pixels("test", slice(0, 1)))
+        assert np.array_equal(training.task.predictions(logits), predicted)
 
 
 @pytest.mark.parametrize("kind", [LabelKind.REGRESSION, LabelKind.PIXEL_REGRESSION])

@@ -116,7 +116,7 @@ def test_no_layer_draws_for_itself(layer):
     network = build_network(material, 0)
     set_training(network, head_alone=False)
     pixels = torch.from_numpy(material.pixels("train", slice(None)))
-    first, second = (network.backbone(pixels, material.preparation).vector for _ in range(2))
+    first, second = (network.backbone(pixels, material.preparation("train")).vector for _ in range(2))
     assert torch.equal(first, second)
 
 
