@@ -127,7 +127,7 @@ class Resolver:
         if not self._convert and not workbench.is_converted(ref):
             return None
         run = self._run(cell, method, backbone, feeds, self._feed(pairing, backbone, feeds))
-        return Job(
+        job = Job(
             run=run,
             run_id=identity(run),
             backbone=cell.backbone,
@@ -137,6 +137,8 @@ class Resolver:
             filled_bands=feeds.train.filled,
             filled_at_test=feeds.test.filled if feeds.test else {},
         )
+        self._check_lengths(job)
+        return job
 
     def _weights(self, cell: Cell) -> Path | None:
         weights = find_weights(cell.backbone, cell.dataset, self._request)
@@ -208,6 +210,18 @@ class Resolver:
             ),
             facts=self._facts(pairing, backbone, bands),
         )
+
+    def _check_lengths(self, job: Job) -> None:
+        """Refuse features of test that have other lengths than those that the predictor is fitted on."""
+        if len(job.at_test.run.bands) == len(job.run.bands) and job.at_test.run.facts == job.run.facts:
+            return
+        trained, tested = (self._workbench.costs(fed) for fed in (job, job.at_test))
+        if (trained.vector_bytes, trained.pyramid_bytes) != (tested.vector_bytes, tested.pyramid_bytes):
+            train, test = (" ".join(job.run.band_sets[split]) for split in ("train", "test"))
+            raise DoesNotApplyError(
+                f"{job.backbone} makes features of another length of {test} than of {train}, so nothing that was "
+                "fitted on these could read them"
+            )
 
     def _run(self, cell: Cell, method: Method, backbone: Backbone, feeds: Feeds, food: Sequence[Food]) -> Run:
         """All that decides the cell's result, read from the objects that will do the work."""

@@ -1,4 +1,4 @@
-"""The verb that draws: `curve`."""
+"""The verbs that draw: `curve` and `bands`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +17,19 @@ _EXAMPLES = """Examples:
 
 `python -m harness curve --backbones mp_mae,optical_mae,random_init --out curves.png`
 """
+_EXAMPLES_OF_BANDS = """Examples:
+
+`python -m harness bands --datasets demo-landcover --out bands.png`
+
+after `python -m harness run --backbone mp_mae --backbone image_statistics --drop-bands each`
+"""
 Names = typer.Option(metavar="NAME,...", help="Only these. Default: all there are.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to the command line."""
     app.command(rich_help_panel=READING, epilog=_EXAMPLES)(curve)
+    app.command(rich_help_panel=READING, epilog=_EXAMPLES_OF_BANDS)(bands)
 
 
 def curve(
@@ -43,6 +50,34 @@ def curve(
             "protocols": split_names(protocols),
         }
         show_panels(read_panels(db, **chosen), picture)
+
+
+def bands(
+    db: Db = DEFAULT_DB,
+    datasets: Annotated[str, Names] = "",
+    backbones: Annotated[str, Names] = "",
+    protocols: Annotated[str, Names] = "",
+    picture: Annotated[Path | None, typer.Option("--out", help="Draw into this file: .png, .svg or .pdf.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Show what a band lost at test costs, or others in place of those of training, with paired 95 % intervals."""
+    with user_errors(debug):
+        from harness.show.band_losses import loss_tables, read_losses
+
+        losses = read_losses(
+            db,
+            datasets=split_names(datasets),
+            backbones=split_names(backbones),
+            protocols=split_names(protocols),
+        )
+        if picture is None:
+            for table in loss_tables(losses):
+                out.print(table)
+            return
+        from harness.show.plots.bands import draw_bands
+
+        draw_bands(losses, picture)
+        say(err, f"Drew {picture}")
 
 
 def show_panels(panels: "Sequence[Panel]", picture: Path | None) -> None:

@@ -28,8 +28,8 @@ EVALUATING, READING, KEEPING = "Evaluate", "Read results", "Keep and share"
 """Headings that `--help` lists the verbs under."""
 
 BEST_FIRST = (
-    "suite, dataset, protocol, n_labels_fit, partition, metric, if(higher_is_better, value, -value) DESC NULLS LAST, "
-    "backbone, seed"
+    "suite, dataset, protocol, n_labels_fit, partition, metric, bands NULLS FIRST, "
+    "if(higher_is_better, value, -value) DESC NULLS LAST, backbone, seed"
 )
 
 out = VisibleConsole(width=None if sys.stdout.isatty() else 200)  # piped output has no width to fit

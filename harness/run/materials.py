@@ -11,7 +11,6 @@ from baselines.inputs import Preparation
 from baselines.meter import NetworkInput
 from harness.data.arrays import ArrayCache
 from harness.data.partitions import Partition
-from harness.errors import UserError
 from harness.features.extraction import read_bands, stored_channels
 from harness.features.input_notes import check_entered
 from harness.features.known_bands import check_values
@@ -76,17 +75,13 @@ class RunMaterial:
 
 
 class ProbeMaterial(RunMaterial):
-    """Features of images and labels of one run (`records.materials.Material`).
-
-    Those of test may be of other bands; they have as many numbers, or the run fails and says so.
-    """
+    """Features of images and labels of one run (`records.materials.Material`)."""
 
     def __init__(self, job: Job, partition: Partition, workbench: Workbench, scoring: Scoring[Any]) -> None:
         super().__init__(job, partition, workbench, scoring)
         self._features: dict[Split, np.ndarray] = {}
         for split, fed in self._fed.items():
             self._features[split] = workbench.features(fed)[_places(workbench, fed, self._rows[split])]
-        _check_alike([features.shape[1:] for features in self._features.values()], job)
 
     def features(self, split: Split) -> np.ndarray:
         return self._features[split]
@@ -114,7 +109,6 @@ class MaskMaterial(RunMaterial):
         super().__init__(job, partition, workbench, scoring)
         self._features = {split: workbench.pixel_features(fed) for split, fed in self._fed.items()}
         self._places = {split: _places(workbench, fed, self._rows[split]) for split, fed in self._fed.items()}
-        _check_alike([[level.shape[1:] for level in features.maps] for features in self._features.values()], job)
         self.strides: tuple[int, ...] = self._features["train"].strides
         height, width = workbench.arrays(job.dataset).labels.shape[1:]
         self.size_px: tuple[int, int] = (height, width)
@@ -174,13 +168,3 @@ def _rows(arrays: ArrayCache, partition: Partition) -> dict[Split, np.ndarray]:
 def _places(workbench: Workbench, fed: Job, rows: np.ndarray) -> np.ndarray:
     """Where the features of stored rows are among those that a job has."""
     return np.searchsorted(workbench.feature_rows(fed), rows)
-
-
-def _check_alike(shapes: Sequence[Any], job: Job) -> None:
-    """Refuse features that what was fitted on those of train cannot read."""
-    if any(shape != shapes[0] for shape in shapes):
-        raise UserError(
-            f"the features that {job.backbone} makes of {' '.join(job.run.band_sets['test'])} have the shape "
-            f"{shapes[-1]}, those of {' '.join(job.run.band_sets['train'])} that it was fitted on {shapes[0]}. Choose "
-            "a backbone whose features are as many whatever the bands"
-        )

@@ -229,8 +229,8 @@ class Workbench:
         )
 
     def _fed(self, job: Job) -> tuple[Hashable, int, int]:
-        """Which backbone reads how many bands, and the (height, width) of what it is fed."""
-        backbone = (job.backbone, job.weights, len(job.run.bands))
+        """Which backbone reads how many bands, what it is told of them, and the (height, width) of what it is fed."""
+        backbone = (job.backbone, job.weights, len(job.run.bands), str(job.run.facts))
         return backbone, *fed_size(job.run.input_size, self.native_size(job.dataset))
 
     def feature_rows(self, job: Job) -> np.ndarray:

@@ -12,11 +12,11 @@ from leaderboards.query import Table as LeaderboardTable
 
 RESULT_COLUMNS = (
     "suite", "dataset", "protocol", "partition", "n_labels_fit", "backbone", "weights", "seed", "metric", "source",
-    "value", "ci_low", "ci_high", "higher_is_better",
+    "bands", "value", "ci_low", "ci_high", "higher_is_better",
 )  # fmt: skip
 _SCORED = ("value", "ci_low", "ci_high", "higher_is_better")
 """Columns of results that are shown as one."""
-COMMON = ("suite", "dataset", "partition", "seed", "metric", "source")
+COMMON = ("bands", "suite", "dataset", "partition", "seed", "metric", "source")
 """Columns of results that need not be repeated in every row if they say the same."""
 HEADINGS = {"n_labels_fit": "labels"}
 
@@ -60,7 +60,7 @@ def results_table(results: LeaderboardTable) -> Group:
         for column in values
         if (column not in COMMON or len(values[column]) > 1) and (column != "weights" or several_weights)
     ]
-    common = [f"{column} {values[column].pop()}" for column in COMMON if len(values[column]) == 1]
+    common = [f"{c} {value}" for c in COMMON if len(values[c]) == 1 and (value := values[c].pop()) is not None]
     table = bare_table()
     for column in shown:
         numeric = column in ("n_labels_fit", "seed")

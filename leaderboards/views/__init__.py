@@ -14,6 +14,8 @@ VIEWS = (
     "parameter_efficiency",
     "published_gap",
     "coverage",
+    "band_shifts",
+    "band_sensitivity",
 )
 """In creation order: a view may use those before it."""
 

@@ -4,6 +4,9 @@
 --           and mae in the units of the labels. r2 may be negative. n_* count samples. finished_at is UTC.
 -- higher_is_better  of the metric: false for errors, as rmse.
 -- weights   the first 8 hex digits of the hash of the weights; runs.weights_sha256 has all 64.
+-- bands     where a run was fitted on fewer of the dataset's bands than its backbone reads, or tested on others: which, as
+--           'B2 B3 B4', 'B4 B3 B2 -> B8A B11 B12' or '12 bands without B8'. Of all other runs NULL, which is the
+--           condition that keeps these apart; no other view but band_shifts and band_sensitivity has them.
 -- Excluded  nothing. Simulated runs are here with suite = 'demo' and published ones with source = 'published':
 --           this is the list of what there is. Add WHERE suite <> 'demo' before comparing or averaging.
 -- NULL      value: the metric is undefined on this test split. ci_low, ci_high: no value, or nobody computed the
@@ -28,5 +31,19 @@ SELECT
     score_high AS ci_high,
     source,
     run_id,
-    finished_at
-FROM runs;
+    finished_at,
+    CASE
+        WHEN NOT json_exists(configuration, '$.band_sets') THEN NULL
+        WHEN NOT json_exists(configuration, '$.test_feed') THEN trained
+        WHEN len(lost) = 1 AND len(at_test) = len(before) - 1 THEN trained || ' without ' || lost[1]
+        ELSE trained || ' -> ' || array_to_string(at_test, ' ')
+    END AS bands
+FROM (
+    SELECT
+        *,
+        (configuration -> '$.band_sets.train')::VARCHAR[] AS before,
+        (configuration -> '$.band_sets.test')::VARCHAR[] AS at_test,
+        list_filter(before, lambda band: NOT list_contains(at_test, band)) AS lost,
+        if(len(before) > 4, len(before) || ' bands', array_to_string(before, ' ')) AS trained
+    FROM runs
+);

@@ -18,7 +18,9 @@
 -- axis      what the points of the curve differ in: 'partition' (share of the train split), 'shots' (k=5: labels per class)
 --           or 'images' (n=100: labelled images drawn at random).
 -- se_test   standard error by the test sample: a quarter of the width of the stored 95 % interval, nearly (/ 3.92).
--- Excluded  nothing: simulated runs have suite = 'demo', published ones source = 'published'.
+-- Excluded  runs that were fitted on fewer of the dataset's bands than their backbone reads, or tested on others (`bands` of
+--           the view leaderboard): they answer another question. Simulated runs have suite = 'demo', published ones
+--           source = 'published'.
 -- NULL      value: undefined on this split. ci_low, ci_high, se_test: no interval was computed. seed, n_labels*,
 --           selection, train_draw, samples, identity_version: unknown, published runs only. parameters, flops_per_image, images_per_second,
 --           peak_memory_bytes: nobody counted or measured, as in runs of before. device: published runs only.
@@ -54,4 +56,5 @@ SELECT
     curve_id,
     samples,
     identity_version
-FROM runs;
+FROM runs
+WHERE NOT json_exists(configuration, '$.band_sets');

@@ -73,6 +73,7 @@ def test_leaderboard_row_in_full(board: Leaderboard) -> None:
         "source": "measured",
         "run_id": run_id("demo"),
         "finished_at": datetime(2026, 3, 1, 12),
+        "bands": None,
     }
 
 

@@ -34,6 +34,15 @@ def draw_figure(panels: Sequence[Panel], path: Path) -> None:
     figure.legend(
         [handles[name] for name in names], names, loc="outside lower center", ncols=min(5, len(names)), frameon=False
     )
+    write_figure(figure, path)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a picture, and the folder it is to lie in.
+
+    Raises:
+        UserError: the file cannot be written, or its ending is of no picture.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=120)
