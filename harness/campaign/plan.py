@@ -61,9 +61,13 @@ class Line:
     """Of a failure that is not the user's to mend."""
 
 
-def choose_datasets(names: Sequence[str], root: Path, band_names: BandNames) -> list[DatasetRef]:
+def choose_datasets(
+    names: Sequence[str], root: Path, band_names: BandNames, *, where_there: bool = False
+) -> list[DatasetRef]:
     """The datasets asked for, by name or by suite and name; all of the root if none was named.
 
+    Args:
+        where_there: whether names that are not there are left out, as long as one is.
     Raises:
         UserError: a name that is not there, or that two suites have.
     """
@@ -76,7 +80,7 @@ def choose_datasets(names: Sequence[str], root: Path, band_names: BandNames) -> 
     for ref in refs:
         called[ref.qualified_name] = [ref]
     chosen = []
-    for name in names:
+    for name in [name for name in names if name in called or not where_there] or names:
         matches = called[known_name("dataset", name, called)]
         if len(matches) > 1:
             ways = " or ".join(ref.qualified_name for ref in matches)
@@ -91,7 +95,10 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
     Args:
         convert: whether datasets may be converted to arrays, which a run's identity needs; False for a dry run.
     """
-    refs = [choose_datasets(block.datasets, request.geobench_dir, request.band_names) for block in request.blocks]
+    refs = [
+        choose_datasets(block.datasets, request.geobench_dir, request.band_names, where_there=block.where_there)
+        for block in request.blocks
+    ]
     if not request.asked_for_all:
         _check_weights(request, chain(*refs))
     work = [

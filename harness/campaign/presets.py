@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from harness.data.band_matching import MissingBands
 from harness.records.band_sets import ALL, BandSets
+from harness.records.run import BandNames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +18,8 @@ class Block:
     """Names, or `all`."""
     bands: tuple[BandSets, ...] = (ALL,)
     """Each is tried with all of the above."""
+    where_there: bool = False
+    """Whether a dataset that is not there is left out, instead of refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +29,38 @@ class Preset:
     summary: str
     backbones: tuple[str, ...]
     blocks: tuple[Block, ...]
+    missing_bands: MissingBands = MissingBands.NEAREST
+    """What feeds a band that is not there, unless somebody says otherwise; as published, like the names below."""
+    band_names: BandNames = BandNames.STORED
 
 
 _FEW = ("0.01x_train", "0.05x_train", "0.50x_train")
+
+
+def _geocross(summary: str, datasets: tuple[str, ...], rgb: tuple[str, ...], *others: tuple[str, ...]) -> Preset:
+    """GeoCrossBench's protocols: on the bands of training, on sets that share some or none of them, and on more."""
+    bands = (
+        BandSets(train=rgb),
+        *(BandSets(train=rgb, test=test) for test in (*others, ("S2",))),
+        BandSets(train=("S2",)),
+        *(BandSets(train=("S2",), test=test) for test in (rgb, *others)),
+    )
+    return Preset(
+        summary=summary,
+        backbones=("mp_mae", "optical_mae", "rgb_mae", "imagenet_mae", "image_statistics"),
+        blocks=(
+            Block(
+                datasets=datasets,
+                protocols=("linear_probe", "fine_tune"),
+                partitions=("default",),
+                bands=bands,
+                where_there=True,
+            ),
+        ),
+        missing_bands=MissingBands.ZERO,
+        band_names=BandNames.CORRECTED,
+    )
+
 
 PRESETS = {
     "mmearth-table": Preset(
@@ -47,5 +80,23 @@ PRESETS = {
             Block(datasets=("m-bigearthnet", "m-so2sat"), protocols=("linear_probe_sgd_32",), partitions=_FEW),
             Block(datasets=("m-eurosat",), protocols=("linear_probe_sgd_8",), partitions=(*_FEW, "1.00x_train")),
         ),
-    )
+    ),
+    "geocross-classification": _geocross(
+        "GeoCrossBench's sets of bands (2025), trained on red, green, blue or on Sentinel-2: classes of images",
+        ("m-bigearthnet", "m-so2sat", "m-brick-kiln", "m-eurosat"),
+        ("B4", "B3", "B2"),
+        ("B4", "B3", "B5"),
+        ("B4", "B5", "B6"),
+        ("B8A", "B11", "B12"),
+        ("VV", "VH"),
+    ),
+    "geocross-segmentation": _geocross(
+        "the same of masks",
+        ("m-cashew-plant", "m-SA-crop-type"),
+        ("B2", "B3", "B4"),
+        ("B5", "B3", "B4"),
+        ("B6", "B5", "B4"),
+        ("B8A", "B11", "B12"),
+        ("VH", "VV"),
+    ),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli.curve import show_panels
-from harness.cli.run_defaults import DEMO, PRESET, REAL, default_workers
+from harness.cli.run_defaults import DEMO, REAL, default_workers, preset_defaults
 from harness.cli.run_options import (
     Backbones,
     Budgets,
@@ -130,7 +130,7 @@ def run(
                 "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
             )
         demo = has_no_data(geobench_dir) and not preset
-        default = PRESET if preset else DEMO if demo else REAL
+        default = preset_defaults(preset) if preset else DEMO if demo else REAL
         request = make_request(
             preset=preset,
             backbones=backbone or (),

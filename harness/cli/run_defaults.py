@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 
+from harness.campaign.presets import PRESETS
 from harness.data.band_matching import MissingBands
 from harness.records.run import BandNames, Selection, TrainDraw
 
@@ -28,9 +29,6 @@ REAL = GridDefaults(
     select=Selection.VALID,
 )
 """As GEO-Bench's published numbers are made."""
-PRESET = replace(REAL, protocols="", partitions="", missing_bands=MissingBands.NEAREST, band_names=BandNames.STORED)
-"""A preset says what runs. As published, it feeds m-so2sat's missing bands from their neighbours, and m-eurosat by the
-names in its files."""
 DEMO = GridDefaults(
     protocols="linear_probe,knn,few_shot",
     partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
@@ -39,6 +37,14 @@ DEMO = GridDefaults(
     select=Selection.CV,
 )
 """Whole label-efficiency curves, with all labels counted and the luck of their draw in the intervals."""
+
+
+def preset_defaults(name: str) -> GridDefaults:
+    """A preset says what runs, and how bands that are missing are filled; one that is not known is refused later."""
+    preset = PRESETS.get(name)
+    if preset is None:
+        return REAL
+    return replace(REAL, protocols="", partitions="", missing_bands=preset.missing_bands, band_names=preset.band_names)
 
 
 def default_workers() -> int:

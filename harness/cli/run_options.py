@@ -13,7 +13,8 @@ PresetName = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="A named grid: mmearth-table reruns MMEarth's published table by its own recipes. --datasets narrows it, "
+        help="A named grid: mmearth-table reruns MMEarth's published table by its own recipes; geocross-classification "
+        "and geocross-segmentation test on other bands than they train on (docs/bands.md). --datasets narrows it, "
         "--backbone replaces its backbones.",
     ),
 ]

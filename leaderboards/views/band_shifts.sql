@@ -31,9 +31,9 @@ known AS (
         run_id,
         score,
         json_exists(configuration, '$.test_feed') AS is_shifted,
-        md5(list_sort(map_entries(
+        md5(json_array(suite, dataset, protocol, partition, seed, weights_sha256, list_sort(map_entries(
             json_merge_patch(configuration, '{"band_sets":null,"test_feed":null}')::MAP(VARCHAR, JSON)
-        ))::VARCHAR) AS alike
+        )))::VARCHAR) AS alike
     FROM runs SEMI JOIN shifted USING (suite, dataset, protocol, partition, seed, source)
 ),
 pairs AS (
