@@ -37,9 +37,9 @@ class InputSpec:
     """The same where it differs by what the pixels are, and not by their unit alone; goes before `moments`. Both empty:
     there was no pretraining, or its statistics are not known."""
     standardised: bool | None = None
-    """Whether statistics standardise its input: a dataset's, or its own. False: it gets values in its unit as they are
-    and never others; as they are stored, if no unit is declared. None: False for a unit without statistics, else True.
-    """
+    """Whether a dataset's statistics may standardise its input. False: it gets values in its unit (as they are stored,
+    if it declares none), scaled by its `moments` if it has any, and never others. None: False for a unit without
+    statistics, else True."""
     as_trained: bool = False
     """Whether its input is what it was trained with (its unit, its statistics) unless `--normalisation` says otherwise.
     Else a dataset's own statistics standardise it, as most published evaluations do."""
@@ -64,8 +64,6 @@ class InputSpec:
             raise ValueError("InputSpec: `moments` are numbers in a unit. Declare `unit`")
         if self.units and self.unit is None:
             raise ValueError("InputSpec: `units` are those of some bands. Declare `unit`, which the others have")
-        if self.standardised is False and (self.moments or self.pretraining):
-            raise ValueError("InputSpec: what is not `standardised` has no statistics. Leave them out")
         if self.as_trained and not (self.moments or self.pretraining):
             raise ValueError("InputSpec: `as_trained` is by its own statistics. Declare `moments` or `pretraining`")
         if self.limits is not None and not self.limits[0] < self.limits[1]:
@@ -75,7 +73,7 @@ class InputSpec:
 
     @property
     def wants_raw_values(self) -> bool:
-        """Whether it standardises by itself, so that values standardised by anybody else would be foreign to it."""
+        """Whether values that a dataset's statistics standardised would be foreign to it."""
         if self.standardised is None:
             return self.unit is not None and not self.moments and not self.pretraining
         return not self.standardised

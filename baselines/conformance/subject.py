@@ -88,13 +88,13 @@ def usual(bands: tuple[BandInfo, ...]) -> tuple[Tensor, Tensor]:
 
 
 def _preparation(inputs: InputSpec, bands: tuple[BandInfo, ...]) -> Preparation:
-    """Nothing for raw values, its own moments where its values are those of its training, else any others."""
-    low, high = usual(bands)
-    if inputs.wants_raw_values:
-        return Preparation(torch.zeros(len(bands)), torch.ones(len(bands)), bands=bands)
-    if inputs.as_trained and inputs.moments and inputs.bands:
+    """Its own moments where its values are those of its training, nothing for raw values, else any others."""
+    if inputs.moments and inputs.bands and (inputs.as_trained or inputs.wants_raw_values):
         mean, std = torch.tensor([inputs.moments[band.name] for band in bands]).unbind(1)
         return Preparation(mean, std, bands=bands)
+    if inputs.wants_raw_values:
+        return Preparation(torch.zeros(len(bands)), torch.ones(len(bands)), bands=bands)
+    low, high = usual(bands)
     places = torch.linspace(0.0, 1.0, len(bands))
     mean, std = low + (0.33 + 0.17 * places) * (high - low), (0.1 + 0.2 * places) * (high - low)
     return Preparation(mean, std, bands=bands)

@@ -5,7 +5,7 @@
 | `mp_mae` | an entry of `BACKBONES` |
 | `my_model` | an entry point of group `mp_mae_bench.backbones`, in any installed package |
 | `path/my_model.py:build` | a function of a Python file that the user names |
-| `timm:resnet18` | whatever the scheme makes of the rest |
+| `timm:resnet18`, `torchgeo:ResNet50_Weights.SENTINEL2_ALL_MOCO` | whatever the scheme makes of the rest |
 
 A name is checked without importing anything of anybody's. What goes wrong inside a plug-in goes wrong when its backbone
 is built: for the runs that need it, and no others.
@@ -26,7 +26,7 @@ from mp_mae.errors import UserError
 
 GROUP = "mp_mae_bench.backbones"
 
-SCHEMES = {"timm": "baselines.timm_models"}
+SCHEMES = {"timm": "baselines.timm_models", "torchgeo": "baselines.foundation.torchgeo_models"}
 """What stands before a colon -> the module whose `find_entry(rest) -> Entry` knows the names behind it."""
 
 

@@ -116,9 +116,9 @@ def _check_alike(dataset: Dataset, sources: Sequence[str | None], backbone: str,
     if inputs.wants_raw_values:
         instead = default_policy(inputs)
         values = f"{inputs.unit} as it is" if inputs.unit else "values as they are stored"
+        how = "scales by itself" if inputs.moments else "standardises by itself"
         raise UnfitStatisticsError(
-            f"--normalisation dataset: {backbone} standardises by itself and wants {values}. Pass --normalisation "
-            f"{instead}"
+            f"--normalisation dataset: {backbone} {how} and wants {values}. Pass --normalisation {instead}"
         )
     bands = {band.channel: band for band in dataset.bands}
     for channel, source in enumerate(sources):

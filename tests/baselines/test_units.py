@@ -112,7 +112,6 @@ def test_a_fact_that_is_not_known_is_never_made_up():
         ({"moments": {"B4": Moments(0.1, 0.1)}}, "Declare `unit`"),
         ({"units": {"B4": Unit.DECIBEL}}, "Declare `unit`, which the others have"),
         ({"unit": Unit.DN_10000, "units": {"VV": Unit.DECIBEL}}, "`units` of VV, which `bands` does not name"),
-        ({"unit": Unit.UINT8, "moments": {"B4": Moments(1, 1)}, "standardised": False}, "has no statistics"),
         ({"unit": Unit.UINT8, "as_trained": True}, "Declare `moments` or `pretraining`"),
         ({"limits": (1.0, 0.0)}, r"Declare \(least, greatest\)"),
         ({"fixed_size": True}, "Declare `native_size_px`"),
@@ -131,10 +130,11 @@ def test_what_wants_raw_values_follows_from_the_declaration():
             {"unit": Unit.DECIBEL},
             {"unit": Unit.DECIBEL, "standardised": True},
             {"unit": Unit.DECIBEL, "moments": {"VV": Moments(-12.0, 5.0)}},
+            {"unit": Unit.UINT8, "moments": {"B4": Moments(0.0, 255.0)}, "standardised": False},
             {},
         )
     ]
-    assert wants == [True, True, False, False, False]
+    assert wants == [True, True, False, False, True, False]
 
 
 def test_a_band_has_its_own_unit_or_that_of_all():

@@ -115,6 +115,17 @@ def test_values_that_are_wanted_as_stored_are_left_alone_whatever_they_mean(stor
         choose(stored_in(unit), RAW, PRETRAINING)
 
 
+def test_a_scale_of_its_own_is_the_only_one_it_takes(stored_in):
+    """Reflectance 0.816 is the digital number 8160, which is 1 where these are divided by 8160."""
+    inputs = InputSpec(
+        bands=("B4",), unit=Unit.DN_10000, moments={"B4": Moments(0.0, 8160.0)}, standardised=False, limits=(0.0, 1.0)
+    )
+    chosen = choose(stored_in(Unit.REFLECTANCE), inputs, default_policy(inputs), sources=[RED.name])
+    np.testing.assert_allclose(chosen.std, [0.816])
+    with pytest.raises(UnfitStatisticsError, match=r"mine scales by itself .* Pass --normalisation pretraining"):
+        choose(stored_in(Unit.REFLECTANCE), inputs, DATASET, sources=[RED.name])
+
+
 @pytest.mark.parametrize(
     ("inputs", "policy"),
     [

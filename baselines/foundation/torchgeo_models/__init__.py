@@ -1,0 +1,84 @@
+"""torchgeo's pretrained models by their names there: `torchgeo:ResNet50_Weights.SENTINEL2_ALL_MOCO`.
+
+What each eats is declared in records. Where the network is timm's or torchvision's own it is built by these, so that
+torchgeo itself is needed only where the network is torchgeo's code.
+"""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from baselines.contract import Backbone, InputSpec
+from baselines.entry import Entry, Kind
+from baselines.foundation.built import Built, drawn_from, finish
+from baselines.foundation.record import Record
+from baselines.foundation.torchgeo_models import ssl4eo, timm_family
+from baselines.registry.wishes import Wish, read_wishes
+from mp_mae.errors import UserError
+
+RECORDS: dict[str, Record] = {record.name: record for record in ssl4eo.RECORDS}
+
+FAMILIES: dict[str, Callable[[Record, InputSpec, str], Built]] = {"timm": timm_family.build}
+"""How a network is built for a record, for what it eats, and for the name of that modality."""
+
+WISHES = (Wish("random", "untrained weights"),)
+
+
+def find_entry(rest: str) -> Entry:
+    """The entry of what stands behind `torchgeo:`.
+
+    Raises:
+        UserError: there is no record of that name (suggests some), or a wish is none of its.
+    """
+    name, wishes = read_wishes("torchgeo", rest, WISHES)
+    record = find_record(name)
+    inputs = next(iter(record.inputs.values()))
+    untrained = "random" in wishes
+    return Entry(
+        name=f"torchgeo:{rest}",
+        summary=f"torchgeo's {name}, {'untrained, drawn from the seed' if untrained else 'pretrained'}",
+        bands="all" if inputs.bands is None else ", ".join(inputs.bands),
+        unit=inputs.unit or "standardised",
+        size_px=inputs.native_size_px,
+        parameters=record.parameters,
+        licence="none needed" if untrained else record.licence,
+        library="torchgeo",
+        source="drawn from the seed" if untrained else record.source,
+        module=__name__,
+        settings={"model": record.name},
+        requires={"untrained": untrained},
+        weights="none" if untrained else "optional",
+        kind=Kind.UNTRAINED if untrained else Kind.PRETRAINED,
+        seeded=untrained,
+    )
+
+
+def find_record(name: str) -> Record:
+    """The record of a name.
+
+    Raises:
+        UserError: there is none; names the nearest, else how the names begin.
+    """
+    if name in RECORDS:
+        return RECORDS[name]
+    near = difflib.get_close_matches(name, RECORDS, n=3, cutoff=0.5)
+    kinds = ", ".join(sorted({known.partition(".")[0] for known in RECORDS}))
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise UserError(f"torchgeo:{name}: there is no record of such weights. {hint}There are some of {kinds}")
+
+
+def build(weights: Path | None, seed: int, *, model: str, untrained: bool = False) -> Backbone:
+    """The network of a record, with weights from a file, from the hub or its cache, or drawn from the seed.
+
+    Args:
+        weights: torchgeo's own file, or one that holds the same tensors.
+        model: the record's name.
+        untrained: whether it was wished for that nothing is loaded.
+    Raises:
+        UserError: weights neither given, cached nor reachable, or not all of the network's; or its code is not here.
+    """
+    record = RECORDS[model]
+    modality, inputs = next(iter(record.inputs.items()))
+    with drawn_from(seed):
+        built = FAMILIES[record.family](record, inputs, modality)
+    return finish(built, record, inputs, weights, label=f"torchgeo:{model}", untrained=untrained)
