@@ -82,6 +82,13 @@ class InputSpec:
         """The unit of the band that enters there."""
         return self.unit if self.bands is None else self.units.get(self.bands[channel], self.unit)
 
+    @property
+    def unit_in_words(self) -> str:
+        """What its values are, for a list."""
+        if self.unit is None:
+            return "as stored" if self.wants_raw_values else "standardised"
+        return " and ".join(dict.fromkeys(map(str, (self.unit, *self.units.values()))))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:

@@ -24,7 +24,7 @@ ONE_POINT = 1e-9
 
 
 def describe_structure(maps: Tensor) -> Tensor:
-    """Of each map: binary patterns (2), corners (2), its quadrants (8), the places of its low and high values (4).
+    """Features of each map: patterns (2), corners (2), its quadrants (8), the places of its low and high values (4).
 
     Args:
         maps: (B, M, H, W) float32 without missing values.

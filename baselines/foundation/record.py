@@ -19,6 +19,8 @@ class Record:
     """What it eats, by the name of the modality; the first unless another one is wished for."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What its family needs to know of it."""
+    metadata: bool = False
+    """Whether it can be told day and place of an image, and learnt to do without."""
     repository: str
     """Of the Hugging Face hub."""
     file: str

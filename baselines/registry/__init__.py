@@ -26,7 +26,11 @@ from mp_mae.errors import UserError
 
 GROUP = "mp_mae_bench.backbones"
 
-SCHEMES = {"timm": "baselines.timm_models", "torchgeo": "baselines.foundation.torchgeo_models"}
+SCHEMES = {
+    "timm": "baselines.timm_models",
+    "torchgeo": "baselines.foundation.torchgeo_models",
+    "terratorch": "baselines.foundation.terratorch_models",
+}
 """What stands before a colon -> the module whose `find_entry(rest) -> Entry` knows the names behind it."""
 
 

@@ -12,10 +12,7 @@ def test_a_list_says_what_the_backbone_declares(name):
     entry = BACKBONES[name]
     backbone = entry.build(entry.demo_weights, 0)
     assert entry.size_px == backbone.inputs.native_size_px
-    if backbone.inputs.wants_raw_values:
-        assert entry.unit == str(backbone.inputs.unit or "as stored")
-    else:
-        assert entry.unit == str(backbone.inputs.unit or "standardised")
+    assert entry.unit == backbone.inputs.unit_in_words
     if entry.parameters is not None:
         assert entry.parameters == sum(parameter.numel() for parameter in backbone.parameters())
 
