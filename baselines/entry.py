@@ -55,6 +55,8 @@ class Entry:
     """Whose code the network is: `timm`, `torchgeo`, `terratorch`, or its own."""
     source: str = "not said"
     """Where its weights come from."""
+    pitfall: str = ""
+    """The mistake that is easily made with it, in a line."""
     package: str | None = None
     """The installed package that registers it; None: it is built in, or the user named the file."""
     code_sha256: str | None = None

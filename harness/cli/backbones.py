@@ -1,5 +1,6 @@
 """The verbs about backbones: `backbones` lists them, `backbones check` holds one to the contract."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from mp_mae.errors import UserError
 
 if TYPE_CHECKING:
     from baselines.entry import Entry
+    from leaderboards.query import Table
 
 _EXAMPLES = """Examples:
 
@@ -27,59 +29,66 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="backbones", rich_help_panel=EVALUATING)
 
 
-def backbones(context: typer.Context, form: FormatOption = Format.table) -> None:
+def backbones(
+    context: typer.Context,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Those behind timm:, torchgeo: and terratorch: as well (of timm a few).")
+    ] = False,
+    form: FormatOption = Format.table,
+) -> None:
     """List the backbones that `run --backbone` knows: built in, and registered by installed packages.
 
-    FILE.py:FUNCTION and timm:NAME are names of backbones too. docs/backbones.md has the whole matrix.
+    FILE.py:FUNCTION and timm:NAME are names of backbones too. CSV and JSON say more of each.
     """
     if context.invoked_subcommand is not None:
         return
     from baselines.registry import backbone_names, find_backbone
-    from leaderboards.query import Table
 
-    rows, problems = [], []
+    entries, problems = [], []
     for name in backbone_names():
         try:
-            rows.append(_row(find_backbone(name)))
+            entries.append(find_backbone(name))
         except UserError as error:  # registered twice: the others can be listed nevertheless
             problems.append(str(error))
-    show_rows(Table(columns=_COLUMNS, rows=rows), form)
+    if everything:
+        from baselines.registry.listed import entries_of_schemes
+
+        entries.extend(entries_of_schemes())
+    show_rows(list_backbones(entries, form), form)
     for problem in problems:
         say(err, f"failed: {problem}", style="red")
     if problems:
         raise typer.Exit(1)
 
 
-_COLUMNS = (
-    "backbone",
-    "kind",
-    "library",
-    "bands",
-    "unit",
-    "size px",
-    "parameters",
-    "weights",
-    "licence of weights",
-    "from",
-    "what it is",
-)
+_COLUMNS: "dict[str, Callable[[Entry], Any]]" = {
+    "backbone": lambda entry: entry.name,
+    "kind": lambda entry: str(entry.kind),
+    "library": lambda entry: entry.package or entry.library,
+    "bands": lambda entry: entry.bands,
+    "unit": lambda entry: str(entry.unit),
+    "size px": lambda entry: entry.size_px,
+    "parameters": lambda entry: entry.parameters,
+    "weights": lambda entry: entry.weights,
+    "licence of weights": lambda entry: entry.licence,
+    "from": lambda entry: entry.package or "built in",
+    "source of weights": lambda entry: entry.source,
+    "what it is": lambda entry: entry.summary,
+    "beware": lambda entry: entry.pitfall,
+}
+"""What is said of a backbone, by the head of the column."""
+
+_SHORT = ("backbone", "kind", "library", "bands", "unit", "size px", "parameters", "licence of weights")
+_SHOWN = {Format.table: _SHORT, Format.markdown: (*_SHORT, "source of weights", "beware")}
+"""What fits a terminal, and what docs/backbones.md has; programs get every column."""
 
 
-def _row(entry: "Entry") -> tuple[Any, ...]:
-    """One backbone, in the order of _COLUMNS."""
-    return (
-        entry.name,
-        str(entry.kind),
-        entry.library,
-        entry.bands,
-        entry.unit,
-        entry.size_px,
-        entry.parameters,
-        entry.weights,
-        entry.licence,
-        entry.package or "built in",
-        entry.summary,
-    )
+def list_backbones(entries: Iterable["Entry"], form: Format) -> "Table":
+    """What is said of backbones in a format."""
+    from leaderboards.query import Table
+
+    shown = _SHOWN.get(form, tuple(_COLUMNS))
+    return Table(columns=shown, rows=[tuple(_COLUMNS[column](entry) for column in shown) for entry in entries])
 
 
 def check(

@@ -44,6 +44,7 @@ def find_entry(rest: str) -> Entry:
         licence="none needed" if untrained else record.licence,
         library="torchgeo",
         source="drawn from the seed" if untrained else record.source,
+        pitfall=record.pitfall,
         module=__name__,
         settings={"model": record.name},
         requires={"untrained": untrained},

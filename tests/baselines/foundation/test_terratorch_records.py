@@ -62,7 +62,7 @@ def test_power_of_radar_becomes_decibels():
 
 def test_an_entry_says_what_a_list_shows_of_it():
     entry = find_backbone("terratorch:terramind_v1_base?modality=S2L2A+S1GRD")
-    assert entry.bands == "B1 B2 B3 B4 B5 B6 B7 B8 B8A B9 B11 B12 VV VH"
+    assert entry.bands == "B1, B2, B3, B4, B5, B6, B7, B8, B8A, B9, B11, B12, VV, VH"
     assert entry.unit == "reflectance x 10,000 and dB"
     assert (entry.licence, entry.library, entry.size_px, entry.kind) == (
         "Apache-2.0",
