@@ -18,7 +18,7 @@ from baselines.inputs import Moments
 from baselines.registry.wishes import Wish, read_wishes
 from baselines.timm_models.first_layer import COLOURS, RGB, adapt_first_layer, read_bands
 from baselines.timm_models.network import TimmBackbone, create, pool, total_stride
-from baselines.timm_models.pretrained import find_file, load_all, read_tensors
+from baselines.timm_models.pretrained import find_file, load_weights
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
 
@@ -98,13 +98,17 @@ def build(
     known: Any = timm.get_pretrained_cfg(name)  # every model has one, with or without weights
     names = tuple(bands.split(","))
     network, fixed = create(model, seed, len(names), bool(known.fixed_input_size))
+    place = f"untrained, seed {seed}"
     if not untrained:
         path = find_file(weights, name, known.hf_hub_id)
-        state = read_tensors(path, name, network, known)
-        if names != RGB:
-            layers = (known.first_conv,) if isinstance(known.first_conv, str) else tuple(known.first_conv or ())
-            state = adapt_first_layer(state, network, layers, names, f"timm:{name}")
-        load_all(network, state, path, name, known)
+        layers = (known.first_conv,) if isinstance(known.first_conv, str) else tuple(known.first_conv or ())
+        place = load_weights(
+            network,
+            path,
+            name,
+            known,
+            dict if names == RGB else lambda state: adapt_first_layer(state, network, layers, names, f"timm:{name}"),
+        )
     repooled = bool(pooled) and pool(network, pooled, name)
     return TimmBackbone(
         network,
@@ -117,7 +121,7 @@ def build(
         ),
         origin=Origin(
             weights_sha256=hash_tensors(network.state_dict()),
-            description=f"timm {name}",
+            description=f"timm {name}, {place}",
             settings={"pool": pooled} if repooled else {},
         ),
     )

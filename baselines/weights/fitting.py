@@ -88,6 +88,10 @@ class _Set:
     def n_problems(self) -> int:
         return len(self.missing) + len(self.unexpected) + len(self.wrong)
 
+    @property
+    def n_right(self) -> int:
+        return len(self.state) - len(self.unexpected) - len(self.wrong)
+
 
 def _prefixes(named: Mapping[str, Any], n_wanted: int) -> list[str]:
     """Every prefix behind which there may be a model, that is at least half as many names; the shortest first."""
@@ -129,10 +133,12 @@ def _compare(
 
 
 def _describe(sets: Sequence[_Set]) -> str:
-    """The set that is nearest to being the model's, and what it lacks."""
-    nearest = min(sets, key=lambda one: one.n_problems, default=_Set("", {}))
-    if not nearest.n_problems:
+    """The set that is nearest to being the model's and what it lacks; of another model's weights, all of them."""
+    if not sets:
         return "it holds no tensors by name"
+    nearest = min(sets, key=lambda one: one.n_problems)
+    if nearest.n_right < len(nearest.missing) + len(nearest.wrong):
+        nearest = sets[0]
     problems = [
         f"{label} {list(names[:_SHOWN])}" + f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)
         for label in ("missing", "unexpected", "wrong")

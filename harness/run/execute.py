@@ -92,6 +92,7 @@ def _run_row(
             "backbone_package": entry.package,
             "kind": entry.kind.value,
             "weights_file": job.weights.name if job.weights else None,
+            "weights": workbench.backbone_of(job).origin.description,
             "filled_bands": dict(job.filled_bands),
             **({"filled_at_test": dict(job.filled_at_test)} if run.test_feed else {}),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
