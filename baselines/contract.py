@@ -4,14 +4,16 @@ The public call prepares the input (size, unit, no data, normalisation, limits, 
 so no backbone can forget a step and no two backbones can differ in it.
 """
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from baselines.bands import Unit
+from baselines.bands import BandInfo, Unit
 from baselines.facts import UNKNOWN, Circumstances, Fact, Facts, choose_facts
 from baselines.inputs import Moments, Preparation, PretrainingStatistics, prepare
 
@@ -177,3 +179,31 @@ class Backbone(nn.Module, ABC):
         Args:
             facts: what is declared in `InputSpec.uses`, and nothing else.
         """
+
+    def reads(self, bands: Sequence[BandInfo]) -> Sequence[int]:
+        """Which of a dataset's bands enter, by position, where `inputs.bands` is None; none: it does not apply."""
+        return range(len(bands))
+
+
+class FittedBackbone(Backbone):
+    """A backbone that takes something from the unlabelled train images of the dataset it is evaluated on.
+
+    Its origin is that of the recipe. What it was fitted to is told apart by the dataset and the names of the images.
+    """
+
+    @abstractmethod
+    def fit(self, images: Sequence[Tensor]) -> None:
+        """Take it, once, before anything is embedded.
+
+        Args:
+            images: (C, H, W) float32 each, prepared as they enter the network, on the CPU, in the order of their names;
+                each is read when it is asked for.
+        """
+
+
+def fitted(backbone: FittedBackbone, images: Sequence[Tensor]) -> FittedBackbone:
+    """A copy that is fitted to images, on the CPU."""
+    copied = copy.deepcopy(backbone).cpu()
+    with torch.inference_mode(False), torch.no_grad():  # whatever the caller is in, the copy can be used by others
+        copied.fit(images)
+    return copied

@@ -26,10 +26,10 @@ class ImageStatistics(Backbone):
         flat = x.flatten(2)  # (B, C, H*W)
         quantiles = torch.quantile(flat, flat.new_tensor(PERCENTILES), dim=-1)  # (7, B, C)
         vector = torch.cat([flat.mean(-1), flat.std(-1, correction=0), *quantiles], dim=1)
-        return Features(vector=vector, maps=(x, *(_block_statistics(x, side) for side in BLOCK_SIDES_PX)))
+        return Features(vector=vector, maps=(x, *(block_statistics(x, side) for side in BLOCK_SIDES_PX)))
 
 
-def _block_statistics(x: Tensor, side: int) -> Tensor:
+def block_statistics(x: Tensor, side: int) -> Tensor:
     """(B, C, H, W) -> (B, 2 C, ceil(H / side), ceil(W / side)): mean and standard deviation of blocks."""
     padded = pad_to_multiple(x, side)
     mean = F.avg_pool2d(padded, side)

@@ -64,10 +64,10 @@ def check_no_fallback(subject: Subject) -> None:
         with TemporaryDirectory() as folder:
             for path, what in _bad_weights(Path(folder), subject.weights):
                 _refuses(subject, path, what)
-    again = entry.build(subject.weights, 0).eval()
+    again = subject.build_again(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(20_010_101)
-        moved = entry.build(subject.weights, 0).eval()
+        moved = subject.build_again(0)
     pixels = subject.draw_pixels(1)
     built = (subject.backbone, again, moved)
     vectors = [subject.embed(pixels, backbone=backbone).vector.nan_to_num() for backbone in built]  # `shapes` tells NaN
@@ -83,7 +83,7 @@ def check_no_fallback(subject: Subject) -> None:
 
 
 def _differs_by_seed(subject: Subject, pixels: Tensor, vector: Tensor) -> None:
-    other = subject.entry.build(subject.weights, 1).eval()
+    other = subject.build_again(1)
     promise(
         not alike(vector, subject.embed(pixels, backbone=other).vector),
         "its entry says `seeded`, and another seed gives the same features. Draw its weights from `seed`",

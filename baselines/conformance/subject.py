@@ -1,19 +1,19 @@
 """A backbone under examination, and the images it is examined with: noise in the unit and bands that it declares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from baselines.bands import BandInfo, Unit
-from baselines.contract import Backbone, Features, InputSpec
+from baselines.contract import Backbone, Features, FittedBackbone, InputSpec, fitted
 from baselines.entry import Entry
 from baselines.facts import Circumstances
-from baselines.inputs import Preparation
+from baselines.inputs import Preparation, prepare
 
-IF_ALL = ("B2", "B3", "B4", "B8")
-"""Bands of a backbone that takes every band."""
+IF_ALL = {"B2": "blue", "B3": "green", "B4": "red", "B8": "nir"}
+"""Bands of a backbone that takes what there is, with their common names."""
 SIDE_PX = 32
 
 USUAL = {
@@ -60,6 +60,10 @@ class Subject:
         """What the contract's public call gives, without gradients."""
         return (backbone or self.backbone)(pixels, preparation or self.preparation, circumstances(len(pixels)))
 
+    def build_again(self, seed: int) -> Backbone:
+        """The backbone once more, of a seed."""
+        return build_subject(self.entry, self.weights, seed).backbone
+
 
 def circumstances(n: int) -> Circumstances:
     """One day and one place for each of n images."""
@@ -69,16 +73,32 @@ def circumstances(n: int) -> Circumstances:
     )
 
 
-def build_subject(entry: Entry, weights: Path | None) -> Subject:
-    """Build a backbone to examine. Whatever its `build` raises is raised."""
-    backbone = entry.build(weights, 0).eval()
+def build_subject(entry: Entry, weights: Path | None, seed: int = 0) -> Subject:
+    """Build a backbone to examine, fitted to images if it wants to be. Whatever its `build` raises is raised."""
+    backbone = entry.build(weights, seed).eval()
+    inputs, bands = backbone.inputs, _bands(backbone)
+    subject = Subject(entry, weights, backbone, bands, _preparation(inputs, bands))
+    if not isinstance(backbone, FittedBackbone):
+        return subject
+    images = prepare(subject.draw_pixels(8), subject.preparation, inputs.limits, inputs.size_multiple)
+    return replace(subject, backbone=fitted(backbone, images.unbind()))
+
+
+def _bands(backbone: Backbone) -> tuple[BandInfo, ...]:
+    """Those it names, or what it reads of IF_ALL."""
     inputs = backbone.inputs
-    names = inputs.bands or IF_ALL
     bands = tuple(
-        BandInfo(name=name, wavelength_um=0.45 + 0.1 * i, unit=inputs.unit_of(i), sensor="Sentinel-2", gsd_m=10.0)
-        for i, name in enumerate(names)
+        BandInfo(
+            name=name,
+            common_name=IF_ALL.get(name),
+            wavelength_um=0.45 + 0.1 * i,
+            unit=inputs.unit_of(i),
+            sensor="Sentinel-2",
+            gsd_m=10.0,
+        )
+        for i, name in enumerate(inputs.bands or IF_ALL)
     )
-    return Subject(entry, weights, backbone, bands, _preparation(inputs, bands))
+    return bands if inputs.bands else tuple(bands[channel] for channel in backbone.reads(bands))
 
 
 def usual(bands: tuple[BandInfo, ...]) -> tuple[Tensor, Tensor]:

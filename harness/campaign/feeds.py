@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from baselines.contract import InputSpec
-from baselines.facts import OF_BANDS
+from baselines.contract import Backbone
+from baselines.facts import MAY_LACK, OF_BANDS
 from harness.data.band_matching import (
     BandPlan,
     MissingBands,
@@ -16,6 +16,7 @@ from harness.data.band_matching import (
 from harness.data.dataset import Dataset
 from harness.data.description import Band
 from harness.errors import DoesNotApplyError
+from harness.features.known_bands import describe_bands
 from harness.records.band_sets import BandSets
 
 
@@ -40,7 +41,7 @@ class Feeds:
         return (self.train,) if self.test is None else (self.train, self.test)
 
 
-def plan_feeds(asked: BandSets, dataset: Dataset, inputs: InputSpec, policy: MissingBands, backbone: str) -> Feeds:
+def plan_feeds(asked: BandSets, dataset: Dataset, network: Backbone, policy: MissingBands, backbone: str) -> Feeds:
     """Match the bands of training and of test with what a backbone reads.
 
     What is missing on purpose is filled with zeros where the policy is `error`; what the dataset lacks is refused as in
@@ -50,22 +51,24 @@ def plan_feeds(asked: BandSets, dataset: Dataset, inputs: InputSpec, policy: Mis
         policy: what feeds a band that is not there.
         backbone: its name, for messages.
     Raises:
-        DoesNotApplyError: the dataset lacks a band that was asked for, or the backbone reads none of those of test.
+        DoesNotApplyError: the dataset lacks a band that was asked for, or the backbone reads none of those of training
+            or of test.
         NotReadError: it does not read the one that is dropped.
         UserError: as `plan_bands`.
     """
-    whole = plan_bands(inputs.bands or _names(dataset.bands), dataset.bands, policy, backbone)
+    inputs = network.inputs
+    whole = plan_bands(_read(network, dataset.bands, dataset, backbone), dataset.bands, policy, backbone)
     on_purpose = MissingBands.ZERO if policy is MissingBands.ERROR else policy
     typed = choose_bands(asked.train, dataset.bands, f"{dataset.name}, --train-bands")
     kept = [band for band in dataset.bands if band in typed]
-    train = plan_bands(inputs.bands or _names(kept), kept, on_purpose, backbone) if asked.train else whole
+    train = plan_bands(_read(network, kept, dataset, backbone), kept, on_purpose, backbone) if asked.train else whole
     trained_on = [band for band in kept if band.channel in train.sources]
     test = None
     if asked.differ:
         at_test = _at_test(asked, dataset, trained_on, backbone)
-        if inputs.bands is None and inputs.uses & OF_BANDS:  # it is told what each band is, and takes any number
+        if inputs.bands is None and inputs.uses & OF_BANDS - MAY_LACK:  # it is told what each is, and takes any number
             there = [band for band in dataset.bands if band in at_test]
-            test = plan_bands(_names(there), there, on_purpose, backbone)
+            test = plan_bands(_read(network, there, dataset, backbone), there, on_purpose, backbone)
         else:
             order = typed if asked.train else _in_order_of(train, dataset.bands)
             test = plan_at_test(train, order, at_test, on_purpose, backbone)
@@ -130,8 +133,16 @@ def _in_order_of(plan: BandPlan, bands: Sequence[Band]) -> list[Band]:
     return [of_channel[source] for source in dict.fromkeys(plan.sources) if source is not None]
 
 
-def _names(bands: Sequence[Band]) -> tuple[str, ...]:
-    return tuple(band.name for band in bands)
+def _read(network: Backbone, there: Sequence[Band], dataset: Dataset, backbone: str) -> tuple[str, ...]:
+    """The names a backbone asks for: its own, or those it reads of the bands that are there."""
+    if network.inputs.bands:
+        return network.inputs.bands
+    names = tuple(band.name for band in there)
+    known = describe_bands(dataset, names, [band.channel for band in there])
+    read = tuple(names[i] for i in network.reads(known))
+    if not read:
+        raise DoesNotApplyError(f"{backbone} reads none of the bands of {dataset.name}: {' '.join(_called(there))}")
+    return read
 
 
 def _called(bands: Sequence[Band]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from baselines.contract import Backbone
+from baselines.contract import Backbone, FittedBackbone
 from baselines.facts import OF_BANDS
 from baselines.inputs import EXTRACTION_VERSION
 from baselines.registry import find_backbone
@@ -166,10 +166,12 @@ class Resolver:
         """Which bands feed the network. Statistics that cannot normalise are refused before anything is converted."""
         if pairing not in self._feeds:
             dataset, request = self._workbench.dataset(pairing.dataset), self._request
-            feeds = plan_feeds(pairing.bands, dataset, backbone.inputs, request.missing_bands, pairing.backbone)
+            feeds = plan_feeds(pairing.bands, dataset, backbone, request.missing_bands, pairing.backbone)
             for bands in feeds.plans:
                 check_statistics(self._policy(backbone), dataset, bands.sources, pairing.backbone, backbone.inputs)
                 self._facts(pairing, backbone, bands)  # refused as early
+            if feeds.test and isinstance(backbone, FittedBackbone):
+                raise DoesNotApplyError(f"{pairing.backbone} is fitted to the bands of training and takes no others")
             self._feeds[pairing] = feeds
         return self._feeds[pairing]
 
@@ -250,6 +252,7 @@ class Resolver:
             extraction_version=EXTRACTION_VERSION,
             band_sets=feeds.sets,
             test_feed=tested_on[0].fields if tested_on else {},
+            fitted_on=workbench.fitted_on(ref) if isinstance(backbone, FittedBackbone) else "",
             metric=AREAS.headline if of_areas else dataset.spec.metric,
             metrics_version=METRICS_VERSION,
             protocol=cell.protocol,

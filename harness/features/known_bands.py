@@ -18,10 +18,12 @@ SENSORS = {"Sentinel1": "Sentinel-1", "Sentinel2": "Sentinel-2", "Landsat8": "La
 
 
 def describe_bands(dataset: Dataset, requested: Sequence[str], sources: Sequence[str | None]) -> tuple[BandInfo, ...]:
-    """What is known of the channel that feeds each requested band; of zeros the name alone that was asked for."""
+    """What is known of the channel that feeds each requested band; of zeros the name that was asked for and which
+    light that is, if the dataset has it."""
     bands = {band.channel: band for band in dataset.bands}
+    lights = {band.name: common_name(band) for band in dataset.bands}
     return tuple(
-        BandInfo(name=name)
+        BandInfo(name=name, common_name=lights.get(name))
         if source is None
         else BandInfo(
             name=canonical_name(bands[source]) or bands[source].name,

@@ -24,11 +24,12 @@ FEATURE_FIELDS = (
     "input_size",
     "extraction_version",
     "facts",
+    "fitted_on",
 )
 """The fields of a run that decide its features; partitions, seeds and protocols share them."""
 
 
-LATER_FIELDS = ("facts", "band_sets", "test_feed")
+LATER_FIELDS = ("facts", "band_sets", "test_feed", "fitted_on")
 """Fields that runs of before did not have: a run in which one is empty is the same as without it."""
 
 

@@ -101,6 +101,9 @@ class Run:
     test_feed: Mapping[str, Any] = field(default_factory=dict)
     """What replaces `bands`, `band_sources`, `normalisation_statistics` and `facts` at test. Empty: the same feeds it.
     Empty, both are no part of the identity."""
+    fitted_on: str = ""
+    """Over the sorted names of the unlabelled train images of `default` that the backbone was fitted to. Empty for one
+    that is not, and then no part of the identity."""
     seed: int
     """0 where it decides nothing, so that the same run is not repeated under many numbers."""
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from baselines.bands import BandInfo
-from baselines.contract import Backbone, Features, Level
+from baselines.contract import Backbone, Features, FittedBackbone, Level, fitted
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter, NetworkInput
 from baselines.registry import find_backbone
@@ -26,7 +26,8 @@ from harness.features.known_bands import describe_bands
 from harness.features.normalisation import build_preparation, choose_normalisation, fed_size
 from harness.features.pixel_features import PixelFeatures, cached_pixel_features
 from harness.features.precision import describe_extraction
-from harness.records.identity import feature_key, fingerprint_samples
+from harness.features.train_images import PreparedImages
+from harness.records.identity import feature_key, fingerprint_samples, hash_names
 from harness.records.job import DatasetRef, Job, Places
 from harness.records.progress import Progress
 from harness.records.run import TrainDraw
@@ -67,6 +68,7 @@ class Workbench:
         self._features: dict[str, ImageFeatures | UserError] = {}
         self._pixel_features: dict[str, PixelFeatures | UserError] = {}
         self._backbones: dict[Hashable, Backbone | UserError] = {}
+        self._fitted: dict[str, Backbone | UserError] = {}
 
     def dataset(self, ref: DatasetRef) -> Dataset:
         """The description: task, bands, partitions, statistics. Reads no pixel."""
@@ -170,7 +172,40 @@ class Workbench:
         return _once(self._backbones, key, lambda: entry.build(weights, seed))
 
     def backbone_of(self, job: Job) -> Backbone:
-        """The job's backbone. UserError if its weights or its code are others now than when the run was planned."""
+        """The job's backbone, fitted if it is one that wants to be. UserError if its weights or its code are others now
+        than when the run was planned."""
+        backbone = self._planned_backbone(job)
+        if not isinstance(backbone, FittedBackbone):
+            return backbone
+        key = self._feature_key(job)
+        if key not in self._fitted:
+            self._fitted.clear()
+        return _once(self._fitted, key, lambda: self._fit(job, backbone))
+
+    def _fit(self, job: Job, backbone: FittedBackbone) -> Backbone:
+        try:
+            return fitted(backbone, self._train_images(job, backbone))
+        except DamagedError as damage:  # else this would stay for as long as the process lives
+            self.open_anew(damage)
+            return fitted(backbone, self._train_images(job, backbone))
+
+    def _train_images(self, job: Job, backbone: Backbone) -> PreparedImages:
+        """Those of `default`, whatever the job's partition, so that all partitions share one network."""
+        arrays, inputs = self.arrays(job.dataset), backbone.inputs
+        return PreparedImages(
+            arrays,
+            arrays.rows(sorted(set(self.partition(job.dataset, "default").train))),
+            stored_channels(arrays, job.run.band_sources),
+            self.preparation(job),
+            inputs.limits,
+            inputs.size_multiple,
+        )
+
+    def fitted_on(self, ref: DatasetRef) -> str:
+        """`Run.fitted_on` of backbones that are fitted."""
+        return hash_names(set(self.partition(ref, "default").train))
+
+    def _planned_backbone(self, job: Job) -> Backbone:
         backbone = self.backbone(job.backbone, job.weights, job.run.seed)
         planned = (job.run.weights_sha256, job.run.backbone_settings)
         if planned != (backbone.origin.weights_sha256, find_backbone(job.backbone).describe(backbone)):
@@ -193,7 +228,7 @@ class Workbench:
             run.band_sources,
             self.arrays(job.dataset).pixels.dtype,
             job.backbone,
-            self.backbone_of(job).inputs,
+            self._planned_backbone(job).inputs,
         )
         return build_preparation(chosen, run.input_size, self.bands(job))
 

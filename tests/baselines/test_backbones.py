@@ -5,14 +5,17 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from baselines.bands import BandInfo
 from baselines.conformance import check_backbone
+from baselines.contract import FittedBackbone, fitted
 from baselines.entry import DEMO_WEIGHTS, Entry
 from baselines.inputs import Preparation
 from baselines.table import BACKBONES
 from mp_mae.errors import UserError
 from official_checkpoint import write_official_checkpoint
 
-BANDS_IF_ALL = 4
+COMMON = ("red", "green", "nir", "swir16")
+BANDS_IF_ALL = len(COMMON)
 """Channels given to a backbone that takes every band."""
 
 
@@ -31,7 +34,9 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(params=list(BACKBONES))
 def backbone(request, weights):
-    return BACKBONES[request.param].build(weights.get(request.param), 0)
+    built = BACKBONES[request.param].build(weights.get(request.param), 0)
+    images = torch.randn(8, BANDS_IF_ALL, 16, 16, generator=torch.Generator().manual_seed(1)).unbind()
+    return fitted(built, images) if isinstance(built, FittedBackbone) else built
 
 
 def channels_of(backbone):
@@ -43,7 +48,8 @@ def draw_pixels(n, channels, height=64, width=64):
 
 
 def statistics(channels):
-    return Preparation(torch.linspace(1000, 1500, channels), torch.linspace(300, 900, channels))
+    bands = tuple(BandInfo(name=str(i), common_name=name) for i, name in enumerate([*COMMON, *[None] * channels]))
+    return Preparation(torch.linspace(1000, 1500, channels), torch.linspace(300, 900, channels), bands=bands[:channels])
 
 
 @torch.inference_mode()

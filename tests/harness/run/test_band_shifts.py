@@ -121,6 +121,33 @@ def test_image_statistics_keep_their_length_without_a_band(data):
     np.testing.assert_array_equal(lost[:, :5], whole[:, :5])
 
 
+def test_a_hand_crafted_floor_without_a_band_takes_it_for_zeros_and_keeps_its_length(data):
+    """Six bands and NDVI, NDWI and NDBI, each of which is -1 or 1 where one of its two bands is 0."""
+    lines, workbench = plan(data, "x", backbones=["handcrafted_1"], drop_bands=["B4"])
+    whole, lost = (material(job, workbench).features("test").reshape(6, 9, 9) for job in jobs(lines))
+    assert not lost[:, 2].any()
+    assert (lost[:, 6, 0] == 1).all()
+    np.testing.assert_array_equal(np.delete(lost, (2, 6), 1), np.delete(whole, (2, 6), 1))
+
+
+def test_indices_read_the_bands_they_are_made_of_alone(data):
+    whole, cut = (
+        jobs(plan(data, "x", backbones=["spectral_indices"], train_bands=[names] if names else [])[0])[0]
+        for names in ([], ["B2", "B4", "B8A"])
+    )
+    assert whole.run.facts["name"] == ["B3", "B4", "B8A", "B11"]
+    assert cut.run.facts["name"] == ["B4", "B8A"]
+
+
+def test_what_is_fitted_to_the_bands_of_training_takes_no_others(data):
+    ordinary, other = plan(data, "x", backbones=["random_features_zca"], drop_bands=["B4"])[0]
+    assert ordinary.job.run.fitted_on
+    assert (other.state, other.reason) == (
+        State.SKIPPED,
+        "random_features_zca is fitted to the bands of training and takes no others",
+    )
+
+
 # What is told apart, and what is done once
 
 
