@@ -13,6 +13,8 @@ class Unit(StrEnum):
     """Digital numbers of Sentinel-2 and of harmonised Landsat."""
     UINT8 = "8-bit"
     """0 to 255: photographs and quick looks, whose tones are no measured reflectance."""
+    LANDSAT_DN = "Landsat digital number"
+    """Of Landsat 8's Collection 1: what it means in reflectance is in each scene's own metadata."""
     DECIBEL = "dB"
     """Radar backscatter, 10 log10 of its power."""
     LINEAR_POWER = "linear power"

@@ -37,12 +37,13 @@ _CONVERSIONS = {
 }
 """(stored, wanted). There is none between 8-bit tones and reflectance: how a picture was stretched is not known."""
 
-_LIGHT = frozenset({Unit.REFLECTANCE, Unit.DN_10000, Unit.UINT8})
+_LIGHT = frozenset({Unit.REFLECTANCE, Unit.DN_10000, Unit.UINT8, Unit.LANDSAT_DN})
 
 LIMITS = {
     Unit.REFLECTANCE: (-1.0, 10.0),
     Unit.DN_10000: (-2e3, 1e5),
     Unit.UINT8: (0.0, 255.0),
+    Unit.LANDSAT_DN: (0.0, 65535.0),
     Unit.DECIBEL: (-150.0, 100.0),
     Unit.LINEAR_POWER: (-1e-2, 1e6),
     Unit.METRE: (-2e4, 1e5),

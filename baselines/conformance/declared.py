@@ -18,6 +18,7 @@ PLAUSIBLE_STD = {
     Unit.REFLECTANCE: (1e-3, 2.0),
     Unit.DN_10000: (2.0, 2e4),
     Unit.UINT8: (1.0, 130.0),
+    Unit.LANDSAT_DN: (10.0, 2e4),
     Unit.DECIBEL: (0.1, 50.0),
     Unit.LINEAR_POWER: (1e-6, 1e3),
     Unit.METRE: (0.01, 1e4),

@@ -21,6 +21,7 @@ USUAL = {
     Unit.REFLECTANCE: (0.0, 0.4),
     Unit.DN_10000: (0.0, 4000.0),
     Unit.UINT8: (0.0, 255.0),
+    Unit.LANDSAT_DN: (5000.0, 20000.0),
     Unit.DECIBEL: (-25.0, 0.0),
     Unit.LINEAR_POWER: (0.001, 0.3),
     Unit.METRE: (0.0, 2000.0),

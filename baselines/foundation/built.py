@@ -34,12 +34,22 @@ class FoundationBackbone(Backbone):
         return self.call(self.network, x, facts)
 
 
+Wrap = Callable[[nn.Module, InputSpec, Origin], Backbone]
+
+
+def wrapped(call: Call, *pyramid: Level) -> Wrap:
+    """What makes a backbone of a network, how it is called and the levels of its pyramid, finest first."""
+    return lambda network, inputs, origin: FoundationBackbone(
+        network, call, inputs=inputs, origin=origin, pyramid=pyramid
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Built:
     """A network as its library builds it, untrained, and what is known of files with its weights."""
 
     network: nn.Module
-    wrap: Callable[[nn.Module, InputSpec, Origin], Backbone]
+    wrap: Wrap
     may_lack: frozenset[str] = frozenset()
     """Its tensors that the published file may be without: they stay as they were built."""
     spare: tuple[str, ...] = ()

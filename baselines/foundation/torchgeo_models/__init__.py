@@ -12,16 +12,33 @@ from baselines.contract import Backbone, InputSpec
 from baselines.entry import Entry, Kind
 from baselines.foundation.built import Built, drawn_from, finish
 from baselines.foundation.record import Record
-from baselines.foundation.torchgeo_models import ssl4eo, timm_family
-from baselines.registry.wishes import Wish, read_wishes
+from baselines.foundation.torchgeo_models import (
+    any_sensor,
+    own_families,
+    satlas,
+    sensor_families,
+    ssl4eo,
+    swin_v2_family,
+    timm_family,
+)
+from baselines.foundation.torchgeo_models.choice import WISHES, Choice, choose
+from baselines.registry.wishes import read_wishes
 from mp_mae.errors import UserError
 
-RECORDS: dict[str, Record] = {record.name: record for record in ssl4eo.RECORDS}
+RECORDS: dict[str, Record] = {record.name: record for record in (*ssl4eo.RECORDS, *satlas.RECORDS, *any_sensor.RECORDS)}
 
-FAMILIES: dict[str, Callable[[Record, InputSpec, str], Built]] = {"timm": timm_family.build}
-"""How a network is built for a record, for what it eats, and for the name of that modality."""
-
-WISHES = (Wish("random", "untrained weights"),)
+FAMILIES: dict[str, Callable[[Record, Choice], Built]] = {
+    "timm": timm_family.build,
+    "swin_v2": swin_v2_family.build,
+    "dofa": sensor_families.build_dofa,
+    "panopticon": sensor_families.build_panopticon,
+    "copernicus_fm": sensor_families.build_copernicus_fm,
+    "croma": own_families.build_croma,
+    "scale_mae": own_families.build_scale_mae,
+    "deo": own_families.build_deo,
+    "olmo_earth": own_families.build_olmo_earth,
+}
+"""How a network is built for a record and what is chosen of its inputs."""
 
 
 def find_entry(rest: str) -> Entry:
@@ -32,13 +49,14 @@ def find_entry(rest: str) -> Entry:
     """
     name, wishes = read_wishes("torchgeo", rest, WISHES)
     record = find_record(name)
-    inputs = next(iter(record.inputs.values()))
+    inputs = choose(record, wishes).inputs
     untrained = "random" in wishes
+    of_input = {key: value for key, value in wishes.items() if key != "random"}
     return Entry(
         name=f"torchgeo:{rest}",
         summary=f"torchgeo's {name}, {'untrained, drawn from the seed' if untrained else 'pretrained'}",
         bands="all" if inputs.bands is None else ", ".join(inputs.bands),
-        unit=inputs.unit or "standardised",
+        unit=_describe_unit(inputs),
         size_px=inputs.native_size_px,
         parameters=record.parameters,
         licence="none needed" if untrained else record.licence,
@@ -46,7 +64,7 @@ def find_entry(rest: str) -> Entry:
         source="drawn from the seed" if untrained else record.source,
         pitfall=record.pitfall,
         module=__name__,
-        settings={"model": record.name},
+        settings={"model": record.name, **of_input},
         requires={"untrained": untrained},
         weights="none" if untrained else "optional",
         kind=Kind.UNTRAINED if untrained else Kind.PRETRAINED,
@@ -68,18 +86,25 @@ def find_record(name: str) -> Record:
     raise UserError(f"torchgeo:{name}: there is no record of such weights. {hint}There are some of {kinds}")
 
 
-def build(weights: Path | None, seed: int, *, model: str, untrained: bool = False) -> Backbone:
+def _describe_unit(inputs: InputSpec) -> str:
+    units = dict.fromkeys(unit for channel in range(len(inputs.bands or "1")) if (unit := inputs.unit_of(channel)))
+    return " and ".join(units) or "standardised"
+
+
+def build(weights: Path | None, seed: int, *, model: str, untrained: bool = False, **wishes: str) -> Backbone:
     """The network of a record, with weights from a file, from the hub or its cache, or drawn from the seed.
 
     Args:
         weights: torchgeo's own file, or one that holds the same tensors.
         model: the record's name.
         untrained: whether it was wished for that nothing is loaded.
+        wishes: what was wished for of its input, by the key in WISHES.
     Raises:
-        UserError: weights neither given, cached nor reachable, or not all of the network's; or its code is not here.
+        UserError: weights neither given, cached nor reachable, or not all of the network's.
+        NotHereError: the library that holds the network's code is not installed.
     """
     record = RECORDS[model]
-    modality, inputs = next(iter(record.inputs.items()))
+    choice = choose(record, wishes)
     with drawn_from(seed):
-        built = FAMILIES[record.family](record, inputs, modality)
-    return finish(built, record, inputs, weights, label=f"torchgeo:{model}", untrained=untrained)
+        built = FAMILIES[record.family](record, choice)
+    return finish(built, record, choice.inputs, weights, label=f"torchgeo:{model}", untrained=untrained)
