@@ -45,6 +45,7 @@ FLOORS = {
         "leaderboards.report",
         "leaderboards.simulations",
         "leaderboards.checks",
+        "leaderboards.alarm",
         "leaderboards.statistics",
         "leaderboards.published",
         "leaderboards.transfer",

@@ -14,6 +14,7 @@ from harness.cli.terminal import (
     FormatOption,
     out,
     parse_size,
+    say,
     show_rows,
     user_errors,
     write,
@@ -43,12 +44,16 @@ def leaderboard(
 ) -> None:
     """Show the leaderboard: the headline metric of every run on the test split, the best of each dataset first."""
     with user_errors(debug):
-        from harness.show.tables import RESULT_COLUMNS, results_table
+        from harness.show.tables import RESULT_COLUMNS, alarm_lines, results_table
+        from leaderboards.alarm import alarms_by_run, read_alarms
         from leaderboards.query import run_query
 
         results = run_query(db, f"SELECT {', '.join(RESULT_COLUMNS)} FROM leaderboard ORDER BY {BEST_FIRST}")
         if form is Format.table:
-            out.print(results_table(results))
+            alarms = alarms_by_run(read_alarms(db))
+            out.print(results_table(results, alarms))
+            for line in alarm_lines(alarms):
+                say(out, line, style="yellow")
         else:
             show_rows(results, form)
 

@@ -238,18 +238,28 @@ def _run(request: "RunRequest", debug: bool) -> int:
 
 def _show_results(request: "RunRequest", jobs: "Sequence[Job]") -> None:
     """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
-    from harness.show.grid import grid_tables
-    from harness.show.plots.curves import read_panels
-    from harness.show.tables import RESULT_COLUMNS, results_table
+    from harness.show.tables import RESULT_COLUMNS, alarm_lines, results_table
+    from leaderboards.alarm import alarms_by_run, read_alarms
     from leaderboards.query import run_query
 
     run_ids = [job.run_id for job in jobs]
+    found = alarms_by_run(read_alarms(request.db, [job.backbone for job in jobs]))
+    alarms = {run_id: alarm for run_id, alarm in found.items() if run_id in set(run_ids)}
     partitions = {name for block in request.blocks for name in block.partitions}
     if len({job.run.seed for job in jobs}) == len(partitions) == 1 and not request.draws_few_labels:
         columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
         query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
-        out.print(results_table(run_query(request.db, query)))
-        return
+        out.print(results_table(run_query(request.db, query), alarms))
+    else:
+        _show_grid(request, run_ids)
+    for line in alarm_lines(alarms):
+        say(out, line, style="yellow")
+
+
+def _show_grid(request: "RunRequest", run_ids: "Sequence[str]") -> None:
+    from harness.show.grid import grid_tables
+    from harness.show.plots.curves import read_panels
+
     for table in grid_tables(request.db, run_ids):
         out.print(table)
     panels = [panel for panel in read_panels(request.db, run_ids=run_ids) if panel.is_curve]

@@ -83,9 +83,10 @@ def compare(
     """
     with user_errors(debug):
         from harness.show.comparison import comparison_table
+        from leaderboards.alarm import read_alarms
         from leaderboards.statistics.comparison import compare as compare_backbones
 
-        out.print(comparison_table(a, b, compare_backbones(db, a, b)))
+        out.print(comparison_table(a, b, compare_backbones(db, a, b), read_alarms(db)))
 
 
 def ranking(

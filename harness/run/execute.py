@@ -97,6 +97,7 @@ def _run_row(
             **({"filled_at_test": dict(job.filled_at_test)} if run.test_feed else {}),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
             "network_input": asdict(entered),
+            "declared_unit": workbench.backbone_of(job).inputs.unit_in_words,
             **({"network_input_at_test": asdict(at_test)} if at_test else {}),
             "input_notes": note_input(run, job.filled_bands, entered),
             "extraction": None if outcome.network_input else dict(workbench.extraction(job)),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.show.visible_text import plain
+from leaderboards.alarm import Alarm
 from leaderboards.statistics.comparison import Comparison
 from leaderboards.statistics.mean_difference import mean_differences
 from leaderboards.statistics.replicates import Estimate
@@ -20,8 +21,12 @@ FRACTION, ERROR = ".3f", ".4g"
 """How scores without a unit, and errors in that of the labels, are written."""
 
 
-def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group:
-    """One row per dataset and protocol, then the means over datasets; what the columns mean stands below."""
+def comparison_table(a: str, b: str, comparisons: Sequence[Comparison], alarms: Sequence[Alarm]) -> Group:
+    """One row per dataset and protocol, then the means over datasets; what the columns mean stands below.
+
+    Args:
+        alarms: of any points; a line for each that is compared here.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, width=WIDTH)
     table.add_column("dataset", overflow="fold", ratio=1)
     for heading in ("A", "B"):
@@ -63,7 +68,15 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison]) -> Group
         caption += f" Of {' and '.join(errors)} lower is better: the difference is B - A, + still says A is better."
         if len({row.dataset for row in comparisons}) > 1:
             caption += " Errors have the unit of the labels: no mean over datasets."
-    return Group(table, Text(textwrap.fill(caption, WIDTH), style="dim"))
+    told = [
+        Text(textwrap.fill(plain(alarm.describe()), WIDTH), style="yellow") for alarm in _alarms_of(alarms, comparisons)
+    ]
+    return Group(table, Text(textwrap.fill(caption, WIDTH), style="dim"), *told)
+
+
+def _alarms_of(alarms: Sequence[Alarm], comparisons: Sequence[Comparison]) -> list[Alarm]:
+    compared = {(curve_id, row.partition) for row in comparisons for curve_id in row.curve_ids}
+    return [alarm for alarm in alarms if (alarm.curve_id, alarm.partition) in compared]
 
 
 def _score_format(row: Comparison) -> str:

@@ -1,6 +1,6 @@
 """Rows of a leaderboard as tables for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Group
@@ -8,14 +8,19 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.show.visible_text import plain
+from leaderboards.alarm import Alarm
 from leaderboards.query import Table as LeaderboardTable
 
 RESULT_COLUMNS = (
     "suite", "dataset", "protocol", "partition", "n_labels_fit", "backbone", "weights", "seed", "metric", "source",
-    "bands", "value", "ci_low", "ci_high", "higher_is_better",
+    "bands", "value", "ci_low", "ci_high", "higher_is_better", "run_id",
 )  # fmt: skip
 _SCORED = ("value", "ci_low", "ci_high", "higher_is_better")
 """Columns of results that are shown as one."""
+_NOT_SHOWN = (*_SCORED, "run_id")
+"""Columns of results without one of their own: run_id finds the alarm of a row."""
+_MOST_ALARMS = 8
+"""Told in full."""
 COMMON = ("bands", "suite", "dataset", "partition", "seed", "metric", "source")
 """Columns of results that need not be repeated in every row if they say the same."""
 HEADINGS = {"n_labels_fit": "labels"}
@@ -42,16 +47,17 @@ def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Tabl
     return table
 
 
-def results_table(results: LeaderboardTable) -> Group:
+def results_table(results: LeaderboardTable, alarms: Mapping[str, Alarm]) -> Group:
     """Headline scores with their 95 % intervals in one column; what is the same in all rows moves to the caption.
 
     Args:
         results: the columns RESULT_COLUMNS of the view `leaderboard`.
+        alarms: by run_id; they mark the score.
     """
     rows = [dict(zip(results.columns, row, strict=True)) for row in results.rows]
     for row in rows:
         row["metric"] += "" if row["higher_is_better"] else " (lower is better)"
-    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS if column not in _SCORED}
+    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS if column not in _NOT_SHOWN}
     several_weights = len({(r["backbone"], r["seed"], r["weights"]) for r in rows}) > len(
         {(r["backbone"], r["seed"]) for r in rows}
     )
@@ -68,8 +74,18 @@ def results_table(results: LeaderboardTable) -> Group:
     table.add_column("value", no_wrap=True)
     for row in rows:
         score = plain(_score(*(row[column] for column in _SCORED)))
-        table.add_row(*(_cell(row[column]) for column in shown), score)
+        alarm = alarms.get(row["run_id"])
+        table.add_row(*(_cell(row[column]) for column in shown), f"{score} {alarm.mark}" if alarm else score)
     return captioned(table, "test split, 95 % intervals; " + ", ".join(common))
+
+
+def alarm_lines(alarms: Mapping[str, Alarm]) -> list[str]:
+    """A line for each point below its floor, ours before published ones, and how to see the rest if there are many."""
+    points = sorted({alarm.run_ids[0]: alarm for alarm in alarms.values()}.values(), key=lambda one: one.source)
+    lines = [alarm.describe() for alarm in points[:_MOST_ALARMS]]
+    if len(points) > len(lines):
+        lines.append(f'{len(points) - len(lines)} more are below: python -m harness sql "FROM below_floor"')
+    return lines
 
 
 def _score(value: float | None, low: float | None, high: float | None, higher_is_better: bool) -> str:

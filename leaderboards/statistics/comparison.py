@@ -47,6 +47,8 @@ class Comparison(Shared):
     """Labels A saves against B. None: one of them has fewer than two numbers of labels."""
     parts: tuple[Part, ...] = field(repr=False, compare=False)
     """Of the variance of the difference; empty if it has no interval."""
+    curve_ids: tuple[str, str] = field(repr=False)
+    """Of A and B."""
     mixed: bool = False
     """The two differ in the version of their identity, or in the names by which bands were fed."""
 
@@ -104,6 +106,7 @@ def _compare(
         n_paired=found.n_paired,
         saving=saving,
         parts=found.parts,
+        curve_ids=(a[0].curve_id, b[0].curve_id),
     )
 
 

@@ -12,6 +12,8 @@ VIEWS = (
     "label_savings",
     "ranking",
     "parameter_efficiency",
+    "same_models",
+    "below_floor",
     "published_gap",
     "coverage",
     "band_shifts",

@@ -193,7 +193,7 @@ def test_other_names_of_bands_are_said_where_backbones_are_compared(
         board.commit(RunRecord(run=run, metrics=[metric(0.5, None)]))
     console = Console(width=80, file=io.StringIO(), record=True)
     console.print(ranking_tables(read_standings(board.path)))
-    console.print(comparison_table("a", "b", compare(board.path, "a", "b")))
+    console.print(comparison_table("a", "b", compare(board.path, "a", "b"), []))
     assert (
         " ".join(console.export_text().split()).count("the same rules: the version of the run's identity") == 2 * said
     )

@@ -62,7 +62,7 @@ def hostile_tables():
     dataset = DatasetRef(name=HOSTILE, suite="suite", directory=Path())
     cell = Cell(backbone=HOSTILE, seed=0, dataset=dataset, partition=HOSTILE, protocol=HOSTILE)
     yield "rows", rows_table([HOSTILE], [[HOSTILE]])
-    yield "results", results_table(Table(RESULT_COLUMNS, [scores]))
+    yield "results", results_table(Table(RESULT_COLUMNS, [scores]), {})
     yield "grid", _table(HOSTILE, [_Point(*[HOSTILE] * 6, True, HOSTILE, 10, 0.5, 0.4, 0.6, 2)])
     yield "plan", plan_table([Line(cell=cell, state=State.NEW)])
 

@@ -1,0 +1,137 @@
+"""The alarm: points of a pretrained network that say less than the statistics of the pixels it was given.
+
+Nine times in ten such a network was fed wrong: in another unit, by other statistics, its bands in another order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from leaderboards.errors import UserError
+from leaderboards.query import run_query
+from leaderboards.statistics.difference import difference
+from leaderboards.statistics.influences import read_test_samples
+from leaderboards.statistics.reading import Point, read_points
+from leaderboards.statistics.replicates import Estimate
+from leaderboards.statistics.student import with_interval
+
+FLOOR = "image_statistics"
+ADVICE = "nine times in ten it was fed wrong (docs/statistics.md, Below the floor)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """A row of the view `below_floor`, with the surest interval of its difference that is to be had."""
+
+    suite: str
+    dataset: str
+    protocol: str
+    partition: str
+    backbone: str
+    metric: str
+    higher_is_better: bool
+    value: float
+    floor_value: float
+    difference: Estimate
+    """By how much it is better, so below 0; paired over test samples where predictions of both are stored."""
+    input_mean: Sequence[float] | None
+    """Measured, a number a band; None: not stored."""
+    input_std: Sequence[float] | None
+    input_size_px: Sequence[int] | None
+    """[height, width]."""
+    normalisation: str | None
+    input_unit: str | None
+    n_bands: int | None
+    n_floor_bands: int | None
+    kind_inferred: bool
+    """Stored before rows said what kind their backbone is."""
+    source: str
+    curve_id: str
+    floor_curve_id: str
+    samples: str | None
+    run_ids: Sequence[str]
+
+    @property
+    def clearly(self) -> bool | None:
+        """Whether its interval lies below 0; None: it has none."""
+        return None if self.difference.ci_high is None else self.difference.ci_high < 0
+
+    @property
+    def mark(self) -> str:
+        """What stands behind the score in tables: two signs for clearly below, one for below within noise."""
+        return "!!" if self.clearly else "!"
+
+    def describe(self) -> str:
+        """One line: what is below what, by how much, what entered the network, what to look at."""
+        low, high = self.difference.ci_low, self.difference.ci_high
+        interval = "" if low is None or high is None else f" [{low:+.3g}, {high:+.3g}]"
+        sure = {True: "below", False: "below within noise", None: "below by an unknown margin"}[self.clearly]
+        inferred = "; taken for pretrained, as its row does not say" if self.kind_inferred else ""
+        return (
+            f"{self.mark} {self.backbone} on {self.dataset} ({self.protocol}, {self.partition}): {self.metric} "
+            f"{self.value:.4g}, {sure} {FLOOR if self.source == 'measured' else 'imagestats'} {self.floor_value:.4g} "
+            f"by {abs(self.difference.value or 0):.3g}{interval}: {ADVICE}; {self._entered()}{inferred}"
+        )
+
+    def _entered(self) -> str:
+        if not self.input_mean or not self.input_std or not self.input_size_px:
+            return "what entered is not told"
+        of_bands = f" of {self.n_floor_bands} bands" if (self.n_bands or 0) < (self.n_floor_bands or 0) else " bands"
+        unit = f", in declared unit {self.input_unit}" if self.input_unit else ""
+        height, width = self.input_size_px
+        return (
+            f"what entered: mean {_range(self.input_mean)}, std {_range(self.input_std)}, "
+            f"{len(self.input_mean)}{of_bands}, {height} x {width} px, normalisation {self.normalisation}{unit}"
+        )
+
+
+def read_alarms(path: Path, backbones: Sequence[str] | None = None) -> list[Alarm]:
+    """Every point below its floor, the largest shortfall first.
+
+    Args:
+        backbones: only theirs; None: all.
+    Raises:
+        UserError: no leaderboard there, or locked.
+    """
+    table = run_query(path, "FROM below_floor ORDER BY suite, difference, dataset, backbone, partition, curve_id")
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    alarms = [_alarm(row) for row in rows if backbones is None or row["backbone"] in backbones]
+    measured = {alarm.backbone for alarm in alarms if alarm.source == "measured"}
+    if not measured:
+        return alarms
+    points = {
+        (key.curve_id, point.partition, point.samples): (key.train_draw == "seed", point)
+        for key, of_curve in read_points(path, {FLOOR, *measured}).items()
+        for point in of_curve
+    }
+    return [_paired(path, alarm, points) if alarm.source == "measured" else alarm for alarm in alarms]
+
+
+def alarms_by_run(alarms: Sequence[Alarm]) -> dict[str, Alarm]:
+    """run_id -> the alarm of its point."""
+    return {run_id: alarm for alarm in alarms for run_id in alarm.run_ids}
+
+
+def _alarm(row: Mapping[str, object]) -> Alarm:
+    own = {name: row[name] for name in Alarm.__dataclass_fields__ if name != "difference"}
+    return Alarm(**own, difference=Estimate(row["difference"], row["ci_low"], row["ci_high"]))  # type: ignore[arg-type]
+
+
+def _paired(path: Path, alarm: Alarm, points: Mapping[tuple[str, str, str], tuple[bool, Point]]) -> Alarm:
+    """The alarm with the difference over the seeds and test samples that both share, if that is known better."""
+    draws_shared, point = points[alarm.curve_id, alarm.partition, alarm.samples or ""]
+    _, floor = points[alarm.floor_curve_id, alarm.partition, alarm.samples or ""]
+    try:
+        samples = read_test_samples(path, alarm.metric, [point, floor])
+    except UserError:  # predictions that contradict their rows: `compare` says so, here a table would not be shown
+        return alarm
+    found = difference(point, floor, samples, draws_shared=draws_shared)
+    sign = 1.0 if alarm.higher_is_better else -1.0
+    if not found.parts or not samples.known:
+        return alarm
+    return replace(alarm, difference=with_interval(sign * found.value, found.parts))
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
