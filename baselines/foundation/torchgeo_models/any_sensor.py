@@ -171,7 +171,7 @@ RECORDS = (
         file="vit_large_patch16_224_fmow_rgb_scalemae-386989c9.pth",
         licence="CC BY-NC 4.0",
         parameters=303_301_632,
-        pitfall="wants metres a pixel, by default 1.0; of a resampled image say `?gsd=` as it is fed",
+        pitfall="wants metres a pixel, by default 1.0; of a resampled image say ?gsd= as it is fed",
     ),
     Record(
         name="DEO_Weights.DEO_SWIN",

@@ -88,7 +88,7 @@ _PARAMETERS = {
 """(architecture, channels) -> how many."""
 
 _PITFALLS = {
-    Unit.UINT8: "tones of 0..255, never standardised band by band; of digital numbers say `?stretch=3558`",
+    Unit.UINT8: "tones of 0..255, never standardised band by band; of digital numbers say ?stretch=3558",
     Unit.DN_10000: "its colours are tones of 0..255, its other bands digital numbers / 8160",
     Unit.LANDSAT_DN: "digital numbers of Collection 1, neither reflectance nor what Sentinel-2 calls B1 to B11",
 }
