@@ -21,6 +21,7 @@ from mp_mae.config import EncoderConfig, Padding
 from mp_mae.encoder import MpMaeConvNeXt, build_encoder, check_tensors, encoder_shapes
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
+from mp_mae.files.named_tensors import find_place
 from mp_mae.files.replace_folder import recover, replacing
 from mp_mae.files.weights_file import load_safetensors
 from mp_mae.official.files import read_official
@@ -78,6 +79,8 @@ def hash_tensors(tensors: Mapping[str, Tensor], about: Any = None) -> str:
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read an official `.pth`, or our own format by its folder or by its `.safetensors` file; tensors on the CPU.
 
+    `FILE.pth#model_ema` says which of an official file's models is meant, where there are several.
+
     Raises:
         UserError: no such file, not a checkpoint, damaged, or its tensors are not exactly those of its encoder.
     """
@@ -89,7 +92,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path}: out of reach, or its writer was killed and what it left beside it cannot be put back ({error}). "
             "Mend the permissions, or pass the folder beside it whose name ends in .old."
         ) from error
-    if not path.exists():
+    if not find_place(path).file.exists():
         raise UserError(f"{path}: no such checkpoint. Pass an official .pth file or a folder with {WEIGHTS_FILE}.")
     if path.is_dir():
         return _load_own(path / WEIGHTS_FILE, path / CONFIG_FILE)

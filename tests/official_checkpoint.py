@@ -48,6 +48,24 @@ def checkpoint_content(geometry: str) -> dict[str, Any]:
     return {"model": model, "optimizer": optimizer, "epoch": 199, "scaler": scaler, "args": args}
 
 
+def imagenet_content() -> dict[str, Any]:
+    """What the MMEarth project's ImageNet checkpoint holds: ConvNeXt's own stem, 4 x 4 pixels of three colours."""
+    content = checkpoint_content("112_16")
+    ours = ("encoder.initial_conv.", "encoder.stem.")
+    model = OrderedDict((name, tensor) for name, tensor in content["model"].items() if not name.startswith(ours))
+    rng = np.random.default_rng(22432)
+    for name, shape in (
+        *_kernel_and_bias("encoder.stem_orig.0", (WIDTHS[0], 3, 4, 4)),
+        *_weight_and_bias("encoder.stem_orig.1.ln", (WIDTHS[0],)),
+    ):
+        model[name] = _tensor(name, _draw(rng, name, shape))
+    args = argparse.Namespace(
+        model="convnextv2_atto", input_size=224, patch_size=32, use_orig_stem=True, epochs=200, mask_ratio=0.6,
+        data_dir=pathlib.PosixPath("imagenet"),
+    )  # fmt: skip
+    return {**content, "model": model, "args": args}
+
+
 def write_checkpoint(path: pathlib.Path, content: dict[str, Any]) -> pathlib.Path:
     """Save like a training run on a GPU: every tensor is tagged for the first CUDA device."""
     with mock.patch.object(torch.serialization, "location_tag", return_value="cuda:0"):

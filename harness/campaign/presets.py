@@ -65,7 +65,7 @@ def _geocross(summary: str, datasets: tuple[str, ...], rgb: tuple[str, ...], *ot
 PRESETS = {
     "mmearth-table": Preset(
         summary="the results table and the label-efficiency figure of MMEarth (ECCV 2024), by its own recipes",
-        backbones=("mp_mae_published", "optical_mae", "imagenet_mae"),
+        backbones=("mp_mae_published", "optical_mae", "imagenet_mae_published"),
         blocks=(
             Block(
                 datasets=("m-bigearthnet", "m-so2sat"),

@@ -142,7 +142,10 @@ def _metric(split: Any, metric: str, value: str, low: str | None = None, high: s
 
 
 _MMEARTH_SUITES = {"m-cashew-plant": SEGMENTATION, "m-SA-crop-type": SEGMENTATION}
-_COMPARABLE = {"mp_mae": ["mp_mae", "mp_mae_published"]}
+_COMPARABLE = {
+    "mp_mae": ["mp_mae", "mp_mae_published"],
+    "imagenet_mae": ["imagenet_mae", "imagenet_mae_published"],  # the latter is the very checkpoint of the table
+}
 """Names of ours that a published backbone may be compared with, where there are several."""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from mp_mae.config import MMEARTH_S2_BANDS, SIZES, EncoderConfig
 from mp_mae.encoder import check_tensors, encoder_shapes
 from mp_mae.errors import UserError
-from mp_mae.files.weights_file import load_weights_only
+from mp_mae.files.named_tensors import choose, find_place, read_named_tensors
 from mp_mae.official.layout import from_official, to_official
 
 RGB_BANDS = ("B2", "B3", "B4")
@@ -20,9 +20,6 @@ RGB_BANDS = ("B2", "B3", "B4")
 
 DECODER_PREFIXES = ("decoder_dict.", "pred_dict.", "proj.", "mask_token", "layer_norm_tmp.", "loss_fn.")
 """Pretraining's other tensors. Evaluation has no use for them; the decoders are tied, so most are one storage."""
-
-WRAPPERS = ("module.", "_orig_mod.")
-"""What DistributedDataParallel and torch.compile put before every name of the model they wrap."""
 
 TRAINING_FACTS = (
     "epochs", "warmup_epochs", "batch_size", "update_freq", "world_size", "lr", "blr", "weight_decay", "seed",
@@ -46,42 +43,62 @@ class OfficialCheckpoint:
     """Tensors that belong neither to the encoder nor to a known decoder part; they were left out."""
 
 
-def read_official(path: pathlib.Path) -> OfficialCheckpoint:
-    """An official checkpoint, without executing anything it brings; tensors are on the CPU and own their memory.
+@dataclass(frozen=True)
+class OfficialFile:
+    """A pretrained model in a file, and what is said of it."""
 
+    tensors: Mapping[str, Any]
+    """By the names they have in the model: those behind one prefix, with whatever else stands there."""
+    facts: Mapping[str, Any]
+    """Arguments of the pretraining; empty if there are none."""
+    epoch: Any
+
+
+def open_official(path: pathlib.Path) -> OfficialFile:
+    """What an official file holds, whatever stands before its names: by custom `model`, or `model_ema.module`.
+
+    Args:
+        path: `FILE#model_ema` says which model is meant, where there are several.
     Raises:
-        UserError: not such a file, damaged, holds a class we do not allow, or its encoder is not exactly one we know.
+        UserError: no such file, damaged, holds a class we do not allow, or no model or several and none was named.
     """
-    content = load_weights_only(path)
-    model = content.get("model") if isinstance(content, dict) else None
-    tensors = _unwrapped(model) if isinstance(model, dict) else {}
-    found = {key: tensor for key, tensor in tensors.items() if key.startswith("encoder.")}
-    if not found:
+    place = find_place(path)
+    named = read_named_tensors(place.file, "Pass an MMEarth pretraining checkpoint")
+    inside = [name for name, value in named.items() if isinstance(value, Tensor) and "encoder." in name]
+    prefixes = dict.fromkeys(name.partition("encoder.")[0] for name in inside)
+    whole = [prefix for prefix in prefixes if not prefix or prefix.endswith(".")]
+    if not whole:
         raise UserError(
             f"{path}: wanted an MMEarth pretraining checkpoint, a dictionary with `encoder.*` tensors under `model`; "
             "this file has none. Fine-tuned or exported models are not supported."
         )
-    args = content.get("args")
-    facts = vars(args) if isinstance(args, argparse.Namespace) else {}
-    encoder = _infer_encoder(path, found, facts)
+    prefix = choose(whole, place, "an MMEarth pretraining checkpoint")
+    args = named.get("args")
+    return OfficialFile(
+        tensors={name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)},
+        facts=vars(args) if isinstance(args, argparse.Namespace) else {},
+        epoch=named.get("epoch"),
+    )
+
+
+def read_official(path: pathlib.Path) -> OfficialCheckpoint:
+    """An official checkpoint, without executing anything it brings; tensors are on the CPU and own their memory.
+
+    Raises:
+        UserError: as `open_official`, or its encoder is not exactly one we know.
+    """
+    file = open_official(path)
+    found = {key: tensor for key, tensor in file.tensors.items() if key.startswith("encoder.")}
+    encoder = _infer_encoder(path, found, file.facts)
     wanted = {name: torch.empty(shape, device="meta") for name, shape in encoder_shapes(encoder).items()}
     check_tensors(str(path), found, {key: tensor.shape for key, tensor in to_official(wanted).items()})
     return OfficialCheckpoint(
         encoder=encoder,
         state=from_official(found),
-        modalities=_modalities(facts),
-        training=_training(content.get("epoch"), facts),
-        unknown_keys=tuple(key for key in tensors if not key.startswith(("encoder.", *DECODER_PREFIXES))),
+        modalities=_modalities(file.facts),
+        training=_training(file.epoch, file.facts),
+        unknown_keys=tuple(key for key in file.tensors if not key.startswith(("encoder.", *DECODER_PREFIXES))),
     )
-
-
-def _unwrapped(model: Mapping[Any, Any]) -> dict[str, Any]:
-    """What has a name, under the name it has in the model itself: a wrapper prefixes every one, or it is none."""
-    named = {key: value for key, value in model.items() if isinstance(key, str)}
-    for wrapper in WRAPPERS * 2:  # one within the other, either way round
-        if all(key.startswith(wrapper) for key in named):
-            named = {key.removeprefix(wrapper): value for key, value in named.items()}
-    return named
 
 
 def _infer_encoder(path: pathlib.Path, tensors: Mapping[str, Any], facts: Mapping[str, Any]) -> EncoderConfig:
@@ -89,7 +106,7 @@ def _infer_encoder(path: pathlib.Path, tensors: Mapping[str, Any], facts: Mappin
     if any(key.startswith("encoder.stem_orig.") for key in tensors):
         raise UserError(
             f"{path}: the checkpoint was trained with the original ConvNeXt stem (encoder.stem_orig), which is not "
-            "supported. Use one with the MP-MAE stem (encoder.initial_conv and encoder.stem)."
+            "supported here. Evaluate it as --backbone imagenet_mae_published, or use one with the MP-MAE stem."
         )
     _, channels, width = _shape(path, tensors, "encoder.initial_conv.0.kernel", 3)
     sizes = {size.widths[0]: name for name, size in SIZES.items()}

@@ -56,10 +56,14 @@ def _key_table(keys: Mapping[str, Any], block_key: str) -> Iterator[_Entry]:
     for i in range(3):
         yield from _norm(f"encoder.downsample_layers.{i}.0.ln", f"stages.{i + 1}.downsample.0")
         yield from _conv(f"encoder.downsample_layers.{i}.1", f"stages.{i + 1}.downsample.1", _Layout.CONV)
-    yield from _conv("encoder.initial_conv.0", "stem.conv", _Layout.CONV)
-    yield from _norm("encoder.initial_conv.1.ln", "stem.conv_norm")
-    yield from _conv("encoder.stem.0", "stem.patch", _Layout.DEPTHWISE)
-    yield from _norm("encoder.stem.1.ln", "stem.patch_norm")
+    if "encoder.stem_orig.0.kernel" in keys or "stem.0.weight" in keys:  # ConvNeXt's own
+        yield from _conv("encoder.stem_orig.0", "stem.0", _Layout.CONV)
+        yield from _norm("encoder.stem_orig.1.ln", "stem.1")
+    else:
+        yield from _conv("encoder.initial_conv.0", "stem.conv", _Layout.CONV)
+        yield from _norm("encoder.initial_conv.1.ln", "stem.conv_norm")
+        yield from _conv("encoder.stem.0", "stem.patch", _Layout.DEPTHWISE)
+        yield from _norm("encoder.stem.1.ln", "stem.patch_norm")
     for stage in range(4):
         block = 0
         while block_key.format(stage, block) in keys:

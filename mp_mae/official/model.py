@@ -10,11 +10,10 @@ from torch import Tensor
 
 from mp_mae.encoder import check_tensors
 from mp_mae.errors import UserError
-from mp_mae.files.weights_file import load_weights_only
 from mp_mae.modalities import MODALITIES
 from mp_mae.model import MPMAE
 from mp_mae.model_config import ModelConfig
-from mp_mae.official.files import DECODER_PREFIXES, read_official
+from mp_mae.official.files import DECODER_PREFIXES, open_official, read_official
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +43,7 @@ def read_official_model(path: str | Path) -> OfficialModel:
     """
     path = Path(path)
     encoder = read_official(path)
-    tensors: Mapping[str, Any] = load_weights_only(path)["model"]
+    tensors = open_official(path).tensors
     names = _modality_names(path, tensors)
     depth = len({key.split(".")[2] for key in tensors if key.startswith(f"decoder_dict.{names[0]}.")})
     if "proj.bias" not in tensors or not depth:

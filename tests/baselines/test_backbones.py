@@ -12,7 +12,7 @@ from baselines.entry import DEMO_WEIGHTS, Entry
 from baselines.inputs import Preparation
 from baselines.table import BACKBONES
 from mp_mae.errors import UserError
-from official_checkpoint import write_official_checkpoint
+from official_checkpoint import imagenet_content, write_checkpoint, write_official_checkpoint
 
 COMMON = ("red", "green", "nir", "swir16")
 BANDS_IF_ALL = len(COMMON)
@@ -29,7 +29,14 @@ def weights(tmp_path_factory):
     fcmae = folder / "fcmae.safetensors"
     save_file({k: torch.randn_like(v) * 0.05 for k, v in state.items() if not k.startswith("head.norm")}, fcmae)
     shipped = {name: entry.demo_weights for name, entry in BACKBONES.items() if entry.demo_weights}
-    return {**shipped, "mp_mae": official, "mp_mae_published": official, "imagenet_mae": fcmae}
+    imagenet = write_checkpoint(folder / "imagenet.pth", imagenet_content())
+    return {
+        **shipped,
+        "mp_mae": official,
+        "mp_mae_published": official,
+        "imagenet_mae": fcmae,
+        "imagenet_mae_published": imagenet,
+    }
 
 
 @pytest.fixture(params=list(BACKBONES))

@@ -37,6 +37,13 @@ def test_the_grid_is_that_of_the_published_numbers():
     assert len(lines) == 3 * len(cells()) == 48, "three backbones each"
 
 
+def test_each_of_its_backbones_is_compared_with_a_published_row():
+    runs = [record.run for record in published_records() if record.run.provenance["file"] == "mmearth_eccv2024.csv"]
+    comparable = {run.backbone: run.configuration["comparable_backbones"] for run in runs}
+    assert [sum(name in names for names in comparable.values()) for name in TABLE.backbones] == [1, 1, 1]
+    assert "imagenet_mae_published" in comparable["imagenet_mae"]
+
+
 def test_its_protocols_exist():
     assert {protocol for _, protocol, _ in cells()} <= set(PROTOCOL_NAMES)
 

@@ -63,10 +63,25 @@ def test_a_wrapper_around_the_whole_model_changes_nothing(prefix, content, writt
     assert all(torch.equal(wrapped.state[name], tensor) for name, tensor in plain.state.items())
 
 
-def test_a_prefix_of_some_names_is_no_wrapper(content, written):
+def test_an_encoder_that_was_wrapped_alone_is_the_encoder(content, written):
     some = {f"module.{k}" if k.startswith("encoder.") else k: v for k, v in content["model"].items()}
-    with pytest.raises(UserError, match="this file has none"):
-        read_official(written({**content, "model": some}))
+    plain, wrapped = read_official(written(content)), read_official(written({**content, "model": some}))
+    assert all(torch.equal(wrapped.state[name], tensor) for name, tensor in plain.state.items())
+
+
+def test_of_model_and_model_ema_one_must_be_named(content, written):
+    averaged = {f"module.{name}": 2 * tensor for name, tensor in content["model"].items()}
+    alone = load_checkpoint(written({**{k: v for k, v in content.items() if k != "model"}, "model_ema": averaged}))
+    path = written({**content, "model_ema": averaged})
+    with pytest.raises(UserError, match=r"holds 2 sets .*spoiled\.pth#model or \S*spoiled\.pth#model_ema\.module"):
+        load_checkpoint(path)
+    chosen = {name: load_checkpoint(path.with_name(f"{path.name}#{name}")) for name in ("model", "model_ema")}
+    assert chosen["model_ema"].sha256 == alone.sha256 != chosen["model"].sha256
+
+
+def test_numpy_numbers_beside_the_weights_change_nothing(content, written):
+    plain = load_checkpoint(written(content)).sha256
+    assert load_checkpoint(written({**content, "best_loss": np.float64(0.5), "curve": np.ones(3)})).sha256 == plain
 
 
 @pytest.mark.parametrize("geometry", PATCHES)
@@ -264,7 +279,7 @@ def test_an_encoder_we_do_not_know_is_refused(name, tensor, message, content, wr
     "content", [{"epoch": 3}, {"model": [1]}, {"model": {"conv.weight": torch.zeros(2)}}, [1], {"model": {3: 4}}]
 )
 def test_another_kind_of_torch_file_is_refused(content, written):
-    with pytest.raises(UserError, match=r"wanted an MMEarth pretraining checkpoint"):
+    with pytest.raises(UserError, match=r"an MMEarth pretraining checkpoint"):
         read_official(written(content))
 
 
