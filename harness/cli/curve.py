@@ -62,6 +62,7 @@ def bands(
 ) -> None:
     """Show what a band lost at test costs, or others in place of those of training, with paired 95 % intervals."""
     with user_errors(debug):
+        from harness.errors import UserError
         from harness.show.band_losses import loss_tables, read_losses
 
         losses = read_losses(
@@ -70,6 +71,11 @@ def bands(
             backbones=split_names(backbones),
             protocols=split_names(protocols),
         )
+        if not losses:
+            raise UserError(
+                f"{db}: no such run with other bands at test, beside one with those of training. Make some: python -m "
+                "harness run --backbone NAME --drop-bands each"
+            )
         if picture is None:
             for table in loss_tables(losses):
                 out.print(table)

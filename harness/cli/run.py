@@ -1,6 +1,6 @@
 """The verb that evaluates: `run`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from harness.campaign.plan import Line
     from harness.campaign.request import RunRequest
     from harness.records.job import Job
+    from leaderboards.alarm import Alarm
 
 
 _EXAMPLES = """Examples:
@@ -237,19 +238,41 @@ def _run(request: "RunRequest", debug: bool) -> int:
 
 
 def _show_results(request: "RunRequest", jobs: "Sequence[Job]") -> None:
-    """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
-    from harness.show.tables import RESULT_COLUMNS, alarm_lines, results_table
-    from leaderboards.alarm import alarms_by_run, read_alarms
+    """Ordinary runs; those on fewer bands; and what other bands at test cost."""
+    from harness.show.band_losses import loss_tables, read_losses
+
+    ordinary = [job for job in jobs if not job.run.band_sets]
+    if ordinary:
+        _show_ordinary(request, ordinary)
+    on_fewer = [job.run_id for job in jobs if job.run.band_sets and not job.run.test_feed]
+    if on_fewer:
+        _show_runs(request, on_fewer, {})
+    shifted = [job.run_id for job in jobs if job.run.test_feed]
+    for table in loss_tables(read_losses(request.db, run_ids=shifted)):
+        out.print(table)
+
+
+def _show_runs(request: "RunRequest", run_ids: "Sequence[str]", alarms: "Mapping[str, Alarm]") -> None:
+    """A row per run, those marked of which there is an alarm."""
+    from harness.show.tables import RESULT_COLUMNS, results_table
     from leaderboards.query import run_query
+
+    columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
+    query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
+    out.print(results_table(run_query(request.db, query), alarms))
+
+
+def _show_ordinary(request: "RunRequest", jobs: "Sequence[Job]") -> None:
+    """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
+    from harness.show.tables import alarm_lines
+    from leaderboards.alarm import alarms_by_run, read_alarms
 
     run_ids = [job.run_id for job in jobs]
     found = alarms_by_run(read_alarms(request.db, [job.backbone for job in jobs]))
     alarms = {run_id: alarm for run_id, alarm in found.items() if run_id in set(run_ids)}
     partitions = {name for block in request.blocks for name in block.partitions}
     if len({job.run.seed for job in jobs}) == len(partitions) == 1 and not request.draws_few_labels:
-        columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
-        query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
-        out.print(results_table(run_query(request.db, query), alarms))
+        _show_runs(request, run_ids, alarms)
     else:
         _show_grid(request, run_ids)
     for line in alarm_lines(alarms):

@@ -47,6 +47,11 @@ class HalfWriter:
         self._n_done = 0
         self._mean, self._scale, self._least_scale = torch.zeros(0), torch.zeros(0), torch.zeros(0)
 
+    @property
+    def units(self) -> np.ndarray:
+        """(2, D) float32: what was subtracted from each channel, and what the rest was then multiplied by."""
+        return torch.stack([self._mean, self._scale])[..., 0, 0].cpu().numpy()
+
     def append(self, maps: Tensor) -> None:
         """Add (B, D, h, w) float32 maps, on any device.
 
@@ -121,3 +126,14 @@ def _channel_units(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     scale = torch.maximum(2.0 ** -std.log2().round(), least)
     mean, scale, least = (values.float()[:, None, None] for values in (mean, scale, least))
     return mean, scale, least
+
+
+def convert(level: np.ndarray, units: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(..., D) float16 maps in the units of another level: float32, as they need not fit into half precision there.
+
+    Args:
+        units: (2, D) float32 of `level` (`HalfWriter.units`); `wanted` likewise.
+    """
+    mean, scale = units
+    wanted_mean, wanted_scale = wanted
+    return (level.astype(np.float32) / scale + (mean - wanted_mean)) * wanted_scale

@@ -33,6 +33,9 @@ class PixelFeatures:
     maps: tuple[StoredArray, ...]
     """Per level (N, h_i, w_i, D_i) float16, finest first; checked as they are read. Channels come last, so that what a
     pixel needs lies together. They reach beyond the image's border where it was padded."""
+    units: tuple[np.ndarray, ...]
+    """Per level (2, D_i) float32: what its channels were centred and scaled by. A linear model does not see it, unless
+    it reads maps of two extractions (`half_precision.convert`)."""
     strides: tuple[int, ...]
     """Pixels per cell of each level, of images at the size they entered the network."""
     network_input: NetworkInput
@@ -78,16 +81,23 @@ def _read(entry: Entry, n_rows: int) -> PixelFeatures:
     for level in maps:
         if level.ndim != 4 or level.dtype != HALF or len(level) != n_rows:
             raise DamagedError(f"a level is {level.dtype} {level.shape}; float16 maps of {n_rows} images are wanted")
-    return PixelFeatures(maps=maps, strides=tuple(strides), **read_making(entry, n_rows))
+    units = tuple(entry.array(_units_name(stride))[:] for stride in strides)
+    if any(of_level.shape != (2, level.shape[-1]) for of_level, level in zip(units, maps, strict=True)):
+        raise DamagedError("the units of its levels are not those of its channels")
+    return PixelFeatures(maps=maps, units=units, strides=tuple(strides), **read_making(entry, n_rows))
 
 
 def _file_name(stride: int) -> str:
     return f"stride_{stride}.npy"
 
 
+def _units_name(stride: int) -> str:
+    return f"units_{stride}.npy"
+
+
 def _write_levels(writer: EntryWriter, n_rows: int, strides: Sequence[int], batches: Iterator[Features]) -> None:
+    levels: list[HalfWriter] = []
     with ExitStack() as stack:
-        levels: list[HalfWriter] = []
         for features in batches:
             if not levels:
                 shapes = [(n_rows, *level.shape[2:], level.shape[1]) for level in features.maps]
@@ -97,6 +107,8 @@ def _write_levels(writer: EntryWriter, n_rows: int, strides: Sequence[int], batc
                     levels.append(HalfWriter(array, stride))
             for level, maps in zip(levels, features.maps, strict=True):
                 level.append(maps)
+    for stride, level in zip(strides, levels, strict=True):
+        writer.write(_units_name(stride), level.units)
 
 
 def _check_room(directory: Path, shapes: Sequence[tuple[int, ...]]) -> None:

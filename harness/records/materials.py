@@ -84,7 +84,8 @@ class PixelMaterial(Trainable, Protocol):
         ...
 
     def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
-        """Per level the (h_i, w_i, D_i) float16 map of one image of a split; it may reach beyond the mask's border."""
+        """Per level the (h_i, w_i, D_i) float16 map of one image of a split, float32 where test has other bands; it may
+        reach beyond the mask's border."""
         ...
 
     def labels(self, split: Literal["train", "valid"]) -> np.ndarray:

@@ -12,6 +12,7 @@ from baselines.meter import NetworkInput
 from harness.data.arrays import ArrayCache
 from harness.data.partitions import Partition
 from harness.features.extraction import read_bands, stored_channels
+from harness.features.half_precision import convert
 from harness.features.input_notes import check_entered
 from harness.features.known_bands import check_values
 from harness.features.normalisation import fed_size
@@ -115,7 +116,11 @@ class MaskMaterial(RunMaterial):
         self.fed_px: tuple[int, int] = fed_size(job.run.input_size, self.size_px)
 
     def maps(self, split: Split, image: int) -> Sequence[np.ndarray]:
-        return [level[self._places[split][image]] for level in self._features[split].maps]
+        features, wanted = self._features[split], self._features["train"]
+        maps = [level[self._places[split][image]] for level in features.maps]
+        if features is wanted:
+            return maps
+        return [convert(*level) for level in zip(maps, features.units, wanted.units, strict=True)]
 
     def pixel_score(self, targets: np.ndarray, predicted: np.ndarray) -> float:
         return self.score(targets[None, None], predicted[None, None])

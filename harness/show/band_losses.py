@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Group
 
 from harness.data.band_matching import SENTINEL2_UM
-from harness.errors import UserError
 from harness.show.tables import bare_table, captioned
 from harness.show.visible_text import plain
 from leaderboards.statistics.difference import difference, estimate
@@ -68,26 +67,27 @@ _POINTS = """
         AND (len($datasets) = 0 OR list_contains($datasets, dataset))
         AND (len($backbones) = 0 OR list_contains($backbones, backbone))
         AND (len($protocols) = 0 OR list_contains($protocols, protocol))
+        AND ($runs IS NULL OR list_contains($runs, run_id))
     GROUP BY ALL
     ORDER BY ALL
 """
 
 
 def read_losses(
-    db: Path, *, datasets: Collection[str] = (), backbones: Collection[str] = (), protocols: Collection[str] = ()
+    db: Path,
+    *,
+    datasets: Collection[str] = (),
+    backbones: Collection[str] = (),
+    protocols: Collection[str] = (),
+    run_ids: Collection[str] | None = None,
 ) -> list[Loss]:
-    """Every loss of the leaderboard, or those of the datasets, backbones and protocols named.
+    """Every loss of the leaderboard, or those of the datasets, backbones, protocols or runs named.
 
     Raises:
-        UserError: no leaderboard there, or no such run in it.
+        UserError: no leaderboard there.
     """
     wanted = {"datasets": list(datasets), "backbones": list(backbones), "protocols": list(protocols)}
-    rows = fetch(db, _POINTS, wanted)
-    if not rows:
-        raise UserError(
-            f"{db}: no run with other bands at test, beside one with those of training. Make some: python -m harness "
-            "run --backbone NAME --drop-bands each"
-        )
+    rows = fetch(db, _POINTS, {**wanted, "runs": None if run_ids is None else list(run_ids)})
     weights: dict[tuple[object, ...], set[str]] = {}
     for row in rows:
         weights.setdefault((*row[:8], row[8]), set()).add(row[9])

@@ -20,7 +20,7 @@ class Kind:
 
 ARRAYS = Kind(folder="arrays", version=5, noun="arrays", pattern="*/*")
 FEATURES = Kind(folder="features", version=2, noun="features")
-PIXEL_FEATURES = Kind(folder="pixel_features", version=3, noun="features of pixels")
+PIXEL_FEATURES = Kind(folder="pixel_features", version=4, noun="features of pixels")
 
 KINDS = (ARRAYS, FEATURES, PIXEL_FEATURES)
 

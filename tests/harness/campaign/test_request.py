@@ -92,3 +92,29 @@ def test_negative_seed_and_absent_device_are_refused():
 def test_empty_list_names_the_option():
     with pytest.raises(UserError, match="--partitions"):
         request(partitions=())
+
+
+def test_each_training_set_of_bands_is_tried_by_itself_with_each_test_set_and_without_each_band():
+    (block,) = request(train_bands=[("S2",), ("B4", "B3")], test_bands=[("VV", "VH")], drop_bands=("B4", "B3")).blocks
+    assert list(map(str, block.bands)) == [
+        "S2", "S2 -> VV VH", "S2 without B4", "S2 without B3",
+        "B4 B3", "B4 B3 -> VV VH", "B4 B3 without B4", "B4 B3 without B3",
+    ]  # fmt: skip
+    assert list(map(str, request().blocks[0].bands)) == ["all bands"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"train_bands": [()]}, "--train-bands: names no band"),
+        ({"test_bands": [("B4",), ()]}, "--test-bands: names no band"),
+        ({"drop_bands": ("each", "B4")}, "--drop-bands: each stands for all bands. Leave out B4"),
+        (
+            {"preset": "mmearth-table", "protocols": (), "partitions": (), "drop_bands": ("each",)},
+            "--preset mmearth-table decides bands: leave out --train-bands",
+        ),
+    ],
+)
+def test_bands_that_cannot_be_meant_are_refused(changes, told):
+    with pytest.raises(UserError, match=told):
+        request(**changes)

@@ -8,6 +8,7 @@ import pytest
 from shifted_bands import NAMES, SPLITS, entered, plan, write_data
 
 from command_line import harness
+from geobench_files import BLUE, RED, write_mask_dataset
 from harness.campaign.plan import State
 from harness.protocols import find_protocol
 from harness.records.identity import configuration, feature_key
@@ -211,6 +212,17 @@ def test_a_network_is_trained_with_the_bands_of_training_and_tested_with_those_o
     np.testing.assert_allclose(prepared, fed("test", ["B8A", "B11", "VV"]), atol=1e-4)
 
 
+def test_no_pixel_or_label_of_test_can_move_what_is_fitted_and_chosen(data):
+    """With the features and labels of test exchanged, valid is predicted by the same digits."""
+    lines, workbench = plan(data, "five_bands", train_bands=[RGB], test_bands=[["B8A"], ["B11", "VV"]])
+    protocol = find_protocol("linear_probe", LabelKind.SINGLE_LABEL)
+    outcomes = [protocol.function(material(job, workbench), protocol.settings, 0) for job in jobs(lines)]
+    for outcome in outcomes[1:]:
+        np.testing.assert_array_equal(outcome.valid_scores, outcomes[0].valid_scores)
+        assert outcome.ran_with == outcomes[0].ran_with
+        assert not np.array_equal(outcome.test_scores, outcomes[0].test_scores)
+
+
 def test_features_of_another_length_are_refused(data):
     """A backbone that is told of its bands but has a number for each of them."""
     nets = data.parent / "nets.py"
@@ -247,3 +259,34 @@ def test_the_row_says_what_fed_test(data, tmp_path):
     command = json.loads(harness("show", run_id, "--json", cwd=tmp_path).stdout)["command"]
     again = harness(*shlex.split(command)[3:], "--geobench-dir", data, "--cache-dir", tmp_path / "cache", cwd=tmp_path)
     assert "2 of 2 runs were in the leaderboard already" in again.stderr, again.stderr
+
+
+def test_maps_of_test_are_of_the_bands_of_test(tmp_path):
+    """Blue and red 8 x 8 px; statistics of the images: the finest level is the pixels themselves."""
+    generator = np.random.default_rng(0)
+    splits = {
+        split: {
+            "pixels": generator.normal(size=(n, 2, 8, 8)).astype(np.float32),
+            "masks": generator.integers(0, 2, (n, 8, 8)).astype(np.uint8),
+        }
+        for split, n in (("train", 4), ("valid", 2), ("test", 3))
+    }
+    write_mask_dataset(tmp_path / "data", splits, [BLUE, RED], ["field", "wood"])
+    (tmp_path / "nets.py").touch()
+    lines, workbench = plan(tmp_path / "data", "x", backbones=["image_statistics"], drop_bands=["B4"])
+    whole, lost = jobs(lines)
+    protocol = find_protocol("linear_probe", LabelKind.SEGMENTATION)
+    maps = {}
+    for job in (whole, lost):
+        found = build_material(job, workbench.partition(job.dataset, "default"), workbench, protocol)
+        maps[job.run_id] = {split: np.stack([found.maps(split, i)[0] for i in range(2)]) for split in SPLITS}
+    np.testing.assert_array_equal(maps[lost.run_id]["train"], maps[whole.run_id]["train"])
+    np.testing.assert_array_equal(maps[lost.run_id]["valid"], maps[whole.run_id]["valid"])
+    # Each extraction centres its channels by its own first images; the maps of both are in the units of train.
+    np.testing.assert_allclose(maps[lost.run_id]["test"][..., 0], maps[whole.run_id]["test"][..., 0], atol=2e-3)
+    nothing = maps[lost.run_id]["test"][..., 1]
+    red = splits["train"]["pixels"][0, 1]
+    standardised = maps[whole.run_id]["train"][0, ..., 1].astype(np.float64)
+    slope, offset = np.polyfit(red.ravel(), standardised.ravel(), 1)
+    every = np.concatenate([arrays["pixels"][:, 1] for arrays in splits.values()])
+    np.testing.assert_allclose(nothing, slope * every.mean() + offset, atol=2e-3)

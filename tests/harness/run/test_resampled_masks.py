@@ -23,9 +23,8 @@ class Resampled(ToyImages):
 
     side: int = 24
 
-    @property
-    def preparation(self):
-        return super().preparation._replace(size_px=(self.side, self.side))
+    def preparation(self, split):
+        return super().preparation(split)._replace(size_px=(self.side, self.side))
 
 
 def resampled(material, side):
@@ -101,7 +100,7 @@ def test_the_size_is_what_the_loss_is_made_at():
     material = resampled(blobs(n=(7, 3, 2)), 32)
     network = build_network(material, 0)
     pixels = torch.from_numpy(material.pixels("train", slice(0, 2)))
-    logits = network(pixels, material.preparation)
+    logits = network(pixels, material.preparation("train"))
     assert logits.shape == (2, 3, 16, 16)
     logits.sum().backward()
     assert all(p.grad is not None for p in network.head.parameters())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.errors import UserError
+from command_line import harness
 from harness.show.band_losses import in_band_order, loss_tables, read_losses
 from harness.show.plots.bands import draw_bands
 from leaderboards.schema import MetricRow, PredictionRow, RunRecord, RunRow
@@ -79,9 +79,11 @@ def test_the_table_has_a_row_a_band_and_a_column_a_backbone(db):
     assert ["good", "B4", "B8A", "B11", "VV", "VH", "B2", "0.250", "0.900", "±.094", "+0.650", "±.150"] in lines
 
 
-def test_a_filter_that_leaves_nothing_says_what_makes_such_runs(db):
-    with pytest.raises(UserError, match=r"no run with other bands at test.* --drop-bands each"):
-        read_losses(db, datasets=["elsewhere"])
+def test_the_verb_says_what_makes_such_runs_where_there_are_none(db, tmp_path):
+    done = harness("bands", "--db", db, "--datasets", "elsewhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no such run with other bands at test" in done.stderr
+    assert "--drop-bands each" in done.stderr
 
 
 def test_bands_are_listed_by_wavelength():
