@@ -89,7 +89,7 @@ class InputSpec:
         """What its values are, for a list."""
         if self.unit is None:
             return "as stored" if self.wants_raw_values else "standardised"
-        return " and ".join(dict.fromkeys(map(str, (self.unit, *self.units.values()))))
+        return " and ".join(dict.fromkeys(str(self.unit_of(channel)) for channel in range(len(self.bands or (None,)))))
 
 
 @dataclass(frozen=True, kw_only=True)

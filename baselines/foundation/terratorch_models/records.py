@@ -191,5 +191,11 @@ ELSEWHERE = {
     "dinov3_vits16": "timm:vit_small_patch16_dinov3.lvd1689m",
     "dinov3_vitb16": "timm:vit_base_patch16_dinov3.lvd1689m",
     "dinov3_vitl16": "timm:vit_large_patch16_dinov3.sat493m",
+    "dinov3_vith16plus": "timm:vit_huge_plus_patch16_dinov3.lvd1689m",
+    "dinov3_vit7b16": "timm:vit_7b_patch16_dinov3.sat493m",
+    "dinov3_convnext_tiny": "timm:convnext_tiny.dinov3_lvd1689m",
+    "dinov3_convnext_small": "timm:convnext_small.dinov3_lvd1689m",
+    "dinov3_convnext_base": "timm:convnext_base.dinov3_lvd1689m",
+    "dinov3_convnext_large": "timm:convnext_large.dinov3_lvd1689m",
 }
 """Networks that terratorch borrows from another library, with the same weights -> their name there."""

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
-from baselines.contract import Backbone, InputSpec
+from baselines.contract import Backbone
 from baselines.entry import Entry, Kind
 from baselines.foundation.built import Built, drawn_from, finish
 from baselines.foundation.record import Record
@@ -56,7 +56,7 @@ def find_entry(rest: str) -> Entry:
         name=f"torchgeo:{rest}",
         summary=f"torchgeo's {name}, {'untrained, drawn from the seed' if untrained else 'pretrained'}",
         bands="all" if inputs.bands is None else ", ".join(inputs.bands),
-        unit=_describe_unit(inputs),
+        unit=inputs.unit_in_words,
         size_px=inputs.native_size_px,
         parameters=record.parameters,
         licence="none needed" if untrained else record.licence,
@@ -84,11 +84,6 @@ def find_record(name: str) -> Record:
     kinds = ", ".join(sorted({known.partition(".")[0] for known in RECORDS}))
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UserError(f"torchgeo:{name}: there is no record of such weights. {hint}There are some of {kinds}")
-
-
-def _describe_unit(inputs: InputSpec) -> str:
-    units = dict.fromkeys(unit for channel in range(len(inputs.bands or "1")) if (unit := inputs.unit_of(channel)))
-    return " and ".join(units) or "standardised"
 
 
 def build(weights: Path | None, seed: int, *, model: str, untrained: bool = False, **wishes: str) -> Backbone:

@@ -3,15 +3,19 @@
 import math
 
 import pytest
+import timm
 import torch
 
 from baselines.bands import Unit
+from baselines.contract import InputSpec
 from baselines.entry import Kind
 from baselines.facts import UNKNOWN, Circumstances, Fact
+from baselines.foundation.bands import RGB
 from baselines.foundation.terratorch_models import find_entry, tell
 from baselines.foundation.terratorch_models.families import clay_datacube, prithvi_tokens
 from baselines.foundation.terratorch_models.records import CLAY_GSD_M, ELSEWHERE, RECORDS
 from baselines.registry import check_name, find_backbone
+from baselines.timm_models import _learnt_from
 from harness.features.normalisation import UnfitStatisticsError
 from mp_mae.errors import UserError
 from scene_of_numbers import LIGHT, PICTURE, RADAR, numbers_that_enter
@@ -106,10 +110,17 @@ def test_a_name_that_is_none_is_answered_with_one_that_is(name, told):
     assert "\n" not in str(refused.value)
 
 
-def test_what_terratorch_borrows_from_timm_has_that_name_there():
+def test_what_terratorch_borrows_is_found_by_the_name_that_is_told():
     for name in ELSEWHERE.values():
-        if name.startswith("timm:"):
-            check_name(name)
+        check_name(name)
+
+
+def test_dinov3_of_satellites_is_fed_tones_by_its_own_statistics():
+    satellite = InputSpec(
+        bands=RGB, as_trained=True, **_learnt_from(RGB, timm.get_pretrained_cfg("vit_large_patch16_dinov3.sat493m"))
+    )
+    # tones of 100, 110, 120 of 255; mean .430, .411, .296 and standard deviation .213, .156, .143
+    assert numbers_that_enter(satellite, *SCENE) == [-0.1777, 0.1306, 1.2209]
 
 
 class Overheard:
