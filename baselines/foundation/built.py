@@ -82,7 +82,9 @@ def finish(
     settings: dict[str, list[str]] = {}
     if not untrained:
         path = weights or fetch_from_hub(record.repository, record.file)
-        fresh = {name: built.network.state_dict()[name].clone() for name in sorted(built.may_lack)}
+        fresh = {
+            name: weight.detach().clone() for name, weight in built.network.named_parameters() if name in built.may_lack
+        }
         found = find_weights(
             path,
             built.network,
@@ -94,6 +96,6 @@ def finish(
         )
         built.network.load_state_dict(found.state)
         if fresh and all(torch.equal(tensor, found.state[name]) for name, tensor in fresh.items()):
-            settings = {"as_built": list(fresh)}
+            settings = {"as_built": sorted(fresh)}
     origin = Origin(weights_sha256=hash_tensors(built.network.state_dict()), description=label, settings=settings)
     return built.wrap(built.network, inputs, origin)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from baselines.contract import Features, Level
 from baselines.facts import Fact, Facts
@@ -88,16 +89,20 @@ def build_olmo_earth(record: Record, choice: Choice) -> Built:
     network = nn.ModuleDict({"encoder": encoder})
 
     def call(network: Any, x: Tensor, facts: Facts) -> Features:
-        """Two standard deviations below and above the mean are 0 and 1 to it. Every image is of the middle of 2020."""
-        pixels = (x / 4 + 0.5).permute(0, 2, 3, 1).unsqueeze(3)  # (B, H, W, one date, C)
+        """Two standard deviations below and above the mean are 0 and 1 to it. Every image is of July 2020, and square:
+        the border of others is repeated, and what was repeated is left out again."""
+        height, width = x.shape[-2:]
+        side = max(height, width)
+        square = F.pad(x, (0, side - width, 0, side - height), mode="replicate")
+        pixels = (square / 4 + 0.5).permute(0, 2, 3, 1).unsqueeze(3)  # (B, H, W, one date, C)
         day = torch.tensor(record.arguments["day_month_year"], device=x.device).expand(len(x), 1, 3)
-        mask = torch.zeros(pixels.shape[:4], dtype=torch.long, device=x.device)
+        seen = torch.zeros_like(pixels)  # 0: known to the encoder
         sample = types.MaskedOlmoEarthSample(
-            timestamps=day, **{choice.modality: pixels, f"{choice.modality}_mask": mask}
+            timestamps=day, **{choice.modality: pixels, f"{choice.modality}_mask": seen}
         )
         out = network["encoder"](sample, patch_size=8, input_res=10, fast_pass=True)
         tokens = getattr(out["tokens_and_masks"], choice.modality)  # (B, h, w, one date, groups of bands, D)
-        cells = tokens.mean(dim=(3, 4)).permute(0, 3, 1, 2)
+        cells = tokens.mean(dim=(3, 4)).permute(0, 3, 1, 2)[..., : height // 8, : width // 8]
         return Features(vector=cells.mean(dim=(2, 3)), maps=(cells,))
 
     level = Level(channels=record.arguments["width"], stride=8)
