@@ -49,23 +49,25 @@ def find_entry(rest: str) -> Entry:
     """
     name, wishes = read_wishes("torchgeo", rest, WISHES)
     record = find_record(name)
-    inputs = choose(record, wishes).inputs
+    choice = choose(record, wishes)
+    inputs, as_listed = choice.inputs, choice.modality == next(iter(record.inputs))
     untrained = "random" in wishes
-    of_input = {key: value for key, value in wishes.items() if key != "random"}
+    read_otherwise = {key: wishes[key] for key in ("bands", "gsd") if key in wishes}
+    # A stretch changes nothing of the network: it is in the numbers that standardise, which a run's identity holds.
     return Entry(
         name=f"torchgeo:{rest}",
         summary=f"torchgeo's {name}, {'untrained, drawn from the seed' if untrained else 'pretrained'}",
         bands="all" if inputs.bands is None else ", ".join(inputs.bands),
         unit=inputs.unit_in_words,
         size_px=inputs.native_size_px,
-        parameters=record.parameters,
+        parameters=record.parameters if as_listed else None,
         licence="none needed" if untrained else record.licence,
         library="torchgeo",
         source="drawn from the seed" if untrained else record.source,
         pitfall=record.pitfall,
         module=__name__,
-        settings={"model": record.name, **of_input},
-        requires={"untrained": untrained},
+        settings={"model": record.name, **read_otherwise, **({} if as_listed else {"modality": choice.modality})},
+        requires={"untrained": untrained, **({"stretch": wishes["stretch"]} if "stretch" in wishes else {})},
         weights="none" if untrained else "optional",
         kind=Kind.UNTRAINED if untrained else Kind.PRETRAINED,
         seeded=untrained,

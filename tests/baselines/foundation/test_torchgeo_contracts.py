@@ -99,6 +99,19 @@ def test_what_a_list_shows_is_the_records():
     assert entry.source == "https://huggingface.co/torchgeo/resnet50_sentinel1_all_moco"
 
 
+def test_what_is_wished_for_is_part_of_the_identity_where_it_makes_another_network():
+    plain, same, sar = (
+        find_backbone(f"torchgeo:CROMABase_Weights.CROMA_VIT{wish}")
+        for wish in ("", "?modality=optical", "?modality=sar")
+    )
+    assert plain.settings == same.settings == {"model": "CROMABase_Weights.CROMA_VIT"}
+    assert sar.settings["modality"] == "sar"
+    assert (sar.bands, sar.unit, sar.parameters) == ("VV, VH", "dB", None)
+    stretched = find_backbone("torchgeo:Swin_V2_B_Weights.SENTINEL2_SI_RGB_SATLAS?stretch=3558")
+    assert stretched.settings == {"model": "Swin_V2_B_Weights.SENTINEL2_SI_RGB_SATLAS"}
+    assert stretched.requires["stretch"] == "3558"
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UserError, match=r"Did you mean ResNet50_Weights\.SENTINEL2_ALL_MOCO") as said:
         find_backbone("torchgeo:ResNet50_Weights.SENTINEL2_ALL_MOC")

@@ -20,7 +20,6 @@ from harness.features.known_bands import describe_bands
 from harness.features.normalisation import build_preparation, choose_normalisation, default_policy
 
 models = pytest.importorskip("torchgeo.models")
-pytestmark = pytest.mark.slow
 
 _RANGES = {Unit.DN_10000: (0, 4000), Unit.UINT8: (0, 255), Unit.DECIBEL: (-25, 0), Unit.REFLECTANCE: (0, 0.4)}
 _KINDS = {Unit.DECIBEL: "Sentinel1", Unit.UINT8: "SpectralBand"}
@@ -192,6 +191,7 @@ CASES = {
 """Name -> what makes torchgeo's own network, and what that answers to a scene."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", CASES)
 def test_a_record_gives_what_the_library_gives(rest, tmp_path):
     name = rest.partition("?")[0]
@@ -218,6 +218,7 @@ def test_a_record_gives_what_the_library_gives(rest, tmp_path):
     assert backbone.origin.settings == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", CASES)
 def test_a_network_of_the_library_keeps_the_contract(rest):
     if not hasattr(models, rest.partition(".")[0]):
@@ -227,6 +228,7 @@ def test_a_network_of_the_library_keeps_the_contract(rest):
     assert [verdict for verdict in verdicts if verdict.passed is False] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", [rest for rest in CASES if "?" not in rest])
 def test_the_parameters_of_a_record_are_those_that_are_built(rest):
     if not hasattr(models, rest.partition(".")[0]):
