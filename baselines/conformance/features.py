@@ -14,11 +14,12 @@ def check_shapes(subject: Subject) -> None:
     vector, pyramid = features.vector, subject.backbone.pyramid
     promise(vector.ndim == 2 and len(vector) == 2, f"of 2 images the vector is {tuple(vector.shape)}; (2, D) is wanted")
     promise(len(features.maps) == len(pyramid), f"{len(features.maps)} maps, {len(pyramid)} levels are promised")
+    padded = subject.side_px + -subject.side_px % subject.backbone.inputs.size_multiple
     for level, values in zip(pyramid, features.maps, strict=True):
         sides = values.shape[-2:]
         right = values.ndim == 4 and len(values) == 2 and level.channels in (None, values.shape[1])
         # The published geometry of some encoders loses cells at the border.
-        fits = all(abs(side - subject.side_px / level.stride) <= 2 for side in sides)
+        fits = all(abs(side - padded / level.stride) <= 2 for side in sides)
         promise(right and fits, f"the map at stride {level.stride} is {tuple(values.shape)}, not as promised")
     for values in (vector, *features.maps):
         promise(values.dtype == torch.float32, f"features are {values.dtype}; float32 is wanted")

@@ -32,12 +32,19 @@ class TimmBackbone(Backbone):
 
 @torch.inference_mode()
 def _levels(model: Any, n_channels: int, side: int) -> dict[int, Level]:
-    """The last map of each stride, by its place in timm's list: measured on a blank image of that side."""
+    """The last map of each stride, by its place in timm's list: measured on a blank image of that side.
+
+    A map that lost more than two cells at the border, as without padding, is none: its cells lie beside their pixels.
+    """
     if not hasattr(model, "forward_intermediates"):
         return {}
     maps = model.eval().forward_intermediates(torch.zeros(1, n_channels, side, side), intermediates_only=True)
-    by_stride = {side // x.shape[-1]: (index, x.shape[1]) for index, x in enumerate(maps) if x.ndim == 4}
-    return {index: Level(channels, stride) for stride, (index, channels) in sorted(by_stride.items())}
+    by_stride = {}
+    for index, cells in enumerate(maps):
+        stride = side // cells.shape[-1]
+        if cells.ndim == 4 and side / stride - cells.shape[-1] <= 2:
+            by_stride[stride] = (index, Level(cells.shape[1], stride))
+    return {index: level for _, (index, level) in sorted(by_stride.items())}
 
 
 def create(model: str, seed: int, n_channels: int, one_size: bool) -> tuple[nn.Module, bool]:
@@ -53,7 +60,19 @@ def create(model: str, seed: int, n_channels: int, one_size: bool) -> tuple[nn.M
                 return _without_classifier(model, n_channels, dynamic_img_size=True), False
             except TypeError:  # its builder has no such argument
                 pass
-        return _without_classifier(model, n_channels), one_size
+        network = _without_classifier(model, n_channels)
+    return network, one_size or not _embeds_small(network, n_channels)
+
+
+@torch.inference_mode()
+def _embeds_small(network: Any, n_channels: int) -> bool:
+    """Whether it embeds images of two cells a side: those without padding run out of pixels and need larger ones."""
+    side = 2 * total_stride(network)
+    try:
+        network.eval().forward_features(torch.zeros(1, n_channels, side, side))
+    except RuntimeError:  # torch's: a kernel is larger than what it is to slide over
+        return False
+    return True
 
 
 def _without_classifier(model: str, n_channels: int, **settings: Any) -> nn.Module:
