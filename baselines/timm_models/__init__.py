@@ -14,9 +14,8 @@ import timm
 from baselines.bands import Unit
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.entry import Entry, Kind
-from baselines.inputs import Moments
 from baselines.registry.wishes import Wish, read_wishes
-from baselines.timm_models.first_layer import COLOURS, RGB, adapt_first_layer, read_bands
+from baselines.timm_models.first_layer import RGB, adapt_first_layer, learnt_from, read_bands
 from baselines.timm_models.network import TimmBackbone, create, pool, total_stride
 from baselines.timm_models.pretrained import find_file, load_weights
 from mp_mae.checkpoint import hash_tensors
@@ -55,7 +54,7 @@ def find_entry(rest: str) -> Entry:
         name=f"timm:{rest}",
         summary=f"timm's {name}, {'untrained, drawn from the seed' if untrained else 'pretrained'}",
         bands=", ".join(bands),
-        unit="standardised" if untrained or not _learnt_from(bands, known) else Unit.UINT8,
+        unit="standardised" if untrained or not learnt_from(bands, known) else Unit.UINT8,
         size_px=known.input_size[-1],
         licence="none needed" if untrained else known.license or "not said",
         library="timm",
@@ -97,10 +96,10 @@ def build(
     """
     known: Any = timm.get_pretrained_cfg(name)  # every model has one, with or without weights
     names = tuple(bands.split(","))
+    path = None if untrained else find_file(weights, name, known.hf_hub_id)
     network, fixed = create(model, seed, len(names), bool(known.fixed_input_size))
     place = f"untrained, seed {seed}"
-    if not untrained:
-        path = find_file(weights, name, known.hf_hub_id)
+    if path is not None:
         layers = (known.first_conv,) if isinstance(known.first_conv, str) else tuple(known.first_conv or ())
         place = load_weights(
             network,
@@ -117,7 +116,7 @@ def build(
             size_multiple=1 if fixed else total_stride(network),
             native_size_px=known.input_size[-1],
             fixed_size=fixed,
-            **({} if untrained else _learnt_from(names, known)),
+            **({} if untrained else learnt_from(names, known)),
         ),
         origin=Origin(
             weights_sha256=hash_tensors(network.state_dict()),
@@ -125,12 +124,3 @@ def build(
             settings={"pool": pooled} if repooled else {},
         ),
     )
-
-
-def _learnt_from(bands: tuple[str, ...], known: Any) -> dict[str, Any]:
-    """The unit and moments of its pretraining, which are known where every band is a colour; else only a dataset's
-    statistics can standardise what enters."""
-    if not all(band in COLOURS for band in bands):
-        return {}
-    of_colours = [Moments(255 * mean, 255 * std) for mean, std in zip(known.mean, known.std, strict=True)]
-    return {"unit": Unit.UINT8, "moments": {band: of_colours[COLOURS[band]] for band in bands}}

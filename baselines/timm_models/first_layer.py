@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from baselines.bands import Unit
+from baselines.inputs import Moments
 from mp_mae.errors import UserError
 
 RGB = ("red", "green", "blue")
@@ -70,3 +72,17 @@ def adapt_first_layer(
         if (key := f"{layer}.weight") in state and state[key].ndim == 4 and state[key].shape[1] == len(RGB)
     }
     return {**state, **spread}
+
+
+def learnt_from(bands: Sequence[str], known: Any) -> dict[str, Any]:
+    """The unit and moments of a pretraining, as arguments of `InputSpec`: known where every band is a colour.
+
+    Empty elsewhere: only a dataset's statistics can standardise what enters.
+
+    Args:
+        known: timm's configuration of the weights.
+    """
+    if not all(band in COLOURS for band in bands):
+        return {}
+    of_colours = [Moments(255 * mean, 255 * std) for mean, std in zip(known.mean, known.std, strict=True)]
+    return {"unit": Unit.UINT8, "moments": {band: of_colours[COLOURS[band]] for band in bands}}

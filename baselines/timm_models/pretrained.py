@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from baselines.weights.fitting import Rename, find_weights
 from baselines.weights.hub import fetch_from_hub
-from mp_mae.errors import UserError
+from mp_mae.errors import NotHereError, UserError
 
 _FRESH = {"fcmae": ("head.norm.weight", "head.norm.bias")}
 """Tag of weights -> what is no part of that pretraining, and starts as the identity: ConvNeXt V2's final norm."""
@@ -19,12 +19,12 @@ def find_file(weights: Path | None, name: str, repository: str | None) -> Path:
     """The file of a name's weights: the one given, else the hub's.
 
     Raises:
-        UserError: there is none; says which command fetches it.
+        NotHereError: there is none; says which command fetches it, or that nothing does.
     """
     if weights is not None:
         return weights
     if repository is None:
-        raise UserError(
+        raise NotHereError(
             f"timm:{name}: timm distributes no weights of it. Pass --weights FILE, or choose timm:{name}?random"
         )
     return fetch_from_hub(repository, "model.safetensors")
