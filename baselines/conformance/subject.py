@@ -109,7 +109,8 @@ def usual(bands: tuple[BandInfo, ...]) -> tuple[Tensor, Tensor]:
 
 
 def _preparation(inputs: InputSpec, bands: tuple[BandInfo, ...]) -> Preparation:
-    """Its own moments where its values are those of its training, nothing for raw values, else any others."""
+    """What its images are prepared with: its own moments where its values are those of its training, nothing for raw
+    values, else any others."""
     if inputs.moments and inputs.bands and (inputs.as_trained or inputs.wants_raw_values):
         mean, std = torch.tensor([inputs.moments[band.name] for band in bands]).unbind(1)
         return Preparation(mean, std, bands=bands)

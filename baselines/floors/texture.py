@@ -16,7 +16,7 @@ N_TEXTURE = 4 * len(SCALES)
 
 
 def describe_texture(maps: Tensor) -> Tensor:
-    """Of each map at each scale: mean and standard deviation of its gradient's size, coherence and entropy of its
+    """Four features of each map at each scale: mean and deviation of its gradient's size, coherence and entropy of its
     direction.
 
     A direction is a line, not an arrow: an edge is the same from dark to bright and from bright to dark. Coherence is

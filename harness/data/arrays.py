@@ -57,7 +57,7 @@ class ArrayCache:
         return self.content_of(np.arange(len(self.sample_sha256)))
 
     def content_of(self, rows: np.ndarray) -> str:
-        """The same of (n,) rows alone, in their order."""
+        """What `content_sha256` is of (n,) rows alone, in their order."""
         items = list(self.sample_sha256.items())
         content = {"rows": [items[row] for row in rows.tolist()], "bands": self.bands}
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()

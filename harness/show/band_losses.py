@@ -34,7 +34,7 @@ class Grid:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """How people are told what is compared."""
         return f"{self.dataset}, {self.protocol}, {self.partition}" + (" (simulated)" if self.suite == "demo" else "")
 
 
@@ -140,7 +140,7 @@ def _loss(db: Path, row: tuple, *, several_weights: bool) -> Loss:
 
 
 def loss_tables(losses: Sequence[Loss]) -> Iterator[Group]:
-    """Of each grid a table of lost bands by backbone, and one of other bands in their place."""
+    """Two tables for each grid: lost bands by backbone, and other bands in their place."""
     for grid in dict.fromkeys(loss.grid for loss in losses):
         of_grid = [loss for loss in losses if loss.grid == grid]
         dropped = [loss for loss in of_grid if loss.dropped is not None]

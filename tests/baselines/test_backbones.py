@@ -128,9 +128,8 @@ def test_the_last_row_and_column_count(backbone):
     pixels = draw_pixels(1, channels_of(backbone), 61, 61)
     changed = pixels.clone()
     changed[..., -1, :] += 2000
-    vector = embed(backbone, pixels).vector
-    moved = (embed(backbone, changed).vector - vector).abs().max()
-    assert moved > 1e-5 * vector.abs().max(), "however little a stand-in makes of any image"
+    # However little an untrained stand-in makes of any image.
+    assert not torch.allclose(embed(backbone, pixels).vector, embed(backbone, changed).vector, rtol=1e-4, atol=1e-9)
 
 
 def test_mp_mae_published_exchanges_b8_and_b8a(weights):

@@ -94,5 +94,5 @@ def build(
 
 
 def tell(inputs: InputSpec, metadata: bool) -> InputSpec:
-    """The same input, with day and place of each image where that is wished for."""
+    """An input with day and place of each image where that is wished for."""
     return replace(inputs, uses=frozenset({Fact.DAY, Fact.PLACE})) if metadata else inputs
