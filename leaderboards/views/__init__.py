@@ -15,6 +15,8 @@ VIEWS = (
     "same_models",
     "below_floor",
     "published_gap",
+    "published",
+    "disagreement",
     "coverage",
     "band_shifts",
     "band_sensitivity",

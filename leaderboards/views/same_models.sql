@@ -5,7 +5,7 @@
 -- backbone  ours, where a run by that name is of the same network and weights, or of the same definition.
 -- kind      as a measured run has it (provenance.kind); a published model that is not listed is a pretrained one.
 -- Units     none.
--- Excluded  models whose weights are told by neither side (olmoearth, terrafm, resnet50); tables that use our names.
+-- Excluded  models whose weights are told by neither side (olmoearth, terrafm, resnet50), or that no library here has (Clay 1.5); tables that use our names.
 -- NULL      backbone: we have no such model. imagestats has mean, standard deviation, largest and smallest value of each
 --           band, image_statistics has percentiles too; mosaiks takes its filters from other images than ours does.
 CREATE OR REPLACE VIEW same_models AS
@@ -32,7 +32,6 @@ SELECT * FROM (VALUES
     ('tgeo_swinv2b_s2rgb_satlas_si', 'torchgeo:Swin_V2_B_Weights.SENTINEL2_SI_RGB_SATLAS', 'pretrained'),
     ('tgeo_swinv2t_s2rgb_satlas_mi', 'torchgeo:Swin_V2_T_Weights.SENTINEL2_MI_RGB_SATLAS', 'pretrained'),
     ('tgeo_swinv2t_s2rgb_satlas_si', 'torchgeo:Swin_V2_T_Weights.SENTINEL2_SI_RGB_SATLAS', 'pretrained'),
-    ('tt_clay_v1_5_base', 'terratorch:clay_v1_5_base', 'pretrained'),
     ('tt_prithvi_eo_v1_100', 'terratorch:prithvi_eo_v1_100', 'pretrained'),
     ('tt_prithvi_eo_v2_100_tl', 'terratorch:prithvi_eo_v2_100_tl', 'pretrained'),
     ('tt_prithvi_eo_v2_300', 'terratorch:prithvi_eo_v2_300', 'pretrained'),
