@@ -65,11 +65,14 @@ def filter_features(x: Tensor, filters: Tensor) -> Features:
     height, width = x.shape[-2:]
     down, right = max(0, SIDE_PX - height), max(0, SIDE_PX - width)
     around = F.pad(x, (1, 1 + right, 1, 1 + down), mode="replicate")
-    responses = F.conv2d(around, filters)  # (B, 256, H, W), of larger images
-    signs = torch.cat([responses, -responses], dim=1).add_(BIAS).relu_()
-    vector = signs[..., 1:-1, 1:-1].mean((-2, -1))
-    blocks = F.avg_pool2d(signs[..., :height, :width], MAP_STRIDE_PX, ceil_mode=True)
-    return Features(vector=vector, maps=(x, blocks))
+    vectors, blocks = [], []
+    for image in around.split(1):  # the responses of several leave a processor's caches, which takes twice as long
+        responses = F.conv2d(image, filters)  # (1, 256, H, W), of larger images
+        signs = [(BIAS + responses).relu_(), (BIAS - responses).relu_()]
+        vectors.append(torch.cat([sign[..., 1:-1, 1:-1].mean((-2, -1)) for sign in signs], dim=1))
+        pooled = [F.avg_pool2d(sign[..., :height, :width], MAP_STRIDE_PX, ceil_mode=True) for sign in signs]
+        blocks.append(torch.cat(pooled, dim=1))
+    return Features(vector=torch.cat(vectors), maps=(x, torch.cat(blocks)))
 
 
 def build(weights: Path | None, seed: int) -> Backbone:

@@ -190,7 +190,7 @@ class Workbench:
             return fitted(backbone, self._train_images(job, backbone))
 
     def _train_images(self, job: Job, backbone: Backbone) -> PreparedImages:
-        """Those of `default`, whatever the job's partition, so that all partitions share one network."""
+        """The train images of `default`, whatever the job's partition, so that all partitions share one network."""
         arrays, inputs = self.arrays(job.dataset), backbone.inputs
         return PreparedImages(
             arrays,
