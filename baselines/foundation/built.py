@@ -80,6 +80,7 @@ def finish(
         UserError: weights neither given, cached nor reachable, or not all of the network's.
     """
     settings: dict[str, list[str]] = {}
+    place = "untrained"
     if not untrained:
         path = weights or fetch_from_hub(record.repository, record.file)
         fresh = {
@@ -95,7 +96,9 @@ def finish(
             rename=built.rename,
         )
         built.network.load_state_dict(found.state)
+        place = found.place
         if fresh and all(torch.equal(tensor, found.state[name]) for name, tensor in fresh.items()):
             settings = {"as_built": sorted(fresh)}
-    origin = Origin(weights_sha256=hash_tensors(built.network.state_dict()), description=label, settings=settings)
+    weights_sha256 = hash_tensors(built.network.state_dict())
+    origin = Origin(weights_sha256=weights_sha256, description=f"{label}, {place}", settings=settings)
     return built.wrap(built.network, inputs, origin)

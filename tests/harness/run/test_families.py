@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from baselines.bands import BandInfo
@@ -67,12 +68,12 @@ def root(tmp_path_factory):
     return folder
 
 
-def jobs(root, bench, family, protocols):
+def jobs(root, bench, family, protocols, weights=()):
     """The family's runs by these protocols of each dataset, with settings that need no patience."""
     for dataset, names in protocols.items():
         asked = make_request(
-            backbones=[family], weights=[], geobench_dir=root / "data", datasets=(dataset,), protocols=list(names),
-            partitions=("default",), seeds=[0], train_draw="partition", selection="valid", trials=0, shots=[],
+            backbones=[family], weights=list(weights), geobench_dir=root / "data", datasets=(dataset,),
+            protocols=list(names), partitions=("default",), seeds=[0], train_draw="partition", selection="valid", trials=0, shots=[],
             budgets=[], missing_bands="error", db=root / "board.duckdb", cache_dir=root / "cache", device="cpu",
         )  # fmt: skip
         for line in build_plan(asked, bench, convert=True):
@@ -155,3 +156,20 @@ def test_each_family_is_what_it_is_said_to_be():
     assert [level.stride for level in built["swin"].pyramid] == [2, 4]
     assert built["wavelengths"].inputs.uses
     assert all(backbone.pyramid and backbone.inputs.bands == BANDS for backbone in built.values())
+
+
+def test_a_row_says_which_of_the_weights_in_a_file_it_is_of(root, tmp_path):
+    sets = {}
+    for seed, name in enumerate(("model", "model_ema")):
+        torch.manual_seed(seed)
+        sets[name] = timm.create_model("test_resnet", num_classes=10).state_dict()
+    torch.save(sets, tmp_path / "w.pth")
+    bench = Workbench(Places(cache_dir=root / "cache", device="cpu"), Silent())
+    rows = {}
+    for name in sets:
+        weights = [f"{tmp_path / 'w.pth'}#{name}"]
+        (job,) = jobs(root, bench, "timm:test_resnet?bands=B2,B4", {"tones": ("knn",)}, weights)
+        rows[name] = execute(job, bench).run
+        assert rows[name].provenance["weights_file"] == f"w.pth#{name}"
+        assert rows[name].provenance["weights"] == f"timm test_resnet, w.pth#{name}"
+    assert rows["model"].weights_sha256 != rows["model_ema"].weights_sha256
