@@ -52,7 +52,7 @@ def find_entry(rest: str) -> Entry:
     choice = choose(record, wishes)
     inputs, as_listed = choice.inputs, choice.modality == next(iter(record.inputs))
     untrained = "random" in wishes
-    read_otherwise = {key: wishes[key] for key in ("bands", "gsd") if key in wishes}
+    read_otherwise: dict[str, str] = {key: wishes[key] for key in ("bands", "gsd") if key in wishes}
     # A stretch changes nothing of the network: it is in the numbers that standardise, which a run's identity holds.
     return Entry(
         name=f"torchgeo:{rest}",

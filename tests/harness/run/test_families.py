@@ -73,8 +73,9 @@ def jobs(root, bench, family, protocols, weights=()):
     for dataset, names in protocols.items():
         asked = make_request(
             backbones=[family], weights=list(weights), geobench_dir=root / "data", datasets=(dataset,),
-            protocols=list(names), partitions=("default",), seeds=[0], train_draw="partition", selection="valid", trials=0, shots=[],
-            budgets=[], missing_bands="error", db=root / "board.duckdb", cache_dir=root / "cache", device="cpu",
+            protocols=list(names), partitions=("default",), seeds=[0], train_draw="partition", selection="valid",
+            trials=0, shots=[], budgets=[], missing_bands="error", db=root / "board.duckdb",
+            cache_dir=root / "cache", device="cpu",
         )  # fmt: skip
         for line in build_plan(asked, bench, convert=True):
             assert line.job, f"{dataset}, {line.protocol}: {line}"
