@@ -28,6 +28,7 @@ class Alarm:
     protocol: str
     partition: str
     backbone: str
+    weights: str | None
     metric: str
     higher_is_better: bool
     value: float

@@ -74,21 +74,38 @@ function curveSeries(curve, panelRows, axis, state) {
   };
 }
 
-function drawEfficiency(place, rows, state) {
+// What a score may cost: the column, whether the row is on its frontier, and in words.
+const COSTS = {
+  parameters: ["parameters", "frontier", "no smaller one is as good"],
+  flops_per_image: ["operations per image", "frontier_flops", "none of fewer operations is as good"],
+  peak_memory_bytes: ["bytes for an image", "frontier_memory", "none of less memory is as good"],
+  images_per_second: ["images per second", "frontier_speed", "no faster one on the same device is as good"],
+};
+
+function costLine(row) {
+  const known = [`${format.count(row.parameters)} parameters`];
+  known.push(row.flops_per_image === null ? "FLOPs not counted" : `${format.count(row.flops_per_image)} FLOPs per image`);
+  if (row.peak_memory_bytes !== null) known.push(`${format.count(row.peak_memory_bytes)}B of memory`);
+  if (row.images_per_second !== null) known.push(`${format.count(row.images_per_second)} images/s on ${row.device}`);
+  return known.join(", ");
+}
+
+function drawEfficiency(place, all, state, cost) {
+  const [title, frontier, why] = COSTS[cost];
+  const rows = all.filter((row) => row[cost] !== null);
   const panels = [...groupBy(rows, (row) => JSON.stringify([row.dataset, row.metric])).values()];
   place.replaceChildren(...panels.map((models) => panel(models[0].dataset, (width) => drawPlot({
-    width, height: 230, label: `Score against parameters on ${models[0].dataset}`,
+    width, height: 230, label: `Score against ${title} on ${models[0].dataset}`,
     series: models.map((row) => ({
       style: state.style(row.model), hollow: row.source === "published", line: false,
-      points: [{ x: Math.max(row.parameters, 1), y: row.value, low: row.ci_low, high: row.ci_high, tip: [row.model,
+      points: [{ x: Math.max(row[cost], 1), y: row.value, low: row.ci_low, high: row.ci_high, tip: [row.model,
         `${row.metric} ${scored(row)(row.value)} ${format.interval(row.ci_low, row.ci_high, scored(row))}`,
-        `${format.count(row.parameters)} parameters, ${row.flops_per_image === null ? "FLOPs not counted" : `${format.count(row.flops_per_image)} FLOPs per image`}`,
-        row.frontier ? "on the frontier: no smaller one is as good" : "not on the frontier"] }],
+        costLine(row), row[frontier] ? `on the frontier: ${why}` : "not on the frontier"] }],
     })),
-    x: { kind: "log", title: "parameters", format: format.count }, y: { title: metricOf(models[0]), format: format.tick },
-  }), numbersBelow([["backbone", (r) => r.model], ["parameters", (r) => r.parameters], ["FLOPs", (r) => r.flops_per_image], ["score", (r) => r.value],
-    ["low", (r) => r.ci_low], ["high", (r) => r.ci_high], ["frontier", (r) => r.frontier ? "yes" : "no"], ["source", (r) => r.source]], models))));
-  if (!panels.length) place.append(html("p", { class: "empty" }, "Nobody counted the parameters of these backbones."));
+    x: { kind: "log", title, format: format.count }, y: { title: metricOf(models[0]), format: format.tick },
+  }), numbersBelow([["backbone", (r) => r.model], ["parameters", (r) => r.parameters], ["FLOPs", (r) => r.flops_per_image], ["bytes", (r) => r.peak_memory_bytes], ["images/s", (r) => r.images_per_second], ["device", (r) => r.device], ["score", (r) => r.value],
+    ["low", (r) => r.ci_low], ["high", (r) => r.ci_high], ["frontier", (r) => r[frontier] ? "yes" : "no"], ["source", (r) => r.source]], models))));
+  if (!panels.length) place.append(html("p", { class: "empty" }, `Nobody measured the ${title} of these backbones.`));
 }
 
 function panel(title, draw, below) {

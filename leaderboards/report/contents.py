@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from leaderboards.alarm import Alarm, read_alarms
 from leaderboards.errors import UserError
 from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.reader import connect_to_read
@@ -45,7 +46,8 @@ QUERIES: Mapping[str, str] = {
         FROM pairs GROUP BY ALL ORDER BY ALL""",
     "efficiency": """
         SELECT suite, dataset, protocol, selection, train_draw, setup, metric, higher_is_better, source, backbone,
-            weights, partition, parameters, flops_per_image, value, ci_low, ci_high, frontier
+            weights, partition, parameters, flops_per_image, value, ci_low, ci_high, frontier, images_per_second,
+            peak_memory_bytes, device, frontier_flops, frontier_memory, frontier_speed
         FROM parameter_efficiency ORDER BY ALL""",
     "gaps": """
         SELECT suite, dataset, protocol, selection, train_draw, partition, backbone, weights, metric,
@@ -93,7 +95,7 @@ class _Rows:
 def read_contents(path: Path) -> Contents:
     """Everything, from one state of the file.
 
-    But for intervals of label savings and tie groups: those of what changed meanwhile would be of the new state.
+    But for intervals of savings, tie groups and alarms: those of what changed meanwhile would be of the new state.
 
     Raises:
         UserError: no leaderboard there, locked, of another version, or without any run.
@@ -111,8 +113,19 @@ def read_contents(path: Path) -> Contents:
         *with_saving_intervals(savings.names, savings.rows, read_points(path), read_label_savings(path))
     )
     page["ranking"] = encode_table(*with_ties(ranking.names, ranking.rows, cells.rows, read_standings(path)))
+    page["alarms"] = _alarms(read_alarms(path))
     page["simulated"] = SIMULATED_SUITE
     return Contents(page, _details(documents, metrics, tables["runs"]))
+
+
+def _alarms(alarms: Sequence[Alarm]) -> dict[str, Any]:
+    """A row for each run of a point below its floor: what marks its score, and the line that explains it."""
+    rows = [
+        (alarm.suite, alarm.dataset, alarm.backbone, alarm.weights, alarm.source, run_id, alarm.mark, alarm.describe())
+        for alarm in alarms
+        for run_id in alarm.run_ids
+    ]
+    return encode_table(("suite", "dataset", "backbone", "weights", "source", "run_id", "mark", "told"), rows)
 
 
 def _read(connection: duckdb.DuckDBPyConnection, sql: str) -> _Rows:

@@ -37,6 +37,9 @@ for (const rows of Object.values(tables)) {
   }
 }
 
+// Runs of pretrained networks below the statistics of their pixels: what marks their scores.
+const alarms = new Map(tables.alarms.map((row) => [row.run_id, row]));
+
 // How runs were made: what must be equal before two scores may be compared. A published row does not tell how its
 // hyper-parameters were chosen, so it joins every group of its protocol.
 const howKey = (row) => JSON.stringify([row.protocol, row.source === "published" ? null : row.selection,

@@ -71,6 +71,13 @@ function matrix(corner, columns, rows, state) {
     html("tbody", {}, rows.map(({ head, cells }) => html("tr", {}, html("th", { scope: "row" }, head), cells)))));
 }
 
+// Ours before those of others, one line a point.
+function drawAlarms(place, rows) {
+  byId("alarms").hidden = !rows.length;
+  const lines = distinct(rows.toSorted((a, b) => a.source.localeCompare(b.source)).map((row) => row.told));
+  place.replaceChildren(html("ul", {}, lines.map((line) => html("li", {}, line))));
+}
+
 function drawGaps(place, rows) {
   byId("gaps").hidden = !rows.length;
   place.replaceChildren(html("table", {},

@@ -20,7 +20,7 @@ function startPage() {
   byId("partition").addEventListener("change", (event) => { state.partition = event.target.value; draw(); });
   byId("x-kind").addEventListener("change", (event) => { state.xKind = event.target.value; draw(); });
   byId("x-scale").addEventListener("change", (event) => { state.xScale = event.target.value; draw(); });
-  byId("savings-dataset").addEventListener("change", draw);
+  for (const id of ["savings-dataset", "cost"]) byId(id).addEventListener("change", draw);
   startTable();
   let waiting = null;
   window.addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(drawFrames, 100); });
@@ -101,7 +101,8 @@ function draw() {
   const savings = dataset ? tables.savings.filter((row) => inChoice(row) && row.dataset === dataset) : tables.typical_savings.filter(inSavings);
   drawSavings(byId("savings"), savings, models, state);
   drawHeat(byId("heat"), points.filter((row) => row.partition === state.partition && row.source === ranking[0]?.source), [...state.datasets].sort(), models, state);
-  drawEfficiency(byId("efficiency"), tables.efficiency.filter((row) => wanted(row) && row.partition === state.partition), state);
+  drawEfficiency(byId("efficiency"), tables.efficiency.filter((row) => wanted(row) && row.partition === state.partition), state, byId("cost").value);
+  drawAlarms(byId("alarms-list"), tables.alarms.filter((row) => row.suite === state.suite && state.datasets.has(row.dataset) && state.models.has(row.model)));
   drawGaps(byId("gaps-table"), tables.gaps.filter((row) => row.suite === state.suite && state.datasets.has(row.dataset)));
   for (const place of document.querySelectorAll(".partition-name")) place.textContent = state.partition;
   drawFrames();

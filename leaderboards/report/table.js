@@ -65,8 +65,13 @@ function runRow(row) {
     html("td", { class: "number" }, row.seed === null ? "–" : String(row.seed)),
     html("td", { class: "number" }, row.n_labels === null ? "–" : String(row.n_labels)),
     html("td", {}, metricOf(row)),
-    html("td", { class: "number" }, scored(row)(row.value)),
+    html("td", { class: "number" }, scored(row)(row.value), alarmOf(row)),
     html("td", { class: "number" }, format.interval(row.ci_low, row.ci_high, scored(row))));
+}
+
+function alarmOf(row) {
+  const alarm = alarms.get(row.run_id);
+  return alarm ? html("sup", { title: alarm.told }, alarm.mark) : null;
 }
 
 function resetFilters(suite) {

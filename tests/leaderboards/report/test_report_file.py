@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from command_line import harness
+from leaderboards.alarm import read_alarms
 from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.report.build import SCRIPTS, build_report
@@ -209,6 +210,16 @@ def test_details_hold_every_metric_and_the_configuration_of_each_run(elements: E
     assert [(m["split"], m["value"]) for m in mine if m["split"] == "test"] == [("test", runs[at]["value"])]
     assert configurations[at]["seed"] == 2
     assert configurations[at]["backbone"] == runs[at]["backbone"]
+
+
+def test_runs_below_their_floor_have_their_mark_and_the_line_that_explains_it(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "board.duckdb")
+    for backbone, value in (("imagestats", 0.5), ("low", 0.4), ("high", 0.6)):
+        board.commit(published(backbone, "m-eurosat", value))
+    (row,) = rows(report_of(board.path), "alarms")
+    (alarm,) = read_alarms(board.path)
+    assert (row["backbone"], row["mark"], row["told"]) == ("low", "!", alarm.describe())
+    assert row["run_id"] in alarm.run_ids
 
 
 def test_equal_texts_are_written_once() -> None:
