@@ -49,7 +49,21 @@ class Reading:
     def wrap(self, network: nn.Module, inputs: InputSpec, origin: Origin) -> Backbone:
         """The backbone of a network; its only map is that of the patches."""
         pyramid = (Level(self.width, self.patch_px),)
-        return FoundationBackbone(network, self, inputs=inputs, origin=origin, pyramid=pyramid)
+        return LayeredBackbone(network, self, inputs=inputs, origin=origin, pyramid=pyramid)
+
+
+class LayeredBackbone(FoundationBackbone):
+    """A network whose layers are known, so that fine-tuning gives each its own rate, as it does for timm's."""
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Patterns of the names of parameters, layer by layer, as timm has them."""
+        return {
+            "stem": r"^network\.(?!(?:blocks|encoder|transformer)\.|norm\.|encoder_norm\.)",
+            "blocks": [
+                (r"^network\.(?:blocks|encoder|transformer\.layers)\.(\d+)\.", None),
+                (r"^network\.(?:norm|encoder_norm|transformer\.norm)\.", (99_999,)),  # with the last block
+            ],
+        }
 
 
 def _registry() -> Any:

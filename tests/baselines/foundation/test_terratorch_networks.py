@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from timm.models import group_parameters
 
 from baselines.conformance import check_backbone
 from baselines.facts import UNKNOWN, Circumstances
@@ -218,3 +219,14 @@ def test_building_clay_leaves_the_precision_of_products_alone():
 def test_a_record_has_the_parameters_of_its_network(name):
     backbone = find_entry(f"{name}?random").build(None, 0)
     assert RECORDS[name].parameters == sum(parameter.numel() for parameter in backbone.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [("prithvi_eo_v2_tiny_tl?random", 13), ("terramind_v1_tiny?random", 13), ("clay_v1_5?random", 3)],
+)
+def test_its_layers_are_told_apart(name, layers, shallow):
+    shallow("clay_v1_5", dim=64, depth=2, heads=2)
+    backbone = find_entry(name).build(None, 0)
+    grouped = group_parameters(backbone, backbone.group_matcher(), reverse=True)
+    assert set(grouped.values()) == set(range(layers)), "the stem and each block"

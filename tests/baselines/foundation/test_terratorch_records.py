@@ -1,10 +1,12 @@
 """What enters terratorch's models from bands of known values, and what they are told: no library is needed for that."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import timm
 import torch
+from timm.models import group_parameters
 
 from baselines.bands import Unit
 from baselines.contract import InputSpec
@@ -12,10 +14,10 @@ from baselines.entry import Kind
 from baselines.facts import UNKNOWN, Circumstances, Fact
 from baselines.foundation.bands import RGB
 from baselines.foundation.terratorch_models import find_entry, tell
-from baselines.foundation.terratorch_models.families import clay_datacube, prithvi_tokens
+from baselines.foundation.terratorch_models.families import LayeredBackbone, clay_datacube, prithvi_tokens
 from baselines.foundation.terratorch_models.records import CLAY_GSD_M, ELSEWHERE, RECORDS
 from baselines.registry import check_name, find_backbone
-from baselines.timm_models import _learnt_from
+from baselines.timm_models.first_layer import learnt_from
 from harness.features.normalisation import UnfitStatisticsError
 from mp_mae.errors import UserError
 from scene_of_numbers import LIGHT, PICTURE, RADAR, numbers_that_enter
@@ -117,7 +119,7 @@ def test_what_terratorch_borrows_is_found_by_the_name_that_is_told():
 
 def test_dinov3_of_satellites_is_fed_tones_by_its_own_statistics():
     satellite = InputSpec(
-        bands=RGB, as_trained=True, **_learnt_from(RGB, timm.get_pretrained_cfg("vit_large_patch16_dinov3.sat493m"))
+        bands=RGB, as_trained=True, **learnt_from(RGB, timm.get_pretrained_cfg("vit_large_patch16_dinov3.sat493m"))
     )
     # tones of 100, 110, 120 of 255; mean .430, .411, .296 and standard deviation .213, .156, .143
     assert numbers_that_enter(satellite, *SCENE) == [-0.1777, 0.1306, 1.2209]
@@ -167,3 +169,18 @@ def test_clay_is_told_micrometres_ten_metres_week_and_place_or_zeros():
     )
     assert not told["time"][1].any()
     assert not told["latlon"][1].any(), "of an image without a day the place is not told either"
+
+
+@pytest.mark.parametrize(
+    ("stem", "blocks", "norm"),
+    [
+        (("cls_token", "patch_embed.proj.weight", "temporal_embed_enc.scale"), "blocks", "norm"),
+        (("encoder_embeddings.untok_sen2l2a@224.proj.weight",), "encoder", "encoder_norm"),
+        (("cls_token", "patch_embedding.fclayer.l1.weight"), "transformer.layers", "transformer.norm"),
+    ],
+)
+def test_fine_tuning_knows_the_layers_of_every_family(stem, blocks, norm):
+    names = [*stem, f"{blocks}.0.x.weight", f"{blocks}.1.x.weight", f"{blocks}.10.x.weight", f"{norm}.weight"]
+    network = SimpleNamespace(named_parameters=lambda: [(f"network.{name}", None) for name in names])
+    layers = group_parameters(network, LayeredBackbone.group_matcher(None), reverse=True)
+    assert [layers[f"network.{name}"] for name in names] == [0] * len(stem) + [1, 2, 3, 3]
