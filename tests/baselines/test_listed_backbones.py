@@ -3,6 +3,7 @@
 import pytest
 
 from baselines.table import BACKBONES
+from mp_mae.errors import NotHereError
 
 BUILDABLE = [name for name, entry in BACKBONES.items() if entry.weights == "none" or entry.has_demo_weights]
 
@@ -10,7 +11,10 @@ BUILDABLE = [name for name, entry in BACKBONES.items() if entry.weights == "none
 @pytest.mark.parametrize("name", BUILDABLE)
 def test_a_list_says_what_the_backbone_declares(name):
     entry = BACKBONES[name]
-    backbone = entry.build(entry.demo_weights, 0)
+    try:
+        backbone = entry.build(entry.demo_weights, 0)
+    except NotHereError as reason:
+        pytest.skip(str(reason))
     assert entry.size_px == backbone.inputs.native_size_px
     assert entry.unit == backbone.inputs.unit_in_words
     if entry.parameters is not None:
