@@ -38,12 +38,15 @@ _FEW = ("0.01x_train", "0.05x_train", "0.50x_train")
 
 
 def _geocross(summary: str, datasets: tuple[str, ...], rgb: tuple[str, ...], *others: tuple[str, ...]) -> Preset:
-    """GeoCrossBench's protocols: on the bands of training, on sets that share some or none of them, and on more."""
+    """GeoCrossBench's protocols: on the bands of training, on sets that share some or none of them, and on more.
+
+    Red, green and blue hand over first where all of Sentinel-2 trains, so that what reads these alone has one result.
+    """
     bands = (
         BandSets(train=rgb),
         *(BandSets(train=rgb, test=test) for test in (*others, ("S2",))),
-        BandSets(train=("S2",)),
-        *(BandSets(train=("S2",), test=test) for test in (rgb, *others)),
+        BandSets(train=(*rgb, "S2")),
+        *(BandSets(train=(*rgb, "S2"), test=test) for test in (rgb, *others)),
     )
     return Preset(
         summary=summary,

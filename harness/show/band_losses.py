@@ -15,6 +15,8 @@ from leaderboards.statistics.reading import Point, fetch
 from leaderboards.statistics.replicates import Estimate
 from leaderboards.statistics.student import with_interval
 
+MOST_NAMED = 4
+"""Bands that are called one by one."""
 ZEROS = "zeros"
 """What the view calls the filling of a band by nothing."""
 
@@ -176,9 +178,14 @@ def _other_table(grid: Grid, losses: Sequence[Loss]) -> Group:
     for column in (grid.metric, "with the same bands", "loss"):
         table.add_column(column, justify="right", no_wrap=True)
     for loss in losses:
-        sets = (" ".join(loss.train_bands), " ".join(loss.test_bands))
+        sets = (call_bands(loss.train_bands), call_bands(loss.test_bands))
         table.add_row(*map(plain, (loss.backbone, *sets)), f"{loss.value:.3f}", _score(loss.same), _signed(loss.loss))
     return captioned(table, f"{grid.title}. loss: by how much it is worse, and half of the 95 % interval, paired")
+
+
+def call_bands(names: Sequence[str]) -> str:
+    """A set of bands in a few words: many of them by their number."""
+    return " ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} bands"
 
 
 def in_band_order(names: Iterable[str]) -> list[str]:

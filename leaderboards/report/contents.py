@@ -72,8 +72,10 @@ _CELLS = f"""
 _DOCUMENTS = """
     SELECT configuration, provenance, weights_sha256, dataset_fingerprint, protocol_version, n_train, n_valid, n_test,
         n_labels_fit, n_labels_select, parameters, flops_per_image, device, seconds, finished_at::VARCHAR AS finished_at
-    FROM runs ORDER BY run_id"""
-_METRICS = "SELECT run_id, split, metric, value, ci_low, ci_high FROM metrics ORDER BY run_id, split, metric"
+    FROM runs SEMI JOIN scores USING (run_id) ORDER BY run_id"""
+_METRICS = """
+    SELECT run_id, split, metric, value, ci_low, ci_high FROM metrics SEMI JOIN scores USING (run_id)
+    ORDER BY run_id, split, metric"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Contents:
     page: dict[str, Any]
     """Tables of `columns.encode_table` by name, and `simulated`: the name of the simulated suite."""
     details: dict[str, Any]
-    """What is shown of a single run only, in the order of the table `runs`."""
+    """What is shown of a single run only, in the order of the table `runs` here."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from leaderboard_records import metric, prediction
 from scored_runs import predicted_record, run_of
 
 from leaderboards.query import run_query
+from leaderboards.report.contents import read_contents
 from leaderboards.schema import RunRecord
 from leaderboards.statistics.influences import read_test_samples
 from leaderboards.statistics.reading import Point
@@ -92,6 +93,16 @@ def test_no_view_of_ordinary_runs_has_shifted_ones(board: Leaderboard) -> None:
     assert rows(board, "FROM leaderboard WHERE bands IS NULL") == ordinary["leaderboard"]
     told = rows(board, "SELECT bands FROM leaderboard WHERE bands IS NOT NULL ORDER BY bands")
     assert [row["bands"] for row in told] == ["B2 B4 B3 without B3", "B4 B3 B2", "B4 B3 B2 -> B8A B11"]
+
+
+def test_a_report_is_of_ordinary_runs_and_its_details_are_theirs(board: Leaderboard) -> None:
+    ordinary = commit(board, 0.5, {})
+    for configuration in (OTHER, LOST, FEWER):
+        commit(board, 0.99, configuration)
+    contents = read_contents(board.path)
+    assert contents.page["runs"]["columns"]["run_id"]["values"] == [ordinary]
+    assert contents.details["n_metrics"] == [1]
+    assert contents.details["run"]["n"] == contents.details["configuration"]["n"] == 1
 
 
 @pytest.mark.parametrize("kind", ["accuracy", "f1_micro"])

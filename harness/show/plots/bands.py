@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.show.band_losses import Grid, Loss, in_band_order
+from harness.show.band_losses import Grid, Loss, call_bands, in_band_order
 from harness.show.plots.figure import COLOURS, MARKERS, write_figure
 
 _SPREAD = 0.6
@@ -68,7 +68,7 @@ def _draw_dropped(axis: Axes, grid: Grid, losses: Sequence[Loss], names: list[st
     axis.set_ylabel(grid.metric + ("" if grid.higher_is_better else " (lower is better)"), fontsize=8)
     axis.tick_params(labelsize=8)
     axis.grid(alpha=0.3, axis="y")
-    axis.legend(fontsize=7, frameon=False)
+    axis.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4)
 
 
 def _transfer_panels(losses: Sequence[Loss]) -> list[Callable[[Axes], None]]:
@@ -82,12 +82,15 @@ def _transfer_panels(losses: Sequence[Loss]) -> list[Callable[[Axes], None]]:
 
 
 def _draw_transfer(axis: Axes, grid: Grid, backbone: str, losses: Sequence[Loss]) -> None:
-    """Scores of each training set of bands on each test set; what was not run is empty."""
-    scores: dict[tuple[str, str], float] = {}
+    """Scores of each training set of bands on each test set; what was not run is empty. Of several, as where the same
+    new bands took other places, the colour is the best one's."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
     for loss in losses:
         train, test = _called(loss.train_bands), _called(loss.test_bands)
-        scores[train, test] = loss.value
-        scores[train, train] = loss.same.value or 0.0
+        for column, score in ((test, loss.value), (train, loss.same.value or 0.0)):
+            found.setdefault((train, column), {})[f"{score:.3f}"] = score
+    best = max if grid.higher_is_better else min
+    scores = {cell: best(values.values()) for cell, values in found.items()}
     trains = list(dict.fromkeys(train for train, _ in scores))
     tests = list(dict.fromkeys([*trains, *(test for _, test in scores)]))
     matrix = np.array([[scores.get((train, test), np.nan) for test in tests] for train in trains])
@@ -96,7 +99,7 @@ def _draw_transfer(axis: Axes, grid: Grid, backbone: str, losses: Sequence[Loss]
     for (train, test), score in scores.items():
         colour = "black" if score > middle else "white"
         place = tests.index(test), trains.index(train)
-        axis.text(*place, f"{score:.3f}", ha="center", va="center", color=colour, fontsize=8)
+        axis.text(*place, "\n".join(found[train, test]), ha="center", va="center", color=colour, fontsize=8)
     axis.set_xticks(range(len(tests)), tests, fontsize=7)
     axis.set_yticks(range(len(trains)), trains, fontsize=7)
     axis.set_xlabel("bands at test", fontsize=8)
@@ -105,5 +108,5 @@ def _draw_transfer(axis: Axes, grid: Grid, backbone: str, losses: Sequence[Loss]
 
 
 def _called(bands: Sequence[str]) -> str:
-    """A set of bands, whatever their order; many by their number."""
-    return "\n".join(in_band_order(bands)) if len(bands) <= 4 else f"{len(bands)}\nbands"
+    """A set of bands, whatever their order, one below the other."""
+    return call_bands(in_band_order(bands)).replace(" ", "\n")

@@ -21,7 +21,17 @@ def test_the_verbs_are_listed_under_headings_and_the_first_steps_below(tmp_path)
         elif headings:
             headings[list(headings)[-1]].append(verb)
     assert headings[EVALUATING] == ["run", "datasets", "backbones", "data"]
-    assert headings[READING] == ["leaderboard", "sql", "show", "curve", "check", "compare", "ranking", "report"]
+    assert headings[READING] == [
+        "leaderboard",
+        "sql",
+        "show",
+        "curve",
+        "bands",
+        "check",
+        "compare",
+        "ranking",
+        "report",
+    ]
     assert headings[KEEPING] == ["published", "export", "import", "replay", "cache"]
     assert shown.index("python -m harness run --backbone all") > shown.index("cache")
 

@@ -77,9 +77,9 @@ def entered(sample: int, name: str) -> float:
     return (1.0 if sample % 2 else -1.0) * (1 + sample % 3 + 0.1 * NAMES.index(name))
 
 
-def write_data(root: Path) -> Path:
+def write_data(root: Path, name: str = "toy") -> Path:
     """The datasets' folder; beside it `nets.py` with the backbones. A class is a sign that each band tells."""
-    directory = root / "data" / SUITE / "toy"
+    directory = root / "data" / SUITE / name
     directory.mkdir(parents=True)
     for sample in range(24):
         values = [MEAN[name] + STD[name] * entered(sample, name) for name in NAMES]

@@ -149,6 +149,19 @@ def test_what_is_fitted_to_the_bands_of_training_takes_no_others(data):
     )
 
 
+def test_a_preset_leaves_out_datasets_that_are_not_there_and_sets_that_they_lack(tmp_path):
+    """Six bands of m-eurosat: of the sets of GeoCrossBench two are there, and all of Sentinel-2."""
+    data = write_data(tmp_path, "m-eurosat")
+    preset = {"preset": "geocross-classification", "protocols": (), "partitions": (), "missing_bands": "zero"}
+    lines, _ = plan(data, "five_bands", **preset)
+    probed = [line for line in lines if line.cell.protocol == "linear_probe"]
+    assert [str(line.cell.bands) for line in probed if line.state is State.NEW] == [
+        "B4 B3 B2", "B4 B3 B2 -> S2", "B4 B3 B2 S2", "B4 B3 B2 S2 -> B4 B3 B2",
+    ]  # fmt: skip
+    skipped = {line.reason.partition(";")[0] for line in probed if line.state is State.SKIPPED}
+    assert skipped == {f"m-eurosat, --test-bands: no band {name} here" for name in ("B5", "B12", "VH")}
+
+
 # What is told apart, and what is done once
 
 
