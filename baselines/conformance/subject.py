@@ -86,7 +86,7 @@ def build_subject(entry: Entry, weights: Path | None, seed: int = 0) -> Subject:
 
 
 def _bands(backbone: Backbone) -> tuple[BandInfo, ...]:
-    """Those it names, or what it reads of IF_ALL."""
+    """The bands that a backbone names, or what it reads of IF_ALL."""
     inputs = backbone.inputs
     bands = tuple(
         BandInfo(
