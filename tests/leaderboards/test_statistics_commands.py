@@ -106,5 +106,5 @@ def test_compare_of_an_unknown_backbone_exits_2(folder: Path) -> None:
 
 
 def test_published_twice_adds_once(tmp_path: Path) -> None:
-    assert "4362 published results" in harness("published", "--db", "b.duckdb", cwd=tmp_path).stderr
+    assert "5705 published results" in harness("published", "--db", "b.duckdb", cwd=tmp_path).stderr
     assert "0 published results" in harness("published", "--db", "b.duckdb", cwd=tmp_path).stderr
