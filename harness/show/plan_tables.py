@@ -30,7 +30,7 @@ _MADE_OF = (
     "the first run on a dataset also embeds its images. cache: features that are not in it yet"
 )
 
-WHOLE_NAME = 20
+WHOLE_NAME = 22
 """Characters of a name that stay in one line, however narrow the terminal; those of built-in backbones have fewer."""
 
 

@@ -75,7 +75,7 @@ def _read_bands(text: str, record: Record, inputs: InputSpec, where: str) -> Inp
 
 
 def _stretch(top: float, inputs: InputSpec, where: str) -> InputSpec:
-    """The same input of Sentinel-2's digital numbers, of which 0 to `top` stand for tones of 0 to 255."""
+    """An input of tones made of Sentinel-2's digital numbers, of which 0 to `top` stand for tones of 0 to 255."""
     bands = inputs.bands or ()
     tones = [band for channel, band in enumerate(bands) if inputs.unit_of(channel) is Unit.UINT8]
     if not tones:
