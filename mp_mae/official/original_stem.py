@@ -1,7 +1,8 @@
 """MMEarth's own ImageNet checkpoint (`pt-imagenet_atto_200epochs_224_32`): ConvNeXt V2 with the stem it always had.
 
-The stem is a 4 x 4 convolution of stride 4 and a norm (its tensors begin with encoder.stem_orig), so a cell of the last map is 32 px: it is
-timm's ConvNeXt V2. The layout and the published evaluation's constants are known, the file itself nobody here has seen.
+The stem is a 4 x 4 convolution of stride 4 and a norm (its tensors begin with encoder.stem_orig), so a cell of the last
+map is 32 px: it is timm's ConvNeXt V2. The layout and the published evaluation's constants are known, the file itself
+nobody here has seen.
 Taken for granted: that the convolution pads nothing, and that photographs entered as red, green, blue.
 """
 
