@@ -59,8 +59,10 @@ def check_statistics(
             _check_alike(dataset, sources, backbone, inputs)
             if dataset.statistics is not None:  # else they are computed once there are arrays
                 normalisation(dataset, sources)
-        case NormalisationPolicy.NONE if inputs.unit is not None:
-            _in_unit(policy, dataset, sources, backbone, inputs)
+        case NormalisationPolicy.NONE:
+            _check_unscaled(backbone, inputs)
+            if inputs.unit is not None:
+                _in_unit(policy, dataset, sources, backbone, inputs)
         case NormalisationPolicy.PRETRAINING if not inputs.pretraining:
             if not _has_values_of_its_own(inputs):
                 raise UnfitStatisticsError(
@@ -95,9 +97,10 @@ def choose_normalisation(
         case NormalisationPolicy.DATASET:
             _check_alike(dataset, sources, backbone, inputs)
             return Standardisation(*normalisation(dataset, sources))
-        case NormalisationPolicy.NONE if inputs.unit is None:
-            return Standardisation(np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32))
         case NormalisationPolicy.NONE:
+            _check_unscaled(backbone, inputs)
+            if inputs.unit is None:
+                return Standardisation(np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32))
             return _in_unit(policy, dataset, sources, backbone, inputs)
         case NormalisationPolicy.PRETRAINING:
             check_statistics(policy, dataset, sources, backbone, inputs)
@@ -109,6 +112,17 @@ def choose_normalisation(
 def _has_values_of_its_own(inputs: InputSpec) -> bool:
     """Whether a unit, and moments if there are any, tell what it was trained with."""
     return bool(inputs.moments) or (inputs.wants_raw_values and inputs.unit is not None)
+
+
+def _check_unscaled(backbone: str, inputs: InputSpec) -> None:
+    """Whether values that nothing scaled can enter: neither where limits are meant for scaled ones and would make the
+    rest alike, nor where its own scale is the only one it takes."""
+    scaled = bool(inputs.moments) or not inputs.wants_raw_values
+    if scaled and (inputs.limits is not None or inputs.wants_raw_values):
+        how = f"clips to {inputs.limits[0]:g}..{inputs.limits[1]:g} what was" if inputs.limits else "takes only what is"
+        raise UnfitStatisticsError(
+            f"--normalisation none: {backbone} {how} scaled. Pass --normalisation {default_policy(inputs)}"
+        )
 
 
 def _check_alike(dataset: Dataset, sources: Sequence[str | None], backbone: str, inputs: InputSpec) -> None:
@@ -124,10 +138,10 @@ def _check_alike(dataset: Dataset, sources: Sequence[str | None], backbone: str,
     for channel, source in enumerate(sources):
         stored, wanted = bands[source].unit if source else None, inputs.unit_of(channel)
         if stored and wanted and not standardised_alike(stored, wanted):
+            converts = "Pass --normalisation pretraining, which converts what it can, or choose"
             raise UnfitStatisticsError(
                 f"--normalisation dataset: {backbone} wants {wanted}, the statistics of {dataset.name}'s band "
-                f"{source} are of {stored}. Pass --normalisation pretraining, which converts what it can, or "
-                "choose another backbone"
+                f"{source} are of {stored}. {converts if inputs.moments else 'Choose'} another backbone"
             )
 
 

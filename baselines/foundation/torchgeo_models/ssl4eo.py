@@ -51,8 +51,9 @@ _GASSL = InputSpec(
     moments={band: Moments(255 * mean, 255 * std) for band, (mean, std) in zip(RGB, _IMAGENET, strict=True)},
     native_size_px=224,
 )
-_TONES = ((3, 88), (2, 103), (0, 129))
-"""The least and the greatest tone of SeCo's red, green and blue, which became 0 and 1 before ImageNet's moments."""
+_TONES = ((0, 129), (2, 103), (3, 88))
+"""The least and the greatest tone of SeCo's red, green and blue, which became 0 and 1 before ImageNet's moments: by
+band in its `seco_dataset.py`. torchgeo's transform gives red those of blue, and blue those of red."""
 _SECO = replace(
     _GASSL,
     moments={
@@ -64,7 +65,7 @@ _SECO = replace(
 _RAW = "values 10,000 times too large collapse its features"
 _SCALED = "its authors scaled radar to 0..255 in pretraining, torchgeo's transform does not"
 _TWO_SCALES = "its author names values of 0..1, torchgeo's transform standardises"
-_NO_255 = "torchgeo 0.10's transform leaves out a division by 255 that its authors have"
+_TONES_SWAPPED = "torchgeo 0.10's transform swaps the tones of red and blue and leaves out a division by 255"
 
 _S12, _FG, _SOFT = "wangyi111/SSL4EO-S12", "wangyi111/FGMAE", "wangyi111/softcon"
 _ROWS = (
@@ -73,7 +74,7 @@ _ROWS = (
     ("ResNet18", "SENTINEL2_RGB_MOCO", _REFLECTANCE_RGB, "torchgeo/resnet18_sentinel2_rgb_moco",
      "resnet18_sentinel2_rgb_moco-e3a335e3.pth", _RAW),
     ("ResNet18", "SENTINEL2_RGB_SECO", _SECO, "torchgeo/resnet18_sentinel2_rgb_seco",
-     "resnet18_sentinel2_rgb_seco-cefca942.pth", _NO_255),
+     "resnet18_sentinel2_rgb_seco-cefca942.pth", _TONES_SWAPPED),
     ("ResNet50", "SENTINEL2_ALL_MOCO", _REFLECTANCE, "torchgeo/resnet50_sentinel2_all_moco",
      "resnet50_sentinel2_all_moco-df8b932e.pth", _RAW),
     ("ResNet50", "SENTINEL2_ALL_DINO", _REFLECTANCE, "torchgeo/resnet50_sentinel2_all_dino",
@@ -83,7 +84,7 @@ _ROWS = (
     ("ResNet50", "SENTINEL2_RGB_MOCO", _REFLECTANCE_RGB, "torchgeo/resnet50_sentinel2_rgb_moco",
      "resnet50_sentinel2_rgb_moco-2b57ba8b.pth", _RAW),
     ("ResNet50", "SENTINEL2_RGB_SECO", _SECO, "torchgeo/resnet50_sentinel2_rgb_seco",
-     "resnet50_sentinel2_rgb_seco-018bf397.pth", _NO_255),
+     "resnet50_sentinel2_rgb_seco-018bf397.pth", _TONES_SWAPPED),
     ("ResNet50", "SENTINEL2_ALL_SOFTCON", _SOFTCON, _SOFT, "B13_rn50_softcon.pth", _TWO_SCALES),
     ("ResNet50", "SENTINEL1_GRD_MOCO", _RADAR, "torchgeo/resnet50_sentinel1_all_moco",
      "resnet50_sentinel1_all_moco-906e4356.pth", _SCALED),

@@ -76,9 +76,10 @@ def test_each_band_enters_its_channel_in_the_unit_of_the_training():
 BY_THE_DATASET = {
     # (100 / 255 - 0.485) / 0.229, (110 / 255 - 0.456) / 0.224, (120 / 255 - 0.406) / 0.225
     "ResNet50_Weights.FMOW_RGB_GASSL": [-0.4054, -0.1099, 0.2871],
-    # ((100 - 3) / 85 - 0.485) / 0.229, ((110 - 2) / 101 - 0.456) / 0.224, (120 / 129 - 0.406) / 0.225
-    "ResNet18_Weights.SENTINEL2_RGB_SECO": [2.8654, 2.738, 2.3299],
-    "ResNet50_Weights.SENTINEL2_RGB_SECO": [2.8654, 2.738, 2.3299],
+    # (100 / 129 - 0.485) / 0.229, ((110 - 2) / 101 - 0.456) / 0.224, ((120 - 3) / 85 - 0.406) / 0.225: the authors'
+    # own 0 to 129 is of B4, and 3 to 88 of B2, whatever torchgeo's transform does.
+    "ResNet18_Weights.SENTINEL2_RGB_SECO": [1.2672, 2.738, 4.3132],
+    "ResNet50_Weights.SENTINEL2_RGB_SECO": [1.2672, 2.738, 4.3132],
     "ScaleMAELarge16_Weights.FMOW_RGB": [-0.4054, -0.1099, 0.2871],
 }
 """Models of colours, which a dataset's statistics standardise -> what enters of a picture, as they were trained."""

@@ -127,6 +127,27 @@ def test_a_scale_of_its_own_is_the_only_one_it_takes(stored_in):
 
 
 @pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"moments": {"B4": Moments(0.0, 8160.0)}, "standardised": False, "limits": (0.0, 1.0)}, "clips to 0..1 what was"),
+        ({"moments": {"B4": Moments(0.0, 8160.0)}, "standardised": False}, "takes only what is"),
+        ({"standardised": True, "limits": (-2.0, 2.0)}, "clips to -2..2 what was"),
+    ],
+)
+def test_values_that_nothing_scaled_are_not_cut_at_limits_of_scaled_ones(stored_in, declared, told):
+    """Digital numbers of hundreds, cut at 2, would all be 2."""
+    inputs = InputSpec(bands=("B4",), unit=Unit.DN_10000, **declared)
+    found, sources = stored_in(Unit.DN_10000), [RED.name]
+    message = f"none: mine {told} scaled. Pass --normalisation {default_policy(inputs)}"
+    with pytest.raises(UnfitStatisticsError, match=message):
+        choose(found, inputs, NONE, sources=sources)
+    with pytest.raises(UnfitStatisticsError, match=message):
+        check_statistics(NONE, found, sources, "mine", inputs)
+    as_declared = InputSpec(bands=("B4",), unit=Unit.DN_10000, limits=(0.0, 1.0))
+    assert choose(found, as_declared, NONE, sources=sources).std == [1.0]
+
+
+@pytest.mark.parametrize(
     ("inputs", "policy"),
     [
         (InputSpec(bands=None), DATASET),
@@ -144,7 +165,7 @@ def test_what_a_backbone_is_fed_where_nobody_says_follows_from_what_it_declares(
 def test_a_unit_beside_the_datasets_own_statistics_is_only_checked(stored_in):
     inputs = InputSpec(bands=("B4",), unit=Unit.DECIBEL, standardised=True)
     assert choose(stored_in(Unit.DECIBEL), inputs, DATASET, sources=[RED.name]).curves == ()
-    with pytest.raises(UnfitStatisticsError, match="mine wants dB, the statistics"):
+    with pytest.raises(UnfitStatisticsError, match=r"mine wants dB, the statistics .* power. Choose another backbone$"):
         choose(stored_in(Unit.LINEAR_POWER), inputs, DATASET, sources=[RED.name])
     with pytest.raises(UnfitStatisticsError, match="its weights come without the statistics"):
         choose(stored_in(Unit.DECIBEL), inputs, PRETRAINING, sources=[RED.name])
