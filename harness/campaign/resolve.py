@@ -252,7 +252,7 @@ class Resolver:
             extraction_version=EXTRACTION_VERSION,
             band_sets=feeds.sets,
             test_feed=tested_on[0].fields if tested_on else {},
-            fitted_on=workbench.fitted_on(ref) if isinstance(backbone, FittedBackbone) else "",
+            fitted_on=workbench.fitted_on(ref, partition) if isinstance(backbone, FittedBackbone) else "",
             metric=AREAS.headline if of_areas else dataset.spec.metric,
             metrics_version=METRICS_VERSION,
             protocol=cell.protocol,

@@ -114,7 +114,7 @@ def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: Miss
             f"{where}: --missing-bands zero would feed it nothing but zeros, as this dataset has none of the bands "
             f"{' '.join(requested)}. Choose a backbone that reads {_stored(available)}"
         )
-    stand_ins = _stand_ins([name for name, band in found.items() if band is None], available, policy, where)
+    stand_ins = _stand_ins([name for name, band in found.items() if band is None], available, policy, where, {})
     feeding = {**found, **stand_ins}
     return BandPlan(
         requested=tuple(requested),
@@ -170,7 +170,11 @@ def plan_at_test(
     lost = [name for band in order for name, source in by_name.items() if source == band.channel and not found[name]]
     new = [band for band in at_test if band not in found.values() and band.channel not in trained.sources]
     feeding = {**found, **dict(zip(lost, new, strict=False))}
-    filled = _stand_ins([name for name, band in feeding.items() if band is None], at_test, policy, where)
+    wavelengths = {
+        name: band.wavelength_um for band in order for name, source in by_name.items() if source == band.channel
+    }
+    lacking = [name for name, band in feeding.items() if band is None]
+    filled = _stand_ins(lacking, at_test, policy, where, wavelengths)
     feeding |= filled
     if not any(feeding.values()):
         raise DoesNotApplyError(f"{where} reads none of the bands that are there at test")
@@ -209,12 +213,20 @@ def _find(name: str, available: Sequence[Band], where: str) -> Band | None:
 
 
 def _stand_ins(
-    missing: Sequence[str], available: Sequence[Band], policy: MissingBands, where: str
+    missing: Sequence[str],
+    available: Sequence[Band],
+    policy: MissingBands,
+    where: str,
+    wavelengths: Mapping[str, float | None],
 ) -> dict[str, Band | None]:
-    """For each band that is not there the one that feeds it instead; None for zeros."""
+    """For each band that is not there the one that feeds it instead; None for zeros.
+
+    Args:
+        wavelengths: of bands that are missing, in micrometres, where more is known than what their names say.
+    """
     if policy is MissingBands.ZERO:
         return dict.fromkeys(missing)
-    nearest = {name: _nearest(name, available) for name in missing}
+    nearest = {name: _nearest(wavelengths.get(name) or _canonical_um(name), available) for name in missing}
     unknown = [name for name, band in nearest.items() if band is None]
     if not missing or (policy is MissingBands.NEAREST and not unknown):
         return nearest
@@ -234,11 +246,16 @@ def _stored(available: Sequence[Band]) -> str:
     return " ".join(canonical_name(band) or f'"{band.name}"' for band in available)
 
 
-def _nearest(name: str, available: Sequence[Band]) -> Band | None:
+def _canonical_um(name: str) -> float | None:
+    """The wavelength that a name stands for, if it is a canonical one."""
     canonical = _requested_canonical(name)
-    if canonical is None:
+    return None if canonical is None else SENTINEL2_UM[canonical]
+
+
+def _nearest(wanted: float | None, available: Sequence[Band]) -> Band | None:
+    """The optical band closest to a wavelength in micrometres."""
+    if wanted is None:
         return None
-    wanted = SENTINEL2_UM[canonical]
     # Rounded to picometres, so that bands as far above as below compare equal in spite of binary fractions.
     ranked = [
         (round(abs(band.wavelength_um - wanted), 6), band.wavelength_um, index)

@@ -102,8 +102,8 @@ class Run:
     """What replaces `bands`, `band_sources`, `normalisation_statistics` and `facts` at test. Empty: the same feeds it.
     Empty, both are no part of the identity."""
     fitted_on: str = ""
-    """Over the sorted names of the unlabelled train images of `default` that the backbone was fitted to. Empty for one
-    that is not, and then no part of the identity."""
+    """Over the sorted names of the unlabelled train images of `default` that the backbone was fitted to: those that the
+    run does not choose by or test on. Empty for one that is not fitted, and then no part of the identity."""
     seed: int
     """0 where it decides nothing, so that the same run is not repeated under many numbers."""
 

@@ -190,20 +190,32 @@ class Workbench:
             return fitted(backbone, self._train_images(job, backbone))
 
     def _train_images(self, job: Job, backbone: Backbone) -> PreparedImages:
-        """The train images of `default`, whatever the job's partition, so that all partitions share one network."""
-        arrays, inputs = self.arrays(job.dataset), backbone.inputs
+        arrays, inputs, run = self.arrays(job.dataset), backbone.inputs, job.run
+        partition = self.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
         return PreparedImages(
             arrays,
-            arrays.rows(sorted(set(self.partition(job.dataset, "default").train))),
-            stored_channels(arrays, job.run.band_sources),
+            arrays.rows(sorted(self._fitted_to(job.dataset, partition))),
+            stored_channels(arrays, run.band_sources),
             self.preparation(job),
             inputs.limits,
             inputs.size_multiple,
         )
 
-    def fitted_on(self, ref: DatasetRef) -> str:
-        """`Run.fitted_on` of backbones that are fitted."""
-        return hash_names(set(self.partition(ref, "default").train))
+    def fitted_on(self, ref: DatasetRef, partition: Partition) -> str:
+        """`Run.fitted_on` of backbones that are fitted, in a run on the partition."""
+        return hash_names(self._fitted_to(ref, partition))
+
+    def _fitted_to(self, ref: DatasetRef, partition: Partition) -> set[str]:
+        """The train images of `default`, so that all partitions share one network; but for those that the partition, a
+        fold of somebody's own, chooses by or tests on."""
+        default = self.partition(ref, "default")
+        names = set(default.train).difference(partition.valid, partition.test)
+        if not names:
+            raise UserError(
+                f"{ref.name}: valid and test of {partition.name} are all of the train images of {default.name}, so "
+                "none is left to fit a backbone to. Choose another partition"
+            )
+        return names
 
     def _planned_backbone(self, job: Job) -> Backbone:
         backbone = self.backbone(job.backbone, job.weights, job.run.seed)

@@ -17,6 +17,7 @@ from harness.run.execute import execute
 from harness.run.materials import build_material
 
 RGB = ["B4", "B3", "B2"]
+NAMED = {"B3": "03 - Green", "B4": "04 - Red"}
 
 
 @pytest.fixture
@@ -112,6 +113,24 @@ def test_what_is_lost_may_be_filled_by_its_neighbour(data):
     *_, job = jobs(plan(data, "five_bands", drop_bands=["B3"], missing_bands="nearest")[0])
     assert job.filled_at_test == {"B3": "02 - Blue"}
     assert job.run.test_feed["band_sources"][1] == "02 - Blue"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "lost", "instead"),
+    [("red_green_blue", "B4", "B3"), ("every_band", "B8A", "B4"), ("every_band", "B2", "B3")],
+)
+def test_the_neighbour_of_a_band_is_known_by_its_wavelength_where_its_name_says_none(data, backbone, lost, instead):
+    lines, workbench = plan(data, backbone, drop_bands=[lost], missing_bands="nearest")
+    whole, filled = (material(job, workbench).features("test") for job in jobs(lines))
+    order = ["B4", "B3", "B2"] if backbone == "red_green_blue" else NAMES
+    np.testing.assert_array_equal(filled[:, order.index(lost)], whole[:, order.index(instead)])
+    assert list(jobs(lines)[1].filled_at_test.values()) == [NAMED[instead]]
+
+
+def test_a_radar_band_that_is_lost_has_no_neighbour(data):
+    *_, line = plan(data, "every_band", drop_bands=["VV"], missing_bands="nearest")[0]
+    assert line.state is State.FAILED
+    assert "no wavelength tells which is nearest; ask for one of these, or pass --missing-bands zero" in line.reason
 
 
 def test_image_statistics_keep_their_length_without_a_band(data):

@@ -91,6 +91,24 @@ def test_all_partitions_share_the_network_that_saw_default(tmp_path):
     assert workbench.features(default) is workbench.features(quarter)
 
 
+def test_a_fold_that_tests_on_train_images_of_default_is_fitted_to_the_others(tmp_path):
+    directory = write(tmp_path)
+    test, valid = TRAIN[:4], TRAIN[4:6]
+    write_partition(directory, "fold", train=TRAIN[6:] + TEST, valid=valid, test=test)
+    (line,), workbench = plan(tmp_path, partitions=("fold",))
+    before = workbench.backbone_of(line.job).filters
+    assert line.job.run.fitted_on == hash_names(TRAIN[6:])
+    overwrite(directory, [*test, *valid])
+    assert torch.equal(filters(tmp_path, partitions=("fold",)), before)
+
+
+def test_a_fold_that_tests_on_all_train_images_of_default_leaves_nothing_to_fit_to(tmp_path):
+    write_partition(write(tmp_path), "fold", train=TEST, valid=VALID, test=TRAIN)
+    (line,), _ = plan(tmp_path, partitions=("fold",))
+    assert line.state is State.FAILED
+    assert line.reason.startswith("toy: valid and test of fold are all of the train images of default")
+
+
 def test_each_seed_is_another_network_of_the_same_recipe(tmp_path):
     write(tmp_path)
     lines, workbench = plan(tmp_path, seeds=(0, 1))
