@@ -33,6 +33,7 @@ REFLECTANCE = InputSpec(
 )
 RAW_DN = InputSpec(bands=("B4", "B8", "B2"), unit=Unit.DN_10000)
 RAW = InputSpec(bands=None, standardised=False)
+SCALE = {"B4": Moments(0.0, 8160.0)}
 RADAR_BESIDE_LIGHT = InputSpec(
     bands=("B4", "B2"),
     unit=Unit.DN_10000,
@@ -129,8 +130,8 @@ def test_a_scale_of_its_own_is_the_only_one_it_takes(stored_in):
 @pytest.mark.parametrize(
     ("declared", "told"),
     [
-        ({"moments": {"B4": Moments(0.0, 8160.0)}, "standardised": False, "limits": (0.0, 1.0)}, "clips to 0..1 what was"),
-        ({"moments": {"B4": Moments(0.0, 8160.0)}, "standardised": False}, "takes only what is"),
+        ({"moments": SCALE, "standardised": False, "limits": (0.0, 1.0)}, "clips to 0..1 what was"),
+        ({"moments": SCALE, "standardised": False}, "takes only what is"),
         ({"standardised": True, "limits": (-2.0, 2.0)}, "clips to -2..2 what was"),
     ],
 )
