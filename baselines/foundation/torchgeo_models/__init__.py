@@ -27,6 +27,12 @@ from mp_mae.errors import UserError
 
 RECORDS: dict[str, Record] = {record.name: record for record in (*ssl4eo.RECORDS, *satlas.RECORDS, *any_sensor.RECORDS)}
 
+_ALSO_CALLED = {
+    f"ResNet50_Weights.SENTINEL1_ALL_{method}": f"ResNet50_Weights.SENTINEL1_GRD_{method}"
+    for method in ("MOCO", "DECUR")
+}
+"""Weights that torchgeo has under two names -> the record's."""
+
 FAMILIES: dict[str, Callable[[Record, Choice], Built]] = {
     "timm": timm_family.build,
     "swin_v2": swin_v2_family.build,
@@ -75,11 +81,12 @@ def find_entry(rest: str) -> Entry:
 
 
 def find_record(name: str) -> Record:
-    """The record of a name.
+    """The record of a name, or of another name that torchgeo has for the same weights.
 
     Raises:
         UserError: there is none; names the nearest, else how the names begin.
     """
+    name = _ALSO_CALLED.get(name, name)
     if name in RECORDS:
         return RECORDS[name]
     near = difflib.get_close_matches(name, RECORDS, n=3, cutoff=0.5)

@@ -100,6 +100,15 @@ def test_what_a_list_shows_is_the_records():
     assert entry.source == "https://huggingface.co/torchgeo/resnet50_sentinel1_all_moco"
 
 
+@pytest.mark.parametrize("method", ["MOCO", "DECUR"])
+def test_weights_that_torchgeo_has_under_two_names_are_one_network(method):
+    by_sensor, by_product = (
+        find_backbone(f"torchgeo:ResNet50_Weights.SENTINEL1_{bands}_{method}") for bands in ("ALL", "GRD")
+    )
+    assert by_sensor.settings == by_product.settings == {"model": f"ResNet50_Weights.SENTINEL1_GRD_{method}"}
+    assert by_sensor.name == f"torchgeo:ResNet50_Weights.SENTINEL1_ALL_{method}"
+
+
 def test_what_is_wished_for_is_part_of_the_identity_where_it_makes_another_network():
     plain, same, sar = (
         find_backbone(f"torchgeo:CROMABase_Weights.CROMA_VIT{wish}")
