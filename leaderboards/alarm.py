@@ -3,20 +3,24 @@
 Nine times in ten such a network was fed wrong: in another unit, by other statistics, its bands in another order.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from leaderboards.errors import UserError
 from leaderboards.query import run_query
 from leaderboards.statistics.difference import difference
-from leaderboards.statistics.influences import read_test_samples
+from leaderboards.statistics.influences import SharedTestSet, read_influences
+from leaderboards.statistics.predictions import read_test_sets
 from leaderboards.statistics.reading import Point, read_points
 from leaderboards.statistics.replicates import Estimate
 from leaderboards.statistics.student import with_interval
 
 FLOOR = "image_statistics"
 ADVICE = "nine times in ten it was fed wrong (docs/statistics.md, Below the floor)"
+
+_Place = tuple[str, str, str]
+"""curve_id, partition and samples of a point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +79,10 @@ class Alarm:
         )
 
     def _entered(self) -> str:
-        if not self.input_mean or not self.input_std or not self.input_size_px:
+        if not self.input_mean or not self.input_std or not self.input_size_px or len(self.input_size_px) != 2:
             return "what entered is not told"
+        if None in (*self.input_mean, *self.input_std, *self.input_size_px):
+            return "what entered is not told in numbers"
         of_bands = f" of {self.n_floor_bands} bands" if (self.n_bands or 0) < (self.n_floor_bands or 0) else " bands"
         unit = f", in declared unit {self.input_unit}" if self.input_unit else ""
         height, width = self.input_size_px
@@ -97,15 +103,7 @@ def read_alarms(path: Path, backbones: Sequence[str] | None = None) -> list[Alar
     table = run_query(path, "FROM below_floor ORDER BY suite, difference, dataset, backbone, partition, curve_id")
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     alarms = [_alarm(row) for row in rows if backbones is None or row["backbone"] in backbones]
-    measured = {alarm.backbone for alarm in alarms if alarm.source == "measured"}
-    if not measured:
-        return alarms
-    points = {
-        (key.curve_id, point.partition, point.samples): (key.train_draw == "seed", point)
-        for key, of_curve in read_points(path, {FLOOR, *measured}).items()
-        for point in of_curve
-    }
-    return [_paired(path, alarm, points) if alarm.source == "measured" else alarm for alarm in alarms]
+    return _paired(path, alarms) if any(alarm.source == "measured" for alarm in alarms) else alarms
 
 
 def alarms_by_run(alarms: Sequence[Alarm]) -> dict[str, Alarm]:
@@ -118,19 +116,43 @@ def _alarm(row: Mapping[str, object]) -> Alarm:
     return Alarm(**own, difference=Estimate(row["difference"], row["ci_low"], row["ci_high"]))  # type: ignore[arg-type]
 
 
-def _paired(path: Path, alarm: Alarm, points: Mapping[tuple[str, str, str], tuple[bool, Point]]) -> Alarm:
-    """The alarm with the difference over the seeds and test samples that both share, if that is known better."""
-    draws_shared, point = points[alarm.curve_id, alarm.partition, alarm.samples or ""]
-    _, floor = points[alarm.floor_curve_id, alarm.partition, alarm.samples or ""]
-    try:
-        samples = read_test_samples(path, alarm.metric, [point, floor])
-    except UserError:  # predictions that contradict their rows: `compare` says so, here a table would not be shown
-        return alarm
+def _paired(path: Path, alarms: Sequence[Alarm]) -> list[Alarm]:
+    """The alarms, each difference over the seeds and test samples that both share where that is known better.
+
+    Predictions are read for all alarms at once: opening the file for each takes minutes where there are hundreds.
+    """
+    measured = [alarm for alarm in alarms if alarm.source == "measured"]
+    points = {
+        (key.curve_id, point.partition, point.samples): (key.train_draw == "seed", point)
+        for key, of_curve in read_points(path, {FLOOR, *(alarm.backbone for alarm in measured)}).items()
+        for point in of_curve
+    }
+    concerned: defaultdict[str, dict[_Place, Point]] = defaultdict(dict)
+    for alarm in measured:
+        concerned[alarm.metric] |= {place: points[place][1] for place in _places(alarm)}
+    by_metric = {metric: list(of_metric.values()) for metric, of_metric in concerned.items()}
+    of_points = [run_id for metric in by_metric for point in by_metric[metric] for run_id in point.run_ids.values()]
+    sets = read_test_sets(path, of_points)
+    samples = SharedTestSet({}, read_influences(path, by_metric, sets)[0])
+    return [_surer(alarm, points, samples, sets) if alarm.source == "measured" else alarm for alarm in alarms]
+
+
+def _places(alarm: Alarm) -> tuple[_Place, _Place]:
+    """Of its point, and of the floor's."""
+    samples = alarm.samples or ""
+    return (alarm.curve_id, alarm.partition, samples), (alarm.floor_curve_id, alarm.partition, samples)
+
+
+def _surer(
+    alarm: Alarm, points: Mapping[_Place, tuple[bool, Point]], samples: SharedTestSet, sets: Mapping[str, str]
+) -> Alarm:
+    (draws_shared, point), (_, floor) = (points[place] for place in _places(alarm))
+    run_ids = {*point.run_ids.values(), *floor.run_ids.values()}
+    if not run_ids <= samples.moved.keys() or len({sets[run_id] for run_id in run_ids}) > 1:
+        return alarm  # no predictions, or some that contradict its row or are of other samples: `compare` says so
     found = difference(point, floor, samples, draws_shared=draws_shared)
     sign = 1.0 if alarm.higher_is_better else -1.0
-    if not found.parts or not samples.known:
-        return alarm
-    return replace(alarm, difference=with_interval(sign * found.value, found.parts))
+    return replace(alarm, difference=with_interval(sign * found.value, found.parts)) if found.parts else alarm
 
 
 def _range(values: Sequence[float]) -> str:

@@ -1,6 +1,6 @@
 """Stored predictions of runs as arrays: what `paired` sums up, sample by sample."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +13,19 @@ from leaderboards.statistics.reading import fetch
 _TABLES = ("predictions", "mask_counts", "value_predictions", "error_sums")
 
 
-def read_test_sets(path: Path) -> dict[str, str]:
+def read_test_sets(path: Path, run_ids: Collection[str] | None = None) -> dict[str, str]:
     """run_id -> something that is equal for runs with stored predictions of the same test samples; others have none.
 
+    Args:
+        run_ids: only these; None: all.
     Raises:
         UserError: as `read_points`.
     """
-    one = "SELECT run_id, concat_ws(' ', bit_xor(hash(sample)), count(*)) FROM {} WHERE split = 'test' GROUP BY run_id"
-    return dict(fetch(path, " UNION ALL ".join(one.format(table) for table in _TABLES), {}))
+    one = """
+        SELECT run_id, concat_ws(' ', bit_xor(hash(sample)), count(*)) FROM {}
+        WHERE split = 'test' AND ($runs IS NULL OR run_id IN (SELECT unnest($runs))) GROUP BY run_id"""
+    runs = None if run_ids is None else list(run_ids)
+    return dict(fetch(path, " UNION ALL ".join(one.format(table) for table in _TABLES), {"runs": runs}))
 
 
 _TEST_SETS = """

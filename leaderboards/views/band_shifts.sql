@@ -18,11 +18,12 @@ CREATE OR REPLACE VIEW band_shifts AS
 WITH shifted AS (
     SELECT
         *,
-        (configuration -> '$.band_sets.train')::VARCHAR[] AS train_bands,
-        (configuration -> '$.band_sets.test')::VARCHAR[] AS test_bands,
+        try_cast(configuration -> '$.band_sets.train' AS VARCHAR[]) AS train_bands,
+        try_cast(configuration -> '$.band_sets.test' AS VARCHAR[]) AS test_bands,
         list_filter(train_bands, lambda band: NOT list_contains(test_bands, band)) AS lost,
         list_filter(list_zip(
-            (configuration -> '$.band_sources')::VARCHAR[], (configuration -> '$.test_feed.band_sources')::VARCHAR[]
+            try_cast(configuration -> '$.band_sources' AS VARCHAR[]),
+            try_cast(configuration -> '$.test_feed.band_sources' AS VARCHAR[])
         ), lambda pair: pair[1] IS DISTINCT FROM pair[2]) AS changed
     FROM runs WHERE json_exists(configuration, '$.test_feed')
 ),

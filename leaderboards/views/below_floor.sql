@@ -18,8 +18,8 @@
 -- run_ids   the runs of the point.
 -- Excluded  backbones that are floors or untrained; points of which no floor was run; what scores excludes.
 -- NULL      ci_low, ci_high, clearly: one of the two has no interval. input_*, n_bands, n_floor_bands: published rows, and
---           runs that did not store it. normalisation, weights, n_labels, selection, train_draw, samples: as in
---           label_efficiency.
+--           runs that did not store it, or something else in its place. normalisation, weights, n_labels, selection,
+--           train_draw, samples: as in label_efficiency.
 CREATE OR REPLACE VIEW below_floor AS
 WITH settings AS (
     SELECT
@@ -28,7 +28,7 @@ WITH settings AS (
             "weights_sha256":null,"partition":null,"partition_sha256":null,"valid_sha256":null,"seed":null,"bands":null,
             "band_sources":null,"normalisation":null,"normalisation_statistics":null,"input_size":null,"facts":null,
             "limits":null,"units":null,"source":null,"repeat":null,"comparable_backbones":null}')::MAP(VARCHAR, JSON))) AS rules,
-        list_sort(list_distinct((configuration -> '$.band_sources')::VARCHAR[])) AS channels,
+        list_sort(list_distinct(try_cast(configuration -> '$.band_sources' AS VARCHAR[]))) AS channels,
         coalesce(channels, [configuration ->> '$.bands']) AS fed
     FROM (SELECT setup, any_value(configuration) AS configuration FROM runs GROUP BY setup)
 ),
@@ -70,8 +70,9 @@ made AS (
 SELECT
     suite, dataset, protocol, partition, backbone, weights, n_labels, n_seeds, metric, higher_is_better, value, floor_value,
     difference, difference - of_both AS ci_low, difference + of_both AS ci_high, difference + of_both < 0 AS clearly,
-    (made.entered -> '$.mean')::DOUBLE[] AS input_mean, (made.entered -> '$.std')::DOUBLE[] AS input_std,
-    (made.entered -> '$.size_px')::INTEGER[] AS input_size_px, made.normalisation,
+    try_cast(made.entered -> '$.mean' AS DOUBLE[]) AS input_mean,
+    try_cast(made.entered -> '$.std' AS DOUBLE[]) AS input_std,
+    try_cast(made.entered -> '$.size_px' AS INTEGER[]) AS input_size_px, made.normalisation,
     made.input_unit, len(channels) AS n_bands, n_floor_bands,
     source = 'measured' AND made.kind IS NULL AS kind_inferred,
     selection, train_draw, setup, source, alarming.curve_id, floor_curve_id, alarming.samples, made.run_ids

@@ -41,8 +41,8 @@ SELECT
 FROM (
     SELECT
         *,
-        (configuration -> '$.band_sets.train')::VARCHAR[] AS before,
-        (configuration -> '$.band_sets.test')::VARCHAR[] AS at_test,
+        try_cast(configuration -> '$.band_sets.train' AS VARCHAR[]) AS before,
+        try_cast(configuration -> '$.band_sets.test' AS VARCHAR[]) AS at_test,
         list_filter(before, lambda band: NOT list_contains(at_test, band)) AS lost,
         if(len(before) > 4, len(before) || ' bands', array_to_string(before, ' ')) AS trained
     FROM runs

@@ -14,9 +14,9 @@ WITH reruns AS (
 )
 SELECT
     suite, dataset, backbone, protocol, partition, seed, metric, higher_is_better, score AS value, score_low AS ci_low,
-    score_high AS ci_high, (provenance ->> '$.uncertainty')::DOUBLE AS uncertainty,
+    score_high AS ci_high, try_cast(provenance ->> '$.uncertainty' AS DOUBLE) AS uncertainty,
     configuration ->> '$.bands' AS bands, configuration ->> '$.normalisation' AS normalisation,
-    (configuration ->> '$.input_size')::INTEGER AS input_size,
+    try_cast(configuration ->> '$.input_size' AS INTEGER) AS input_size,
     provenance ->> '$.source' AS published_in, provenance ->> '$.caveat' AS caveat,
     if(reruns.n IS NULL, 'copied', 'rerun') AS standing, coalesce(reruns.n, 0) AS n_reruns,
     reruns.value AS rerun_value, reruns.gap, run_id

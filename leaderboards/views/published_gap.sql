@@ -21,13 +21,15 @@ WITH names AS (
 published AS (
     SELECT
         run_id, suite, dataset, runs.backbone, protocol, partition, metric, higher_is_better, score AS value,
-        coalesce((configuration -> '$.comparable_backbones')::VARCHAR[], names.ours, [runs.backbone]) AS comparable,
+        coalesce(
+            try_cast(configuration -> '$.comparable_backbones' AS VARCHAR[]), names.ours, [runs.backbone]
+        ) AS comparable,
         CASE protocol WHEN 'torchgeo_knn5' THEN 'knn' WHEN 'torchgeo_linear' THEN 'linear_probe' ELSE protocol END AS our_protocol,
         CASE protocol WHEN 'torchgeo_linear' THEN 'theirs is refitted on train and valid' END AS of_protocol,
-        (configuration ->> '$.input_size')::INTEGER AS input_size,
+        try_cast(configuration ->> '$.input_size' AS INTEGER) AS input_size,
         configuration ->> '$.normalisation' AS normalisation,
         configuration ->> '$.bands' AS bands,
-        (provenance ->> '$.uncertainty')::DOUBLE AS uncertainty,
+        try_cast(provenance ->> '$.uncertainty' AS DOUBLE) AS uncertainty,
         provenance ->> '$.source' AS published_in
     FROM runs LEFT JOIN names ON names.published_backbone = runs.backbone
     WHERE source = 'published' AND score IS NOT NULL
@@ -35,7 +37,8 @@ published AS (
 settings AS (
     SELECT
         setup, configuration ->> '$.band_names' AS band_names, configuration ->> '$.normalisation' AS normalisation,
-        (configuration ->> '$.input_size')::INTEGER AS input_size, len((configuration -> '$.bands')::VARCHAR[]) AS n_bands
+        try_cast(configuration ->> '$.input_size' AS INTEGER) AS input_size,
+        len(try_cast(configuration -> '$.bands' AS VARCHAR[])) AS n_bands
     FROM (SELECT setup, any_value(configuration) AS configuration FROM runs WHERE source = 'measured' GROUP BY setup)
 )
 SELECT

@@ -1,5 +1,6 @@
 """The alarm: who is below the statistics of its pixels, by how much and how surely, and what entered it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from scored_runs import predicted_record, run_of
 from leaderboards.alarm import alarms_by_run, read_alarms
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
+from leaderboards.statistics.reading import fetch
 from leaderboards.store import Leaderboard, open_leaderboard
 
 SUITE = "geobench-classification-v1.0"
@@ -141,6 +143,58 @@ def test_test_samples_are_paired_where_predictions_are_stored(board: Leaderboard
     assert alarm.difference.value == pytest.approx(-p)
     assert alarm.difference.ci_high == pytest.approx(-p + 1.96 * (p * (1 - p) / 399) ** 0.5, abs=1e-4)
     assert (alarm.clearly, alarm.mark) == (True, "!!")
+
+
+def test_the_file_is_not_opened_anew_for_every_alarm(board: Leaderboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds are below the floor in a campaign of every backbone: a query each takes minutes."""
+    queries: list[str] = []
+    monkeypatch.setattr(
+        "leaderboards.statistics.predictions.fetch",
+        lambda path, sql, given: queries.append(sql) or fetch(path, sql, given),
+    )
+    add(board, "image_statistics", 0.6, "floor")
+    for number in range(12):
+        add(board, f"low {number}", 0.1)
+    assert len(read_alarms(board.path)) == 12
+    assert len(queries) < 12
+
+
+def test_predictions_of_other_samples_than_the_floors_are_not_paired(board: Leaderboard) -> None:
+    target = np.arange(40) % 4
+    settings = {"configuration": fed("B2", "B4"), "train_draw": "partition"}
+    for backbone, kind, n_wrong in (("image_statistics", "floor", 10), ("net", "pretrained", 20)):
+        predicted = (target + (np.arange(40) < n_wrong)) % 4
+        record = predicted_record(backbone, "d", "default", 0, target, predicted, provenance={"kind": kind}, **settings)
+        renamed = [replace(row, sample=f"{backbone} {row.sample}") for row in record.predictions]
+        board.commit(replace(record, predictions=renamed))
+    stored = run_query(board.path, "SELECT difference, ci_low, ci_high FROM below_floor").rows
+    (alarm,) = read_alarms(board.path)
+    assert stored == [(alarm.difference.value, alarm.difference.ci_low, alarm.difference.ci_high)]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        SEEN | {"mean": [None, 1.0]}, SEEN | {"std": "wide"}, SEEN | {"size_px": ["tall", 6]}, SEEN | {"size_px": [8]},
+        [1], None,
+    ],
+)  # fmt: skip
+def test_a_row_that_stored_nonsense_of_what_entered_keeps_no_one_from_the_leaderboard(
+    board: Leaderboard, seen: object
+) -> None:
+    add(board, "image_statistics", 0.6, "floor")
+    add(board, "foreign", 0.1, provenance={"kind": "pretrained", "network_input": seen})
+    (alarm,) = read_alarms(board.path)
+    assert "what entered is not told" in alarm.describe()
+
+
+@pytest.mark.parametrize("nonsense", [{"band_sources": "rgb"}, {"bands": "rgb"}, {"input_size": [224, 224]}])
+def test_settings_of_another_type_than_ours_spoil_no_view(board: Leaderboard, nonsense: dict[str, Any]) -> None:
+    add(board, "image_statistics", 0.6, "floor")
+    add(board, "foreign", 0.1, configuration={"k": 5, **nonsense})
+    assert below(board) == ["foreign"]
+    for view in ("published_gap", "published", "disagreement", "band_shifts"):
+        run_query(board.path, f"FROM {view}")
 
 
 def test_the_line_says_what_is_below_what_and_what_entered(board: Leaderboard) -> None:
