@@ -13,6 +13,7 @@ from baselines.conformance.features import check_batch, check_device, check_grad
 from baselines.conformance.fed import check_bands, check_normalisation, check_reference, check_sizes, check_untouched
 from baselines.conformance.subject import Subject, build_subject
 from baselines.entry import Entry
+from mp_mae.errors import UserError
 
 CHECKS: dict[str, tuple[str, Callable[[Subject], None]]] = {
     "declaration": ("bands, unit and moments fit together", check_declaration),
@@ -81,4 +82,6 @@ def _ask(check: Callable[[Subject], None], subject: Subject) -> tuple[bool | Non
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    """Ours are whole, as they end with what to do; of what a plug-in raises the beginning is enough."""
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return told if isinstance(error, UserError) else told[:300]

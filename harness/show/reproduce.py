@@ -4,8 +4,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from baselines.table import BACKBONES
 from harness.data.draws import is_few
 from harness.data.sources import has_erratum
+from harness.data.sources.source import DEMO_SUITE
 
 
 def reproducing_command(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
@@ -18,7 +20,7 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
     """
     partition = str(configuration["partition"])
     arguments = ["--backbone", backbone]
-    if provenance.get("weights_file"):
+    if provenance.get("weights_file") and not _shipped(backbone, configuration, provenance):
         arguments += ["--weights", f"{backbone}={provenance['weights_file']}"]
     arguments += ["--datasets", configuration["dataset"], "--protocols", configuration["protocol"]]
     arguments += _draw(partition, configuration.get("train_draw", "partition"))
@@ -50,6 +52,13 @@ def software(provenance: Mapping[str, Any]) -> str:
     commit = provenance.get("git_commit")
     dirty = " with uncommitted changes, which are not stored" if provenance.get("git_dirty") else ""
     return f"{f'commit {commit}{dirty}; ' if commit else ''}Python {provenance.get('python')}; {packages}"
+
+
+def _shipped(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> bool:
+    """Whether the weights are those that the demo suite takes unless told: no path of the user leads to them."""
+    entry = BACKBONES.get(backbone)
+    shipped = entry.demo_weights if entry and configuration.get("suite") == DEMO_SUITE else None
+    return shipped is not None and provenance["weights_file"] == shipped.name
 
 
 def _bands(configuration: Mapping[str, Any]) -> list[list[str]]:

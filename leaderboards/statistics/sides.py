@@ -101,7 +101,9 @@ def parse_side(keys: Collection[CurveKey], text: str) -> Side:
         rest, _, protocol = text.rpartition(":")
     backbone, _, digits = (rest, "", "") if rest in names else rest.rpartition("@")
     if backbone not in names:
-        raise UserError(f"no measured run of backbone {rest!r}. There are: {', '.join(sorted(names)) or 'none'}.")
+        known_protocol = any(key.protocol == protocol for key in keys)
+        name = rest if known_protocol or protocol is None else text  # `timm:resnet50` is a name, not a protocol
+        raise UserError(f"no measured run of backbone {name!r}. There are: {', '.join(sorted(names)) or 'none'}.")
     protocols = {key.protocol for key in keys if key.backbone == backbone}
     if protocol is not None and protocol not in protocols:
         raise UserError(f"no run of {backbone} by protocol {protocol!r}. There are: {', '.join(sorted(protocols))}.")

@@ -350,3 +350,10 @@ def test_what_is_no_backbone_is_named(tmp_path):
 def test_a_declaration_that_cannot_be_read_is_refused_when_it_is_made(declared, told):
     with pytest.raises(ValueError, match=told):
         InputSpec(**declared)
+
+
+def test_the_end_of_our_own_messages_is_told_as_it_says_what_to_do(tmp_path):
+    advice = "Download them by: hf download somebody/something"
+    raises = f"def build(weights, seed):\n    raise UserError('x' * 400 + '{advice}')\n"
+    (tmp_path / "far.py").write_text(f"from mp_mae.errors import UserError\n\n\n{raises}")
+    assert next(check_backbone(find_backbone(f"{tmp_path}/far.py:build"), None)).detail.endswith(advice)

@@ -58,6 +58,7 @@ def test_one_protocol_on_both_sides_keeps_its_name(board: Leaderboard) -> None:
         ("net", "team/net:2:knn", "no run of team/net:2 by protocol 'knn'. There are: fine_tune, linear_probe"),
         ("net:fine_tune", "net:fine_tune", r"are the same results.* or two protocols as net:fine_tune"),
         ("no:fine_tune", "net:fine_tune", "no measured run of backbone 'no'"),
+        ("timm:resnet50", "net:fine_tune", "no measured run of backbone 'timm:resnet50'"),
     ],
 )
 def test_sides_that_cannot_be_compared_are_refused(board: Leaderboard, a: str, b: str, message: str) -> None:

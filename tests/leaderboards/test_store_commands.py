@@ -124,6 +124,18 @@ def test_a_few_shot_run_is_asked_for_by_its_labels(partition: str, option: list[
     assert "--partitions" not in words
 
 
+@pytest.mark.parametrize(
+    ("suite", "file", "named"),
+    [("demo", "mp_mae", False), ("demo", "mine.pth", True), ("geobench-classification-v1.0", "mp_mae", True)],
+)
+def test_shipped_weights_are_not_named_as_a_file_that_nobody_has(suite: str, file: str, named: bool) -> None:
+    configuration = {
+        "suite": suite, "dataset": "d", "protocol": "knn", "partition": "default", "seed": 0, "band_sources": ["a"],
+    }  # fmt: skip
+    words = shlex.split(reproducing_command("mp_mae", configuration, {"weights_file": file}))
+    assert ("--weights" in words) == named
+
+
 @pytest.mark.parametrize("version", [None, 2])
 def test_show_says_of_an_older_identity_that_it_is_one(tmp_path: Path, version: int | None) -> None:
     configuration = {
