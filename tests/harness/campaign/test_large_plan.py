@@ -46,7 +46,7 @@ def test_what_a_network_and_a_dataset_have_in_common_is_worked_out_once(request_
 
         monkeypatch.setattr(resolve, name, call)
 
-    for name in ("plan_bands", "check_statistics", "choose_normalisation"):
+    for name in ("plan_feeds", "check_statistics", "choose_normalisation"):
         counted(name)
     bench = Workbench(Places(cache_dir=request_.cache_dir, device="cpu"), Silent())
     lines = build_plan(request_, bench, convert=True)
