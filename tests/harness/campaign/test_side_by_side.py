@@ -106,8 +106,8 @@ def test_rows_are_the_same_to_the_bit(in_turn, side_by_side, table):
 
 def test_what_runs_record_is_the_same(in_turn, side_by_side):
     query = (
-        "SELECT * EXCLUDE (seconds, images_per_second, finished_at, provenance), provenance->'ran_with', provenance->'network_input' "
-        "FROM runs ORDER BY run_id"
+        "SELECT * EXCLUDE (seconds, images_per_second, finished_at, provenance), provenance->'ran_with', "
+        "provenance->'network_input' FROM runs ORDER BY run_id"
     )
     assert run_query(in_turn[1], query) == run_query(side_by_side[1], query)
 
