@@ -49,6 +49,7 @@ CREATE TABLE runs (
     setup               VARCHAR NOT NULL CHECK (setup = $setup),
     curve_id            VARCHAR NOT NULL CHECK (curve_id = $curve_id),
     samples             VARCHAR,
+    other_bands         BOOLEAN NOT NULL CHECK (other_bands = $other_bands), -- fitted or tested on a choice of bands
     CONSTRAINT a_seed_counts_once UNIQUE (curve_id, partition, samples, seed),
     -- Of two runs of one seed in one point, version 1 of the identity cannot say what differs: each is its own point.
     CONSTRAINT a_point_has_its_samples CHECK (

@@ -38,6 +38,8 @@ DERIVED: Mapping[str, str] = {
         WHEN train_draw = 'seed' AND json_exists(configuration, '$.valid_sha256')
             THEN left(md5(json_array(configuration -> '$.valid_sha256', configuration -> '$.test_sha256')::VARCHAR), 8)
         WHEN identity_version = 1 THEN left(md5(json_array(n_train, n_valid, n_test)::VARCHAR), 8) END""",
+    # Fitted or tested on other bands than the dataset's: compared among themselves, never with ordinary runs.
+    "other_bands": "json_exists(configuration, '$.band_sets')",
     "curve_id": """left(md5(json_array(
         suite, dataset, backbone, weights, protocol, selection, train_draw,
         CASE left(partition, 2) WHEN 'k=' THEN 'shots' WHEN 'n=' THEN 'images' ELSE 'partition' END,

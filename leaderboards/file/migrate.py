@@ -23,7 +23,7 @@ from leaderboards.file.connection import (
     transaction,
 )
 from leaderboards.file.definitions import create_tables, read_version
-from leaderboards.file.derived import SELECT_DERIVED
+from leaderboards.file.derived import DERIVED, SELECT_DERIVED
 from leaderboards.file.drafts import draft_of
 from leaderboards.schema import SCHEMA_VERSION, TABLES
 
@@ -46,7 +46,8 @@ def copy_older(connection: duckdb.DuckDBPyConnection, version: int) -> None:
             connection.execute(f"INSERT INTO new.{table.table} BY NAME FROM old.{table.table}")
 
 
-_COPY_RUNS = "INSERT INTO new.runs BY NAME FROM older"
+# Before version 7 no run chose its bands; the expression says the same of any row.
+_COPY_RUNS = f"INSERT INTO new.runs BY NAME SELECT *, {DERIVED['other_bands']} AS other_bands FROM older"
 # Where old runs of one seed share a point, something differs that version 1 of their identities does not tell. Then it
 # may differ between the other seeds too, so none of that point are averaged: each is a point of its own.
 _DERIVE_RUNS = f"""

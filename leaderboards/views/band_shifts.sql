@@ -25,7 +25,7 @@ WITH shifted AS (
             try_cast(configuration -> '$.band_sources' AS VARCHAR[]),
             try_cast(configuration -> '$.test_feed.band_sources' AS VARCHAR[])
         ), lambda pair: pair[1] IS DISTINCT FROM pair[2]) AS changed
-    FROM runs WHERE json_exists(configuration, '$.test_feed')
+    FROM runs WHERE other_bands AND json_exists(configuration, '$.test_feed')
 ),
 known AS (
     SELECT

@@ -33,7 +33,7 @@ SELECT
     run_id,
     finished_at,
     CASE
-        WHEN NOT json_exists(configuration, '$.band_sets') THEN NULL
+        WHEN NOT other_bands THEN NULL
         WHEN NOT json_exists(configuration, '$.test_feed') THEN trained
         WHEN len(lost) = 1 AND len(at_test) = len(before) - 1 THEN trained || ' without ' || lost[1]
         ELSE trained || ' -> ' || array_to_string(at_test, ' ')
@@ -41,8 +41,8 @@ SELECT
 FROM (
     SELECT
         *,
-        try_cast(configuration -> '$.band_sets.train' AS VARCHAR[]) AS before,
-        try_cast(configuration -> '$.band_sets.test' AS VARCHAR[]) AS at_test,
+        CASE WHEN other_bands THEN try_cast(configuration -> '$.band_sets.train' AS VARCHAR[]) END AS before,
+        CASE WHEN other_bands THEN try_cast(configuration -> '$.band_sets.test' AS VARCHAR[]) END AS at_test,
         list_filter(before, lambda band: NOT list_contains(at_test, band)) AS lost,
         if(len(before) > 4, len(before) || ' bands', array_to_string(before, ' ')) AS trained
     FROM runs

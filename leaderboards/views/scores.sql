@@ -57,4 +57,4 @@ SELECT
     samples,
     identity_version
 FROM runs
-WHERE NOT json_exists(configuration, '$.band_sets');
+WHERE NOT other_bands;

@@ -13,7 +13,7 @@ import duckdb
 from leaderboard_records import metric, published_run
 from scored_runs import run_of
 
-from leaderboards.file.derived import SELECT_DERIVED
+from leaderboards.file.derived import DERIVED
 from leaderboards.file.rows import run_values
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
@@ -62,7 +62,7 @@ def write_old(path: Path, version: int, runs: Iterable[RunRecord] | None = None)
 def _derived_by(columns: set[str]) -> str:
     """What that version's store added to a run."""
     if "curve_id" in columns:
-        return f", {SELECT_DERIVED}"
+        return "".join(f", {DERIVED[name]} AS {name}" for name in DERIVED if name in columns)
     if "setup" in columns:
         return (
             ", weights_of(weights_sha256, provenance) AS weights, "

@@ -108,11 +108,11 @@ def test_version_6_keeps_everything_and_its_costs_stay_unknown(tmp_path: Path) -
     path = write_old(tmp_path / "board.duckdb", 6)
     before = contents(path)
     open_leaderboard(path)
-    kept = "SELECT * EXCLUDE (images_per_second, peak_memory_bytes) FROM runs ORDER BY ALL"
+    kept = "SELECT * EXCLUDE (images_per_second, peak_memory_bytes, other_bands) FROM runs ORDER BY ALL"
     assert run_query(path, kept).rows == before["runs"]
     assert contents(path)["metrics"] == before["metrics"]
-    unknown = "SELECT DISTINCT images_per_second, peak_memory_bytes FROM runs"
-    assert run_query(path, unknown).rows == [(None, None)]
+    unknown = "SELECT DISTINCT images_per_second, peak_memory_bytes, other_bands FROM runs"
+    assert run_query(path, unknown).rows == [(None, None, False)]
 
 
 def test_version_5_keeps_what_it_stored_of_identities_and_points(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_opening_an_old_file_brings_every_row_over(old: Path) -> None:
     with duckdb.connect(old, read_only=True) as connection:
         costs = "parameters, flops_per_image, images_per_second, peak_memory_bytes"
         added = f"train_draw, selection, higher_is_better, {costs}"
-        derived = "score, score_low, score_high, weights, setup, identity_version, curve_id, samples"
+        derived = "score, score_low, score_high, weights, setup, identity_version, curve_id, samples, other_bands"
         kept = connection.execute(f"SELECT * EXCLUDE ({added}, {derived}) FROM runs ORDER BY ALL").fetchall()
         assert kept == before["runs"]
         assert connection.execute(f"SELECT run_id, {added} FROM runs ORDER BY n_labels_select").fetchall() == [
