@@ -69,7 +69,7 @@ class Alarm:
     def describe(self) -> str:
         """One line: what is below what, by how much, what entered the network, what to look at."""
         low, high = self.difference.ci_low, self.difference.ci_high
-        interval = "" if low is None or high is None else f" [{low:+.3g}, {high:+.3g}]"
+        interval = "" if low is None or high is None else f" [{-high:.3g}, {-low:.3g}]"
         sure = {True: "below", False: "below within noise", None: "below by an unknown margin"}[self.clearly]
         inferred = "; taken for pretrained, as its row does not say" if self.kind_inferred else ""
         return (

@@ -125,16 +125,18 @@ def reasons(lines: Sequence[Line], state: State) -> list[str]:
     cells: dict[tuple[str, str, str], list[Cell]] = {}
     for line in lines:
         if line.state is state and line.reason:
-            cells.setdefault((names[line.cell.dataset], line.cell.backbone, line.reason), []).append(line.cell)
+            about = "" if state is State.SKIPPED else names[line.cell.dataset]  # the same of each dataset, mostly
+            cells.setdefault((about, line.cell.backbone, line.reason), []).append(line.cell)
     label = "note" if state is State.NEW else state
     return [
-        f"{label}: {dataset}, {backbone}{_which(of_reason, state)}: {reason}"
-        for (dataset, backbone, reason), of_reason in cells.items()
+        f"{label}: {', '.join(dict.fromkeys(names[cell.dataset] for cell in of_reason))}, "
+        f"{backbone}{_which(of_reason, state)}: {reason}"
+        for (_, backbone, reason), of_reason in cells.items()
     ]
 
 
 def _which(cells: Sequence[Cell], state: State) -> str:
-    """The runs of one dataset and backbone that share a reason; empty where the reason says it better."""
+    """The runs of one backbone that share a reason; empty where the reason says it better."""
     if len(cells) > 1:
         protocols = ", ".join(dict.fromkeys(cell.protocol for cell in cells))
         return f" ({len(cells)} runs of {protocols})"

@@ -79,12 +79,15 @@ def results_table(results: LeaderboardTable, alarms: Mapping[str, Alarm]) -> Gro
     return captioned(table, "test split, 95 % intervals; " + ", ".join(common))
 
 
+_ALL_ALARMS = "SELECT backbone, dataset, protocol, partition, value, difference FROM below_floor ORDER BY ALL"
+
+
 def alarm_lines(alarms: Mapping[str, Alarm]) -> list[str]:
     """A line for each point below its floor, ours before published ones, and how to see the rest if there are many."""
     points = sorted({alarm.run_ids[0]: alarm for alarm in alarms.values()}.values(), key=lambda one: one.source)
     lines = [alarm.describe() for alarm in points[:_MOST_ALARMS]]
     if len(points) > len(lines):
-        lines.append(f'{len(points) - len(lines)} more are below: python -m harness sql "FROM below_floor"')
+        lines.append(f'{len(points) - len(lines)} more are below: python -m harness sql "{_ALL_ALARMS}"')
     return lines
 
 

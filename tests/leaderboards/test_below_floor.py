@@ -206,6 +206,8 @@ def test_the_line_says_what_is_below_what_and_what_entered(board: Leaderboard) -
     assert line.startswith(
         "! near on d (knn, default): accuracy 0.59, below within noise image_statistics 0.6 by 0.01 ["
     )
+    low, high = map(float, line.partition("by 0.01 [")[2].partition("]")[0].split(", "))
+    assert low < 0.01 < high, "the interval is of what is said: by how much it is below"
     assert "nine times in ten it was fed wrong" in line
     assert "what entered: mean 0.5 to 3e+03, std 1 to 900, 2 of 3 bands, 8 x 6 px" in line
     assert "normalisation dataset, in declared unit reflectance" in line

@@ -26,6 +26,7 @@ def run(tmp_path, monkeypatch):
     for name in BACKBONES.keys() - {"far", "image_statistics", "mp_mae"}:
         monkeypatch.delitem(BACKBONES, name)
     write_dataset(tmp_path / "data", "toy", n_samples=9)
+    write_dataset(tmp_path / "data", "zoo", n_samples=9)
 
     def evaluate(*backbones):
         chosen = [word for name in backbones for word in ("--backbone", name)]
@@ -40,6 +41,7 @@ def run(tmp_path, monkeypatch):
 def test_what_is_not_on_this_machine_is_told_once_and_is_no_failure(run):
     done = run("all")
     assert done.returncode == 0, done.stderr
+    assert f"skipped: toy, zoo, far (4 runs of knn, linear_probe): {MISSING}" in done.stderr
     assert done.stderr.count(MISSING) == 1
     assert "failed" not in done.stderr
     assert "image_statistics" in done.stdout
