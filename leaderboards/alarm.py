@@ -138,7 +138,7 @@ def _paired(path: Path, alarms: Sequence[Alarm]) -> list[Alarm]:
 
 
 def _places(alarm: Alarm) -> tuple[_Place, _Place]:
-    """Of its point, and of the floor's."""
+    """Where an alarm's point is, and where its floor is."""
     samples = alarm.samples or ""
     return (alarm.curve_id, alarm.partition, samples), (alarm.floor_curve_id, alarm.partition, samples)
 

@@ -17,6 +17,7 @@ LARGEST_TEXT = 300_000
 
 OUR_OWN = {
     "baselines/demo_weights/*/model.safetensors": "trained by us on simulated tiles; docs/findings.md has the commands",
+    "docs/bands.png": "drawn by `python -m harness bands` from our own runs; docs/bands.md has the commands",
     "docs/findings.png": "drawn by `python -m harness curve` from our own runs; docs/findings.md has the command",
     "tests/fixtures/golden/*.npz": "numbers of our own runs on seeded random weights and noise; README.md beside them",
 }

@@ -19,12 +19,12 @@ def build(weights, seed):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path):
     """A command that runs knn on one small dataset; of the built-in backbones two are left, one without its weights."""
     far = Entry(name="far", summary="for tests", module=__name__, weights="optional")
-    monkeypatch.setitem(BACKBONES, "far", far)
-    for name in BACKBONES.keys() - {"far", "image_statistics", "mp_mae"}:
-        monkeypatch.delitem(BACKBONES, name)
+    whole = dict(BACKBONES)  # put back whole, as its order is what lists are in
+    BACKBONES.clear()
+    BACKBONES.update({"far": far, **{name: whole[name] for name in ("image_statistics", "mp_mae")}})
     write_dataset(tmp_path / "data", "toy", n_samples=9)
     write_dataset(tmp_path / "data", "zoo", n_samples=9)
 
@@ -35,7 +35,9 @@ def run(tmp_path, monkeypatch):
             cwd=tmp_path,
         )  # fmt: skip
 
-    return evaluate
+    yield evaluate
+    BACKBONES.clear()
+    BACKBONES.update(whole)
 
 
 def test_what_is_not_on_this_machine_is_told_once_and_is_no_failure(run):

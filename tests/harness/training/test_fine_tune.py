@@ -135,7 +135,7 @@ def test_valid_masks_without_a_label_cannot_choose_but_the_last_network_can_be_k
 def test_pixels_that_no_sensor_gives_are_refused_before_the_first_update(monkeypatch):
     material, run = textures(n=(9, 6, 6)), SimpleNamespace(bands=("B2", "B4"), band_sources=("blue", "red"))
     material.images["train"][3, 1, 0, 0] = -3e38
-    real = SimpleNamespace(_run=run)
+    real = SimpleNamespace(_fed={"train": SimpleNamespace(run=run)})
     monkeypatch.setattr(
         type(material), "check_entered", lambda _, entered: TrainingMaterial.check_entered(real, entered)
     )
