@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli.curve import show_panels
-from harness.cli.run_defaults import DEMO, REAL, default_workers, preset_defaults
+from harness.cli.run_defaults import default_workers, preset_defaults, suite_defaults
 from harness.cli.run_options import (
     Backbones,
     Budgets,
@@ -131,7 +131,9 @@ def run(
                 "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
             )
         demo = has_no_data(geobench_dir) and not preset
-        default = preset_defaults(preset) if preset else DEMO if demo else REAL
+        default = suite_defaults(demo=demo, all_backbones=backbone == ["all"])
+        if preset:
+            default = preset_defaults(preset)
         request = make_request(
             preset=preset,
             backbones=backbone or (),

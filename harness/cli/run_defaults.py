@@ -47,6 +47,17 @@ def preset_defaults(name: str) -> GridDefaults:
     return replace(REAL, protocols="", partitions="", missing_bands=preset.missing_bands, band_names=preset.band_names)
 
 
+DEMO_ALL = replace(DEMO, protocols="linear_probe,knn", partitions="0.01x_train,0.10x_train,1.00x_train")
+"""Of all backbones a quarter of those runs: first, middle and last point of each curve."""
+
+
+def suite_defaults(*, demo: bool, all_backbones: bool) -> GridDefaults:
+    """What holds on real data, on the demo suite, and there with all backbones."""
+    if not demo:
+        return REAL
+    return DEMO_ALL if all_backbones else DEMO
+
+
 def default_workers() -> int:
     """The cores this process may use, at most 8."""
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
