@@ -3,6 +3,18 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+SENTINEL2_UM = {
+    "B1": 0.443, "B2": 0.49, "B3": 0.56, "B4": 0.665, "B5": 0.705, "B6": 0.74, "B7": 0.783, "B8": 0.842, "B8A": 0.865,
+    "B9": 0.945, "B10": 1.375, "B11": 1.61, "B12": 2.19,
+}  # fmt: skip
+"""Canonical name -> central wavelength in micrometres. Source: ESA, Sentinel-2 User Handbook, spectral bands."""
+S2_L1C = tuple(SENTINEL2_UM)
+S2_L2A = tuple(band for band in SENTINEL2_UM if band != "B10")
+"""The twelve of the surface product: B10 sees cirrus, and that product lacks it."""
+RGB = ("red", "green", "blue")
+"""By their common names, which bands of any sensor answer to; on Sentinel-2 these are B4, B3 and B2."""
+S1 = ("VV", "VH")
+
 
 class Unit(StrEnum):
     """What a stored value means. Sources of data declare it; nobody guesses it from magnitudes."""

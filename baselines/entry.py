@@ -73,7 +73,6 @@ class Entry:
     """Whether its weights are drawn from the seed, so that each is another network."""
     has_demo_weights: bool = False
     """Whether weights learnt from the simulated world are shipped. They are for the suite `demo` alone."""
-
     demo_twin: str | None = None
     """The built-in backbone that is the same at the size of the demo weights: of `all`, it takes this one's place on
     the suite `demo`, and runs nowhere else."""

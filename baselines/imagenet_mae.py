@@ -6,12 +6,12 @@ CC BY-NC 4.0 by their authors.
 
 from pathlib import Path
 
-from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models.convnext import checkpoint_filter_fn, convnextv2_atto
 
+from baselines.bands import RGB
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
-from baselines.inputs import Moments, PixelKind
+from baselines.inputs import IMAGENET_8_BIT, PixelKind
 from baselines.weights.fitting import find_weights
 from baselines.weights.hub import fetch_from_hub
 from mp_mae.checkpoint import hash_tensors
@@ -19,11 +19,6 @@ from mp_mae.errors import UserError
 from mp_mae.official.original_stem import build_original, read_original_stem
 
 REPOSITORY = "timm/convnextv2_atto.fcmae"
-STATISTICS = {
-    band: Moments(255 * mean, 255 * std)
-    for band, mean, std in zip(("red", "green", "blue"), IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, strict=True)
-}
-"""Of ImageNet's photographs: timm has them for values of 0 to 1."""
 FRESH = {"head.norm.weight", "head.norm.bias"}
 """The final LayerNorm is not part of FCMAE pretraining; it starts as the identity, as for MP-MAE."""
 
@@ -50,9 +45,7 @@ def build(weights: Path | None, seed: int) -> Backbone:
     model.load_state_dict(found.state)
     return ConvNeXtBackbone(
         model,
-        inputs=InputSpec(
-            bands=("red", "green", "blue"), size_multiple=32, pretraining={PixelKind.PHOTOGRAPH: STATISTICS}
-        ),
+        inputs=InputSpec(bands=RGB, size_multiple=32, pretraining={PixelKind.PHOTOGRAPH: IMAGENET_8_BIT}),
         origin=Origin(weights_sha256=hash_tensors(model.state_dict()), description=f"timm {REPOSITORY}, {found.place}"),
     )
 
@@ -79,9 +72,7 @@ def build_published(weights: Path | None, seed: int) -> Backbone:
     model.load_state_dict(dict(found.state))
     return ConvNeXtBackbone(
         model,
-        inputs=InputSpec(
-            bands=("red", "green", "blue"), pretraining={PixelKind.PHOTOGRAPH: STATISTICS}, native_size_px=224
-        ),
+        inputs=InputSpec(bands=RGB, pretraining={PixelKind.PHOTOGRAPH: IMAGENET_8_BIT}, native_size_px=224),
         origin=Origin(
             weights_sha256=hash_tensors(model.state_dict()),
             description=f"{weights.name}: {found.size}, 32 px patches",

@@ -40,6 +40,11 @@ class Moments(NamedTuple):
     """Positive."""
 
 
+IMAGENET = {"red": Moments(0.485, 0.229), "green": Moments(0.456, 0.224), "blue": Moments(0.406, 0.225)}
+"""What standardises photographs by custom: of ImageNet's, as values of 0 to 1."""
+IMAGENET_8_BIT = {band: Moments(255 * mean, 255 * std) for band, (mean, std) in IMAGENET.items()}
+"""The like of values of 0 to 255."""
+
 PretrainingStatistics = Mapping[PixelKind, Mapping[str, Moments]]
 """What standardised a backbone's input while it was trained, in the unit of each kind of pixels, by the band's name."""
 

@@ -10,17 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from baselines.bands import Unit
+from baselines.bands import RGB, S2_L2A, Unit
 from baselines.inputs import Moments
 from mp_mae.errors import UserError
 
-RGB = ("red", "green", "blue")
-
 COLOURS = {"red": 0, "B4": 0, "green": 1, "B3": 1, "blue": 2, "B2": 2}
 """Band -> which of the three colours it is: by its common name, and by the one it has on Sentinel-2 and Landsat 8."""
-
-SENTINEL2 = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
-"""What `bands=s2` stands for: the twelve of the surface product. B10 sees cirrus, and that product lacks it."""
 
 
 def read_bands(text: str, where: str) -> tuple[str, ...]:
@@ -30,7 +25,7 @@ def read_bands(text: str, where: str) -> tuple[str, ...]:
         UserError: a name is empty or said twice; or it says `all`, which is known with a dataset alone.
     """
     if text == "s2":
-        return SENTINEL2
+        return S2_L2A
     bands = tuple(text.split(","))
     if "all" in bands:
         raise UserError(f"{where}: a network is built before a dataset is read. Name the bands, or say bands=s2")

@@ -14,8 +14,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from baselines.bands import RGB
 from baselines.contract import Backbone, InputSpec, Origin
-from baselines.timm_models.first_layer import RGB, learnt_from
+from baselines.timm_models.first_layer import learnt_from
 from baselines.timm_models.network import TimmBackbone, create, total_stride
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import NotHereError, UserError

@@ -124,11 +124,12 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
     return _once_each([line for line in resolved if line is not None])
 
 
+_DEMO_TWINS = {entry.demo_twin for entry in BACKBONES.values() if entry.demo_twin}
+
+
 def belongs(backbone: str, ref: DatasetRef) -> bool:
     """Whether one of `all` backbones is run on a dataset: of twins, the one of the size of the weights there."""
-    simulated = ref.suite == DEMO_SUITE
-    twins = {entry.demo_twin for entry in BACKBONES.values()}
-    return not (find_backbone(backbone).demo_twin if simulated else backbone in twins)
+    return not (find_backbone(backbone).demo_twin if ref.suite == DEMO_SUITE else backbone in _DEMO_TWINS)
 
 
 def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:

@@ -131,9 +131,8 @@ def run(
                 "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
             )
         demo = has_no_data(geobench_dir) and not preset
-        default = suite_defaults(demo=demo, all_backbones=backbone == ["all"])
-        if preset:
-            default = preset_defaults(preset)
+        of_suite = suite_defaults(demo=demo, all_backbones=backbone == ["all"])
+        default = preset_defaults(preset) if preset else of_suite
         request = make_request(
             preset=preset,
             backbones=backbone or (),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from baselines.bands import SENTINEL2_UM
 from harness.data.description import Band
 from harness.errors import DoesNotApplyError, UserError
 
@@ -28,23 +29,6 @@ class BandPlan:
     filled: Mapping[str, str | None] = field(default_factory=dict)
     """Only the requested bands that the dataset does not have, with the name of the band that feeds them."""
 
-
-SENTINEL2_UM = {
-    "B1": 0.443,
-    "B2": 0.490,
-    "B3": 0.560,
-    "B4": 0.665,
-    "B5": 0.705,
-    "B6": 0.740,
-    "B7": 0.783,
-    "B8": 0.842,
-    "B8A": 0.865,
-    "B9": 0.945,
-    "B10": 1.375,
-    "B11": 1.610,
-    "B12": 2.190,
-}
-"""Canonical name -> central wavelength in micrometres. Source: ESA, Sentinel-2 User Handbook, spectral bands."""
 
 _COMMON = {
     "B1": "coastal",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Group
 
-from harness.data.band_matching import SENTINEL2_UM
+from baselines.bands import SENTINEL2_UM
 from harness.show.tables import bare_table, captioned
 from harness.show.visible_text import plain
 from leaderboards.statistics.difference import difference, estimate

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from baselines import multi_pretext
 from baselines.entry import DEMO_WEIGHTS
-from baselines.imagenet_mae import STATISTICS
 from baselines.inputs import (
     EXTRACTION_VERSION,
+    IMAGENET_8_BIT,
     Moments,
     PixelKind,
     Preparation,
@@ -228,4 +228,4 @@ def test_other_numbers_enter_a_network_only_under_another_extraction_version():
 
 
 def test_imagenets_statistics_are_of_8_bit_values():
-    assert STATISTICS["red"] == pytest.approx((123.675, 58.395))
+    assert IMAGENET_8_BIT["red"] == pytest.approx((123.675, 58.395))

@@ -8,9 +8,8 @@ as it is built here: of Prithvi one frame and no decoder, of TerraMind the modal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from baselines.bands import Unit
+from baselines.bands import RGB, S1, S2_L1C, S2_L2A, Unit
 from baselines.contract import InputSpec
-from baselines.foundation.bands import RGB, S1, S2_L1C, S2_L2A
 from baselines.foundation.record import Record
 from baselines.inputs import Moments
 

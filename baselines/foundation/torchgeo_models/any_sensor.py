@@ -6,19 +6,18 @@ torchgeo's documentation lists them.
 
 from dataclasses import replace
 
-from baselines.bands import Unit
+from baselines.bands import RGB, S1, S2_L2A, SENTINEL2_UM, Unit
 from baselines.contract import InputSpec
 from baselines.facts import Fact
-from baselines.foundation.bands import RGB, S1, S2_L2A, S2_UM
 from baselines.foundation.record import Record
-from baselines.inputs import Moments
+from baselines.inputs import IMAGENET_8_BIT, Moments
 
 _ANY = InputSpec(bands=None, uses=frozenset({Fact.WAVELENGTH}), native_size_px=224, fixed_size=True)
 """Every band of a dataset, standardised by its statistics, with its wavelength."""
 
-_DOFA_CHANNELS = {**S2_UM, "VV": 3.75, "VH": 3.75}
+_DOFA_CHANNELS = {**SENTINEL2_UM, "VV": 3.75, "VH": 3.75}
 """Micrometres; those of radar are no wavelength but what stood for it in training (torchgeo issue 3931)."""
-_PANOPTICON_CHANNELS = {**{band: round(1000 * um, 3) for band, um in S2_UM.items()}, "VV": -1.0, "VH": -2.0}
+_PANOPTICON_CHANNELS = {**{band: round(1000 * um, 3) for band, um in SENTINEL2_UM.items()}, "VV": -1.0, "VH": -2.0}
 """Nanometres; below zero polarisations of radar, whatever the orbit."""
 
 _CROMA_OPTICAL = InputSpec(
@@ -53,11 +52,7 @@ _COPERNICUS = InputSpec(
 _SCALE_MAE = InputSpec(
     bands=RGB,
     unit=Unit.UINT8,
-    moments={
-        "red": Moments(255 * 0.485, 255 * 0.229),
-        "green": Moments(255 * 0.456, 255 * 0.224),
-        "blue": Moments(255 * 0.406, 255 * 0.225),
-    },
+    moments=IMAGENET_8_BIT,
     native_size_px=224,
     fixed_size=True,
     uses=frozenset({Fact.GSD}),
@@ -154,7 +149,7 @@ RECORDS = (
         family="copernicus_fm",
         inputs={"default": _COPERNICUS},
         arguments={
-            "builder": "copernicusfm_base", "channels": {band: round(1000 * S2_UM[band], 3) for band in S2_L2A}
+            "builder": "copernicusfm_base", "channels": {band: round(1000 * SENTINEL2_UM[band], 3) for band in S2_L2A}
         },
         repository="torchgeo/copernicus-fm",
         file="CopernicusFM_ViT_base_varlang-085350e4.pth",

@@ -6,9 +6,8 @@ is Satlas's own `Normalization.md`. Licence: the model cards `allenai/satlas-pre
 
 from collections.abc import Iterator
 
-from baselines.bands import Unit
+from baselines.bands import RGB, Unit
 from baselines.contract import InputSpec
-from baselines.foundation.bands import RGB
 from baselines.foundation.record import Record
 from baselines.inputs import Moments
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from baselines.contract import Features, Level
 from baselines.facts import Fact, Facts
-from baselines.foundation.bands import S2_BANDWIDTH_NM
 from baselines.foundation.built import Built, wrapped
 from baselines.foundation.libraries import import_from
 from baselines.foundation.record import Record
@@ -20,6 +19,11 @@ from baselines.foundation.tokens import as_map, listen
 from baselines.foundation.torchgeo_models.choice import Choice
 from baselines.foundation.torchgeo_models.library import find_builder
 
+_BANDWIDTH_NM = {
+    "B1": 20.0, "B2": 65.0, "B3": 35.0, "B4": 30.0, "B5": 15.0, "B6": 15.0, "B7": 20.0, "B8": 115.0, "B8A": 20.0,
+    "B9": 20.0, "B10": 30.0, "B11": 90.0, "B12": 180.0,
+}  # fmt: skip
+"""Bandwidths in nanometres (ESA, Sentinel-2 User Handbook)."""
 _CLASSIFIERS = ("head.",)
 
 
@@ -69,7 +73,7 @@ def build_copernicus_fm(record: Record, choice: Choice) -> Built:
     network: Any = find_builder(record)(num_classes=0)
     bands: Sequence[str] = choice.inputs.bands or ()
     wavelengths = [record.arguments["channels"][band] for band in bands]
-    bandwidths = [S2_BANDWIDTH_NM[band] for band in bands]
+    bandwidths = [_BANDWIDTH_NM[band] for band in bands]
 
     def call(network: Any, x: Tensor, facts: Facts) -> Features:
         unknown = torch.full((len(x), 4), torch.nan, device=x.device)

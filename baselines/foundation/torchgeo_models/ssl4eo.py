@@ -7,11 +7,10 @@ tables state none of these.
 from dataclasses import replace
 from typing import Any
 
-from baselines.bands import Unit
+from baselines.bands import RGB, S1, S2_L1C, Unit
 from baselines.contract import InputSpec
-from baselines.foundation.bands import RGB, S1, S2_L1C
 from baselines.foundation.record import Record
-from baselines.inputs import Moments
+from baselines.inputs import IMAGENET, IMAGENET_8_BIT, Moments
 
 _NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "ResNet18": ("resnet18", 32, {}),
@@ -44,11 +43,10 @@ _SOFTCON = InputSpec(
     as_trained=True,
     native_size_px=224,
 )
-_IMAGENET = ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
 _GASSL = InputSpec(
     bands=RGB,
     unit=Unit.UINT8,
-    moments={band: Moments(255 * mean, 255 * std) for band, (mean, std) in zip(RGB, _IMAGENET, strict=True)},
+    moments=IMAGENET_8_BIT,
     native_size_px=224,
 )
 _TONES = ((0, 129), (2, 103), (3, 88))
@@ -58,7 +56,7 @@ _SECO = replace(
     _GASSL,
     moments={
         band: Moments(low + mean * (high - low), std * (high - low))
-        for band, (low, high), (mean, std) in zip(RGB, _TONES, _IMAGENET, strict=True)
+        for (band, (mean, std)), (low, high) in zip(IMAGENET.items(), _TONES, strict=True)
     },
 )
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from baselines.bands import BandInfo
+from baselines.bands import SENTINEL2_UM, BandInfo
 from baselines.contract import Backbone
 from baselines.floors.distribution import describe_distribution
 from baselines.floors.indices import index_maps
 from baselines.inputs import Preparation
 from baselines.table import BACKBONES
-from harness.data.band_matching import SENTINEL2_UM, common_name
+from harness.data.band_matching import common_name
 from harness.data.description import Band
 
 SENTINEL2 = tuple(BandInfo(name=name, common_name=common_name(Band(name, "Sentinel2"))) for name in SENTINEL2_UM)

@@ -8,11 +8,10 @@ import timm
 import torch
 from timm.models import group_parameters
 
-from baselines.bands import Unit
+from baselines.bands import RGB, Unit
 from baselines.contract import InputSpec
 from baselines.entry import Kind
 from baselines.facts import UNKNOWN, Circumstances, Fact
-from baselines.foundation.bands import RGB
 from baselines.foundation.terratorch_models import find_entry, tell
 from baselines.foundation.terratorch_models.families import LayeredBackbone, clay_datacube, prithvi_tokens
 from baselines.foundation.terratorch_models.records import CLAY_GSD_M, ELSEWHERE, RECORDS

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.data.band_matching import SENTINEL2_UM, MissingBands, canonical_name, plan_bands
+from baselines.bands import SENTINEL2_UM
+from harness.data.band_matching import MissingBands, canonical_name, plan_bands
 from harness.data.description import Band
 from harness.errors import UserError
 

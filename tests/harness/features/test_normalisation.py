@@ -7,8 +7,7 @@ import pytest
 
 from baselines.bands import Unit
 from baselines.contract import InputSpec
-from baselines.imagenet_mae import STATISTICS
-from baselines.inputs import Moments, PixelKind
+from baselines.inputs import IMAGENET_8_BIT, Moments, PixelKind
 from geobench_files import (
     BLUE,
     RED,
@@ -131,7 +130,7 @@ def test_statistics_come_in_the_unit_of_the_stored_pixels(tmp_path):
 
 def test_photographs_get_imagenets_statistics(tmp_path):
     found = dataset(tmp_path, [PHOTO_GREEN, PHOTO_RED])
-    mean, *_ = choose(found, ["Red", "Green"], {PixelKind.PHOTOGRAPH: STATISTICS}, dtype=np.dtype(np.uint8))
+    mean, *_ = choose(found, ["Red", "Green"], {PixelKind.PHOTOGRAPH: IMAGENET_8_BIT}, dtype=np.dtype(np.uint8))
     np.testing.assert_allclose(mean, [123.675, 116.28], rtol=1e-6)
 
 
@@ -139,7 +138,12 @@ def test_photographs_get_imagenets_statistics(tmp_path):
     ("bands", "sources", "pretraining", "told"),
     [
         ([BLUE, CIRRUS], ["02 - Blue"], {}, "mine was not pretrained, or its weights come without the statistics"),
-        ([BLUE, CIRRUS], ["02 - Blue"], {PixelKind.PHOTOGRAPH: STATISTICS}, "statistics of 8-bit colour, toy stores"),
+        (
+            [BLUE, CIRRUS],
+            ["02 - Blue"],
+            {PixelKind.PHOTOGRAPH: IMAGENET_8_BIT},
+            "statistics of 8-bit colour, toy stores",
+        ),
         ([BLUE, RED], ["02 - Blue"], S2, "mine has statistics of Sentinel-2 L1C .* or Sentinel-2 L2A .*nothing tells"),
         ([CIRRUS], ["10 - SWIR - Cirrus"], S2, "no statistics of toy's band 10 - SWIR - Cirrus, only of B2 B4"),
         ([BLUE, CIRRUS], [None, None], S2, "no band that feeds it"),

@@ -8,21 +8,20 @@ confirms each of them: geobench 1.1.0, "Known issues".
 
 from collections.abc import Sequence
 
+from baselines.bands import S2_L1C
 from harness.data.band_matching import canonical_name
 from harness.data.description import Band, Erratum
-
-_ALL_13 = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
 
 _ERRATA = (
     Erratum(
         dataset="m-eurosat",
-        stored=_ALL_13,
+        stored=S2_L1C,
         true=("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12", "B8A"),
         source="https://github.com/ServiceNow/geo-bench/issues/28",
     ),
     Erratum(
         dataset="m-brick-kiln",
-        stored=_ALL_13,
+        stored=S2_L1C,
         true=("B1", "B2", "B3", "B4", "B5", "B7", "B8A", "B8", "B11", "B12", "TCI_R", "TCI_G", "TCI_B"),
         source="https://github.com/ServiceNow/geo-bench/issues/29",
     ),
