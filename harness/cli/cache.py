@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.run_options import CacheDir
+from harness.cli.options.run import CacheDir
 from harness.cli.terminal import (
     DEFAULT_CACHE,
     KEEPING,

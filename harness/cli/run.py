@@ -1,14 +1,13 @@
 """The verb that evaluates: `run`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli.curve import show_panels
-from harness.cli.run_defaults import default_workers, preset_defaults, suite_defaults
-from harness.cli.run_options import (
+from harness.cli.options.defaults import default_workers, preset_defaults, suite_defaults
+from harness.cli.options.run import (
     Backbones,
     Budgets,
     CacheDir,
@@ -43,6 +42,7 @@ from harness.cli.terminal import (
     Db,
     Debug,
     GeobenchDir,
+    data_root,
     err,
     out,
     say,
@@ -124,7 +124,7 @@ def run(
     """
     with user_errors(debug):
         from harness.campaign.request import make_request
-        from harness.data.suites import find_root, has_no_data
+        from harness.data.suites import has_no_data
 
         if not backbone and not preset:
             raise UserError(
@@ -137,7 +137,7 @@ def run(
             preset=preset,
             backbones=backbone or (),
             weights=weights or (),
-            geobench_dir=_build_demo(cache_dir) if demo else find_root(geobench_dir),
+            geobench_dir=data_root(geobench_dir, cache_dir, demo=demo),
             datasets=split_names(datasets),
             protocols=split_names(default.protocols if protocols is None else protocols),
             partitions=split_names(default.partitions if partitions is None else partitions),
@@ -188,20 +188,6 @@ def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> i
     except UserError:
         return 2  # the first process says it
     return 0
-
-
-def _build_demo(cache_dir: Path) -> Path:
-    """The demo suite in the cache, built if it is not there yet."""
-    from harness.data.suites import HOW_TO_GET
-    from harness.demo.build import ensure_demo_suite
-    from harness.demo.tasks import VERSION
-    from harness.show.progress_bars import RichProgress
-    from mp_mae.data.world.simulate import WORLD_VERSION
-
-    said = "No GEO-Bench data here: running the built-in demo suite, whose images are simulated."
-    say(err, f"{said} {HOW_TO_GET}", style="yellow")
-    with RichProgress(err) as progress:
-        return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
 
 
 def _preview(request: "RunRequest", verbose: bool, debug: bool) -> int:

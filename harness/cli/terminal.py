@@ -125,3 +125,23 @@ def parse_size(option: str, text: str) -> int:
     if found is None or len(found[1]) > 20:
         raise UserError(f"{option}: expected a size such as 100GB, 500MB or 0, found {text!r}")
     return int(float(found[1]) * UNITS[unit])
+
+
+def data_root(geobench_dir: Path | None, cache_dir: Path, *, demo: bool) -> Path:
+    """The directory that holds the suites: what was asked for, or the demo suite in the cache, built if need be.
+
+    Raises:
+        UserError: no data there, or the demo suite cannot be written.
+    """
+    from harness.data.suites import HOW_TO_GET, find_root
+    from harness.demo.build import ensure_demo_suite
+    from harness.demo.tasks import VERSION
+    from harness.show.progress_bars import RichProgress
+    from mp_mae.data.world.simulate import WORLD_VERSION
+
+    if not demo:
+        return find_root(geobench_dir)
+    told = "No GEO-Bench data here: the built-in demo suite serves, whose images are simulated."
+    say(err, f"{told} {HOW_TO_GET}", style="yellow")
+    with RichProgress(err) as progress:
+        return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)

@@ -8,7 +8,7 @@ from command_line import harness as run
 from harness.cli.app import app
 from harness.cli.terminal import EVALUATING, KEEPING, READING
 
-NOT_VERBS = {"__init__", "app", "interruption", "run_defaults", "run_options", "terminal"}
+NOT_VERBS = {"__init__", "app", "interruption", "terminal"}
 
 
 def test_the_verbs_are_listed_under_headings_and_the_first_steps_below(tmp_path):

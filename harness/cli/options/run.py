@@ -1,4 +1,4 @@
-"""The options of `run`. A default that depends on the data is None here and in `cli.run_defaults.GridDefaults`."""
+"""The options of `run`. A default that depends on the data is None here and in `cli.options.defaults.GridDefaults`."""
 
 from pathlib import Path
 from typing import Annotated
