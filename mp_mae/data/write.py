@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from mp_mae.data.files import METADATA, Paths
 from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.places import draw_places
-from mp_mae.data.world.records.band_sums import Sums, combine_sums, sum_bands
 from mp_mae.data.world.records.tile_info import describe_tiles, tile_id
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
+from mp_mae.data.writing.band_sums import Sums, combine_sums, sum_bands
+from mp_mae.data.writing.rows import METADATA_TYPE, Room, create_rooms, write_rows
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
 from mp_mae.files.replace_folder import replacing
@@ -29,8 +29,6 @@ BLOCK = 64
 
 SPLIT_PERIOD = 20
 """Rows of which the last but one is for validation and the last for testing, again and again."""
-
-METADATA_TYPE = np.dtype([("tile_id", "S100"), ("S2_type", "S10")])
 
 Report = Callable[[int, int], None]
 """Called with the tiles written so far and all tiles."""
@@ -46,22 +44,13 @@ class World:
     size_px: int
 
 
-@dataclass(frozen=True)
-class _Column:
-    """The place of one dataset's rows in the file."""
-
-    name: str
-    offset: int
-    row_bytes: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Block:
     """Rows to simulate and write: all that a process needs to know."""
 
     world: World
     path: Path
-    columns: tuple[_Column, ...]
+    rooms: tuple[Room, ...]
     start: int
     stop: int
 
@@ -147,9 +136,9 @@ def _gigabytes(world: World) -> float:
 def _write_all(world: World, folder: Path, name: str, processes: int, report: Report) -> None:
     """The files of the dataset; DESCRIPTION last."""
     paths = Paths(folder / f"{name}.h5")
-    columns = _create(paths.h5, world)
+    rooms = create_rooms(paths.h5, world.n_tiles, _kinds(world))
     blocks = [
-        _Block(world=world, path=paths.h5, columns=columns, start=start, stop=min(start + BLOCK, world.n_tiles))
+        _Block(world=world, path=paths.h5, rooms=rooms, start=start, stop=min(start + BLOCK, world.n_tiles))
         for start in range(0, world.n_tiles, BLOCK)
     ]
     written = []
@@ -163,23 +152,11 @@ def _write_all(world: World, folder: Path, name: str, processes: int, report: Re
     _write_json(folder / DESCRIPTION, asdict(world))
 
 
-def _create(path: Path, world: World) -> tuple[_Column, ...]:
-    """The HDF5 file with room for every row, and where the rows are. It has no time stamps and nothing is filled."""
+def _kinds(world: World) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shape and type of a row of every dataset."""
     example = simulate(world.seed, draw_places(world.seed, "pretrain", np.arange(1)), world.size_px)
     kinds = {name: (rows.shape[1:], rows.dtype) for name, rows in example.modalities.items()}
-    kinds[METADATA] = ((), METADATA_TYPE)
-    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    layout.set_layout(h5py.h5d.CONTIGUOUS)
-    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    layout.set_obj_track_times(False)
-    columns = []
-    with h5py.File(path, "w") as file:
-        for name, (shape, dtype) in kinds.items():
-            space = h5py.h5s.create_simple((world.n_tiles, *shape))
-            dataset = h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(dtype), space, layout)
-            columns.append(_Column(name, dataset.get_offset(), dtype.itemsize * int(np.prod(shape))))
-    return tuple(columns)
+    return {**kinds, METADATA: ((), METADATA_TYPE)}
 
 
 def _run(blocks: list[_Block], processes: int) -> Iterator[_Written]:
@@ -200,12 +177,10 @@ def _write_block(block: _Block) -> _Written:
         (tile_id(world.seed, index), level) for index, level in zip(indices.tolist(), tiles.s2_level, strict=True)
     ]
     rows = {**tiles.modalities, METADATA: np.array(records, METADATA_TYPE)}
-    with block.path.open("r+b") as file:
-        for column in block.columns:
-            file.seek(column.offset + block.start * column.row_bytes)
-            file.write(np.ascontiguousarray(rows[column.name]).data)
+    write_rows(block.path, block.rooms, block.start, rows)
     in_train = np.flatnonzero(indices % SPLIT_PERIOD < SPLIT_PERIOD - 2)
-    return _Written(sum_bands(tiles, in_train), describe_tiles(tiles))
+    stored = {name: values[in_train] for name, values in tiles.modalities.items()}
+    return _Written(sum_bands(stored, tiles.s2_level[in_train]), describe_tiles(tiles))
 
 
 def _rows_of(split: str, n_tiles: int) -> list[int]:

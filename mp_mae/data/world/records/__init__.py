@@ -1,1 +1,1 @@
-"""What a dataset says of simulated tiles beside their pixels: the record of each, and the statistics of all bands."""
+"""What a dataset says of simulated tiles beside their pixels: the record of each."""

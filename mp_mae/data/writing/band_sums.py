@@ -1,12 +1,11 @@
 """Mean, deviation and range of every band, summed up block by block in an order that is always the same."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from mp_mae.data.statistics import LEVELS
-from mp_mae.data.world.tiles import Tiles
 from mp_mae.modalities import MODALITIES
 
 
@@ -40,18 +39,22 @@ class Sums:
         return {"mean": mean.tolist(), "std": std.tolist(), "min": ends[0], "max": ends[1]}
 
 
-def sum_bands(tiles: Tiles, rows: np.ndarray) -> dict[str, Sums]:
-    """Sums over rows (r,) of each regression modality; of Sentinel-2 for each processing level."""
+def sum_bands(stored: Mapping[str, np.ndarray], levels: np.ndarray) -> dict[str, Sums]:
+    """Sums over n tiles of each regression modality that is there; of Sentinel-2 for each processing level.
+
+    Args:
+        stored: (n, C, ...) by modality, in MMEarth's types and no-data codes.
+        levels: (n,) str: 'l1c' or 'l2a'.
+    """
     sums = {}
     for name, modality in MODALITIES.items():
-        if modality.kind.is_class:
+        if modality.kind.is_class or name not in stored:
             continue
         if name == "sentinel2":
             for level in LEVELS:
-                own = rows[tiles.s2_level[rows] == level]
-                sums[f"{name}_{level}"] = _sum(tiles.modalities[name][own], modality.no_data)
+                sums[f"{name}_{level}"] = _sum(stored[name][levels == level], modality.no_data)
         else:
-            sums[name] = _sum(tiles.modalities[name][rows], modality.no_data)
+            sums[name] = _sum(stored[name], modality.no_data)
     return sums
 
 
