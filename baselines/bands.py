@@ -33,6 +33,8 @@ class Unit(StrEnum):
     """Radar backscatter as it is measured."""
     METRE = "m"
     KELVIN = "K"
+    COHERENCE = "coherence"
+    """Of two radar images: 0, nothing alike, to 1, the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ LIMITS = {
     Unit.LINEAR_POWER: (-1e-2, 1e6),
     Unit.METRE: (-2e4, 1e5),
     Unit.KELVIN: (0.0, 1e4),
+    Unit.COHERENCE: (-1e-3, 1.001),
 }
 """Values beyond which something else is stored than the unit says. Wide: an offset, noise, sun glint, a saturated
 detector and what is left of a mirror in a town stay inside."""

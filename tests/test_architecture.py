@@ -59,6 +59,7 @@ FLOORS = {
         "leaderboards.views",
         "leaderboards.schema",
         "leaderboards.metrics",
+        "leaderboards.simulated",
         "leaderboards.errors",
     ),
     "mp_mae": (

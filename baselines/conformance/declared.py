@@ -23,6 +23,7 @@ PLAUSIBLE_STD = {
     Unit.LINEAR_POWER: (1e-6, 1e3),
     Unit.METRE: (0.01, 1e4),
     Unit.KELVIN: (0.01, 200.0),
+    Unit.COHERENCE: (1e-3, 0.5),
 }
 """Standard deviations of a band over many images; narrower than any two units that are taken for each other."""
 

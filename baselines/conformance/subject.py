@@ -26,6 +26,7 @@ USUAL = {
     Unit.LINEAR_POWER: (0.001, 0.3),
     Unit.METRE: (0.0, 2000.0),
     Unit.KELVIN: (250.0, 310.0),
+    Unit.COHERENCE: (0.0, 1.0),
 }
 """Values that an image in a unit is made of here."""
 

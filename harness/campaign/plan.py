@@ -15,7 +15,6 @@ from harness.campaign.request import RunRequest, known_name
 from harness.campaign.resolve import Cell, Resolver
 from harness.data.band_matching import canonical_name
 from harness.data.draws import budget, shot
-from harness.data.sources.source import DEMO_SUITE
 from harness.data.suites import discover
 from harness.errors import DoesNotApplyError, UserError
 from harness.protocols import runs_on_few_labels
@@ -23,6 +22,7 @@ from harness.records.band_sets import EACH, BandSets
 from harness.records.job import DatasetRef, Failure, Job
 from harness.records.run import BandNames
 from harness.run.workbench import Workbench
+from leaderboards.simulated import SIMULATED
 
 EVERY = "*"
 """Stands for all partitions of a dataset that cannot even be opened."""
@@ -129,7 +129,7 @@ _DEMO_TWINS = {entry.demo_twin for entry in BACKBONES.values() if entry.demo_twi
 
 def belongs(backbone: str, ref: DatasetRef) -> bool:
     """Whether one of `all` backbones is run on a dataset: of twins, the one of the size of the weights there."""
-    return not (find_backbone(backbone).demo_twin if ref.suite == DEMO_SUITE else backbone in _DEMO_TWINS)
+    return not (find_backbone(backbone).demo_twin if ref.suite in SIMULATED else backbone in _DEMO_TWINS)
 
 
 def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
@@ -214,7 +214,7 @@ def _band_sets(asked: BandSets, ref: DatasetRef, workbench: Workbench) -> Sequen
 
 def _check_weights(request: RunRequest, refs: Iterable[DatasetRef]) -> None:
     """Refuse a backbone that was named but has no weights for any dataset. Of `all`, it is left out."""
-    simulated = any(ref.suite == DEMO_SUITE for ref in refs)
+    simulated = any(ref.suite in SIMULATED for ref in refs)
     for name in request.backbones:
         entry = find_backbone(name)
         served = simulated and entry.demo_weights

@@ -13,7 +13,6 @@ from harness.campaign.feeds import Feeds, plan_feeds
 from harness.campaign.request import RunRequest
 from harness.data.band_matching import BandPlan
 from harness.data.draws import is_few
-from harness.data.sources.source import DEMO_SUITE
 from harness.errors import DoesNotApplyError, NotHereError
 from harness.features.known_bands import check_circumstances, describe_bands, identifying_facts
 from harness.features.normalisation import (
@@ -33,6 +32,7 @@ from harness.records.labels import LabelKind
 from harness.records.run import NormalisationPolicy, Run, Selection, TrainDraw
 from harness.run.workbench import Workbench
 from harness.tasks import AREAS, TASKS
+from leaderboards.simulated import SIMULATED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,8 +265,8 @@ class Resolver:
 
 
 def find_weights(backbone: str, dataset: DatasetRef, request: RunRequest) -> Path | None:
-    """Weights that were given; on the demo suite else those that are shipped."""
-    shipped = find_backbone(backbone).demo_weights if dataset.suite == DEMO_SUITE else None
+    """Weights that were given; on simulated suites else those that are shipped."""
+    shipped = find_backbone(backbone).demo_weights if dataset.suite in SIMULATED else None
     return request.weights.get(backbone) or shipped
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.data.sources import SOURCES
-from harness.data.sources.source import DEMO_SUITE
 from harness.errors import UserError
 from harness.records.job import DatasetRef
+from leaderboards.simulated import SIMULATED
 
 _ROOT_VARIABLE = "GEO_BENCH_DIR"
 _DEFAULT_ROOT = Path("~/dataset/geobench")
@@ -69,7 +69,7 @@ def tell_apart(refs: Iterable[DatasetRef]) -> dict[DatasetRef, str]:
 
 def _why_none(root: Path) -> str:
     suites = {folder: suite for source in SOURCES.values() for folder, suite in source.suites.items()}
-    wanted = [folder for folder, suite in suites.items() if suite != DEMO_SUITE]
+    wanted = [folder for folder, suite in suites.items() if suite not in SIMULATED]
     if root.parent.name in suites:
         return f"{root} is one dataset; pass the directory that holds {' and '.join(wanted)}: {root.parent.parent}"
     if root.name in suites:

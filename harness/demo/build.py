@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from harness.data.sources.source import DEMO_SUITE
 from harness.demo.band_counts import BandCounts
 from harness.demo.candidates import draw_samples
 from harness.demo.geobench_format import BANDS, SampleWriter, label_type
@@ -19,6 +18,7 @@ from harness.demo.task_files import Written, write_task_files
 from harness.demo.tasks import TASKS, VERSION, DemoTask
 from harness.records.labels import LabelKind, Split
 from harness.records.progress import Progress, Step
+from leaderboards.simulated import DEMO_SUITE
 from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.simulate import WORLD_VERSION
 

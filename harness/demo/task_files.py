@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.sources.source import DEMO_SUITE
 from harness.demo.band_counts import BandCounts, value_statistics
 from harness.demo.geobench_format import BANDS, label_type, task_specifications
 from harness.demo.stratify import FRACTIONS, covering_order
 from harness.demo.tasks import TILE_PX, DemoTask
 from harness.records.labels import LabelKind, Split
+from leaderboards.simulated import DEMO_SUITE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ from rich.console import Group
 from baselines.bands import SENTINEL2_UM
 from harness.show.tables import bare_table, captioned
 from harness.show.visible_text import plain
+from leaderboards.simulated import mark
 from leaderboards.statistics.difference import difference, estimate
 from leaderboards.statistics.influences import read_test_samples
 from leaderboards.statistics.reading import Point, fetch
@@ -37,7 +38,7 @@ class Grid:
     @property
     def title(self) -> str:
         """How people are told what is compared."""
-        return f"{self.dataset}, {self.protocol}, {self.partition}" + (" (simulated)" if self.suite == "demo" else "")
+        return f"{self.dataset}, {self.protocol}, {self.partition}{mark(self.suite)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from harness.show.visible_text import plain
+from leaderboards.simulated import SIMULATED
 from leaderboards.statistics.reading import fetch
 
 _POINTS = """
@@ -54,7 +55,7 @@ def _table(protocol: str, points: Sequence[_Point]) -> Table:
     partitions = {point.partition: point.n_labels_fit for point in points}  # of equals the larger dataset's number
     columns = sorted(partitions, key=lambda name: (partitions[name], name))
     several_weights = len({p.row for p in points}) > len({p.row[:-1] for p in points})
-    simulated = " (simulated)" if all(point.suite == "demo" for point in points) else ""
+    simulated = " (simulated)" if all(point.suite in SIMULATED for point in points) else ""
     seeds = " or ".join(map(str, sorted({point.n_seeds for point in points})))
     title = f"{plain(protocol)}{simulated}: test split, mean over {seeds} seeds ± half of the 95 % interval"
     table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -7,7 +7,7 @@ from typing import Any
 from baselines.table import BACKBONES
 from harness.data.draws import is_few
 from harness.data.sources import has_erratum
-from harness.data.sources.source import DEMO_SUITE
+from leaderboards.simulated import SIMULATED
 
 
 def reproducing_command(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
@@ -55,9 +55,9 @@ def software(provenance: Mapping[str, Any]) -> str:
 
 
 def _shipped(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> bool:
-    """Whether the weights are those that the demo suite takes unless told: no path of the user leads to them."""
+    """Whether the weights are those that simulated suites take unless told: no path of the user leads to them."""
     entry = BACKBONES.get(backbone)
-    shipped = entry.demo_weights if entry and configuration.get("suite") == DEMO_SUITE else None
+    shipped = entry.demo_weights if entry and configuration.get("suite") in SIMULATED else None
     return shipped is not None and provenance["weights_file"] == shipped.name
 
 

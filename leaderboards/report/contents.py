@@ -16,10 +16,9 @@ from leaderboards.query import run_query
 from leaderboards.report.columns import encode_table, merge_keys
 from leaderboards.report.savings import with_saving_intervals
 from leaderboards.report.standings import CELL_COLUMNS, with_ties
+from leaderboards.simulated import SIMULATED
 from leaderboards.statistics.ranking import read_standings
 from leaderboards.statistics.reading import read_label_savings, read_points
-
-SIMULATED_SUITE = "demo"
 
 _CURVE = "suite, dataset, protocol, selection, train_draw, axis, setup, metric, higher_is_better, source"
 
@@ -83,7 +82,7 @@ class Contents:
     """The report's two blocks of data, JSON-able."""
 
     page: dict[str, Any]
-    """Tables of `columns.encode_table` by name, and `simulated`: the name of the simulated suite."""
+    """Tables of `columns.encode_table` by name, and `simulated`: the names of the simulated suites."""
     details: dict[str, Any]
     """What is shown of a single run only, in the order of the table `runs` here."""
 
@@ -116,7 +115,7 @@ def read_contents(path: Path) -> Contents:
     )
     page["ranking"] = encode_table(*with_ties(ranking.names, ranking.rows, cells.rows, read_standings(path)))
     page["alarms"] = _alarms(read_alarms(path))
-    page["simulated"] = SIMULATED_SUITE
+    page["simulated"] = list(SIMULATED)
     return Contents(page, _details(documents, metrics, tables["runs"]))
 
 

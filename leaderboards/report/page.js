@@ -6,15 +6,15 @@ function suites() {
   const counts = groupBy(tables.runs, (row) => row.suite);
   const measured = (suite) => counts.get(suite).filter((row) => row.source === "measured").length;
   // Real measurements first, then published numbers alone, then what is simulated.
-  const order = (suite) => [suite === SIMULATED && measured(suite) ? 1 : 0, -measured(suite)];
+  const order = (suite) => [SIMULATED.includes(suite) && measured(suite) ? 1 : 0, -measured(suite)];
   return [...counts.keys()].sort((a, b) => order(a)[0] - order(b)[0] || order(a)[1] - order(b)[1] || a.localeCompare(b));
 }
 
 function startPage() {
   const names = suites();
-  const real = names.filter((suite) => suite !== SIMULATED && tables.runs.some((row) => row.suite === suite && row.source === "measured"));
-  const first = real[0] ?? (names.includes(SIMULATED) ? SIMULATED : names[0]);
-  fillSelect(byId("suite"), names.map((suite) => [suite, suite === SIMULATED ? `${suite} (simulated)` : suite]), first);
+  const real = names.filter((suite) => !SIMULATED.includes(suite) && tables.runs.some((row) => row.suite === suite && row.source === "measured"));
+  const first = real[0] ?? names.find((suite) => SIMULATED.includes(suite)) ?? names[0];
+  fillSelect(byId("suite"), names.map((suite) => [suite, SIMULATED.includes(suite) ? `${suite} (simulated)` : suite]), first);
   byId("suite").addEventListener("change", (event) => chooseSuite(event.target.value));
   byId("how").addEventListener("change", (event) => chooseHow(event.target.value));
   byId("partition").addEventListener("change", (event) => { state.partition = event.target.value; draw(); });
@@ -29,8 +29,8 @@ function startPage() {
 
 function chooseSuite(suite) {
   state.suite = suite;
-  document.body.classList.toggle("simulated", suite === SIMULATED);
-  byId("simulated").hidden = suite !== SIMULATED;
+  document.body.classList.toggle("simulated", SIMULATED.includes(suite));
+  byId("simulated").hidden = !SIMULATED.includes(suite);
   const rows = tables.runs.filter((row) => row.suite === suite);
   const measured = rows.filter((row) => row.source === "measured").length;
   byId("size").textContent = `${measured} runs measured, ${rows.length - measured} published numbers, ${distinct(rows.map((r) => r.dataset)).length} datasets`;

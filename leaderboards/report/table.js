@@ -113,7 +113,7 @@ function showRun(row) {
         html("td", { class: "number" }, format.any(m.value)), html("td", { class: "number" }, format.interval(m.ci_low, m.ci_high, format.any)))))),
     facts("Run", details.run[row.at]), facts("Configuration", details.configuration[row.at]), facts("Provenance", details.provenance[row.at]),
   ];
-  byId("run-title").replaceChildren(`${row.model} on ${row.dataset} `, sourceBadge(row.source) ?? "", row.suite === SIMULATED ? badge("simulated") : "");
+  byId("run-title").replaceChildren(`${row.model} on ${row.dataset} `, sourceBadge(row.source) ?? "", SIMULATED.includes(row.suite) ? badge("simulated") : "");
   byId("run-body").replaceChildren(
     html("p", {}, `${row.protocol}, ${row.partition}${row.seed === null ? "" : `, seed ${row.seed}`}. run_id `, html("code", {}, row.run_id)),
     row.source === "measured" ? html("p", {}, "The command that makes it again: ", html("code", {}, `python -m harness show ${row.run_id.slice(0, 12)}`)) : "",

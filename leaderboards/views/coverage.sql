@@ -5,7 +5,7 @@
 -- possible  the protocol was run at this partition for the headline metric that the dataset has, which goes with its kind
 --           of label, so that no protocol for images is missing on masks; and the dataset has as many images as a
 --           partition n=... asks for, where a run on all of them (default, 1.00x_train) tells how many there are.
--- Excluded  published runs. A simulated suite ('demo') has its own grid, as every suite has.
+-- Excluded  published runs. A simulated suite ('demo', 'areas') has its own grid, as every suite has.
 -- NULL      weights: see scores. Nothing else.
 CREATE OR REPLACE VIEW coverage AS
 WITH measured AS (

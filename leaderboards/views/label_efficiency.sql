@@ -13,7 +13,7 @@
 --           device: whatever else a machine did made the others slower.
 -- setup     see the view scores, as for axis, curve_id, samples and identity_version: runs of other settings are points
 --           of another curve, runs on other samples other points of it.
--- Excluded  what scores excludes. Simulated points have suite = 'demo', published ones source = 'published'.
+-- Excluded  what scores excludes. Simulated points have suite 'demo' or 'areas', published ones source = 'published'.
 -- NULL      value: undefined for every seed. seed_std: fewer than two runs. ci_low, ci_high: fewer than two seeds, and not
 --           one run with an interval; or seeds that all agree and no run's interval, which tell nothing of the noise.
 --           se_test: no run has an interval (then seeds alone make it). weights: drawn from the seed, or published.

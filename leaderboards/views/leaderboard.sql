@@ -7,8 +7,8 @@
 -- bands     where a run was fitted on fewer of the dataset's bands than its backbone reads, or tested on others: which, as
 --           'B2 B3 B4', 'B4 B3 B2 -> B8A B11 B12' or '12 bands without B8'. Of all other runs NULL, which is the
 --           condition that keeps these apart; no other view but band_shifts and band_sensitivity has them.
--- Excluded  nothing. Simulated runs are here with suite = 'demo' and published ones with source = 'published':
---           this is the list of what there is. Add WHERE suite <> 'demo' before comparing or averaging.
+-- Excluded  nothing. Simulated runs are here (suite 'demo' or 'areas') and published ones with source = 'published':
+--           this is the list of what there is. Add WHERE suite NOT IN ('demo', 'areas') before comparing or averaging.
 -- NULL      value: the metric is undefined on this test split. ci_low, ci_high: no value, or nobody computed the
 --           interval. weights, seed, n_train, n_labels_fit, n_labels_select, finished_at: unknown, published runs only.
 -- Order     none; write the ORDER BY you need.

@@ -8,7 +8,7 @@
 -- frontier  true if no other backbone on the same dataset, partition and samples, by the same protocol, has at most as many
 --           parameters and at least as good a score, one of the two strictly better. frontier_flops, frontier_memory: the
 --           same of operations and of memory; frontier_speed: of images per second, among those of one device.
--- Excluded  points without a value or without parameters, so most published ones. suite = 'demo' is kept apart by suite.
+-- Excluded  points without a value or without parameters, so most published ones. Simulated suites are kept apart by suite.
 -- NULL      flops_per_image, images_per_second, peak_memory_bytes, and the frontier of each: nobody counted or measured.
 --           device: as images_per_second. ci_low, ci_high: nobody computed the interval. weights: see scores.
 CREATE OR REPLACE VIEW parameter_efficiency AS

@@ -12,7 +12,7 @@
 -- Excluded  train_draw = 'seed': published numbers have the samples of the partition as filed, and a draw of as many is
 --           another question. So are bands whose wrong names were corrected: published numbers took the files' names
 --           (configuration.band_names). Measured points without a value; published rows without a counterpart; pairs
---           from different suites, so nothing of suite = 'demo' is ever here.
+--           from different suites, so nothing of a simulated suite is ever here.
 -- NULL      ci_low, ci_high: our point has no interval. published_uncertainty: exact as printed, or unknown.
 CREATE OR REPLACE VIEW published_gap AS
 WITH names AS (

@@ -9,7 +9,7 @@
 -- missing   datasets of the grid (any that some backbone has) on which this one has no score, or has several setups.
 --           Scores on other samples (see scores) or by another metric are those of another dataset, and count in
 --           n_datasets: a backbone that has one of two alone lacks the other.
--- Excluded  nothing. Simulated runs are ranked apart (suite = 'demo'), and so are published ones (source), suite by suite.
+-- Excluded  nothing. Simulated runs are ranked apart (suites 'demo' and 'areas'), and so are published ones (source), suite by suite.
 -- NULL      mean_rank, win_rate: something is missing; an incomplete row is never ranked. win_rate: nobody to beat.
 --           weights: see scores. selection, train_draw: unknown, published only.
 CREATE OR REPLACE VIEW ranking AS

@@ -19,7 +19,7 @@
 --           or 'images' (n=100: labelled images drawn at random).
 -- se_test   standard error by the test sample: a quarter of the width of the stored 95 % interval, nearly (/ 3.92).
 -- Excluded  runs that were fitted on fewer of the dataset's bands than their backbone reads, or tested on others (`bands` of
---           the view leaderboard): they answer another question. Simulated runs have suite = 'demo', published ones
+--           the view leaderboard): they answer another question. Simulated runs have suite 'demo' or 'areas', published ones
 --           source = 'published'.
 -- NULL      value: undefined on this split. ci_low, ci_high, se_test: no interval was computed. seed, n_labels*,
 --           selection, train_draw, samples, identity_version: unknown, published runs only. parameters, flops_per_image, images_per_second,

@@ -8,9 +8,6 @@ from harness.data.dataset import Dataset
 from harness.data.description import Erratum
 from harness.records.job import DatasetRef
 
-DEMO_SUITE = "demo"
-"""Simulated, and therefore kept out of every comparison with real data."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Source:

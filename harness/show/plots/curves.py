@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
+from leaderboards.simulated import mark
 from leaderboards.statistics.reading import fetch
-
-SIMULATED = "simulated"
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,7 @@ def _panel(
         title += f" (chosen by {selection}, drawn by {train_draw})"
     if axis != "partition":
         title += f", by {axis}"
-    if suite == "demo":
-        title += f" ({SIMULATED})"
+    title += mark(suite)
     names = [name for name, _, _ in curves]
     return Panel(
         title=title,

@@ -7,8 +7,8 @@ from baselines.table import BACKBONES
 from command_line import harness
 from geobench_files import write_dataset
 from harness.campaign.plan import belongs
-from harness.data.sources.source import DEMO_SUITE
 from harness.records.job import DatasetRef
+from leaderboards.simulated import DEMO_SUITE
 from mp_mae.errors import NotHereError
 
 MISSING = "far/away: model.safetensors is not here. Run `hf download far/away`"

@@ -198,7 +198,7 @@ def test_single_seeds_have_no_interval(tmp_path: Path) -> None:
 def test_simulated_and_published_are_ranked_apart(elements: Elements) -> None:
     for row in rows(elements, "ranking"):
         assert row["n_ranked"] in ({2} if row["source"] == "published" or row["suite"] == "demo" else {3, 1, None})
-    assert json.loads(elements.scripts["page-data"])["simulated"] == "demo"
+    assert json.loads(elements.scripts["page-data"])["simulated"] == ["demo", "areas"]
 
 
 def test_details_hold_every_metric_and_the_configuration_of_each_run(elements: Elements, db: Path) -> None:

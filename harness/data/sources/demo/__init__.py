@@ -5,7 +5,8 @@ from functools import partial
 from baselines.bands import Unit
 from harness.data.sources.geobench import find_datasets, open_dataset
 from harness.data.sources.geobench.published import Entry
-from harness.data.sources.source import DEMO_SUITE, Source
+from harness.data.sources.source import Source
+from leaderboards.simulated import DEMO_SUITE
 
 _SIMULATED = Entry(units={"Sentinel2": Unit.DN_10000})
 
