@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from mp_mae.config import SIZES, EncoderConfig
+from mp_mae.config import SIZES
 from mp_mae.decoders import Branch, PatchTokens, initialise, token_windows
 from mp_mae.encoder import MpMaeConvNeXt, build_encoder
 from mp_mae.errors import UserError
@@ -20,7 +20,7 @@ from mp_mae.losses.rules import LossSum, combine_losses, normalise_patches
 from mp_mae.masking import Mask, kept_patches, mask_from_noise
 from mp_mae.modalities import OPTICAL, Modality
 from mp_mae.model_config import ModelConfig, MPMAEOptions
-from mp_mae.objective import LossReport, Objective
+from mp_mae.objective import LossReport, ModelRequest, Objective
 from mp_mae.packed.encoder import forward_packed
 from mp_mae.patches import gather_patches, patches_to_images
 
@@ -48,8 +48,8 @@ class MPMAE(Objective):
         self.branches.apply(initialise)
 
     @classmethod
-    def build(cls, options: MPMAEOptions, encoder: EncoderConfig, modalities: tuple[str, ...]) -> Self:
-        return cls(ModelConfig(encoder=encoder, modalities=modalities, **asdict(options)))
+    def build(cls, options: MPMAEOptions, request: ModelRequest) -> Self:
+        return cls(ModelConfig(encoder=request.encoder, modalities=request.modalities, **asdict(options)))
 
     @classmethod
     def encoded_patches(cls, options: MPMAEOptions, n_patches: int) -> int:

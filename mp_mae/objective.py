@@ -11,7 +11,32 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from mp_mae.config import EncoderConfig
+from mp_mae.config import SIZES, EncoderConfig
+from mp_mae.modalities import MODALITIES, OPTICAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """What a model is built for, as settings and data say; what of it can be honoured is up to the objective."""
+
+    size: str
+    """One of the objective's sizes (`ObjectiveEntry.sizes`)."""
+    patch: int
+    """Side of a patch in pixels."""
+    bands: tuple[str, ...]
+    """Sentinel-2 bands that are read, in the order of the channels."""
+    modalities: tuple[str, ...]
+    """Names of the targets that batches will have, in the order of MODALITIES."""
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        """An MP-MAE encoder of these bands. Raises UserError when there is none of that size or patch."""
+        return EncoderConfig(self.size, self.bands, self.patch)
+
+    @property
+    def channels(self) -> dict[str, tuple[str, ...]]:
+        """Channels of every target by modality, in the order of its tensor."""
+        return {name: self.bands if name == OPTICAL else MODALITIES[name].bands for name in self.modalities}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +52,7 @@ class LossReport:
 
 
 class Objective(nn.Module, ABC):
-    """A model that turns a batch into named losses, and the encoder in it that is trained and exported.
+    """A model that turns a batch into named losses. What is exported of it is said by its ObjectiveEntry.
 
     For each optimizer step a training calls `draw` once, for the tiles of all processes; for each micro-batch it then
     calls `inputs` with that micro-batch's part of what was drawn, and the module on these inputs:
@@ -42,8 +67,6 @@ class Objective(nn.Module, ABC):
     wait for one.
     """
 
-    encoder: nn.Module
-    """Built by `build_encoder` from the EncoderConfig that `build` was given; its tensors are what is exported."""
     crops_per_tile: ClassVar[int] = 1
     """Random crops that are read of each tile, each with a place and an orientation of its own."""
     compares_tiles: ClassVar[bool] = False
@@ -52,12 +75,13 @@ class Objective(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, options: Any, encoder: EncoderConfig, modalities: tuple[str, ...]) -> Self:
+    def build(cls, options: Any, request: ModelRequest) -> Self:
         """The untrained model; initial weights come from torch's global generator, which the caller seeds.
 
         Args:
             options: the objective's own settings (`ObjectiveEntry.options`).
-            modalities: names of the targets that batches will have, in the order of MODALITIES.
+        Raises:
+            UserError: what is requested does not go together.
         """
 
     @classmethod
@@ -68,6 +92,23 @@ class Objective(nn.Module, ABC):
             UserError: the options leave none.
         """
         return cls.crops_per_tile * n_patches
+
+    @classmethod
+    def bytes_per_tile(cls, options: Any, request: ModelRequest, crop: int) -> int:
+        """Memory that forward and backward of one tile keep, by a generous estimate; it decides the micro-batch.
+
+        Here that of a model whose memory is that of one MP-MAE encoder: measured in float32, about 100 bytes per
+        channel, site and block.
+
+        Args:
+            crop: side in pixels.
+        Raises:
+            UserError: the options leave no patch.
+        """
+        depths, widths = SIZES[request.size]
+        sites = (64, 16, 4, 1)
+        encoded = cls.encoded_patches(options, (crop // request.patch) ** 2)
+        return 100 * encoded * sum(d * w * s for d, w, s in zip(depths, widths, sites, strict=True))
 
     @abstractmethod
     def draw(self, generator: torch.Generator, n_tiles: int, crop: int) -> Tensor:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mp_mae.cli.verb import Verb, describe_encoder, say
+from mp_mae.cli.verb import Verb, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,9 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mp_mae.training.export import export_encoder  # noqa: PLC0415 - imports torch
+    from mp_mae.training.export import export_run  # noqa: PLC0415 - imports torch
 
-    say(describe_encoder(args.out, export_encoder(args.run, args.out, args.step)))
+    say(f"{args.out}: {export_run(args.run, args.out, args.step)}")
 
 
 EXPORT = Verb(

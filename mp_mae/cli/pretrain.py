@@ -7,7 +7,7 @@ from typing import Any
 from mp_mae.cli.signals import StopOnSigterm
 from mp_mae.cli.verb import Verb, err, process_number, say
 from mp_mae.errors import UserError
-from mp_mae.training.objectives import OBJECTIVES
+from mp_mae.training.objectives import find_objective, objective_names
 from mp_mae.training.progress import build_reporter
 from mp_mae.training.recipes import RECIPES
 from mp_mae.training.setting_values import AUTO, read_toml
@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
     reporter = build_reporter(err, is_first_process=is_first)
     finished = pretrain(settings, args.out, resume=args.resume == "auto", reporter=reporter, stop=stop.asked)
     if is_first and finished.complete:
-        encoder = args.out / ENCODER
-        say(f"{finished.step} steps done. Evaluate: python -m harness run --backbone mp_mae --weights {encoder}")
+        words = f"--backbone {settings.entry.backbone} --weights {args.out / ENCODER}"
+        say(f"{finished.step} steps done. Evaluate: python -m harness run {words}")
     elif is_first:
         say(f"stopped at step {finished.step} of {finished.total_steps}. Go on: the same command with --resume auto")
 
@@ -87,11 +87,21 @@ def _settings() -> str:
     """A line on every setting, then on those that only another objective than the paper's has."""
     recipe = RECIPES["paper"]("DIR")
     lines = _lines(recipe)
-    for name, entry in OBJECTIVES.items():
+    for name in objective_names():
         if name != recipe.objective:
-            more = [line for line in _lines(vary(recipe, {"objective": name}, name)) if line not in lines]
-            lines += [f"  with objective={name} ({entry.summary}):", *more]
+            lines += _lines_of_other(recipe, name, lines)
     return "\n".join(lines)
+
+
+def _lines_of_other(recipe: Settings, name: str, known: list[str]) -> list[str]:
+    """A line on every setting that only this objective has; one that says what is wrong if it cannot be loaded."""
+    try:
+        entry, lines = find_objective(name), _lines(vary(recipe, {"objective": name}, name))
+    except UserError as error:
+        return [f"  with objective={name}: {error}"]
+    presets = f"; preset {', '.join(entry.presets)}" if entry.presets else ""
+    heading = f"  with objective={name} ({entry.summary}; size {', '.join(entry.sizes)}{presets}):"
+    return [heading, *(line for line in lines if line not in known)]
 
 
 def _lines(settings: Settings) -> list[str]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, save_checkpoint
 from mp_mae.errors import UserError
 from mp_mae.modalities import OPTICAL, choose_modalities
+from mp_mae.training.objectives import find_objective
 from mp_mae.training.state import SavedState, TrainingFacts, newest_state, read_state
 
 CHECKPOINTS = "checkpoints"
@@ -19,7 +20,8 @@ _PREFIX = "encoder."
 
 def encoder_checkpoint(state: Mapping[str, Tensor], facts: TrainingFacts, step: int) -> Checkpoint:
     """The encoder among the tensors of an objective, with what it was trained on and for how long."""
-    encoder = facts.encoder
+    request = facts.request
+    encoder = request.encoder
     return Checkpoint(
         encoder=encoder,
         state={name.removeprefix(_PREFIX): tensor for name, tensor in state.items() if name.startswith(_PREFIX)},
@@ -29,13 +31,21 @@ def encoder_checkpoint(state: Mapping[str, Tensor], facts: TrainingFacts, step: 
                 "inputs": {OPTICAL: list(encoder.bands)},
                 "outputs": {
                     task.name: list(encoder.bands if task.name == OPTICAL else task.bands)
-                    for task in choose_modalities(facts.modalities)
+                    for task in choose_modalities(request.modalities)
                 },
             },
             normalisation=facts.normalisation,
             training={"steps": step, **facts.schedule, **facts.settings, "dataset": facts.dataset},
         ),
     )
+
+
+def export_encoder(state: Mapping[str, Tensor], facts: TrainingFacts, step: int, folder: Path) -> str:
+    """Write the encoder among an objective's tensors to a folder, in MP-MAE's layout. Returns a line on it."""
+    checkpoint = encoder_checkpoint(state, facts, step)
+    save_checkpoint(checkpoint, folder)
+    encoder = checkpoint.encoder
+    return f"encoder {encoder.size}, {encoder.patch} px patches, sha256 {checkpoint.sha256}"
 
 
 def find_state(run: Path, step: int | None = None) -> SavedState:
@@ -56,9 +66,11 @@ def find_state(run: Path, step: int | None = None) -> SavedState:
     return newest
 
 
-def export_encoder(run: Path, out: Path, step: int | None = None) -> Checkpoint:
-    """Write the encoder of a training's checkpoint to the folder `out`. Raises UserError as its parts do."""
+def export_run(run: Path, out: Path, step: int | None = None) -> str:
+    """Write what evaluation loads of a training's checkpoint to the folder `out`, as its objective says.
+
+    Returns a line on it. Raises UserError as its parts do.
+    """
     saved = find_state(run, step)
-    checkpoint = encoder_checkpoint(saved.model_tensors(), saved.facts, saved.step)
-    save_checkpoint(checkpoint, out)
-    return checkpoint
+    entry = find_objective(saved.facts.settings["objective"])
+    return entry.export(saved.model_tensors(), saved.facts, saved.step, out)

@@ -5,11 +5,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mp_mae.checkpoint import save_checkpoint
 from mp_mae.data.loader import Loader, training_requests
 from mp_mae.data.prepare import Batch
-from mp_mae.training.export import CHECKPOINTS, ENCODER, encoder_checkpoint
+from mp_mae.training.export import CHECKPOINTS, ENCODER
 from mp_mae.training.log import LOG, StepRecord, TrainingLog
+from mp_mae.training.objectives import find_objective
 from mp_mae.training.plan import make_plan, open_files
 from mp_mae.training.progress import Reporter
 from mp_mae.training.settings import Settings
@@ -35,7 +35,7 @@ def pretrain(settings: Settings, out: Path, *, resume: bool, reporter: Reporter,
     """Train until the last step, or until `stop()`; what was reached is saved either way.
 
     Args:
-        out: gets `checkpoints/`, `encoder/` (for evaluation), `log.jsonl` and `settings.toml`.
+        out: gets `checkpoints/`, `encoder/` (what the objective exports), `log.jsonl` and `settings.toml`.
         resume: go on from the newest checkpoint in `out`, if there is one.
     Raises:
         UserError: the settings, the data or what is in `out` do not allow this training.
@@ -94,7 +94,8 @@ def save(training: Training, step: int) -> None:
         root = training.out / CHECKPOINTS
         save_state(root, step, training.model, training.optimizer, training.facts)
         keep_newest(root, training.plan.settings.keep)
-        save_checkpoint(encoder_checkpoint(training.model.state_dict(), training.facts, step), training.out / ENCODER)
+        entry = find_objective(training.plan.settings.objective)
+        entry.export(training.model.state_dict(), training.facts, step, training.out / ENCODER)
     training.accelerator.wait_for_everyone()
 
 

@@ -1,14 +1,50 @@
-"""The objectives that a training can have, by name: their own settings, and where the class is."""
+"""The objectives that a training can have, by name: their own settings, and where the class is.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Other packages add theirs by an entry point of the group `mp_mae.objectives` whose name is that of the objective and
+whose value is an `ObjectiveEntry`.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mp_mae.config import check_choice
+from mp_mae.config import SIZES, check_choice
+from mp_mae.errors import UserError
 from mp_mae.model_config import MPMAEOptions
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mp_mae.objective import Objective
+    from mp_mae.training.state import TrainingFacts
+
+GROUP = "mp_mae.objectives"
+"""Entry points by which packages add objectives."""
+
+Export = Callable[["Mapping[str, Tensor]", "TrainingFacts", int, Path], str]
+"""Given a model's tensors, what its training is, the steps done and a folder: writes to the folder what evaluation
+loads, whole or not at all, and returns a line on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPreset:
+    """Modalities and bands that go by one name (`--preset`)."""
+
+    modalities: tuple[str, ...]
+    bands: tuple[str, ...]
+    """Sentinel-2 bands that are read."""
+    instead: Mapping[str, str] = field(default_factory=dict)
+    """What is read in the place of a modality that the file does not have."""
+
+
+def _export_encoder(state: "Mapping[str, Tensor]", facts: "TrainingFacts", step: int, folder: Path) -> str:
+    from mp_mae.training.export import export_encoder  # noqa: PLC0415 - imports torch
+
+    return export_encoder(state, facts, step, folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +57,16 @@ class ObjectiveEntry:
     text; none is called like a field of `Settings`. They are compared when a training is resumed."""
     load: "Callable[[], type[Objective]]"
     """Imports the class, and torch with it."""
+    sizes: tuple[str, ...] = tuple(SIZES)
+    """What `size` may be. The first one is taken where the objective is chosen and the size is none of these."""
+    presets: Mapping[str, DataPreset] = field(default_factory=dict)
+    """Choices of data that only this objective has. Naming one chooses the objective."""
+    export: Export = _export_encoder
+    """Here: the tensors below the module `encoder`, which is an MP-MAE encoder."""
+    backbone: str = "mp_mae"
+    """Name of the backbone, in the harness, that loads what is exported."""
+    demo: Mapping[str, Any] | None = None
+    """How its demo weights are trained, as settings that differ from the recipe `demo`; None: there are none."""
 
 
 def _load_mp_mae() -> "type[Objective]":
@@ -34,9 +80,58 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         summary="predict every modality at the removed patches", options=MPMAEOptions, load=_load_mp_mae
     ),
 }
+"""Those of this package."""
+
+
+def objective_names() -> tuple[str, ...]:
+    """Names of all objectives: ours, then those of installed packages, none of which is loaded."""
+    return (*OBJECTIVES, *sorted(_plug_ins(tuple(sys.path)).keys() - OBJECTIVES.keys()))
 
 
 def find_objective(name: str) -> ObjectiveEntry:
-    """Raises UserError that names the nearest objective and lists all when there is none of that name."""
-    check_choice("objective", name, tuple(OBJECTIVES))
-    return OBJECTIVES[name]
+    """The entry of an objective.
+
+    Raises:
+        UserError: no objective of that name (names the nearest and lists all), several of them, or its package cannot
+            be loaded.
+    """
+    check_choice("objective", name, objective_names())
+    points = _plug_ins(tuple(sys.path)).get(name, ())
+    if len(points) + (name in OBJECTIVES) > 1:
+        owners = [_owner(point) for point in points] + ["mp_mae itself"] * (name in OBJECTIVES)
+        raise UserError(f"objective {name}: wanted one, found those of {', '.join(owners)}. Uninstall all but one.")
+    return OBJECTIVES[name] if name in OBJECTIVES else _load(points[0])
+
+
+def objective_of_preset(preset: str) -> str | None:
+    """Name of the installed objective that has this preset of its own. Raises UserError as `find_objective` does."""
+    return next((name for name in objective_names() if preset in find_objective(name).presets), None)
+
+
+def _load(point: EntryPoint) -> ObjectiveEntry:
+    try:
+        entry = point.load()
+    except Exception as error:  # a plug-in's own, whatever it is: told in one line, with its cause
+        raise UserError(
+            f"objective {point.name}: {point.value} of {_owner(point)} cannot be loaded "
+            f"({type(error).__name__}: {error}). Install what it needs, or uninstall it."
+        ) from error
+    if not isinstance(entry, ObjectiveEntry):
+        raise UserError(
+            f"objective {point.name}: {point.value} of {_owner(point)} is a {type(entry).__name__}; wanted an "
+            "ObjectiveEntry. Correct its entry point."
+        )
+    return entry
+
+
+@cache
+def _plug_ins(search_path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
+    """Entry points by name, of all packages that are installed on Python's search path."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=GROUP):
+        found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+def _owner(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "a package without metadata"

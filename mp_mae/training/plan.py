@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from mp_mae.config import MMEARTH_S2_BANDS, SIZES, EncoderConfig
+from mp_mae.config import MMEARTH_S2_BANDS
 from mp_mae.data.crops import crop_side
-from mp_mae.data.files import MMEarthFiles, open_mmearth
+from mp_mae.data.files import MMEarthFiles, find_files, open_mmearth
+from mp_mae.data.h5 import describe_columns
 from mp_mae.data.order import TrainingOrder
 from mp_mae.data.statistics import LEVELS
 from mp_mae.errors import UserError
 from mp_mae.modalities import choose_modalities
-from mp_mae.objective import Objective
+from mp_mae.objective import ModelRequest, Objective
 from mp_mae.training.objectives import find_objective
 from mp_mae.training.schedule import learning_rate, scaled_rate
 from mp_mae.training.settings import Settings
@@ -36,7 +37,7 @@ class TrainingPlan:
     rows: np.ndarray
     """(n,) int64 rows of the training split."""
     objective: type[Objective]
-    encoder: EncoderConfig
+    request: ModelRequest
     crop: int
     """Side in pixels."""
     order: TrainingOrder
@@ -50,7 +51,7 @@ class TrainingPlan:
     @property
     def modalities(self) -> tuple[str, ...]:
         """Names of the targets that batches have."""
-        return tuple(modality.name for modality in self.files.modalities)
+        return self.request.modalities
 
     @property
     def peak_rate(self) -> float:
@@ -65,10 +66,18 @@ class TrainingPlan:
 
 
 def open_files(settings: Settings) -> MMEarthFiles:
-    """The dataset of a training, checked. Raises UserError as `open_mmearth` does."""
+    """The dataset of a training, checked; what the file lacks is replaced as the preset says.
+
+    Raises:
+        UserError: as `open_mmearth` does.
+    """
+    names, instead = settings.modality_names(), settings.substitutes()
+    if instead:
+        columns = describe_columns(find_files(settings.data).h5)
+        names = tuple(name if name in columns else instead.get(name, name) for name in names)
     return open_mmearth(
         settings.data,
-        choose_modalities(settings.modality_names()),
+        choose_modalities(names),
         settings.input_bands(MMEARTH_S2_BANDS),
         allow_missing=settings.allow_missing,
     )
@@ -93,11 +102,16 @@ def make_plan(
             f"The crop of {crop} px is not a multiple of the {patch} px patch. "
             f"Pass --set crop={max(crop // patch, 1) * patch}."
         )
-    encoder = EncoderConfig(settings.size, files.input.bands, patch)
+    request = ModelRequest(
+        size=settings.size,
+        patch=patch,
+        bands=files.input.bands,
+        modalities=tuple(modality.name for modality in files.modalities),
+    )
     objective = find_objective(settings.objective).load()
-    encoded = objective.encoded_patches(settings.options, (crop // patch) ** 2)
+    per_tile = objective.bytes_per_tile(settings.options, request, crop)
     rows = files.rows("train")
-    limit = settings.micro_batch or micro_batch_limit(encoder, encoded, device)
+    limit = settings.micro_batch or micro_batch_limit(per_tile, device)
     batch = effective_batch(settings, len(rows), processes)
     micro = settings.micro_batch or largest_divisor(batch // processes, limit)
     order = TrainingOrder(
@@ -108,7 +122,7 @@ def make_plan(
         files=files,
         rows=rows,
         objective=objective,
-        encoder=encoder,
+        request=request,
         crop=crop,
         order=order,
         notices=(),
@@ -145,17 +159,10 @@ def largest_divisor(n: int, limit: int) -> int:
     return next(divisor for divisor in range(min(n, limit), 0, -1) if n % divisor == 0)
 
 
-def micro_batch_limit(encoder: EncoderConfig, encoded: int, device: torch.device) -> int:
-    """Tiles that go through the model at once: half the free GPU memory by a generous estimate; a constant on a CPU.
-
-    Each has `encoded` patches that the encoder works on. Measured in float32, forward and backward keep about 100 bytes
-    per channel, site and block of the encoder.
-    """
+def micro_batch_limit(per_tile: int, device: torch.device) -> int:
+    """Tiles of so many bytes that go through the model at once: half the free GPU memory; a constant on a CPU."""
     if device.type != "cuda":
         return CPU_MICRO_BATCH
-    depths, widths = SIZES[encoder.size]
-    sites = (64, 16, 4, 1)
-    per_tile = 100 * encoded * sum(d * w * s for d, w, s in zip(depths, widths, sites, strict=True))
     free, _ = torch.cuda.mem_get_info(device)
     fitting = max(free // 2 // per_tile, 1)
     return int(min(2 ** (fitting.bit_length() - 1), LARGEST_MICRO_BATCH))
@@ -163,7 +170,9 @@ def micro_batch_limit(encoder: EncoderConfig, encoded: int, device: torch.device
 
 def model_facts(plan: TrainingPlan) -> dict[str, Any]:
     """What the model is built from, as JSON values."""
-    return {"encoder": asdict(plan.encoder), "modalities": list(plan.modalities), **asdict(plan.settings.options)}
+    request = plan.request
+    encoder = {"size": request.size, "bands": list(request.bands), "patch": request.patch}
+    return {"encoder": encoder, "modalities": list(request.modalities), **asdict(plan.settings.options)}
 
 
 def dataset_facts(plan: TrainingPlan) -> dict[str, Any]:
@@ -194,6 +203,10 @@ def input_statistics(files: MMEarthFiles) -> Mapping[str, Any]:
 
 def _notices(plan: TrainingPlan) -> Iterator[str]:
     order, settings = plan.order, plan.settings
+    wanted = settings.modality_names()
+    for name, other in settings.substitutes().items():
+        if name not in plan.modalities and other in plan.modalities and other not in wanted:
+            yield f"{plan.files.paths.h5.name} has no {name}: {other} takes its place."
     if plan.files.left_out:
         yield f"{plan.files.paths.h5.name} has no {', '.join(plan.files.left_out)}: training goes on without."
     if order.global_batch < settings.batch:

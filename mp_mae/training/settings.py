@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from mp_mae.config import check_choice, check_choices, check_lowest, check_size
+from mp_mae.config import SIZES, check_choice, check_choices, check_lowest
 from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES, PRESET_BANDS, PRESETS
-from mp_mae.training.objectives import OBJECTIVES, find_objective
+from mp_mae.training.objectives import ObjectiveEntry, find_objective, objective_of_preset
 from mp_mae.training.setting_values import AUTO, coerce, format_toml, read_word, split_assignment
 
 
@@ -20,14 +20,14 @@ class Settings:
 
     data: Annotated[str, "folder of an MMEarth dataset"]
     # what is learnt
-    objective: Annotated[str, f"what is minimised: {', '.join(OBJECTIVES)}"] = "mp_mae"
+    objective: Annotated[str, "what is minimised: mp_mae, or another that is listed below"] = "mp_mae"
     preset: Annotated[tuple[str, ...], "what is predicted: presets or modalities, by name"] = ("all",)
     bands: Annotated[tuple[str, ...] | None, "Sentinel-2 bands that are read; auto: the preset's"] = None
     allow_missing: Annotated[bool, "train on the rest if the file lacks a modality"] = False
     crop: Annotated[int | None, "side of the crop in pixels; auto: 56 of 64, 112 of 128"] = None
     turn: Annotated[bool, "turn and mirror crops at random"] = False
     # the model
-    size: Annotated[str, "of the encoder: atto, femto, pico, nano, tiny, base, large, huge, demo"] = "atto"
+    size: Annotated[str, f"of the encoder: {', '.join(SIZES)}"] = "atto"
     patch: Annotated[int | None, "side of a patch, 8 or 16 pixels; auto: 8 for 64 px tiles, 16 for 128 px"] = None
     options: Any = None
     """The objective's own settings, an `ObjectiveEntry.options`; None: their defaults."""
@@ -54,11 +54,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._check_options()
-        check_size(self.size)
+        sizes = self.entry.sizes
+        if self.size not in sizes:
+            raise UserError(f"The encoder size is {self.size!r}; pass one of {', '.join(sizes)}.")
         check_choices(self)
         check_lowest(self, _LOWEST)
         for name in self.preset:
-            check_choice("preset", name, (*PRESETS, *MODALITIES))
+            check_choice("preset", name, (*PRESETS, *MODALITIES, *self.entry.presets))
         if not self.preset:
             raise UserError(f"preset names nothing to predict; pass one of {', '.join(PRESETS)}.")
         if not self.base_rate > 0:
@@ -71,21 +73,32 @@ class Settings:
 
     def _check_options(self) -> None:
         """Fills in the options; raises UserError when there is no such objective or they are those of another."""
-        wanted = find_objective(self.objective).options
+        wanted = self.entry.options
         if self.options is None:
             object.__setattr__(self, "options", wanted())
         if type(self.options) is not wanted:
             found = type(self.options).__name__
             raise UserError(f"objective is {self.objective}, options are {found}; pass {wanted.__name__}.")
 
+    @property
+    def entry(self) -> ObjectiveEntry:
+        return find_objective(self.objective)
+
     def modality_names(self) -> tuple[str, ...]:
-        """What is predicted, presets written out."""
-        return tuple(dict.fromkeys(name for chosen in self.preset for name in PRESETS.get(chosen, (chosen,))))
+        """What is learnt from, presets written out."""
+        presets = {**PRESETS, **{name: preset.modalities for name, preset in self.entry.presets.items()}}
+        return tuple(dict.fromkeys(name for chosen in self.preset for name in presets.get(chosen, (chosen,))))
 
     def input_bands(self, every_band: tuple[str, ...]) -> tuple[str, ...]:
         """Sentinel-2 bands that are read."""
-        of_presets = [PRESET_BANDS[chosen] for chosen in self.preset if chosen in PRESET_BANDS]
+        bands = {**PRESET_BANDS, **{name: preset.bands for name, preset in self.entry.presets.items()}}
+        of_presets = [bands[chosen] for chosen in self.preset if chosen in bands]
         return self.bands or (of_presets[0] if of_presets else every_band)
+
+    def substitutes(self) -> dict[str, str]:
+        """What is read in the place of a modality that the file lacks, as the presets say."""
+        chosen = [self.entry.presets[name] for name in self.preset if name in self.entry.presets]
+        return {name: other for preset in chosen for name, other in preset.instead.items()}
 
 
 _LOWEST = {
@@ -127,21 +140,33 @@ def as_fields(settings: Settings) -> dict[str, Any]:
 def vary(settings: Settings, changes: Mapping[str, Any], where: str) -> Settings:
     """The settings with some values replaced; `where` they come from is named in errors.
 
-    Where the objective is replaced, its own options start from their defaults.
+    A preset that only one objective has chooses that objective. Where the objective is replaced, its own options start
+    from their defaults, and so does the size if it has none of that name.
 
     Raises:
         UserError: an unknown key (with the nearest known one), a value of another type, or one that makes no sense.
     """
     try:
-        objective = coerce("objective", changes.get("objective", settings.objective), {"objective": str})
+        objective = _choose_objective(settings, changes)
         entry = find_objective(objective)
         kinds = {key: get_args(kind)[0] for key, kind in setting_kinds(objective).items()}
         values = {key: coerce(key, value, kinds) for key, value in changes.items()}
         own = {f.name: values.pop(f.name) for f in fields(entry.options) if f.name in values}
         before = settings.options if objective == settings.objective else entry.options()
-        return replace(settings, **values, options=replace(before, **own))
+        if settings.size not in entry.sizes:
+            values = {"size": entry.sizes[0], **values}
+        return replace(settings, **{**values, "objective": objective}, options=replace(before, **own))
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+
+
+def _choose_objective(settings: Settings, changes: Mapping[str, Any]) -> str:
+    """The objective that is named, else the one that a named preset belongs to, else that of the settings."""
+    if "objective" in changes:
+        return str(coerce("objective", changes["objective"], {"objective": str}))
+    presets = coerce("preset", changes.get("preset", ()), {"preset": tuple[str, ...]})
+    owners = (objective_of_preset(name) for name in presets if name not in (*PRESETS, *MODALITIES))
+    return next((owner for owner in owners if owner), settings.objective)
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

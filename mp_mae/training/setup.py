@@ -126,7 +126,7 @@ def build_model(plan: TrainingPlan) -> Objective:
     """Initial weights that depend on the settings and the seed alone; torch's own generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.settings.seed)
-        return plan.objective.build(plan.settings.options, plan.encoder, plan.modalities)
+        return plan.objective.build(plan.settings.options, plan.request)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ def describe_work(training: Training, first: int) -> str:
     resumed = f"resuming at step {first} of" if first else "training"
     return (
         f"{resumed} {plan.total_steps} steps of {plan.settings.objective}: {plan.settings.size}, {plan.crop} px crops, "
-        f"{plan.encoder.patch} px patches, {len(plan.modalities)} modalities, {order.n} tiles; "
+        f"{plan.request.patch} px patches, {len(plan.modalities)} modalities, {order.n} tiles; "
         f"batch {order.global_batch} = {order.processes} x {order.micro_batch} x {order.accumulation} "
         f"(processes x micro-batch x accumulation) on {device.type}, precision {accelerator.mixed_precision}, "
         f"peak rate {plan.peak_rate:.3g}"

@@ -16,12 +16,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mp_mae.config import EncoderConfig
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
 from mp_mae.files.replace_folder import replacing
 from mp_mae.files.weights_file import load_safetensors
-from mp_mae.objective import Objective
+from mp_mae.objective import ModelRequest, Objective
 from mp_mae.training.objectives import find_objective
 
 STATE_VERSION = 1
@@ -41,21 +40,22 @@ class TrainingFacts:
     dataset: Mapping[str, Any]
     """What identifies the data."""
     model: Mapping[str, Any]
-    """Encoder, modalities and the objective's options."""
+    """What it was built for, and the objective's options."""
     schedule: Mapping[str, Any]
     """Effective batch and number of steps."""
     normalisation: Mapping[str, Any]
     """Band statistics that standardise the input."""
 
     @property
-    def encoder(self) -> EncoderConfig:
+    def request(self) -> ModelRequest:
+        """What the model was built for."""
         stored = self.model["encoder"]
-        return EncoderConfig(**{**stored, "bands": tuple(stored["bands"])})
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the targets it was trained on."""
-        return tuple(self.model["modalities"])
+        return ModelRequest(
+            size=stored["size"],
+            patch=stored["patch"],
+            bands=tuple(stored["bands"]),
+            modalities=tuple(self.model["modalities"]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class SavedState:
         stored = {f.name: self.facts.model[f.name] for f in fields(entry.options)}
         options = entry.options(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()})
         with torch.device("meta"):
-            model = entry.load().build(options, self.facts.encoder, self.facts.modalities)
+            model = entry.load().build(options, self.facts.request)
         model.to_empty(device="cpu")
         restore_model(model, self)
         return model

@@ -19,7 +19,7 @@ from mp_mae.config import EncoderConfig
 from mp_mae.data.loader import training_requests
 from mp_mae.encoder import build_encoder
 from mp_mae.errors import NonFiniteLossError, UserError
-from mp_mae.objective import LossReport, Objective
+from mp_mae.objective import LossReport, ModelRequest, Objective
 from mp_mae.pictures.reconstruction import load_trained
 from mp_mae.training.export import find_state
 from mp_mae.training.log import read_log
@@ -48,8 +48,8 @@ class TwoCrops(Objective):
         self.encoder = build_encoder(encoder)
 
     @classmethod
-    def build(cls, options: Any, encoder: EncoderConfig, modalities: tuple[str, ...]) -> Self:
-        return cls(options, encoder)
+    def build(cls, options: Any, request: ModelRequest) -> Self:
+        return cls(options, request.encoder)
 
     def draw(self, generator: torch.Generator, n_tiles: int, crop: int) -> Tensor:
         return torch.randn(n_tiles, 2, generator=generator)
