@@ -10,7 +10,7 @@ import duckdb
 from leaderboards.agreement import Difference
 from leaderboards.errors import UserError
 from leaderboards.file.connection import blamed_on, first_line, start_engine
-from leaderboards.file.definitions import TABLE_NAMES
+from leaderboards.file.definitions import RUN_TABLES, TABLE_NAMES
 from leaderboards.file.rows import SCORE_COLUMNS
 from leaderboards.file.writer import Writer
 from leaderboards.formats.sources import open_source
@@ -19,9 +19,10 @@ from leaderboards.store import Leaderboard
 
 @dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """A run that both leaderboards have, with different values. Ours stays as it was."""
+    """A run, or a number of the table multimodal, that both leaderboards have with different values. Ours stays."""
 
     run_id: str
+    """Or the result_id."""
     what: str
     """`test accuracy` for a metric of a split, the column of `runs`, or that its seed is in its point already."""
     ours: str
@@ -48,10 +49,14 @@ class Merged:
     largest: Difference | None = None
     """Of the differences that `agreement.TOLERANCE` allows; None: all values are the same to the last digit."""
     aliases: tuple[Alias, ...] = ()
+    results_added: int = 0
+    """Rows of the table multimodal, as `results_present`."""
+    results_present: int = 0
 
 
 def merge(leaderboard: Leaderboard, source: Path) -> Merged:
-    """Add the runs of another leaderboard that this one lacks, with all their rows; all of them or none.
+    """Add the runs of another leaderboard that this one lacks, with all their rows, and its rows of the table
+    multimodal; all of them or none.
 
     A run that is here already is left as it is, also where theirs has more rows or was measured on another device. A
     second run of a seed that a point of ours has is a conflict, and not added.
@@ -76,12 +81,18 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
             differing, largest = _differences(connection, theirs)
             second, aliases = _second_runs(connection, theirs), _aliases(connection, theirs)
             added, present = _add_new(connection, theirs, [conflict.run_id for conflict in second])
+            of_results, largest = _differing_results(connection, theirs, largest)
+            results_added, results_present = _add_new_results(connection, theirs)
     return Merged(
         added=added,
         present=present,
-        conflicts=tuple(sorted([*conflicts, *differing, *second], key=lambda found: (found.run_id, found.what))),
+        conflicts=tuple(
+            sorted([*conflicts, *differing, *second, *of_results], key=lambda found: (found.run_id, found.what))
+        ),
         largest=largest,
         aliases=aliases,
+        results_added=results_added,
+        results_present=results_present,
     )
 
 
@@ -135,7 +146,25 @@ def _differences(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[li
         f"SELECT run_id, split || ' ' || metric, o.value, t.value FROM {theirs}.metrics AS t "
         "JOIN board.metrics AS o USING (run_id, split, metric) WHERE o.value IS DISTINCT FROM t.value"
     )
-    conflicts, largest = [], None
+    return _sorted_out(result, None)
+
+
+def _differing_results(
+    connection: duckdb.DuckDBPyConnection, theirs: str, largest: Difference | None
+) -> tuple[list[Conflict], Difference | None]:
+    """Rows of the table multimodal likewise."""
+    result = connection.execute(
+        f"SELECT result_id, o.what || ' ' || o.metric, o.value, t.value FROM {theirs}.multimodal AS t "
+        "JOIN board.multimodal AS o USING (result_id) WHERE o.value IS DISTINCT FROM t.value"
+    )
+    return _sorted_out(result, largest)
+
+
+def _sorted_out(
+    result: duckdb.DuckDBPyConnection, largest: Difference | None
+) -> tuple[list[Conflict], Difference | None]:
+    """Rows of (identity, what, our value, their value) that differ: conflicts, and the largest other difference."""
+    conflicts = []
     while rows := result.fetchmany(_CHUNK):
         for run_id, what, ours, value in rows:
             found = Difference(run_id=run_id, what=what, ours=ours, theirs=value)
@@ -180,10 +209,21 @@ def _add_new(connection: duckdb.DuckDBPyConnection, theirs: str, but: Sequence[s
         "WHERE NOT list_contains($but, run_id)",
         {"but": list(but)},
     )
-    for table in TABLE_NAMES:
+    for table in RUN_TABLES:
         connection.execute(f"INSERT INTO board.{table} BY NAME FROM {theirs}.{table} SEMI JOIN fresh USING (run_id)")
     counts = connection.execute(f"SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM {theirs}.runs)").fetchone()
     assert counts is not None
     connection.execute("DROP TABLE fresh")
     added, given = counts
     return added, given - added - len(but)
+
+
+def _add_new_results(connection: duckdb.DuckDBPyConnection, theirs: str) -> tuple[int, int]:
+    """How many rows of the table multimodal were added, and how many were here."""
+    added = connection.execute(
+        f"INSERT INTO board.multimodal BY NAME FROM {theirs}.multimodal ANTI JOIN board.multimodal USING (result_id)"
+    ).fetchone()
+    given = connection.execute(f"SELECT count(*) FROM {theirs}.multimodal").fetchone()
+    assert added is not None
+    assert given is not None
+    return added[0], given[0] - added[0]

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Raised with every change to the tables. An older file is upgraded when it is opened, a newer one refused."""
 
 Source = Literal["measured", "published"]
 Split = Literal["valid", "test"]
 TrainDraw = Literal["partition", "seed"]
 Selection = Literal["valid", "cv", "none"]
+Question = Literal["retrieval", "subset", "missing channel", "transfer"]
+FittedOn = Literal["everything", "the same"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,4 +209,60 @@ TABLES = (
     TableOf(table="value_predictions", attribute="values", row_class=ValueRow, numbered=True),
     TableOf(table="error_sums", attribute="error_sums", row_class=ErrorSumsRow, numbered=True),
 )
-"""All tables but `runs`, which each of them refers to."""
+"""All tables but `runs`, which each of them refers to, and `multimodal`, which stands by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultimodalRow:
+    """One number about an embedding space that several modalities share, on the test images of a dataset."""
+
+    result_id: str
+    """SHA-256, 64 lower-case hex digits, over all that decides the number: two with one identity are the same."""
+    suite: str
+    backbone: str
+    weights_sha256: str
+    dataset: str
+    """Whose train images fitted the probe; of a retrieval the same as `test_dataset`."""
+    test_dataset: str
+    what: Question
+    modalities: tuple[str, ...]
+    """What the test images, or the queries, are embedded from, in the model's order; at least one."""
+    metric: str
+    higher_is_better: bool
+    value: float | None
+    """None: undefined on this split."""
+    n: int
+    """Test images, or queries."""
+    seed: int
+    """Draws the resamples of the intervals."""
+    configuration: Mapping[str, Any]
+    """JSON-able: everything else that the identity covers. All rows of one evaluation have the same."""
+    finished_at: datetime
+    """With a time zone; stored in UTC."""
+    gallery: str | None = None
+    """Of a retrieval alone: the modality that is searched."""
+    channel_of: str | None = None
+    """The modality that lacks a channel; None: none does."""
+    missing_channel: str | None = None
+    fitted_on: FittedOn | None = None
+    """Whether the train images that fitted the probe had everything, or lacked what the test images lack; None: a
+    retrieval, which fits nothing."""
+    k: int | None = None
+    """Of recall: the image is among the first `k`."""
+    ci_low: float | None = None
+    """95 % interval; None: nobody computed it, or there is no value."""
+    ci_high: float | None = None
+    loss: float | None = None
+    """How much worse than the same with nothing missing, or of a transfer than a probe fitted where it is tested; None:
+    nothing is missing, or one of the two is undefined."""
+    loss_low: float | None = None
+    """95 % interval of the loss, paired by test image."""
+    loss_high: float | None = None
+    chance: float | None = None
+    """What guessing gives; None: it has no one value."""
+    n_gallery: int | None = None
+    """Images that are searched."""
+
+    def __post_init__(self) -> None:
+        if self.finished_at.tzinfo is None:
+            raise ValueError(f"finished_at {self.finished_at} has no time zone")

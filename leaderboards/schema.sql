@@ -158,3 +158,54 @@ CREATE TABLE error_sums (
             AND sum_squared_target + sum_squared_error + sum_absolute_error = 0)
     )
 );
+
+-- One row per number about an embedding space that several modalities share, on the test images of a dataset: of no run,
+-- as nothing in it is chosen and one probe answers many questions. what says which question:
+--   retrieval        whether the image's own embedding from another modality (gallery) is found by that from modalities;
+--   subset           a probe of the shared space, tested on embeddings from modalities alone;
+--   missing channel  likewise, one channel of one of them missing;
+--   transfer         a probe of the shared space fitted on dataset, tested on test_dataset.
+-- Lists of modalities are in the model's order.
+CREATE TABLE multimodal (
+    result_id        VARCHAR NOT NULL PRIMARY KEY CHECK (regexp_full_match(result_id, '[0-9a-f]{64}')),
+    suite            VARCHAR NOT NULL CHECK (suite <> ''),
+    backbone         VARCHAR NOT NULL CHECK (backbone <> ''),
+    weights_sha256   VARCHAR NOT NULL CHECK (regexp_full_match(weights_sha256, '[0-9a-f]{64}')),
+    dataset          VARCHAR NOT NULL CHECK (dataset <> ''),      -- whose train images fitted the probe
+    test_dataset     VARCHAR NOT NULL CHECK (test_dataset <> ''), -- whose test images are embedded; of retrieval: both
+    what             VARCHAR NOT NULL CHECK (what IN ('retrieval', 'subset', 'missing channel', 'transfer')),
+    modalities       VARCHAR[] NOT NULL CHECK (len(modalities) >= 1 AND len(modalities) = list_count(modalities)),
+    gallery          VARCHAR CHECK (gallery <> '' AND NOT list_contains(modalities, gallery)),
+    channel_of       VARCHAR CHECK (list_contains(modalities, channel_of)), -- the modality of the missing channel
+    missing_channel  VARCHAR CHECK (missing_channel <> ''),
+    fitted_on        VARCHAR CHECK (fitted_on IN ('everything', 'the same')), -- what the probe's train images had
+    metric           VARCHAR NOT NULL CHECK (metric <> ''),
+    k                INTEGER CHECK (k >= 1),                      -- of recall: found among the first k
+    higher_is_better BOOLEAN NOT NULL,
+    value            DOUBLE CHECK (isfinite(value)),              -- NULL: undefined on this split
+    ci_low           DOUBLE CHECK (isfinite(ci_low)),             -- 95 % bootstrap over test images, or places
+    ci_high          DOUBLE CHECK (isfinite(ci_high)),
+    loss             DOUBLE CHECK (isfinite(loss)),               -- how much worse than the same with nothing missing
+    loss_low         DOUBLE CHECK (isfinite(loss_low)),           -- 95 % of it, paired by test image
+    loss_high        DOUBLE CHECK (isfinite(loss_high)),
+    chance           DOUBLE CHECK (isfinite(chance)),             -- what guessing gives; NULL: it has no one value
+    n                BIGINT NOT NULL CHECK (n >= 0),              -- test images, or queries
+    n_gallery        BIGINT CHECK (n_gallery >= 0),
+    seed             BIGINT NOT NULL CHECK (seed >= 0),           -- of the resamples
+    configuration    JSON NOT NULL CHECK (json_type(configuration) = 'OBJECT'),
+    finished_at      TIMESTAMP NOT NULL CHECK (isfinite(finished_at)),
+    CONSTRAINT an_interval_has_two_ends CHECK ((ci_low IS NULL) = (ci_high IS NULL)),
+    CONSTRAINT an_interval_is_ordered CHECK (ci_low <= ci_high),
+    CONSTRAINT an_interval_belongs_to_a_value CHECK (value IS NOT NULL OR ci_low IS NULL),
+    CONSTRAINT the_interval_of_a_loss_has_two_ends CHECK ((loss_low IS NULL) = (loss_high IS NULL)),
+    CONSTRAINT the_interval_of_a_loss_is_ordered CHECK (loss_low <= loss_high),
+    CONSTRAINT a_loss_is_of_a_value CHECK (value IS NOT NULL OR loss IS NULL),
+    CONSTRAINT the_interval_of_a_loss_belongs_to_one CHECK (loss IS NOT NULL OR loss_low IS NULL),
+    CONSTRAINT a_channel_has_its_modality CHECK ((channel_of IS NULL) = (missing_channel IS NULL)),
+    CONSTRAINT each_question_has_its_columns CHECK (
+        (what = 'retrieval') = (gallery IS NOT NULL) AND (what = 'retrieval') = (n_gallery IS NOT NULL)
+        AND (what = 'retrieval') = (fitted_on IS NULL) AND (what = 'transfer') = (dataset <> test_dataset)
+        AND (k IS NULL OR what = 'retrieval')
+        AND (what = 'retrieval' OR (what = 'missing channel') = (missing_channel IS NOT NULL))
+    )
+);

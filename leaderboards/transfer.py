@@ -20,7 +20,8 @@ class ExportFormat(StrEnum):
     PARQUET = "parquet"
     """A folder with one file per table: everything."""
     CSV = "csv"
-    """One row per run with its headline metric on test; no other metric, class or prediction."""
+    """One row per run with its headline metric on test; no other metric, class or prediction, and nothing of the table
+    multimodal."""
     JSON = "json"
     """The same rows as a list of objects."""
 

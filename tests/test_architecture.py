@@ -50,6 +50,7 @@ FLOORS = {
         "leaderboards.published",
         "leaderboards.transfer",
         "leaderboards.merge",
+        "leaderboards.multimodal",
         "leaderboards.store",
         "leaderboards.spool",
         "leaderboards.query",

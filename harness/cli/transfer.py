@@ -81,6 +81,9 @@ def replay(db: Db = DEFAULT_DB, debug: Debug = False) -> None:
 def _tell(source: Path, merged: "Merged") -> None:
     """Say what became of the runs of one source."""
     say(err, f"{source}: {merged.added} runs added, {merged.present} were here already.")
+    if merged.results_added or merged.results_present:
+        results = f"{merged.results_added} added, {merged.results_present} were here already"
+        say(err, f"{source}: of the numbers of multimodal embeddings {results}.")
     for alias in merged.aliases:
         say(err, f"{source}: {alias.n_runs} runs of {alias.ours} are of {alias.theirs} there; our name was kept.")
     if merged.largest is not None:

@@ -19,9 +19,11 @@ from leaderboards.file.derived import DERIVED
 from leaderboards.schema import SCHEMA_VERSION, TABLES
 from leaderboards.views import VIEWS, create_views
 
-TABLE_NAMES = ("runs", *(table.table for table in TABLES))
+RUN_TABLES = ("runs", *(table.table for table in TABLES))
+"""Those whose rows belong to a run, by `run_id`."""
+TABLE_NAMES = (*RUN_TABLES, "multimodal")
 _ALL_TABLES = ("schema_version", *TABLE_NAMES)
-_ABSENT_FROM = {"mask_counts": 1, "value_predictions": 5, "error_sums": 5}
+_ABSENT_FROM = {"mask_counts": 1, "value_predictions": 5, "error_sums": 5, "multimodal": 7}
 """Table -> the last version that did not have it."""
 _Column = tuple[str, str, str | None]
 """Name, type, and the expression of its default or of a generated column."""

@@ -20,6 +20,9 @@ VIEWS = (
     "coverage",
     "band_shifts",
     "band_sensitivity",
+    "retrieval",
+    "missing_modalities",
+    "area_transfer",
 )
 """In creation order: a view may use those before it."""
 

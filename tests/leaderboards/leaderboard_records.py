@@ -4,7 +4,17 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from leaderboards.schema import ClassRow, ErrorSumsRow, MaskRow, MetricRow, PredictionRow, RunRecord, RunRow, ValueRow
+from leaderboards.schema import (
+    ClassRow,
+    ErrorSumsRow,
+    MaskRow,
+    MetricRow,
+    MultimodalRow,
+    PredictionRow,
+    RunRecord,
+    RunRow,
+    ValueRow,
+)
 
 
 def make_run(name: object = "run", **changes: Any) -> RunRow:
@@ -91,3 +101,45 @@ def make_record(name: object = "run", *, n_predictions: int = 3, **changes: Any)
         classes=[class_metric(), class_metric(class_name="River", value=None)],
         predictions=[prediction(f"id_{i:04d}") for i in range(n_predictions)],
     )
+
+
+def make_result(name: object = "result", **changes: Any) -> MultimodalRow:
+    """The accuracy of a probe on Sentinel-1 alone, 0.2 worse than on all three; `changes` replace its fields."""
+    values: dict[str, Any] = {
+        "result_id": run_id(name),
+        "suite": "areas",
+        "backbone": "clip",
+        "weights_sha256": "0123456789abcdef" * 4,
+        "dataset": "area-delta-cover",
+        "test_dataset": "area-delta-cover",
+        "what": "subset",
+        "modalities": ("sentinel1",),
+        "fitted_on": "everything",
+        "metric": "accuracy",
+        "higher_is_better": True,
+        "value": 0.5,
+        "ci_low": 0.4,
+        "ci_high": 0.6,
+        "loss": 0.2,
+        "loss_low": 0.1,
+        "loss_high": 0.3,
+        "chance": 0.25,
+        "n": 100,
+        "seed": 0,
+        "configuration": {"evaluated": ["sentinel2", "sentinel1", "coherence"]},
+        "finished_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
+    }
+    return MultimodalRow(**(values | changes))
+
+
+def make_retrieval(name: object = "retrieval", **changes: Any) -> MultimodalRow:
+    """Recall at 1 of Sentinel-2 by Sentinel-1."""
+    values = {
+        "what": "retrieval",
+        "gallery": "sentinel2",
+        "n_gallery": 100,
+        "fitted_on": None,
+        "metric": "recall",
+        "k": 1,
+    }
+    return make_result(name, **(values | changes))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leaderboard_records import class_metric
+from leaderboard_records import class_metric, make_result, make_retrieval
 from scored_runs import predicted_record
 
+from leaderboards.multimodal import store_results
 from leaderboards.published import import_published
 from leaderboards.query import Table, run_query
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -45,6 +46,12 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
         )  # fmt: skip
         session.commit(sgd)
     import_published(board)
+    transfer = {
+        "what": "transfer",
+        "modalities": ("sentinel2", "sentinel1", "coherence"),
+        "test_dataset": "area-coast-cover",
+    }
+    store_results(board, [make_result(), make_retrieval(), make_result("moved", **transfer)])
     return board
 
 
@@ -53,7 +60,7 @@ def ask(board: Leaderboard, number: str) -> Table:
 
 
 def test_they_are_numbered() -> None:
-    assert list(QUERIES) == [str(number) for number in range(1, 20)]
+    assert list(QUERIES) == [str(number) for number in range(1, 23)]
 
 
 @pytest.mark.parametrize("number", QUERIES)
@@ -102,3 +109,8 @@ def test_missing_cells_of_the_cookbook(board: Leaderboard) -> None:
     cells = {(row[0], row[1], row[2], row[3]) for row in ask(board, "5").rows}
     assert ("m-so2sat", "linear_probe_sgd_8", "1.00x_train", "mp_mae") in cells
     assert ("m-eurosat", "linear_probe", "1.00x_train", "mp_mae") not in cells
+
+
+def test_losses_of_the_cookbook_by_area(board: Leaderboard) -> None:
+    table = ask(board, "22")
+    assert (table.columns, table.rows) == (("fitted_in", "area-coast-cover"), [("area-delta-cover", 0.2)])

@@ -29,6 +29,7 @@ from leaderboards.schema import (
     ErrorSumsRow,
     MaskRow,
     MetricRow,
+    MultimodalRow,
     PredictionRow,
     RunRecord,
     RunRow,
@@ -294,6 +295,8 @@ def test_rows_and_tables_have_the_same_columns(board: Leaderboard) -> None:
     for row_class, table in tables.items():
         columns = [name for (name, *_) in run_query(board.path, f"DESCRIBE {table}").rows]
         assert sorted(columns) == sorted([field.name for field in fields(row_class)] + added_by_the_store[row_class])
+    columns = [name for (name, *_) in run_query(board.path, "DESCRIBE multimodal").rows]
+    assert sorted(columns) == sorted(field.name for field in fields(MultimodalRow))
 
 
 def test_the_base_record_of_these_tests_is_good(board: Leaderboard) -> None:

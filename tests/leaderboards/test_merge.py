@@ -9,7 +9,7 @@ from leaderboard_records import make_error_sums, make_mask, make_record, make_va
 
 from leaderboards.agreement import TOLERANCE, Difference
 from leaderboards.errors import UserError
-from leaderboards.formats.sources import TABLE_NAMES
+from leaderboards.file.definitions import RUN_TABLES
 from leaderboards.merge import Alias, Conflict, merge
 from leaderboards.query import run_query
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -37,8 +37,7 @@ def theirs(tmp_path: Path) -> Leaderboard:
 
 def rows(board: Leaderboard, name: str) -> list[list[tuple[object, ...]]]:
     return [
-        run_query(board.path, f"FROM {table} WHERE run_id = '{run_id(name)}' ORDER BY ALL").rows
-        for table in TABLE_NAMES
+        run_query(board.path, f"FROM {table} WHERE run_id = '{run_id(name)}' ORDER BY ALL").rows for table in RUN_TABLES
     ]
 
 

@@ -115,6 +115,13 @@ def test_version_6_keeps_everything_and_its_costs_stay_unknown(tmp_path: Path) -
     assert run_query(path, unknown).rows == [(None, None, False)]
 
 
+def test_version_7_keeps_everything_and_has_no_number_of_modalities(tmp_path: Path) -> None:
+    path = write_old(tmp_path / "board.duckdb", 7)
+    before = contents(path)
+    open_leaderboard(path)
+    assert contents(path) == {**before, "schema_version": [(True, SCHEMA_VERSION)], "multimodal": []}
+
+
 def test_version_5_keeps_what_it_stored_of_identities_and_points(tmp_path: Path) -> None:
     kept = "SELECT run_id, identity_version, weights, setup, curve_id, samples FROM runs ORDER BY run_id"
     path = write_old(tmp_path / "board.duckdb", 5)

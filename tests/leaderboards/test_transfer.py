@@ -8,12 +8,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from leaderboard_records import make_record, make_run, metric, published_run, run_id
+from leaderboard_records import make_record, make_result, make_run, metric, published_run, run_id
 
 from leaderboards.errors import UserError
 from leaderboards.file.drafts import draft_of
 from leaderboards.formats.sources import TABLE_NAMES
 from leaderboards.merge import merge
+from leaderboards.multimodal import store_results
 from leaderboards.query import Table, run_query, to_csv
 from leaderboards.schema import RunRecord
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -27,6 +28,7 @@ def board(tmp_path: Path) -> Leaderboard:
     board = open_leaderboard(tmp_path / "board.duckdb")
     board.commit(make_record("odd", dataset=NAME, backbone=NAME, configuration={NAME: NAME}))
     board.commit(RunRecord(run=published_run(), metrics=[metric(0.1 + 0.2, None)]))
+    store_results(board, [make_result("odd", dataset=NAME, test_dataset=NAME, configuration={NAME: NAME})])
     return board
 
 
