@@ -1,6 +1,7 @@
-"""The modalities of MMEarth that MP-MAE predicts: one table from which readers, heads, losses and plots follow.
+"""The modalities that a training reads or predicts: one table from which readers, heads, losses and plots follow.
 
-Nedungadi et al., 2024 (arXiv:2405.02771), section 3 and appendix; the codes are those found in MMEarth v001 files.
+Twelve are MMEarth's, which MP-MAE predicts: Nedungadi et al., 2024 (arXiv:2405.02771), section 3 and appendix; the
+codes are those found in MMEarth v001 files. Coherence is none of them: a file may have it beside them.
 """
 
 from collections.abc import Sequence
@@ -65,6 +66,8 @@ ERA5_STORED = tuple(
     for period in ("previous month", "month", "year")
     for variable in ("mean temperature", "min temperature", "max temperature", "precipitation")
 )
+COHERENCE_STORED = ("12 days", "24 days", "36 days", "48 days")
+"""Days between the two images of a pair, both in VV."""
 WORLDCOVER_CODES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
 
 
@@ -75,7 +78,7 @@ def _cyclic(name: str, source: str) -> Modality:
     )
 
 
-_TABLE = (
+_MMEARTH = (
     Modality(
         name="sentinel2",
         kind=Kind.PIXEL_REGRESSION,
@@ -164,17 +167,31 @@ _TABLE = (
 OPTICAL = "sentinel2"
 """The modality the encoder reads: as a pretext task it is predicted in the encoder's bands."""
 
-MODALITIES: dict[str, Modality] = {modality.name: modality for modality in _TABLE}
+MMEARTH: dict[str, Modality] = {modality.name: modality for modality in _MMEARTH}
 """In the order of the published checkpoints, which is also the order of the uncertainty weights."""
 
+MODALITIES: dict[str, Modality] = {
+    **MMEARTH,
+    "coherence": Modality(
+        name="coherence",
+        kind=Kind.PIXEL_REGRESSION,
+        stored=COHERENCE_STORED,
+        bands=COHERENCE_STORED,
+        unit="1",
+        source="Sentinel-1 interferometric pairs",
+    ),
+}
+"""All that can be read or predicted: MMEarth's, then what a file may have beside them."""
+
 PRESETS: dict[str, tuple[str, ...]] = {
-    "all": tuple(MODALITIES),
-    "pixel": tuple(name for name, modality in MODALITIES.items() if modality.kind.is_pixel),
-    "image": tuple(name for name, modality in MODALITIES.items() if not modality.kind.is_pixel),
+    "all": tuple(MMEARTH),
+    "pixel": tuple(name for name, modality in MMEARTH.items() if modality.kind.is_pixel),
+    "image": tuple(name for name, modality in MMEARTH.items() if not modality.kind.is_pixel),
     "s2": ("sentinel2",),
     "rgb": ("sentinel2",),
 }
-"""Pretext tasks by name. `rgb` reads and predicts B2, B3, B4 alone (`PRESET_BANDS`)."""
+"""Pretext tasks by name; `all`, `pixel` and `image` are MMEarth's. `rgb` reads and predicts B2, B3, B4 alone
+(`PRESET_BANDS`)."""
 
 PRESET_BANDS: dict[str, tuple[str, ...]] = {"rgb": ("B2", "B3", "B4")}
 """Sentinel-2 bands read and predicted by a preset; all twelve where none is listed."""

@@ -70,6 +70,7 @@ _STORED_AS = {
     "sentinel1": (3, -12, np.float32),
     "aster": (200, 900, np.int16),
     "canopy_height_eth": (20, 50, np.int8),
+    "coherence": (0.2, 0.5, np.float32),
 }
 """Scale, offset and type of the pixel modalities with numbers."""
 

@@ -1,4 +1,4 @@
-"""The simulated world as a dataset in MMEarth v001's layout: one HDF5 file and the JSON files beside it."""
+"""The simulated world as a dataset: MMEarth v001's layout, coherence beside it, in one HDF5 file and JSON files."""
 
 import errno
 import json
@@ -27,6 +27,10 @@ DESCRIPTION = "world.json"
 BLOCK = 64
 """Tiles simulated and written at a time. Sums of statistics are rounded block by block, so it is part of the bytes."""
 
+LAYOUT_VERSION = 2
+"""Which datasets the files have: those of MMEarth since 1, coherence since 2. The world itself is as old as
+WORLD_VERSION says."""
+
 SPLIT_PERIOD = 20
 """Rows of which the last but one is for validation and the last for testing, again and again."""
 
@@ -39,6 +43,7 @@ class World:
     """Everything that decides the files' bytes."""
 
     version: int
+    layout: int
     seed: int
     n_tiles: int
     size_px: int
@@ -77,7 +82,7 @@ def write_mmearth(
         raise UserError(
             f"{directory}: wanted at least one tile and one process; found {n_tiles} and {processes}. Ask for more."
         )
-    world = World(version=WORLD_VERSION, seed=seed, n_tiles=n_tiles, size_px=size_px)
+    world = World(version=WORLD_VERSION, layout=LAYOUT_VERSION, seed=seed, n_tiles=n_tiles, size_px=size_px)
     paths = Paths(directory / f"{directory.name}.h5")
     if _holds(directory, world):
         return paths
@@ -130,7 +135,7 @@ def _explained(directory: Path, world: World) -> Iterator[None]:
 
 
 def _gigabytes(world: World) -> float:
-    return world.n_tiles * (68 * world.size_px**2 + 2000) / 1e9
+    return world.n_tiles * (87 * world.size_px**2 + 2000) / 1e9
 
 
 def _write_all(world: World, folder: Path, name: str, processes: int, report: Report) -> None:

@@ -21,7 +21,7 @@ from mp_mae.data.files import open_mmearth
 from mp_mae.data.loader import Loader, training_requests
 from mp_mae.data.order import TrainingOrder
 from mp_mae.data.prepare import DatasetTables, prepare
-from mp_mae.modalities import MODALITIES, PRESETS, WORLDCOVER_CODES, Kind, choose_modalities
+from mp_mae.modalities import MMEARTH, PRESETS, WORLDCOVER_CODES, Kind, choose_modalities
 
 N, SIDE, CROP, BATCH, ROUNDS = 4000, 64, 56, 64, 7
 EPOCHS = 3
@@ -34,7 +34,7 @@ DTYPES = {"sentinel2": "u2", "aster": "i2", "canopy_height_eth": "i1", "biome": 
 
 
 def stored_values(name, rng):
-    modality = MODALITIES[name]
+    modality = MMEARTH[name]
     if modality.kind is Kind.IMAGE_CLASS:
         return np.eye(modality.n_classes, dtype=DTYPES[name])[rng.integers(modality.n_classes, size=N)]
     shape = (N, len(modality.stored), *((SIDE, SIDE) if modality.kind.is_pixel else ()))
@@ -52,10 +52,10 @@ def files(tmp_path_factory):
     folder.mkdir()
     rng = np.random.default_rng(0)
     with h5py.File(folder / "tiles.h5", "w") as file:
-        for name in MODALITIES:
+        for name in MMEARTH:
             file[name] = stored_values(name, rng)
         file["metadata"] = np.array([(b"tile", b"l1c"), (b"tile", b"l2a")] * (N // 2), "S100,S10")
-    sizes = {name: len(m.stored) for name, m in MODALITIES.items()} | {"sentinel2_l1c": 13, "sentinel2_l2a": 13}
+    sizes = {name: len(m.stored) for name, m in MMEARTH.items()} | {"sentinel2_l1c": 13, "sentinel2_l2a": 13}
     stats = {name: {"mean": [1.0] * size, "std": [2.0] * size} for name, size in sizes.items()}
     (folder / "tiles_band_stats.json").write_text(json.dumps(stats))
     (folder / "tiles_splits.json").write_text(json.dumps({"train": list(range(N))}))
@@ -107,10 +107,10 @@ def read_row_by_row(files):
     """The usual loader: h5py fetches a row, NumPy marks no-data and normalises it, a batch is stacked."""
     tiles = 0
     with h5py.File(files.paths.h5, "r") as file:
-        datasets = {name: file[name] for name in MODALITIES}
+        datasets = {name: file[name] for name in MMEARTH}
         for request in requests(files, 1):
             samples = [prepare_row(files, file, datasets, row) for row in request.rows]
-            batch = {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in MODALITIES}
+            batch = {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in MMEARTH}
             tiles += len(batch["sentinel2"])
             if tiles >= SLOW_TILES:
                 return tiles
@@ -120,7 +120,7 @@ def read_row_by_row(files):
 def prepare_row(files, file, datasets, row):
     level = int(file["metadata"][row][1] == b"l2a")
     sample = {}
-    for name, modality in MODALITIES.items():
+    for name, modality in MMEARTH.items():
         values = datasets[name][row]
         if modality.kind is Kind.IMAGE_CLASS:
             sample[name] = values.argmax() if values.any() and values.max() == 1 else np.int64(-1)

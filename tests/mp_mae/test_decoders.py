@@ -8,7 +8,7 @@ import torch
 
 from mp_mae.decoders import Branch, PatchTokens, initialise, token_windows
 from mp_mae.masking import Mask
-from mp_mae.modalities import MODALITIES, choose_modalities
+from mp_mae.modalities import MMEARTH, choose_modalities
 from mp_mae.official.model import read_official_model
 from mp_mae.patches import gather_patches, gather_tokens, patches_to_images
 
@@ -30,10 +30,10 @@ def golden_predictions(official_files):
         )
 
 
-@pytest.mark.parametrize("name", MODALITIES)
+@pytest.mark.parametrize("name", MMEARTH)
 def test_predictions_equal_the_golden_ones(name, golden_predictions):
     ours, golden = golden_predictions[0][name], golden_predictions[1][f"pred_{name}"]
-    if MODALITIES[name].kind.is_pixel:
+    if MMEARTH[name].kind.is_pixel:
         ours = ours.flatten(2).mT.unflatten(2, (7, 7))  # (B, p * p * C, rows, cols), the golden layout
     np.testing.assert_allclose(ours.numpy(), golden, rtol=0, atol=1e-6)  # stored as float32
 

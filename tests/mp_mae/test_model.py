@@ -13,7 +13,7 @@ from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig
 from mp_mae.errors import UserError
 from mp_mae.losses.rules import normalise_patches
 from mp_mae.masking import Mask
-from mp_mae.modalities import MODALITIES, PRESETS
+from mp_mae.modalities import MMEARTH, PRESETS
 from mp_mae.model import MPMAE
 from mp_mae.model_config import ModelConfig
 from mp_mae.official.layout import to_official
@@ -75,7 +75,7 @@ def golden_step(official_files):
     mask = Mask((~removed).nonzero()[:, 1].view(2, -1), removed.nonzero()[:, 1].view(2, -1))
     x = torch.from_numpy(sparse["x"]).double()
     targets = {}
-    for name, task in MODALITIES.items():
+    for name, task in MMEARTH.items():
         target = torch.from_numpy(losses[f"target_{name}"][:2])
         if task.kind.is_class:
             targets[name] = target[:, 0].long() if task.kind.is_pixel else target.long().argmax(1)
@@ -128,7 +128,7 @@ def test_targets_at_visible_patches_and_removed_inputs_change_nothing():
     seen = seen.repeat_interleave(8, 1).repeat_interleave(8, 2)  # (B, H, W)
     targets = {
         name: (torch.where(seen, 3, t) if t.ndim == 3 else torch.where(seen[:, None], 7.0, t))
-        if MODALITIES[name].kind.is_pixel
+        if MMEARTH[name].kind.is_pixel
         else t
         for name, t in batch.targets.items()
     }
@@ -158,8 +158,8 @@ def test_a_task_without_valid_target_trains_nothing_of_its_own(name):
     assert report.by_task[name] == 0
     ours = gradients(model, report.total)
     assert all(gradient.isfinite().all() for gradient in ours.values())
-    assert ours["log_vars"][list(MODALITIES).index(name)] == 0
-    assert (ours["log_vars"] != 0).sum() == len(MODALITIES) - 1
+    assert ours["log_vars"][list(MMEARTH).index(name)] == 0
+    assert (ours["log_vars"] != 0).sum() == len(MMEARTH) - 1
     assert all((gradient == 0).all() for key, gradient in ours.items() if f"heads.{name}." in key)
 
 
@@ -343,8 +343,8 @@ def test_uncertainty_weights_follow_the_files_order_of_modalities(content, tmp_p
     reordered += sorted(key for key in tensors if key.startswith("pred_dict."))
     content["model"] = {key: tensors[key] for key in reordered}
     state = read_official_model(write_checkpoint(tmp_path / "sorted.pth", content)).state
-    by_name = dict(zip(sorted(MODALITIES), tensors["loss_fn.log_vars"].tolist(), strict=True))
-    assert state["log_vars"].tolist() == [by_name[name] for name in MODALITIES]
+    by_name = dict(zip(sorted(MMEARTH), tensors["loss_fn.log_vars"].tolist(), strict=True))
+    assert state["log_vars"].tolist() == [by_name[name] for name in MMEARTH]
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,12 @@ def regional_fields(
 class TileNoise:
     """Draws for each tile from its own generator: a tile is the same in whatever batch.
 
-    What is drawn depends on what was drawn before, so the order of the calls is part of the world.
+    What is drawn depends on what was drawn before, so the order of the calls is part of the world. `stream` names draws
+    of their own, which change no others.
     """
 
-    def __init__(self, seed: int, key: np.ndarray) -> None:
-        words = mix(key, seed, word("tile noise")).tolist()
+    def __init__(self, seed: int, key: np.ndarray, stream: str = "tile noise") -> None:
+        words = mix(key, seed, word(stream)).tolist()
         self._generators = [np.random.Generator(np.random.SFC64(bits)) for bits in words]
 
     def normal(self, *shape: int) -> np.ndarray:

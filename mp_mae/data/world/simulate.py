@@ -7,13 +7,14 @@ from mp_mae.data.world.hashing import mix, uniform, word
 from mp_mae.data.world.land.cover import CROPLAND, draw_cover
 from mp_mae.data.world.land.ecoregions import N_BIOMES, N_ECOREGIONS, biomes, ecoregions
 from mp_mae.data.world.land.parcels import build_parcels
-from mp_mae.data.world.land.phenology import build_season
+from mp_mae.data.world.land.phenology import build_season, days_since_worked
 from mp_mae.data.world.land.spectra import tile_spectra
 from mp_mae.data.world.land.surface import build_surface
 from mp_mae.data.world.land.terrain import build_terrain, illumination
 from mp_mae.data.world.noise import TileNoise
 from mp_mae.data.world.places import Places
 from mp_mae.data.world.sensors import labels
+from mp_mae.data.world.sensors.coherence import SAMPLED, coherence
 from mp_mae.data.world.sensors.optics import draw_sky, to_product
 from mp_mae.data.world.sensors.radar import sentinel1
 from mp_mae.data.world.sky.climate import build_climate, climate_zones, draw_regions
@@ -45,16 +46,9 @@ def simulate(seed: int, places: Places, size_px: int = 64) -> Tiles:
     if not len(places) or size_px < SMALLEST_PX:
         raise ValueError(f"wanted places and tiles of at least {SMALLEST_PX} px; found {len(places)} and {size_px} px")
     step = max(BLOCK_PIXELS // size_px**2, 1)
+    starts = range(0, len(places), step)
     with one_blas_thread():
-        blocks = [_simulate_block(seed, places[at : at + step], size_px) for at in range(0, len(places), step)]
-    return Tiles(
-        places=places,
-        modalities={name: np.concatenate([b.modalities[name] for b in blocks]) for name in blocks[0].modalities},
-        s2_level=np.concatenate([block.s2_level for block in blocks]),
-        cover=np.concatenate([block.cover for block in blocks]),
-        crop=np.concatenate([block.crop for block in blocks]),
-        climate_zone=np.concatenate([block.climate_zone for block in blocks]),
-    )
+        return Tiles.concatenate(places, (_simulate_block(seed, places[at : at + step], size_px) for at in starts))
 
 
 def _simulate_block(seed: int, places: Places, size_px: int) -> Tiles:
@@ -87,14 +81,22 @@ def _simulate_block(seed: int, places: Places, size_px: int) -> Tiles:
         "esa_worldcover": labels.world_cover(cover, noise),
         **_where_and_when(places),
         **_biogeography(seed, biomes(climate, regions), places),
+        "coherence": coherence(
+            cover,
+            surface,
+            parcels.at_pixels(days_since_worked(season, parcels))[SAMPLED],
+            weather,
+            terrain,
+            places,
+            TileNoise(seed, places.key, "coherence"),
+        ),
     }
-    crop = np.take_along_axis(parcels.crop, parcels.index.reshape(len(places), -1), axis=1).reshape(cover.shape)
     return Tiles(
         places=places,
         modalities=modalities,
         s2_level=np.where(top_of_atmosphere, "l1c", "l2a"),
         cover=cover,
-        crop=np.where(cover == CROPLAND, crop, 0).astype(np.uint8),
+        crop=np.where(cover == CROPLAND, parcels.at_pixels(parcels.crop), 0).astype(np.uint8),
         climate_zone=climate_zones(climate, places.latitude),
     )
 

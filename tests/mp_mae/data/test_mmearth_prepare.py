@@ -12,7 +12,7 @@ from mp_mae.data.files import open_mmearth
 from mp_mae.data.prepare import DatasetTables, prepare
 from mp_mae.data.statistics import processing_levels
 from mp_mae.errors import UserError
-from mp_mae.modalities import MODALITIES, PRESETS, S2_STORED, WORLDCOVER_CODES, Kind, choose_modalities
+from mp_mae.modalities import MMEARTH, PRESETS, S2_STORED, WORLDCOVER_CODES, Kind, choose_modalities
 
 ALL = choose_modalities(PRESETS["all"])
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def oracle(arrays, i, stats, crops, crop, bands):
     """Targets of one tile, one band and one pixel after another, in float64."""
     level = arrays["metadata"][i][1].decode()
     targets = {}
-    for name, modality in MODALITIES.items():
+    for name, modality in MMEARTH.items():
         row = arrays[name][i]
         if modality.kind is Kind.IMAGE_CLASS:
             ones = [c for c, value in enumerate(row.tolist()) if value == 1]
@@ -75,11 +75,11 @@ def oracle(arrays, i, stats, crops, crop, bands):
 def assert_equals_oracle(files, stats, crops, crop, bands):
     arrays = files.reader().read_rows(np.arange(files.n_tiles))
     pixels, targets = prepared(files, arrays, crops, crop)
-    assert list(targets) == list(MODALITIES)
+    assert list(targets) == list(MMEARTH)
     for i in range(files.n_tiles):
         wanted = oracle(arrays, i, stats, crops, crop, bands)
         for name, value in wanted.items():
-            assert targets[name].dtype == (torch.int64 if MODALITIES[name].kind.is_class else torch.float32)
+            assert targets[name].dtype == (torch.int64 if MMEARTH[name].kind.is_class else torch.float32)
             np.testing.assert_allclose(targets[name][i].numpy(), value, rtol=1e-5, atol=1e-5, err_msg=f"{name} {i}")
         np.testing.assert_allclose(pixels[i].numpy(), np.nan_to_num(wanted["sentinel2"]), rtol=1e-5, atol=1e-5)
     assert pixels.dtype == torch.float32
@@ -171,7 +171,7 @@ def test_metadata_are_read_by_position_whatever_the_first_field_is_called(tmp_pa
 
 
 def image_class(folder, rows, name="biome"):
-    modality = MODALITIES[name]
+    modality = MMEARTH[name]
     files = replace(open_mmearth(folder, ALL), modalities=(modality,))
     raw = {"biome": rows, "sentinel2": torch.ones(len(rows), len(S2_STORED), 1, 1, dtype=torch.uint16)}
     zero = np.zeros(len(rows), np.int64)
@@ -192,7 +192,7 @@ def test_only_rows_with_exactly_one_one_have_a_class(sparse_tiles, dtype):
 
 
 def pixel_class(folder, name, stored, dtype, **changes):
-    files = replace(open_mmearth(folder, ALL), modalities=(replace(MODALITIES[name], **changes),))
+    files = replace(open_mmearth(folder, ALL), modalities=(replace(MMEARTH[name], **changes),))
     raw = {
         name: torch.tensor(stored).to(dtype).reshape(-1, 1, 1, 1),
         "sentinel2": torch.ones(len(stored), len(S2_STORED), 1, 1, dtype=torch.uint16),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mp_mae.losses import LOSS_RULES
 from mp_mae.losses.rules import VALID_PIXELS, combine_losses, cross_entropy, normalise_patches, squared_error
-from mp_mae.modalities import MODALITIES, Kind, Modality
+from mp_mae.modalities import MMEARTH, Kind, Modality
 from mp_mae.patches import gather_patches
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
@@ -49,7 +49,7 @@ def all_losses(rules, targets: dict[str, Tensor], predictions: dict[str, Tensor]
     """Means by task, the uncertainty total and the plain total of the golden predictions, in float64."""
     removed = golden_removed()
     sums = []
-    for name, task in MODALITIES.items():
+    for name, task in MMEARTH.items():
         target = gather_patches(targets[name], removed, PATCH) if task.kind.is_pixel else targets[name]
         target = rules.fill(task.kind, target)
         if name == "sentinel2":
@@ -60,7 +60,7 @@ def all_losses(rules, targets: dict[str, Tensor], predictions: dict[str, Tensor]
     log_vars = torch.from_numpy(ARRAYS["log_vars"]).double()
     weighted, means = combine_losses(rules, totals, counts, log_vars)
     return (
-        dict(zip(MODALITIES, means.tolist(), strict=True)),
+        dict(zip(MMEARTH, means.tolist(), strict=True)),
         weighted.item(),
         combine_losses(rules, totals, counts, None).total,
     )
@@ -78,7 +78,7 @@ def all_losses(rules, targets: dict[str, Tensor], predictions: dict[str, Tensor]
     ],
 )
 def test_losses_equal_the_golden_values(rules, missing, case, version):
-    targets = {name: golden_target(task, missing=missing) for name, task in MODALITIES.items()}
+    targets = {name: golden_target(task, missing=missing) for name, task in MMEARTH.items()}
     means, uncertainty, plain = all_losses(LOSS_RULES[rules], targets)
     wanted = CASES[case][version]
     assert means == pytest.approx(wanted["per_modality"], rel=0, abs=1e-6)
@@ -92,7 +92,7 @@ def test_published_losses_that_meet_missing_values_drop_optical_patches_with_any
     def fill(kind: Kind, target: Tensor) -> Tensor:
         return target if kind is Kind.PIXEL_REGRESSION else LOSS_RULES["published"].fill(kind, target)
 
-    targets = {name: golden_target(task, missing=True) for name, task in MODALITIES.items()}
+    targets = {name: golden_target(task, missing=True) for name, task in MMEARTH.items()}
     incomplete = F.max_pool2d(targets["sentinel2"].isnan().any(1, keepdim=True).double(), PATCH)
     targets["sentinel2"][F.interpolate(incomplete, scale_factor=PATCH).bool().expand_as(targets["sentinel2"])] = NAN
     means, uncertainty, plain = all_losses(replace(LOSS_RULES["published"], fill=fill), targets)
@@ -104,7 +104,7 @@ def test_published_losses_that_meet_missing_values_drop_optical_patches_with_any
 
 def test_published_rules_do_not_count_a_patch_without_error():
     wanted = CASES["zero_error_patch"]
-    task, removed = MODALITIES["aster"], golden_removed()
+    task, removed = MMEARTH["aster"], golden_removed()
     target = gather_patches(golden_target(task, missing=False), removed, PATCH)
     prediction = golden_prediction(task, removed)
     first = removed[wanted["sample"]].tolist().index(wanted["patch_index"])
@@ -119,7 +119,7 @@ def test_published_rules_do_not_count_a_patch_without_error():
 
 
 def test_a_task_without_labels_is_nan_as_published_and_nothing_in_ours():
-    targets = {name: golden_target(task, missing=True) for name, task in MODALITIES.items()}
+    targets = {name: golden_target(task, missing=True) for name, task in MMEARTH.items()}
     missing = ("dynamic_world", "lat")
     targets["dynamic_world"].fill_(-1)
     targets["lat"].fill_(NAN)
@@ -128,7 +128,7 @@ def test_a_task_without_labels_is_nan_as_published_and_nothing_in_ours():
 
     means, uncertainty, plain = all_losses(VALID_PIXELS, targets)
     wanted = CASES["nodata_excluded_pixel_weighted"]["own_float64"]
-    s = dict(zip(MODALITIES, ARRAYS["log_vars"].astype(float), strict=True))
+    s = dict(zip(MMEARTH, ARRAYS["log_vars"].astype(float), strict=True))
     gone = sum(np.exp(-s[name]) * wanted["per_modality"][name] + s[name] for name in missing)
     assert uncertainty == pytest.approx(wanted["total_uncertainty"] - gone, rel=0, abs=1e-6)
     assert plain == pytest.approx(

@@ -11,7 +11,7 @@ from mp_mae.cli import app as cli
 from mp_mae.cli import verb
 from mp_mae.errors import UserError
 from mp_mae.losses.rules import normalise_patches
-from mp_mae.modalities import MODALITIES, Kind
+from mp_mae.modalities import MMEARTH, Kind
 from mp_mae.patches import gather_patches, patches_to_images
 from mp_mae.pictures.reconstruction import denormalise_patches, load_trained, reconstruct_tiles
 from pretraining_run import tiny_settings, train
@@ -47,7 +47,7 @@ def test_normalised_patches_come_back_in_the_units_of_their_targets():
 
 def test_tiles_are_those_of_the_validation_split_with_every_task(shown):
     assert [tile.row for tile in shown] == [6, 7]
-    assert {task.name for task in shown[0].tasks} == set(MODALITIES)
+    assert {task.name for task in shown[0].tasks} == set(MMEARTH)
     for tile in shown:
         for task in tile.tasks:
             target, prediction = tile.targets[task.name], tile.predictions[task.name]
@@ -92,14 +92,14 @@ def test_the_sheet_has_input_mask_and_every_modality_of_every_tile(shown):
     pictures = pytest.importorskip("mp_mae.pictures.sheet", reason="needs matplotlib (the extra `plots`)")
     figure = pictures.draw_sheet(shown)
     titles = [axis.get_title() for axis in figure.axes]
-    n_pixel = sum(modality.kind.is_pixel for modality in MODALITIES.values())
+    n_pixel = sum(modality.kind.is_pixel for modality in MMEARTH.values())
     assert titles.count("predicted") == n_pixel * len(shown)
     assert titles.count("input RGB") == titles.count("seen (44%)") == len(shown)
-    for name in MODALITIES:
+    for name in MMEARTH:
         assert sum(title.split(" ")[0].rstrip(":") == name for title in titles) == len(shown), name
     bars = next(axis for axis in figure.axes if axis.get_title() == "era5")
-    assert len(bars.patches) == 2 * len(MODALITIES["era5"].bands)
-    assert MODALITIES["era5"].kind is Kind.IMAGE_REGRESSION
+    assert len(bars.patches) == 2 * len(MMEARTH["era5"].bands)
+    assert MMEARTH["era5"].kind is Kind.IMAGE_REGRESSION
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf"])

@@ -16,7 +16,7 @@ from mmearth_layouts import NOTHING
 from mp_mae.data import write as world
 from mp_mae.data.loader import Loader, evaluation_requests
 from mp_mae.masking import draw_mask
-from mp_mae.modalities import MODALITIES, S2_STORED
+from mp_mae.modalities import MMEARTH, S2_STORED
 from mp_mae.training.export import find_state
 from mp_mae.training.plan import open_files
 from mp_mae.training.settings import Settings
@@ -48,9 +48,9 @@ def shares_of_constant(settings: Settings, out: Path, judged: str = "val") -> di
 def losses_of_constants(targets: Mapping[str, Tensor], seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
     losses = {}
     for name, target in targets.items():
-        if MODALITIES[name].kind.is_class:
+        if MMEARTH[name].kind.is_class:
             known = seen[name][seen[name] >= 0]
-            counts = torch.bincount(known, minlength=MODALITIES[name].n_classes) + 1e-3
+            counts = torch.bincount(known, minlength=MMEARTH[name].n_classes) + 1e-3
             frequencies = (counts / counts.sum()).log().expand(target.numel(), -1)
             losses[name] = torch.nn.functional.nll_loss(frequencies, target.flatten(), ignore_index=-1)
         elif name == "sentinel2":
@@ -65,7 +65,7 @@ def test_every_modality_is_learnt_on_generated_tiles(tmp_path):
     data = write_mmearth(tmp_path / "tiles", n=160, side=16, held_out=32)
     settings = tiny_settings(data, batch=16, epochs=10, base_rate=0.04, decoder_width=64)
     shares = shares_of_constant(settings, tmp_path / "run")
-    assert set(shares) == set(MODALITIES)
+    assert set(shares) == set(MMEARTH)
     assert max(shares.values()) < LEARNT, shares
 
 
@@ -75,7 +75,7 @@ def test_every_modality_of_the_simulated_world_can_be_learnt(tmp_path):
     world.write_mmearth(tmp_path / "world", 0, 16, size_px=16)
     settings = tiny_settings(tmp_path / "world", batch=8, epochs=150, base_rate=0.05, decoder_width=64, clip_norm=1.0)
     shares = shares_of_constant(settings, tmp_path / "run", judged="train")
-    assert set(shares) == set(MODALITIES)
+    assert set(shares) == set(MMEARTH)
     assert max(shares.values()) < LEARNT, shares
 
 

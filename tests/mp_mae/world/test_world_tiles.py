@@ -28,8 +28,9 @@ STORED = {
     "month": np.float32,
     "biome": np.uint8,
     "eco_region": np.uint16,
+    "coherence": np.float32,
 }
-"""As in the files of MMEarth v001."""
+"""As in the files of MMEarth v001, and coherence."""
 
 
 @pytest.fixture(scope="module")

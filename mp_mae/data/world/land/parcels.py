@@ -25,6 +25,11 @@ class Parcels:
     delay_days: np.ndarray
     """(n, P) float32: sown later than is usual here."""
 
+    def at_pixels(self, of_parcel: np.ndarray) -> np.ndarray:
+        """A fact (n, P) of each parcel at its pixels: (n, H, W)."""
+        flat = self.index.reshape(len(self.index), -1)
+        return np.take_along_axis(of_parcel, flat, axis=1).reshape(self.index.shape)
+
 
 def build_parcels(climate: Climate, regions: Regions, noise: TileNoise, size_px: int) -> Parcels:
     normals = noise.normal(2, TABLE**2)

@@ -34,17 +34,23 @@ class Calendar:
     blooms: tuple[float, float] | None = None
     """Yellow flowers from and until."""
     flooded: tuple[float, float] | None = None
+    sown: bool = True
+    """In the season, on a fresh seedbed; what stands through the winter is not."""
+    mown: bool = True
+    """Harvested as a whole and ploughed thereafter; trees are not."""
 
 
 CALENDARS: dict[str, Calendar] = {
-    "winter cereal": Calendar(rises=6, rise_days=9, falls=84, fall_days=8, peak=0.93, base=0.22),
+    "winter cereal": Calendar(rises=6, rise_days=9, falls=84, fall_days=8, peak=0.93, base=0.22, sown=False),
     "spring cereal": Calendar(rises=42, rise_days=8, falls=112, fall_days=8, peak=0.90),
-    "rapeseed": Calendar(rises=-4, rise_days=9, falls=80, fall_days=9, peak=0.94, base=0.26, blooms=(22, 44)),
+    "rapeseed": Calendar(
+        rises=-4, rise_days=9, falls=80, fall_days=9, peak=0.94, base=0.26, blooms=(22, 44), sown=False
+    ),
     "maize": Calendar(rises=66, rise_days=9, falls=156, fall_days=11, peak=0.92),
     "soybean": Calendar(rises=76, rise_days=9, falls=142, fall_days=7, peak=0.93),
     "rice": Calendar(rises=80, rise_days=8, falls=160, fall_days=9, peak=0.92, flooded=(28, 74)),
-    "sugarcane": Calendar(rises=55, rise_days=22, falls=172, fall_days=20, peak=0.92, base=0.34),
-    "orchard": Calendar(rises=24, rise_days=14, falls=185, fall_days=20, peak=0.58, base=0.34),
+    "sugarcane": Calendar(rises=55, rise_days=22, falls=172, fall_days=20, peak=0.92, base=0.34, sown=False),
+    "orchard": Calendar(rises=24, rise_days=14, falls=185, fall_days=20, peak=0.58, base=0.34, sown=False, mown=False),
 }
 
 
@@ -98,8 +104,7 @@ class CropState:
 
 
 def crop_states(season: Season, parcels: Parcels) -> CropState:
-    pace = season.pace.astype(np.float32)[:, None]
-    day = season.days_in.astype(np.float32)[:, None] / pace - parcels.delay_days  # (n, P)
+    day = _calendar_day(season, parcels)
 
     def of_crop(values: list[float]) -> np.ndarray:
         return np.array(values, np.float32)[parcels.crop - 1]
@@ -111,7 +116,7 @@ def crop_states(season: Season, parcels: Parcels) -> CropState:
     base, peak = of_crop([c.base for c in calendars]), of_crop([c.peak for c in calendars])
     stand = np.clip(1 + 0.13 * parcels.vigour, 0.45, 1.08)
     leaf = np.clip((base + (peak - base) * grown * (1 - ripened)) * stand, 0, 0.98)
-    ploughed = _rise(day, falls + 55 + 10 * parcels.vigour, np.float32(4))
+    ploughed = _rise(day, _ploughing(falls, parcels), np.float32(4))
     ripe = 0.8 * ripened * (1 - ploughed) * (peak - base)
     return CropState(
         leaf=leaf,
@@ -119,6 +124,38 @@ def crop_states(season: Season, parcels: Parcels) -> CropState:
         bloom=_between(day, [c.blooms for c in calendars], parcels) * leaf * 0.55,
         water=_between(day, [c.flooded for c in calendars], parcels) * (1 - leaf) * 0.85,
     )
+
+
+def days_since_worked(season: Season, parcels: Parcels) -> np.ndarray:
+    """(n, P) float32: days since a parcel was sown, harvested or ploughed last; infinite where that is not this season.
+
+    A seedbed is made two rise times before the leaves are half grown, and the harvest is two fall times after half have
+    ripened.
+    """
+    day = _calendar_day(season, parcels)
+
+    def of_crop(values: list[float]) -> np.ndarray:
+        return np.array(values, np.float32)[parcels.crop - 1]
+
+    calendars = [CALENDARS[name] for name in CROPS]
+    sown = of_crop([c.rises - 2 * c.rise_days if c.sown else np.inf for c in calendars])
+    mown = of_crop([c.falls + 2 * c.fall_days if c.mown else np.inf for c in calendars])
+    ploughed = _ploughing(of_crop([c.falls if c.mown else np.inf for c in calendars]), parcels)
+    since = np.full(day.shape, np.inf, np.float32)
+    for event in (sown, mown, ploughed):  # in the order of the year
+        np.copyto(since, day - event, where=day >= event)
+    return since * season.pace.astype(np.float32)[:, None]
+
+
+def _calendar_day(season: Season, parcels: Parcels) -> np.ndarray:
+    """(n, P) float32: the day of each parcel in the days of CALENDARS."""
+    pace = season.pace.astype(np.float32)[:, None]
+    return season.days_in.astype(np.float32)[:, None] / pace - parcels.delay_days
+
+
+def _ploughing(falls: np.ndarray, parcels: Parcels) -> np.ndarray:
+    """(n, P) float32: the day on which the stubble is ploughed in."""
+    return falls + 55 + 10 * parcels.vigour
 
 
 def _between(day: np.ndarray, spans: list[tuple[float, float] | None], parcels: Parcels) -> np.ndarray:

@@ -1,11 +1,12 @@
 """The JSON record that MMEarth keeps of every tile."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mp_mae.data.world.tiles import Tiles
-from mp_mae.modalities import S2_STORED
+from mp_mae.modalities import COHERENCE_STORED, S2_STORED
 
 _S1_POLARISATIONS = ("VV", "VH", "HH", "HV")
 _ERA5_VARIABLES = ("temperature_2m", "temperature_2m_min", "temperature_2m_max", "total_precipitation_sum")
@@ -45,8 +46,9 @@ def _describe(tiles: Tiles, row: int) -> dict[str, Any]:
             "sentinel2_cloudmask": ["QA60"],
             "sentinel2_cloudprod": ["MSK_CLDPRB"] if level == "l2a" else None,
             "sentinel2_scl": ["SCL"] if level == "l2a" else None,
-            "sentinel1_asc": _recorded(tiles.modalities["sentinel1"][row, :4]),
-            "sentinel1_desc": _recorded(tiles.modalities["sentinel1"][row, 4:]),
+            "sentinel1_asc": _recorded(tiles.modalities["sentinel1"][row, :4], _S1_POLARISATIONS),
+            "sentinel1_desc": _recorded(tiles.modalities["sentinel1"][row, 4:], _S1_POLARISATIONS),
+            "coherence": _recorded(tiles.modalities["coherence"][row], COHERENCE_STORED),
             "era5": _era5_bands(day),
             **_PLAIN_BANDS,
         },
@@ -63,9 +65,9 @@ def _class_of(one_hot: np.ndarray) -> int | None:
     return int(one_hot.argmax()) if one_hot.any() else None
 
 
-def _recorded(backscatter: np.ndarray) -> list[str] | None:
-    names = [name for name, band in zip(_S1_POLARISATIONS, backscatter, strict=True) if np.isfinite(band[0, 0])]
-    return names or None
+def _recorded(bands: np.ndarray, names: Sequence[str]) -> list[str] | None:
+    """Names of the bands (C, H, W) that were recorded; None without any."""
+    return [name for name, band in zip(names, bands, strict=True) if np.isfinite(band[0, 0])] or None
 
 
 def _era5_bands(day: np.datetime64) -> list[str]:

@@ -53,13 +53,12 @@ def sentinel1(
     chance = noise.scalars(4)
     backscatter = speckle_db(noise.normal(2, 2, *cover.shape[1:]))  # (n, orbit, polarisation, H, W)
     level = _level(cover, surface, weather, chance[0])  # (n, 2, H, W)
-    for orbit, looks_east in enumerate((True, False)):
-        facing = terrain.slope_x if looks_east else -terrain.slope_x
-        foreshortened = np.clip(np.float32(-11) * facing, -9, 7)  # a slope towards the radar is brighter
+    for orbit, ascending in enumerate((True, False)):
+        foreshortened = np.clip(np.float32(11) * slope_towards(terrain, ascending), -9, 7)  # brighter
         offset = (0.5 * chance[1 + orbit]).astype(np.float32)[:, None, None]
         backscatter[:, orbit] += level + (foreshortened + offset)[:, None]
     stored = np.full((len(cover), 2, 4, *cover.shape[1:]), NO_DATA, np.float32)
-    polar, has_ascending, has_descending = _acquired(places)
+    polar, has_ascending, has_descending = acquisitions(places)
     for orbit, acquired in enumerate((has_ascending, has_descending)):
         stored[acquired & ~polar, orbit, :2] = backscatter[acquired & ~polar, orbit]
         stored[acquired & polar, orbit, 2:] = backscatter[acquired & polar, orbit]
@@ -95,7 +94,16 @@ def _level(cover: np.ndarray, surface: Surface, weather: Weather, roughness: np.
     return np.stack(levels, axis=1)
 
 
-def _acquired(places: Places) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def slope_towards(terrain: Terrain, ascending: bool) -> np.ndarray:
+    """(n, H, W) float32, metres per metre: how far the ground leans towards the radar of an orbit.
+
+    This world's ascending orbit sees the ground from the east; on earth, where the radar looks to the right, it does so
+    from the west.
+    """
+    return -terrain.slope_x if ascending else terrain.slope_x
+
+
+def acquisitions(places: Places) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n,) bool: whether HH and HV were recorded instead of VV and VH; whether each orbit was."""
     polar = (np.abs(places.latitude) > POLAR_LATITUDE) & (uniform(mix(places.key, word("polar"))) < 0.7)
     draw = uniform(mix(places.key, word("orbit")))
