@@ -52,9 +52,10 @@ def write_tif(path: Path, bands: np.ndarray, names: Sequence[str] = (), no_data:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     count, height, width = bands.shape
+    corner = rasterio.Affine(4480 / width, 0, 500_000, 0, -4480 / height, 5_400_000)
     with rasterio.open(
         path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype, nodata=no_data,
-        crs="EPSG:32632", transform=rasterio.Affine(4480 / width, 0, 500_000, 0, -4480 / height, 5_400_000), compress="deflate",
+        crs="EPSG:32632", transform=corner, compress="deflate",
     ) as file:  # fmt: skip
         file.write(bands)
         for number, name in enumerate(names, 1):
