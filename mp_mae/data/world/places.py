@@ -21,7 +21,7 @@ SHARES: dict[Purpose, float] = {"pretrain": 0.6, "train": 0.2, "valid": 0.1, "te
 """Share of the blocks that belong to each purpose."""
 
 BLOCK_DEGREES = 2.0
-SOUTH, NORTH = -56.0, 74.0
+SOUTH, NORTH, WEST = -56.0, 74.0, -180.0
 MARGIN_DEGREES = 0.1
 """Edge of a block that stays empty, in degrees of a great circle: places of two blocks are at least 22 km apart."""
 
@@ -60,12 +60,41 @@ class Places:
         return Places(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def draw_places(seed: int, purpose: Purpose, indices: np.ndarray, stream: str = "") -> Places:
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A part of the globe in whole blocks, from row and column on, counted from 56 S and 180 W."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+    @property
+    def south(self) -> float:
+        return SOUTH + BLOCK_DEGREES * self.row
+
+    @property
+    def north(self) -> float:
+        return self.south + BLOCK_DEGREES * self.rows
+
+    @property
+    def west(self) -> float:
+        return WEST + BLOCK_DEGREES * self.column
+
+    @property
+    def east(self) -> float:
+        return self.west + BLOCK_DEGREES * self.columns
+
+
+GLOBE = Box(row=0, column=0, rows=round((NORTH - SOUTH) / BLOCK_DEGREES), columns=round(360 / BLOCK_DEGREES))
+
+
+def draw_places(seed: int, purpose: Purpose, indices: np.ndarray, stream: str = "", *, inside: Box = GLOBE) -> Places:
     """The places number `indices` (n,) of a purpose; each is the same whatever it is drawn with.
 
     `stream` tells apart those who draw for one purpose, such as tasks: other places, in the same blocks.
     """
-    rows, columns = _blocks(seed, purpose)
+    rows, columns = _blocks(seed, purpose, inside)
     key = mix(word("place"), seed, word(purpose), word(stream), np.asarray(indices, np.int64))
     block = (mix(key, 1) % np.uint64(len(rows))).astype(np.int64)
     latitude, longitude = _inside(rows[block], columns[block], uniform(mix(key, 2)), uniform(mix(key, 3)))
@@ -79,10 +108,10 @@ def block_purpose(seed: int, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     return np.searchsorted(edges, uniform(mix(word("block"), seed, row, column)), side="right")
 
 
-def _blocks(seed: int, purpose: Purpose) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of every block that the purpose owns."""
-    n_rows, n_columns = round((NORTH - SOUTH) / BLOCK_DEGREES), round(360 / BLOCK_DEGREES)
-    row, column = (index.reshape(-1) for index in np.indices((n_rows, n_columns)))
+def _blocks(seed: int, purpose: Purpose, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of every block of the box that the purpose owns."""
+    row, column = (index.reshape(-1) for index in np.indices((box.rows, box.columns)))
+    row, column = row + box.row, column + box.column
     own = block_purpose(seed, row, column) == get_args(Purpose).index(purpose)
     return row[own], column[own]
 
@@ -92,7 +121,7 @@ def _inside(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Latitude and longitude within blocks, clear of the margin; northing and easting in [0, 1)."""
     south = SOUTH + BLOCK_DEGREES * row
-    west = -180.0 + BLOCK_DEGREES * column
+    west = WEST + BLOCK_DEGREES * column
     poleward = np.maximum(np.abs(south), np.abs(south + BLOCK_DEGREES))  # where a degree of longitude is shortest
     margin_east = MARGIN_DEGREES / np.cos(np.radians(poleward))
     latitude = south + MARGIN_DEGREES + northing * (BLOCK_DEGREES - 2 * MARGIN_DEGREES)

@@ -71,6 +71,17 @@ def cover_suitability(climate: Climate, regions: Regions) -> np.ndarray:
     )
 
 
+def expected_cover(climate: Climate, regions: Regions) -> np.ndarray:
+    """(covers, n) float64, each place's sum is 1: the share of each cover on level ground, in the order of COVERS.
+
+    As if chance were not normal but of Gumbel's distribution with the same spread: the multinomial logit of McFadden,
+    1974. Lakes, rivers and snow are more, where terrain makes them.
+    """
+    suitability = cover_suitability(climate, regions) / (np.hypot(TILE_SPREAD, PATCHINESS) * np.sqrt(6) / np.pi)
+    odds = np.exp(suitability - suitability.max(axis=0))
+    return odds / odds.sum(axis=0)
+
+
 def _water(regions: Regions, terrain: Terrain, noise: TileNoise, size_px: int) -> np.ndarray:
     """(n, H, W): lakes fill hollows of gentle land; rivers follow a contour of a smooth field in some tiles."""
     course = noise.fractal(1, size_px, (32, 16), (1.0, 0.3))[:, 0]
