@@ -5,7 +5,7 @@ Loop, resume, log, schedule, checks and export (`mp_mae.training`) know of an ob
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import torch
@@ -49,6 +49,8 @@ class LossReport:
     """Mean of each named loss before weighting; 0 where it has no valid target. The names are those of the log."""
     n_valid: Mapping[str, Tensor]
     """Over how many values each mean was taken in this batch: numbers, pixels or images."""
+    watched: Mapping[str, Tensor] = field(default_factory=dict)
+    """Other numbers that the log keeps, by name, the same in every process: a learnt temperature, say."""
 
 
 class Objective(nn.Module, ABC):
@@ -67,6 +69,9 @@ class Objective(nn.Module, ABC):
     wait for one.
     """
 
+    reads_targets: ClassVar[bool] = False
+    """Whether the model reads the targets too, and not Sentinel-2's pixels alone: what standardised them then belongs
+    to what is exported."""
     crops_per_tile: ClassVar[int] = 1
     """Random crops that are read of each tile, each with a place and an orientation of its own."""
     compares_tiles: ClassVar[bool] = False
@@ -129,3 +134,69 @@ class Objective(nn.Module, ABC):
             targets: by modality, cut alike, shaped and marked as its Kind says.
             drawn: (B, ...) rows of what `draw` returned, on the CPU.
         """
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CachedGradient:
+    """The gradient of a step's loss, found before, at what one micro-batch of it embeds."""
+
+    embedded: Tensor
+    """(B, ...) that of the micro-batch's embeddings, times the number of processes whose gradients are averaged."""
+    parameters: Mapping[str, Tensor]
+    """The micro-batch's share of that of the parameters which the comparison itself uses, by name."""
+
+
+class ComparingObjective(Objective):
+    """An objective whose loss compares all tiles of a step with each other, whoever works on them.
+
+    Gradient caching (Gao et al., 2021, arXiv:2101.06983): every micro-batch is embedded without keeping activations,
+    the loss of all embeddings of all processes gives their gradients, and every micro-batch is embedded once more, now
+    to take its gradients on to the parameters. So neither the micro-batch nor the number of processes is part of what
+    is learnt, and the memory is that of one micro-batch. Where one micro-batch of one process is the whole step, it is
+    embedded once.
+
+    `inputs` is called with the tiles' crops as of every objective; it leaves random changes out in evaluation mode.
+    """
+
+    @abstractmethod
+    def embed(self, *inputs: Any) -> Tensor:
+        """What is compared: (B, ...) of a micro-batch of B tiles. Every parameter but those of the comparison is used,
+        whatever is missing."""
+
+    @abstractmethod
+    def known(self, *inputs: Any) -> Tensor:
+        """What the comparison has to know of each tile beside, (B, ...) without gradient: what is missing, say."""
+
+    @abstractmethod
+    def compare(self, embedded: Tensor, known: Tensor, places: Tensor) -> LossReport:
+        """The losses of a step.
+
+        Args:
+            embedded: (N, ...) of all its tiles.
+            known: (N, ...) of all its tiles.
+            places: (N, 3) float64 km, as `mp_mae.data.places` has them; NaN = not known.
+        """
+
+    @abstractmethod
+    def judge(self, embedded: Tensor, known: Tensor, places: Tensor) -> Mapping[str, Mapping[str, float]]:
+        """How well held-out tiles are told from each other: numbers by measure and by what they are of.
+
+        What chance gives is among them, as "chance". Arguments are those of `compare`.
+        """
+
+    def forward(
+        self, inputs: tuple[Any, ...], places: Tensor | None, cached: CachedGradient | None
+    ) -> LossReport | Tensor:
+        """The losses of a step of one micro-batch; with `cached`, a number with the gradient of the step's loss."""
+        embedded = self.embed(*inputs)
+        if cached is None:
+            assert places is not None, "who compares knows the places"
+            return self.compare_exactly(embedded, self.known(*inputs), places)
+        parameters = dict(self.named_parameters())
+        total = (embedded.float() * cached.embedded).sum()
+        return total + sum((parameters[name] * gradient).sum() for name, gradient in cached.parameters.items())
+
+    def compare_exactly(self, embedded: Tensor, known: Tensor, places: Tensor) -> LossReport:
+        """`compare` in float32 at least, also where the model is called with mixed precision."""
+        with torch.autocast(embedded.device.type, enabled=False):
+            return self.compare(embedded.to(torch.promote_types(embedded.dtype, torch.float32)), known, places)

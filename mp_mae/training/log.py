@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -35,6 +35,11 @@ class StepRecord:
     """Share of the time spent waiting for data, a fraction."""
     memory_mb: float
     """Most memory used so far: of the GPU by tensors, or of the process on a CPU."""
+    watched: Mapping[str, float] = field(default_factory=dict)
+    """Other numbers of the objective, by name."""
+    held_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What a look at held-out tiles after this step found, by measure and by what it is of; empty where none was
+    taken."""
 
 
 class TrainingLog:
@@ -76,4 +81,8 @@ def read_log(path: Path) -> Sequence[StepRecord]:
 
 
 def _line(record: StepRecord) -> str:
-    return json.dumps(asdict(record)) + "\n"
+    described = asdict(record)
+    for name in ("watched", "held_out"):
+        if not described[name]:
+            del described[name]
+    return json.dumps(described) + "\n"

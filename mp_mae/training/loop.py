@@ -1,12 +1,14 @@
 """The training loop, on one device or many (Accelerate): steps, log, checkpoints."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mp_mae.data.loader import Loader, training_requests
 from mp_mae.data.prepare import Batch
+from mp_mae.objective import ComparingObjective
+from mp_mae.training.comparing.held_out import held_out_rows, look_at_held_out
 from mp_mae.training.export import CHECKPOINTS, ENCODER
 from mp_mae.training.log import LOG, StepRecord, TrainingLog
 from mp_mae.training.objectives import find_objective
@@ -76,9 +78,11 @@ def run_steps(training: Training, first: int, reporter: Reporter, stop: Callable
         batches = stack.enter_context(closing(_batches(training, first)))
         for step in range(first, plan.total_steps):
             record, stopped = take_step(training, step, batches, stop)
-            reporter.step(record)
             done, is_last = step + 1, stopped or step + 1 == plan.total_steps
-            if log and (done % settings.log_every == 0 or is_last):
+            if done % settings.validate_every == 0 or is_last:
+                record = replace(record, held_out=_look(training))
+            reporter.step(record)
+            if log and (done % settings.log_every == 0 or is_last or record.held_out):
                 log.write(record)
                 training.accelerator.log(_for_tracker(record), step=done)
             if done % settings.save_every == 0 or is_last:
@@ -86,6 +90,16 @@ def run_steps(training: Training, first: int, reporter: Reporter, stop: Callable
             if is_last:
                 return done
     return first
+
+
+def _look(training: Training) -> Mapping[str, Mapping[str, float]]:
+    """What the first process finds on held-out tiles while the others wait; nothing where there is nothing to see."""
+    found: Mapping[str, Mapping[str, float]] = {}
+    if isinstance(training.model, ComparingObjective) and len(held_out_rows(training.plan.files)):
+        if training.accelerator.is_main_process:
+            found = look_at_held_out(training, training.model)
+        training.accelerator.wait_for_everyone()
+    return found
 
 
 def save(training: Training, step: int) -> None:
@@ -124,9 +138,14 @@ def _batches(training: Training, first: int) -> Generator[Batch, None, None]:
 
 def _for_tracker(record: StepRecord) -> dict[str, float]:
     losses = {f"loss/{name}": loss for name, loss in record.losses.items() if loss is not None}
+    looks = {
+        f"held_out/{measure}/{of}": value for measure, values in record.held_out.items() for of, value in values.items()
+    }
     return {
         "loss/total": record.total,
         **losses,
+        **{f"watched/{name}": value for name, value in record.watched.items()},
+        **looks,
         "rate": record.rate,
         "gradient_norm": record.gradient_norm,
         "images_per_second": record.images_per_second,

@@ -1,6 +1,6 @@
 """The objectives that a training can have, by name: their own settings, and where the class is.
 
-Other packages add theirs by an entry point of the group `mp_mae.objectives` whose name is that of the objective and
+Other packages add theirs by an entry point of the group GROUP whose name is that of the objective and
 whose value is an `ObjectiveEntry`.
 """
 
@@ -97,7 +97,7 @@ def find_objective(name: str) -> ObjectiveEntry:
     """
     check_choice("objective", name, objective_names())
     points = _plug_ins(tuple(sys.path)).get(name, ())
-    if len(points) + (name in OBJECTIVES) > 1:
+    if len({point.value for point in points}) + (name in OBJECTIVES) > 1:
         owners = [_owner(point) for point in points] + ["mp_mae itself"] * (name in OBJECTIVES)
         raise UserError(f"objective {name}: wanted one, found those of {', '.join(owners)}. Uninstall all but one.")
     return OBJECTIVES[name] if name in OBJECTIVES else _load(points[0])

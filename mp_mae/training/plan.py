@@ -187,9 +187,21 @@ def dataset_facts(plan: TrainingPlan) -> dict[str, Any]:
     }
 
 
-def input_statistics(files: MMEarthFiles) -> Mapping[str, Any]:
-    """Band statistics that standardise the input, as JSON values by processing level."""
+def input_statistics(files: MMEarthFiles, *, targets: bool) -> Mapping[str, Any]:
+    """Band statistics that standardise the input, as JSON values: of Sentinel-2 by processing level.
+
+    With `targets`, those of the targets too.
+    """
     statistics = files.statistics["sentinel2"]
+    others = {
+        modality.name: {
+            "bands": list(modality.bands),
+            "mean": [float(x) for x in files.statistics[modality.name].mean[0]],
+            "std": [float(x) for x in files.statistics[modality.name].std[0]],
+        }
+        for modality in files.modalities
+        if targets and modality.name != "sentinel2" and modality.name in files.statistics
+    }
     return {
         "sentinel2": {
             "bands": list(files.input.bands),
@@ -197,7 +209,8 @@ def input_statistics(files: MMEarthFiles) -> Mapping[str, Any]:
                 level: {"mean": [float(x) for x in mean], "std": [float(x) for x in std]}
                 for level, mean, std in zip(LEVELS, statistics.mean, statistics.std, strict=True)
             },
-        }
+        },
+        **others,
     }
 
 

@@ -75,6 +75,8 @@ class Display:
 
     def step(self, record: StepRecord) -> None:
         self._bar.update(self._task, completed=record.step)
+        for line in _look_lines(record):
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         self._live.update(Group(_losses_table(record), _summary(record), self._bar))
 
 
@@ -100,6 +102,8 @@ class Lines:
         self._done, self._began = done, time.monotonic()
 
     def step(self, record: StepRecord) -> None:
+        for line in _look_lines(record):
+            self._print(line)
         now = time.monotonic()
         if now - self._last_line >= SECONDS_BETWEEN_LINES or record.step == self._total:
             self._last_line = now
@@ -126,9 +130,18 @@ def _losses_table(record: StepRecord) -> Table:
     return table
 
 
+def _look_lines(record: StepRecord) -> list[str]:
+    """A line on each measure of held-out tiles."""
+    return [
+        f"step {record.step} held out, {measure}: {', '.join(f'{of} {value:.4g}' for of, value in values.items())}"
+        for measure, values in record.held_out.items()
+    ]
+
+
 def _summary(record: StepRecord) -> str:
+    watched = "".join(f"{name} {value:.4g}, " for name, value in record.watched.items())
     return (
-        f"epoch {record.epoch:.2f}, total {record.total:.4f}, rate {record.rate:.2e}, "
+        f"epoch {record.epoch:.2f}, total {record.total:.4f}, {watched}rate {record.rate:.2e}, "
         f"{record.images_per_second:.0f} images/s, {record.waiting:.0%} waiting for data, {record.memory_mb:.0f} MB"
     )
 

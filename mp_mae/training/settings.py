@@ -50,6 +50,7 @@ class Settings:
     save_every: Annotated[int, "optimizer steps between checkpoints"] = 200
     keep: Annotated[int, "checkpoints that stay"] = 3
     log_every: Annotated[int, "optimizer steps between lines of the log"] = 1
+    validate_every: Annotated[int, "optimizer steps between looks at held-out tiles, if the objective has any"] = 200
     tracker: Annotated[Literal["none", "tensorboard", "wandb"], "where else the log goes"] = "none"
 
     def __post_init__(self) -> None:
@@ -104,10 +105,22 @@ class Settings:
 _LOWEST = {
     "crop": 1, "epochs": 1, "warmup_epochs": 0, "batch": 1, "weight_decay": 0, "clip_norm": 0, "seed": 0,
     "micro_batch": 1, "workers": 1, "save_every": 1, "keep": 1, "log_every": 1,
+    "validate_every": 1,
 }  # fmt: skip
 
 MAY_CHANGE = frozenset(
-    ("data", "device", "micro_batch", "compile", "workers", "save_every", "keep", "log_every", "tracker")
+    (
+        "data",
+        "device",
+        "micro_batch",
+        "compile",
+        "workers",
+        "save_every",
+        "keep",
+        "log_every",
+        "validate_every",
+        "tracker",
+    )
 )
 """Settings that a resumed training may change: where things are and how fast they go. Another micro-batch or device
 changes results by rounding, and by how missing values are averaged (`mp_mae.training.step`). Where an objective

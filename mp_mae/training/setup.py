@@ -5,13 +5,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
+from mp_mae.data.places import read_positions
 from mp_mae.errors import UserError
 from mp_mae.files.replace_file import write_whole
-from mp_mae.objective import Objective
+from mp_mae.objective import ComparingObjective, Objective
 from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
 from mp_mae.training.settings import MAY_CHANGE, Settings, as_fields, to_toml
@@ -40,6 +42,13 @@ class Training:
     optimizer: torch.optim.Optimizer
     facts: TrainingFacts
     out: Path
+    places: Tensor | None
+    """(n_tiles, 3) float64 km on the device, as `mp_mae.data.places` has them; None: the objective does not ask."""
+
+    def places_of(self, rows: np.ndarray) -> Tensor:
+        """Positions (n, 3) of rows (n,) of the file, for an objective that asks."""
+        assert self.places is not None, "an objective that compares tiles has places"
+        return self.places[torch.from_numpy(rows).to(self.places.device)]
 
 
 def build_accelerator(settings: Settings, out: Path) -> Accelerator:
@@ -77,7 +86,7 @@ def training_facts(plan: TrainingPlan) -> TrainingFacts:
             "peak_rate": plan.peak_rate,
             **({"micro_batch": plan.order.micro_batch} if plan.objective.compares_tiles else {}),
         },
-        normalisation=input_statistics(plan.files),
+        normalisation=input_statistics(plan.files, targets=plan.objective.reads_targets),
     )
 
 
@@ -119,7 +128,14 @@ def build_training(
         optimizer=optimizer,
         facts=facts,
         out=out,
+        places=_find_places(plan, accelerator.device) if isinstance(model, ComparingObjective) else None,
     )
+
+
+def _find_places(plan: TrainingPlan, device: torch.device) -> Tensor:
+    """Where every tile of the file is; NaN, a place of its own, where the file does not say."""
+    found = read_positions(plan.files.paths)
+    return (torch.full((plan.files.n_tiles, 3), torch.nan, dtype=torch.float64) if found is None else found).to(device)
 
 
 def build_model(plan: TrainingPlan) -> Objective:

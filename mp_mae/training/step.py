@@ -8,7 +8,7 @@ averaged.
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from mp_mae.data.prepare import Batch
 from mp_mae.errors import NonFiniteLossError, UserError
-from mp_mae.objective import LossReport, Objective
+from mp_mae.objective import ComparingObjective, LossReport, Objective
+from mp_mae.training.comparing.gradients import add_step_gradients
 from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.log import StepRecord
 from mp_mae.training.plan import TrainingPlan
@@ -38,13 +39,20 @@ def take_step(
 
     Raises:
         NonFiniteLossError: before the model is touched.
-        UserError: a parameter that is trained got no gradient.
+        UserError: a parameter that is trained got no gradient, or there was nothing to compare.
     """
     plan, began = training.plan, time.perf_counter()
-    reports, waited = add_gradients(training, step, batches)
+    draws = step_draws(plan, training.model, step)
+    if isinstance(training.model, ComparingObjective):
+        report, waited = add_step_gradients(training, training.model, draws, batches)
+        reports = [report]
+    else:
+        reports, waited = add_gradients(training, draws, batches)
     norm = nn.utils.get_total_norm(_gradients(training))
     sums = sum_over_processes(training.accelerator, reports, norm, stop())
     _check_finite(sums, step, training.out)
+    if isinstance(training.model, ComparingObjective):
+        _check_comparable(sums, step, plan)
     update(training, plan.rate(step), norm)
     seconds = time.perf_counter() - began
     record = StepRecord(
@@ -57,19 +65,25 @@ def take_step(
         images_per_second=plan.order.global_batch / seconds,
         waiting=waited / seconds,
         memory_mb=_memory_mb(training.accelerator.device),
+        watched={name: float(value) for name, value in reports[-1].watched.items()},
     )
     return record, sums.stopped
 
 
-def add_gradients(training: Training, step: int, batches: Iterator[Batch]) -> tuple[list[LossReport], float]:
+def add_gradients(
+    training: Training, draws: Sequence[Tensor], batches: Iterator[Batch]
+) -> tuple[list[LossReport], float]:
     """Forward and backward of every micro-batch of this process. Returns their losses, and the seconds without data.
 
     With the last micro-batch, gradients are averaged over processes.
+
+    Args:
+        draws: this process's random numbers, (micro_batch, ...) for each micro-batch.
     """
     accelerator, accumulation = training.accelerator, training.plan.order.accumulation
     reports: list[LossReport] = []
     waited = 0.0
-    for index, drawn in enumerate(step_draws(training.plan, training.model, step)):
+    for index, drawn in enumerate(draws):
         asked = time.perf_counter()
         batch = next(batches)
         waited += time.perf_counter() - asked
@@ -187,6 +201,14 @@ def _check_finite(sums: StepSums, step: int, out: Path) -> None:
         f"step {step + 1}: {found}; the training stopped before using it. {kept} "
         "Start again with a smaller base_rate or with clip_norm=1."
     )
+
+
+def _check_comparable(sums: StepSums, step: int, plan: TrainingPlan) -> None:
+    if all(loss is None for loss in sums.losses.values()):
+        raise UserError(
+            f"step {step + 1}: none of the {plan.order.global_batch} tiles has values for two of the modalities "
+            f"{', '.join(plan.modalities)}, so nothing can be compared. Choose others, or a larger batch."
+        )
 
 
 def _share_counts(accelerator: Accelerator) -> Callable[[Tensor], Tensor] | None:

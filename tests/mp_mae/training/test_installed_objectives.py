@@ -124,7 +124,7 @@ def test_one_that_cannot_be_loaded_is_told_in_a_line_and_help_still_works(instal
 
 
 def test_a_name_that_two_packages_give_is_refused_with_both_named(warm, install):
-    install("heat", "warm", "warm_plugin:ENTRY")
+    install("heat", "warm", "heat_plugin:ENTRY")
     with pytest.raises(UserError, match=r"objective warm: wanted one, found those of .*(heat|warmth) 1.0, .*Uninstall"):
         find_objective("warm")
     install("copy", "mp_mae", "warm_plugin:ENTRY")
