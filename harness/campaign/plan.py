@@ -11,7 +11,7 @@ from baselines.table import BACKBONES
 from harness.campaign.feeds import NotReadError
 from harness.campaign.presets import Block
 from harness.campaign.reading_cost import bytes_read
-from harness.campaign.request import RunRequest, known_name
+from harness.campaign.request import WHOLE_TRAIN, RunRequest, known_name
 from harness.campaign.resolve import Cell, Resolver
 from harness.data.band_matching import canonical_name
 from harness.data.draws import budget, shot
@@ -229,11 +229,15 @@ def _check_weights(request: RunRequest, refs: Iterable[DatasetRef]) -> None:
 def _partitions(
     ref: DatasetRef, protocol: str, block: Block, request: RunRequest, workbench: Workbench
 ) -> Sequence[str]:
-    if runs_on_few_labels(protocol):
-        return [*map(shot, request.shots), *map(budget, request.budgets)]
-    if block.partitions != ("all",):
+    few = runs_on_few_labels(protocol)
+    if not few and block.partitions != ("all",):
         return block.partitions
     try:
-        return workbench.dataset(ref).partitions()
+        return _draws_of_few(ref, request, workbench) if few else workbench.dataset(ref).partitions()
     except (UserError, OSError):  # said once more, and reported, when the cell is resolved
         return (EVERY,)
+
+
+def _draws_of_few(ref: DatasetRef, request: RunRequest, workbench: Workbench) -> list[str]:
+    sizes = [len(workbench.partition(ref, "default").train) if n == WHOLE_TRAIN else n for n in request.budgets]
+    return [*map(shot, request.shots), *map(budget, sizes)]

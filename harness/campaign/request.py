@@ -20,6 +20,8 @@ from harness.records.run import BandNames, NormalisationPolicy, Selection, Train
 
 Item = TypeVar("Item")
 
+WHOLE_TRAIN: Literal["all"] = "all"
+
 
 class RunRequest(BaseModel):
     """One `harness run`: a grid of backbones, seeds and blocks, and where things lie."""
@@ -41,8 +43,8 @@ class RunRequest(BaseModel):
     """Trials that tune each run of a protocol that can be tuned; 0: documented defaults."""
     shots: tuple[PositiveInt, ...]
     """Labels per class that the few-shot protocols are tried with."""
-    budgets: tuple[PositiveInt, ...]
-    """Labelled images in all that the few-shot protocols are tried with."""
+    budgets: tuple[PositiveInt | Literal["all"], ...]
+    """Labelled images in all that the few-shot protocols are tried with; `WHOLE_TRAIN`: all of train."""
     seeds: tuple[int, ...] = Field(min_length=1)
     missing_bands: MissingBands
     band_names: BandNames = BandNames.CORRECTED
@@ -73,7 +75,7 @@ def make_request(
     partitions: Iterable[str],
     seeds: Iterable[int],
     shots: Iterable[int],
-    budgets: Iterable[int],
+    budgets: Iterable[int | Literal["all"]],
     device: str,
     preset: str | None = None,
     train_bands: Iterable[Iterable[str]] = (),

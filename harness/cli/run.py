@@ -1,7 +1,7 @@
 """The verb that evaluates: `run`."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -146,7 +146,7 @@ def run(
             selection=select or default.select,
             trials=trials,
             shots=split_numbers("--shots", shots),
-            budgets=split_numbers("--budgets", budgets),
+            budgets=_split_budgets(budgets),
             missing_bands=missing_bands or default.missing_bands,
             band_names=band_names or default.band_names,
             train_bands=map(split_names, train_bands or ()),
@@ -171,6 +171,13 @@ def _parse_size(text: str | None) -> int | str | None:
         return int(text)
     except ValueError:
         raise UserError(f"--input-size: expected pixels, for example 96, or native; found {text!r}") from None
+
+
+def _split_budgets(text: str) -> list[int | Literal["all"]]:
+    """Numbers, and `all` after them."""
+    names = split_names(text)
+    numbers = split_numbers("--budgets", ",".join(name for name in names if name != "all"))
+    return [*numbers, "all"] if "all" in names else [*numbers]
 
 
 def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> int:

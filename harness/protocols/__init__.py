@@ -3,7 +3,15 @@
 from harness.protocols import fine_tune
 from harness.protocols.area import few_shot_area
 from harness.protocols.entry import Need, ProtocolEntry, SearchSpace
-from harness.protocols.image import few_shot, few_shot_ridge, knn, linear_probe, linear_probe_regression, ridge
+from harness.protocols.image import (
+    few_shot,
+    few_shot_boosting,
+    few_shot_ridge,
+    knn,
+    linear_probe,
+    linear_probe_regression,
+    ridge,
+)
 from harness.protocols.image.linear_probe_sgd import LinearProbeSgdSettings, linear_probe_sgd
 from harness.protocols.masks import conv_probe, linear_probe_masks, linear_probe_pixel_regression
 from harness.records.labels import LabelKind
@@ -106,6 +114,14 @@ PROTOCOLS: dict[str, ProtocolEntry] = {
         uses_seed=False,
         few_labels=True,
     ),
+    "few_shot_boosting": ProtocolEntry(
+        settings=few_shot_boosting.BoostingSettings(),
+        function=few_shot_boosting.few_shot_boosting,
+        needs=Need.IMAGE_FEATURES,
+        label_kinds=_CLASSIFICATION,
+        selections=_NOTHING,
+        few_labels=True,
+    ),
     "fine_tune": ProtocolEntry(
         settings=recipe.FineTuneSettings(),
         function=fine_tune.fine_tune,
@@ -195,6 +211,22 @@ NUMBER_PROTOCOLS: dict[str, ProtocolEntry] = {
         label_kinds=_NUMBERS,
         selections=_ANY,
         uses_seed=False,
+        few_labels=True,
+    ),
+    "few_shot_forest": ProtocolEntry(
+        settings=few_shot.ForestSettings(),
+        function=few_shot.few_shot_forest,
+        needs=Need.IMAGE_FEATURES,
+        label_kinds=_NUMBERS,
+        selections=_NOTHING,
+        few_labels=True,
+    ),
+    "few_shot_boosting": ProtocolEntry(
+        settings=few_shot_boosting.BoostingSettings(),
+        function=few_shot_boosting.few_shot_boosting,
+        needs=Need.IMAGE_FEATURES,
+        label_kinds=_NUMBERS,
+        selections=_NOTHING,
         few_labels=True,
     ),
     "fine_tune": ProtocolEntry(

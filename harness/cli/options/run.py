@@ -61,7 +61,13 @@ Workers = Annotated[
     ),
 ]
 Shots = Annotated[str, Option(metavar="K,...", help="Few-shot protocols: labels per class, by the seed; not of masks.")]
-Budgets = Annotated[str, Option(metavar="N,...", help="Few-shot protocols: labelled images in all, drawn by the seed.")]
+Budgets = Annotated[
+    str,
+    Option(
+        metavar="N,...,all",
+        help="Few-shot protocols: labelled images in all, drawn by the seed; `all`: every train image there is.",
+    ),
+]
 Missing = Annotated[
     MissingBands | None,
     Option(

@@ -1,9 +1,9 @@
-"""Few-shot protocols: what a handful of labels gives, by four classifiers that have little in common.
+"""Few-shot protocols: what a handful of labels gives, by five learners that have little in common.
 
 They run on draws of few labels (`k=5` per class, `n=100` in all) instead of partitions; the seed is the draw. Features
 are standardised by train, as for every probe. `few_shot` is the converged logistic regression of `linear_probe`,
-`few_shot_ridge` has a file of its own, and the two here have nothing to choose: the nearest class mean is the simplest
-rule there is, and a random forest is the one that needs no linear structure.
+`few_shot_ridge` and `few_shot_boosting` have files of their own, and the two here have nothing to choose: the nearest
+class mean is the simplest rule there is, and a random forest is the one that needs no linear structure.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ from sklearn import config_context
 from sklearn.ensemble import RandomForestRegressor
 
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
-from harness.protocols.image.numeric_labels import numeric_labels
+from harness.protocols.image.numeric_labels import numeric_labels, standardised_numbers
 from harness.protocols.standardised import StandardisedFeatures, standardise_features
 from harness.records.labels import LabelKind
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
+from harness.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,17 +73,24 @@ def _closeness(queries: np.ndarray, train: np.ndarray, member: np.ndarray) -> np
 
 
 def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> Outcome:
-    """Random forest; scores are the mean class frequencies of its leaves. A class that train lacks gets 0.
+    """Random forest; scores are the mean class frequencies of its leaves, or the mean of their numbers. A class that
+    train lacks gets 0.
 
     Its trees regress on the indicator matrix: the summed variance of zeros and ones is Gini's impurity, so the splits
-    are those of a classifier but for how rounding breaks ties, and are found up to three times as fast.
+    are those of a classifier but for how rounding breaks ties, and are found up to three times as fast. Of numbers each
+    has unit variance in that sum, so that their units change nothing.
 
     Args:
         seed: of the forest, and of the draw it is fitted on.
     Raises:
-        UserError: no train samples, or features that are not finite.
+        UserError: no train samples, features that are not finite, or numbers none of which varies.
     """
     features, targets = standardise_features(material), numeric_labels(material)
+    numbers = None
+    if material.label_kind is LabelKind.REGRESSION:
+        TASKS[material.label_kind].check_learnable(targets, "a random forest")
+        numbers = standardised_numbers(targets)
+        targets = numbers.targets
     if material.n_classes == 1:
         targets = targets[:, 0]  # scikit-learn warns of a matrix of one column
     # One thread: several would add up the trees' votes in any order, and round in any way.
@@ -91,7 +99,8 @@ def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> 
     with config_context(skip_parameter_validation=True, assume_finite=True):
         forest.fit(features.train, targets)
         scores = forest.predict(np.concatenate([features.valid, features.test]))
-    valid, test = np.split(scores.reshape(-1, material.n_classes), [len(features.valid)])
+    scores = scores.reshape(-1, material.n_classes)
+    valid, test = np.split(numbers.in_units(scores) if numbers else scores, [len(features.valid)])
     return _outcome(features, valid, test, n_trees=settings.n_trees)
 
 

@@ -117,11 +117,21 @@ def test_selection_is_part_of_the_identity_only_where_something_is_chosen(data):
     assert all(len(ids[protocol]) == n_cells[protocol] for protocol in set(protocols) - choosing)
 
 
+def test_all_is_a_budget_of_every_train_image_of_the_dataset(data):
+    """So it is a point of the same curve, of whatever dataset."""
+    asked = {"protocols": ("few_shot",), "shots": (), "seeds": (0,), "backbones": ["image_statistics"]}
+    lines, workbench = plan(data, budgets=(10, "all"), **asked)
+    assert [line.cell.partition for line in lines] == ["n=10", "n=36"]
+    (ref,) = discover(data)
+    drawn = workbench.drawn_partition(ref, "n=36", lines[1].job.run.train_draw, 0)
+    assert set(drawn.train) == set(workbench.partition(ref, "default").train)
+
+
 def test_few_shot_from_the_command_line_to_sql(data, tmp_path):
     run = (
         "run", "--backbone", "image_statistics", "--geobench-dir", data, "--cache-dir", tmp_path / "cache",
         "--protocols", "few_shot,few_shot_nearest_mean,few_shot_forest,few_shot_ridge", "--shots", "2",
-        "--budgets", "10,500", "--seeds", "0-2", "--select", "cv",
+        "--budgets", "10,500,all", "--seeds", "0-2", "--select", "cv",
     )  # fmt: skip
     finished = harness(*run, cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
@@ -134,7 +144,7 @@ def test_few_shot_from_the_command_line_to_sql(data, tmp_path):
     assert [(row["protocol"], row["partition"], row["draws"], row["fit"], row["choose"]) for row in rows] == [
         (protocol, partition, 3, fit, 0)
         for protocol in ("few_shot", "few_shot_forest", "few_shot_nearest_mean", "few_shot_ridge")
-        for partition, fit in (("k=2", 6), ("n=10", 10))
+        for partition, fit in (("k=2", 6), ("n=10", 10), ("n=36", 36))
     ]
     assert any(row["differ"] for row in rows)
 
@@ -147,6 +157,7 @@ def test_few_shot_from_the_command_line_to_sql(data, tmp_path):
         (("--protocols", "few_shot", "--shots", "0"), "--shots: Input should be greater than 0"),
         (("--protocols", "few_shot", "--shots", "", "--budgets", ""), "pass --shots, --budgets or both"),
         (("--protocols", "few_shot", "--shots", "x"), "--shots: expected numbers"),
+        (("--protocols", "few_shot", "--budgets", "5,every,all"), "--budgets: expected numbers"),
     ],
 )
 def test_wrong_lists_are_named(data, tmp_path, arguments, expected):

@@ -1,4 +1,4 @@
-"""Four classifiers on few labels: right on separable clouds, equal to scikit-learn's where it has the same."""
+"""Five classifiers on few labels: right on separable clouds, equal to scikit-learn's where it has the same."""
 
 import numpy as np
 import pytest
@@ -35,8 +35,8 @@ def k_each(material, k):
     )
 
 
-def test_the_four_classifiers_are_listed():
-    assert FEW == ["few_shot", "few_shot_nearest_mean", "few_shot_forest", "few_shot_ridge"]
+def test_the_five_classifiers_are_listed():
+    assert FEW == ["few_shot", "few_shot_nearest_mean", "few_shot_forest", "few_shot_ridge", "few_shot_boosting"]
 
 
 @pytest.mark.parametrize("name", FEW)
@@ -174,7 +174,8 @@ def test_forest_of_one_label():
     assert scores.shape == (200, 1)
 
 
-def test_the_seed_is_the_forests_draw():
+@pytest.mark.parametrize("name", ["few_shot_forest", "few_shot_boosting"])
+def test_the_seed_is_the_draw_of_trees(name):
     material = single_label()
-    a, b, other = (run("few_shot_forest", material, seed).test_scores for seed in (0, 0, 1))
+    a, b, other = (run(name, material, seed).test_scores for seed in (0, 0, 1))
     assert a.tobytes() == b.tobytes() != other.tobytes()
