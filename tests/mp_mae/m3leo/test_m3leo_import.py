@@ -61,9 +61,9 @@ def companion(folder, name):
 
 
 def test_every_value_of_a_tile_is_that_of_its_cell(written):
-    rows, chip, y, x = read(written), 1, 3, 5
-    row, cell = 49 * chip + 7 * y + x, 7 * y + x  # cell 26
-    assert rows["metadata"]["tile_id"][row] == b"0b_3_5"
+    rows, chip, y, x = read(written), 1, 2, 5
+    row, cell = 49 * chip + 7 * y + x, 7 * y + x  # cell 19
+    assert rows["metadata"]["tile_id"][row] == b"0b_2_5"
     assert rows["metadata"]["S2_type"][row] == b"l2a"
 
     sentinel2 = rows["sentinel2"][row]
@@ -91,8 +91,8 @@ def test_every_value_of_a_tile_is_that_of_its_cell(written):
     assert rows["month"][row] == pytest.approx([-0.5, -np.sqrt(0.75)], abs=1e-6)  # July: 210 degrees
     info = companion(written, "tile_info")
     assert list(info) == [name.decode() for name in rows["metadata"]["tile_id"]]
-    assert (info["0b_3_5"]["lat"], info["0b_3_5"]["lon"]) == pytest.approx((latitude, longitude))
-    assert info["0b_3_5"]["S2_DATE"] == "2020-07-01"
+    assert (info["0b_2_5"]["lat"], info["0b_2_5"]["lon"]) == pytest.approx((latitude, longitude))
+    assert info["0b_2_5"]["S2_DATE"] == "2020-07-01"
 
 
 def test_pixels_of_full_rasters_keep_their_place(own_area, tmp_path):
@@ -200,6 +200,15 @@ def test_the_mean_of_a_coarse_pixel_is_over_what_is_known(own_area, tmp_path):
     m3leo.write_tif(own_area / "srtmdem" / "0a.tif", heights, no_data=-9999)
     import_m3leo(own_area, tmp_path / "out", replace(HEIGHTS, cut="whole", side=8))
     assert read(tmp_path / "out")["aster"][0, 0, :3, 0].tolist() == [42, -32768, 0]
+
+
+def test_an_elevation_that_only_mmearth_calls_missing_is_missing(own_area, tmp_path):
+    heights = np.full((1, 7, 7), 5, np.int16)
+    heights[0, 0, 0] = -32768
+    m3leo.write_tif(own_area / "srtmdem" / "0a.tif", heights)  # which declares no such value
+    import_m3leo(own_area, tmp_path / "out", HEIGHTS)
+    assert read(tmp_path / "out")["aster"][:2, 0, 0, 0].tolist() == [-32768, 5]
+    assert companion(tmp_path / "out", "band_stats")["aster"]["min"][0] == 5
 
 
 def test_season_and_month_are_chosen(area, tmp_path):

@@ -264,6 +264,7 @@ DESCRIBED = {
         lambda area: edit(geometry_of(area), '"0b"', '"0x"'),
         r"has no chip 0b, which .*\.csv lists",
     ),
+    "the date line": (lambda area: edit(geometry_of(area), "10.07", "-179.9"), "covers longitudes -179.9 to 10 and"),
     "metres": (lambda area: edit(geometry_of(area), "48.0", "4800000.0"), "wanted a chip of 4,480 m, in degrees"),
     "a projection": (
         lambda area: edit(
