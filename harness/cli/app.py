@@ -6,7 +6,7 @@ A verb only translates words into calls and results into tables. Everything heav
 
 import typer
 
-from harness.cli import backbones, cache, curve, data, leaderboard, report, run, statistics, transfer
+from harness.cli import backbones, cache, curve, data, embeddings, leaderboard, report, run, statistics, transfer
 from harness.cli.interruption import end_on_signals
 
 _FIRST_STEPS = """Begin with:
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verbs in (run, backbones, data, leaderboard, curve, statistics, report, transfer, cache):
+for verbs in (run, backbones, data, leaderboard, curve, statistics, report, embeddings, transfer, cache):
     verbs.register(app)
 
 

@@ -31,6 +31,7 @@ def test_the_verbs_are_listed_under_headings_and_the_first_steps_below(tmp_path)
         "compare",
         "ranking",
         "report",
+        "embeddings",
     ]
     assert headings[KEEPING] == ["published", "export", "import", "replay", "cache"]
     assert shown.index("python -m harness run --backbone all") > shown.index("cache")

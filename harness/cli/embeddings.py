@@ -1,0 +1,100 @@
+"""The verb `embeddings`."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.cli.options.embeddings import ColourBy, DatasetName, Limit, OfSplit, Seed, Shown, SplitName, Target
+from harness.cli.options.run import CacheDir, Device, Missing, Weights
+from harness.cli.terminal import (
+    DEFAULT_CACHE,
+    READING,
+    Debug,
+    GeobenchDir,
+    data_root,
+    err,
+    out,
+    say,
+    user_errors,
+)
+
+if TYPE_CHECKING:
+    from harness.show.embeddings.look import Look
+
+_EXAMPLES = """Examples:
+
+`python -m harness embeddings --backbone mp_mae --dataset demo-landcover --out map.html`
+
+`python -m harness embeddings --backbone mp_mae --backbone random_init_demo --dataset demo-climate --out map.png`
+
+`python -m harness embeddings --backbone image_statistics --dataset demo-crops --colour-by maize --out map.png`
+
+An untrained network beside a trained one shows what the pixels alone do: compare the numbers, not the pictures.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module to the command line."""
+    app.command(rich_help_panel=READING, epilog=_EXAMPLES)(embeddings)
+
+
+def embeddings(
+    backbone: Shown,
+    dataset: DatasetName,
+    target: Target,
+    colour_by: ColourBy = "label",
+    split: OfSplit = SplitName.test,
+    limit: Limit = 2000,
+    seed: Seed = 0,
+    weights: Weights = None,
+    geobench_dir: GeobenchDir = None,
+    missing_bands: Missing = None,
+    cache_dir: CacheDir = DEFAULT_CACHE,
+    device: Device = "auto",
+    debug: Debug = False,
+) -> None:
+    """Look at an embedding space: PCA and t-SNE of where backbones put the images of a dataset.
+
+    In a page each point shows its image. Beside every picture stand numbers, because neighbours in a picture need not
+    be neighbours in the space: how many of an image's nearest have its label, and the picture's trustworthiness.
+
+    Features are those that `run` uses and keeps; the whole dataset is embedded if that has not happened yet.
+    """
+    with user_errors(debug):
+        from harness.campaign.request import make_request
+        from harness.data.band_matching import MissingBands
+        from harness.data.suites import has_no_data
+        from harness.records.run import Selection, TrainDraw
+        from harness.show.embeddings.look import look_at
+        from harness.show.embeddings.write import check_target, write_look
+        from harness.show.progress_bars import RichProgress
+
+        check_target(target)
+        request = make_request(
+            backbones=backbone,
+            weights=weights or (),
+            geobench_dir=data_root(geobench_dir, cache_dir, demo=has_no_data(geobench_dir)),
+            datasets=(dataset,),
+            protocols=("linear_probe",),
+            partitions=("default",),
+            seeds=(seed,),
+            train_draw=TrainDraw.PARTITION,
+            selection=Selection.VALID,
+            shots=(),
+            budgets=(),
+            missing_bands=missing_bands or MissingBands.ERROR,
+            db=target,
+            cache_dir=cache_dir,
+            device=device,
+        )
+        with RichProgress(err) as progress:
+            look = look_at(request, split.value, limit, colour_by, progress)
+            write_look(look, target)
+        _tell(look)
+        say(err, f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
+
+
+def _tell(look: "Look") -> None:
+    from harness.show.embeddings.tables import agreement_table
+
+    out.print(agreement_table(look))
