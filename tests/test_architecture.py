@@ -28,6 +28,7 @@ FLOORS = {
         "harness.cli",
         "harness.show",
         "harness.campaign",
+        "harness.multimodal",
         "harness.run",
         "harness.protocols",
         "harness.training",
