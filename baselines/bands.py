@@ -8,6 +8,11 @@ SENTINEL2_UM = {
     "B9": 0.945, "B10": 1.375, "B11": 1.61, "B12": 2.19,
 }  # fmt: skip
 """Canonical name -> central wavelength in micrometres. Source: ESA, Sentinel-2 User Handbook, spectral bands."""
+SENTINEL2_LIGHT = {
+    "B1": "coastal", "B2": "blue", "B3": "green", "B4": "red", "B5": "rededge071", "B6": "rededge075",
+    "B7": "rededge078", "B8": "nir", "B8A": "nir08", "B9": "nir09", "B10": "cirrus", "B11": "swir16", "B12": "swir22",
+}  # fmt: skip
+"""Canonical name -> STAC's common name. Source: STAC's extension `eo`, table of common names."""
 S2_L1C = tuple(SENTINEL2_UM)
 S2_L2A = tuple(band for band in SENTINEL2_UM if band != "B10")
 """The twelve of the surface product: B10 sees cirrus, and that product lacks it."""

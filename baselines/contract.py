@@ -137,6 +137,9 @@ class Backbone(nn.Module, ABC):
 
     version: int = 1
     """Raised when the same weights would give other features; part of a run's identity."""
+    known_bands: tuple[str, ...] = ()
+    """Of a backbone that takes whichever bands it knows by name (`InputSpec.bands` is None): all of them. Empty: it
+    knows any."""
     reference: Reference | None = None
     """Lets the conformance suite find bands in a wrong order, which nothing else can."""
 

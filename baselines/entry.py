@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from baselines.wishes import Wish
 from mp_mae.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ class Kind(StrEnum):
     """A network whose weights are drawn at random: the control of one that was trained."""
     FLOOR = "floor"
     """Statistics and filters that somebody wrote down, or fitted in closed form."""
+
+
+def plain_name(name: str) -> str:
+    """The name of a backbone without what is wished for behind it."""
+    return name.partition("?")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,8 @@ class Entry:
     """Whether its weights are drawn from the seed, so that each is another network."""
     has_demo_weights: bool = False
     """Whether weights learnt from the simulated world are shipped. They are for the suite `demo` alone."""
+    wishes: tuple[Wish, ...] = ()
+    """What may be wished for behind its name, `NAME?key=value`; each is a setting of that key."""
     demo_twin: str | None = None
     """The built-in backbone that is the same at the size of the demo weights: of `all`, it takes this one's place on
     the suite `demo`, and runs nowhere else."""
@@ -80,7 +88,7 @@ class Entry:
     @property
     def demo_weights(self) -> Path | None:
         """Folder of the shipped weights, if there are any."""
-        return DEMO_WEIGHTS / self.name if self.has_demo_weights else None
+        return DEMO_WEIGHTS / plain_name(self.name) if self.has_demo_weights else None
 
     def build(self, weights: Path | None, seed: int) -> "Backbone":
         """Import and build it. UserError if its weights are absent, damaged or of another kind, or nothing builds it.

@@ -17,6 +17,9 @@ from baselines.bands import BandInfo
 class Fact(StrEnum):
     """A thing that may be known. The value is the field of `BandInfo` or `Circumstances` that holds it."""
 
+    NAME = "name"
+    """Canonical where there is such a name, else the dataset's own: enough for a backbone that knows bands by name and
+    takes however many are there."""
     COMMON_NAME = "common_name"
     WAVELENGTH = "wavelength_um"
     SENSOR = "sensor"
@@ -25,7 +28,7 @@ class Fact(StrEnum):
     PLACE = "place"
 
 
-OF_BANDS = frozenset({Fact.COMMON_NAME, Fact.WAVELENGTH, Fact.SENSOR, Fact.GSD})
+OF_BANDS = frozenset({Fact.NAME, Fact.COMMON_NAME, Fact.WAVELENGTH, Fact.SENSOR, Fact.GSD})
 """Facts that are the same for all images of a dataset."""
 MAY_LACK = frozenset({Fact.COMMON_NAME})
 """Facts of which it is one to know that a band has none."""
@@ -73,6 +76,8 @@ def choose_facts(uses: Set[Fact], bands: tuple[BandInfo, ...], circumstances: Ci
     if lacking:
         raise ValueError(f"the backbone uses facts that it was not told: {', '.join(lacking)}")
     return Facts(
-        bands=tuple(BandInfo(name=band.name, **{fact: getattr(band, fact) for fact in of_bands}) for band in bands),
+        bands=tuple(
+            BandInfo(**{Fact.NAME: band.name} | {fact: getattr(band, fact) for fact in of_bands}) for band in bands
+        ),
         circumstances=Circumstances(**{fact: getattr(circumstances, fact) for fact in uses - OF_BANDS}),
     )

@@ -4,6 +4,7 @@ A backbone's module is imported when it is built, so listing the names needs nei
 """
 
 from baselines.entry import Entry, Kind
+from baselines.wishes import Wish
 
 _ENTRIES = (
     Entry(
@@ -43,6 +44,20 @@ _ENTRIES = (
         requires={"pretext": "rgb"},
         weights="required",
         has_demo_weights=True,
+    ),
+    Entry(
+        name="clip",
+        summary="contrastive towers of Sentinel-2, Sentinel-1, coherence: whichever of their channels are there",
+        bands="those it has, by name",
+        unit="standardised",
+        licence="of the checkpoint",
+        library="timm",
+        source="--weights: python -m mp_mae pretrain --preset clip",
+        pitfall="a radar band that names no orbit is taken for ascending",
+        module="baselines.contrastive.backbone",
+        settings={"embedding": "fused"},
+        weights="required",
+        wishes=(Wish("embedding", "what is made of its towers: fused, average, or one alone", example="average"),),
     ),
     Entry(
         name="mp_mae_published",

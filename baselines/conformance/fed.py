@@ -70,8 +70,8 @@ def _entering(subject: Subject, pixels: Tensor) -> list[Tensor]:
 
 
 def check_bands(subject: Subject) -> None:
-    """Every band counts; no two are interchangeable; a network that is told wavelengths goes by them, and not by the
-    order of channels."""
+    """Every band counts; no two are interchangeable; a network that is told names or wavelengths goes by them, and
+    not by the order of channels."""
     pixels = subject.draw_pixels(1)
     vector = subject.embed(pixels).vector
     for channel, band in enumerate(subject.bands):
@@ -85,10 +85,10 @@ def check_bands(subject: Subject) -> None:
     order = [*range(1, len(subject.bands)), 0]
     asked = subject.preparation
     turned = asked._replace(mean=asked.mean[order], std=asked.std[order], bands=tuple(asked.bands[i] for i in order))
-    if Fact.WAVELENGTH in subject.backbone.inputs.uses:
+    if subject.backbone.inputs.uses & {Fact.NAME, Fact.WAVELENGTH}:
         promise(
             alike(vector, subject.embed(pixels[:, order], turned).vector, 1e-2),
-            "bands in another order, with their wavelengths, give other features: it goes by the order of channels",
+            "bands in another order, with what they are told by, give other features: it goes by the order of channels",
         )
     exchanged = asked._replace(mean=asked.mean[order], std=asked.std[order])
     promise(

@@ -87,7 +87,7 @@ def build_subject(entry: Entry, weights: Path | None, seed: int = 0) -> Subject:
 
 
 def _bands(backbone: Backbone) -> tuple[BandInfo, ...]:
-    """The bands that a backbone names, or what it reads of IF_ALL."""
+    """The bands that a backbone names, or what it reads of those that it knows, or of IF_ALL."""
     inputs = backbone.inputs
     bands = tuple(
         BandInfo(
@@ -98,7 +98,7 @@ def _bands(backbone: Backbone) -> tuple[BandInfo, ...]:
             sensor="Sentinel-2",
             gsd_m=10.0,
         )
-        for i, name in enumerate(inputs.bands or IF_ALL)
+        for i, name in enumerate(inputs.bands or backbone.known_bands or IF_ALL)
     )
     return bands if inputs.bands else tuple(bands[channel] for channel in backbone.reads(bands))
 

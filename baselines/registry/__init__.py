@@ -4,6 +4,7 @@
 | --- | --- |
 | `mp_mae` | an entry of `BACKBONES` |
 | `my_model` | an entry point of group `mp_mae_bench.backbones`, in any installed package |
+| `clip?embedding=average` | an entry of `BACKBONES`, with what is wished for |
 | `path/my_model.py:build` | a function of a Python file that the user names |
 | `timm:resnet18`, `torchgeo:ResNet50_Weights.SENTINEL2_ALL_MOCO` | whatever the scheme makes of the rest |
 
@@ -19,9 +20,10 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from baselines.entry import Entry
+from baselines.entry import Entry, plain_name
 from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
+from baselines.wishes import read_wishes
 from mp_mae.errors import UserError
 
 GROUP = "mp_mae_bench.backbones"
@@ -51,6 +53,9 @@ def check_name(name: str) -> None:
     if scheme := _scheme(name):
         _of_scheme(*scheme)
         return
+    if plain_name(name) in BACKBONES:
+        _wished(name)
+        name = plain_name(name)
     registered = _plug_ins(tuple(sys.path)).get(name, ())
     if name not in BACKBONES and not registered:
         names = backbone_names()
@@ -83,7 +88,14 @@ def find_backbone(name: str) -> Entry:
     if scheme := _scheme(name):
         return _of_scheme(*scheme)
     check_name(name)
-    return BACKBONES[name] if name in BACKBONES else _registered(_plug_ins(tuple(sys.path))[name][0])
+    return _wished(name) if plain_name(name) in BACKBONES else _registered(_plug_ins(tuple(sys.path))[name][0])
+
+
+def _wished(name: str) -> Entry:
+    """A built-in entry with what is wished for behind its name."""
+    entry = BACKBONES[plain_name(name)]
+    _, wishes = read_wishes("", name, entry.wishes)
+    return replace(entry, name=name, settings={**entry.settings, **wishes}) if wishes else entry
 
 
 def _python_function(name: str) -> tuple[Path, str] | None:

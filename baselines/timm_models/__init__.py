@@ -14,10 +14,10 @@ import timm
 from baselines.bands import RGB, Unit
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.entry import Entry, Kind
-from baselines.registry.wishes import Wish, read_wishes
 from baselines.timm_models.first_layer import adapt_first_layer, learnt_from, read_bands
 from baselines.timm_models.network import TimmBackbone, create, pool, total_stride
 from baselines.timm_models.pretrained import find_file, load_weights
+from baselines.wishes import Wish, read_wishes
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
 

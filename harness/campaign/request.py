@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
+from baselines.entry import plain_name
 from baselines.registry import backbone_names, check_name, find_backbone
 from baselines.table import BACKBONES
 from harness.campaign.presets import PRESETS, Block
@@ -192,8 +193,12 @@ def known_name(what: str, name: str, names: Iterable[str]) -> str:
 
 
 def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str, Path]:
-    """Weights by backbone from `PATH` (for the one chosen backbone that takes weights) or `BACKBONE=PATH`."""
+    """Weights by backbone from `PATH` (for the one chosen backbone that takes weights) or `BACKBONE=PATH`.
+
+    Those of a built-in backbone serve every wish behind its name, too: `clip=PATH` also `clip?embedding=average`.
+    """
     takers = [name for name in backbones if find_backbone(name).weights != "none"]
+    of_plain = {name: plain if (plain := plain_name(name)) in BACKBONES else name for name in takers}
     known = {*backbones, *backbone_names()}
     assigned: dict[str, Path] = {}
     for text in given:
@@ -201,18 +206,18 @@ def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str
         name = max(named, key=len, default="")  # a name and a path may hold equals signs, too
         path = text.removeprefix(f"{name}=")
         if not named:
-            if len(takers) != 1:
+            if len(set(of_plain.values())) != 1:
                 raise UserError(
                     f"--weights {text}: which backbone is it for? Of those chosen {', '.join(takers) or 'none'} can "
                     "take weights. Say --weights BACKBONE=PATH"
                 )
-            name, path = takers[0], text
-        if name not in takers:
+            name, path = of_plain[takers[0]], text
+        if name not in {*takers, *of_plain.values()}:
             raise UserError(f"--weights {text}: {name} is not chosen or takes no weights. Add --backbone {name}")
         if name in assigned:
             raise UserError(f"--weights {text}: {name} already has {assigned[name]}. Evaluate them one after the other")
         assigned[name] = Path(path).expanduser()
-    return assigned
+    return {name: own for name, plain in of_plain.items() if (own := assigned.get(name) or assigned.get(plain))}
 
 
 def _distinct(items: Iterable[Item]) -> tuple[Item, ...]:

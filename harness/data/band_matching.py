@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from baselines.bands import SENTINEL2_UM
+from baselines.bands import SENTINEL2_LIGHT, SENTINEL2_UM
 from harness.data.description import Band
 from harness.errors import DoesNotApplyError, UserError
 
@@ -30,24 +30,7 @@ class BandPlan:
     """Only the requested bands that the dataset does not have, with the name of the band that feeds them."""
 
 
-_COMMON = {
-    "B1": "coastal",
-    "B2": "blue",
-    "B3": "green",
-    "B4": "red",
-    "B5": "rededge071",
-    "B6": "rededge075",
-    "B7": "rededge078",
-    "B8": "nir",
-    "B8A": "nir08",
-    "B9": "nir09",
-    "B10": "cirrus",
-    "B11": "swir16",
-    "B12": "swir22",
-}
-"""Canonical name -> STAC's common name. Source: STAC's extension `eo`, table of common names."""
-
-_WORDS = {**{name: name for name in _COMMON.values()}, "swir1": "swir16", "swir2": "swir22"}
+_WORDS = {**{name: name for name in SENTINEL2_LIGHT.values()}, "swir1": "swir16", "swir2": "swir22"}
 """What bands of other sensors are called -> the same. Landsat's `NIR` is as narrow as `nir08`, and stays `nir`."""
 
 SENSOR_SETS = {"S1": "Sentinel1", "S2": "Sentinel2"}
@@ -69,7 +52,7 @@ def common_name(band: Band) -> str | None:
     """STAC's word for the light of an optical band: of a Sentinel-2 band by its number, of another by a name that says
     so (`04 - Red`, `NIR`, `SWIR1`); None where no name does. Numbers of other sensors mean other bands."""
     if canonical := canonical_name(band):
-        return _COMMON[canonical]
+        return SENTINEL2_LIGHT[canonical]
     words = (
         name.rpartition(" - ")[2].casefold().replace(" ", "").replace("_", "") for name in (band.name, *band.alt_names)
     )

@@ -8,9 +8,11 @@ from safetensors.torch import save_file
 from baselines.bands import BandInfo
 from baselines.conformance import check_backbone
 from baselines.contract import FittedBackbone, fitted
+from baselines.contrastive.files import ContrastiveSummary, save_model
 from baselines.entry import DEMO_WEIGHTS, Entry
 from baselines.inputs import Preparation
 from baselines.table import BACKBONES
+from contrastive_models import config, model
 from mp_mae.errors import NotHereError, UserError
 from official_checkpoint import imagenet_content, write_checkpoint, write_official_checkpoint
 
@@ -38,11 +40,13 @@ def weights(tmp_path_factory):
         begun = {k: torch.ones_like(v) if k.endswith(".weight") and not v.any() else v for k, v in state.items()}
         shipped[name] = folder / f"{name}.safetensors"
         save_file(begun, shipped[name])
+    save_model(folder / "clip", model().state_dict(), config(), ContrastiveSummary())
     imagenet = write_checkpoint(folder / "imagenet.pth", imagenet_content())
     return {
         **shipped,
         "mp_mae": official,
         "mp_mae_published": official,
+        "clip": folder / "clip",
         "imagenet_mae": fcmae,
         "imagenet_mae_published": imagenet,
     }

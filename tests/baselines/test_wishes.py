@@ -2,7 +2,7 @@
 
 import pytest
 
-from baselines.registry.wishes import Wish, read_wishes
+from baselines.wishes import Wish, read_wishes
 from mp_mae.errors import UserError
 
 OFFERED = (

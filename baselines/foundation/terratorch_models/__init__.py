@@ -16,7 +16,7 @@ from baselines.foundation.built import drawn_from, finish
 from baselines.foundation.record import Record
 from baselines.foundation.terratorch_models.families import FAMILIES
 from baselines.foundation.terratorch_models.records import ELSEWHERE, RECORDS
-from baselines.registry.wishes import Wish, read_wishes
+from baselines.wishes import Wish, read_wishes
 from mp_mae.errors import UserError
 
 SCHEME = "terratorch"

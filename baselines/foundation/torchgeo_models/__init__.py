@@ -22,7 +22,7 @@ from baselines.foundation.torchgeo_models import (
     timm_family,
 )
 from baselines.foundation.torchgeo_models.choice import WISHES, Choice, choose
-from baselines.registry.wishes import read_wishes
+from baselines.wishes import read_wishes
 from mp_mae.errors import UserError
 
 RECORDS: dict[str, Record] = {record.name: record for record in (*ssl4eo.RECORDS, *satlas.RECORDS, *any_sensor.RECORDS)}

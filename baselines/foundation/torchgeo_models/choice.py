@@ -8,7 +8,7 @@ from baselines.contract import InputSpec
 from baselines.facts import Fact
 from baselines.foundation.record import Record
 from baselines.inputs import Moments
-from baselines.registry.wishes import Wish
+from baselines.wishes import Wish
 from mp_mae.errors import UserError
 
 WISHES = (

@@ -30,7 +30,7 @@ def read_wishes(scheme: str, rest: str, offered: Sequence[Wish]) -> tuple[str, d
     """The name in what stands behind a scheme, and the wishes by key; a word that stands alone has the value "".
 
     Args:
-        scheme: what stands before the colon, for messages.
+        scheme: what stands before the colon, for messages; empty of a built-in backbone, which has none.
         rest: `NAME`, `NAME?word`, `NAME?key=value`, several joined by `&`.
     Raises:
         UserError: a wish that is not offered, lacks a value, has one that it cannot have, or is said twice.
@@ -38,16 +38,17 @@ def read_wishes(scheme: str, rest: str, offered: Sequence[Wish]) -> tuple[str, d
     name, question, text = rest.partition("?")
     if not question:
         return name, {}
+    prefix = f"{scheme}:" if scheme else ""
     by_key = {wish.key: wish for wish in offered}
     wishes: dict[str, str] = {}
     for part in text.split("&"):
         key, _, value = part.partition("=")
         wish = by_key.get(key)
         if wish is None or not _fits(part, wish):
-            there_is = ", ".join(f"`{scheme}:{name}?{each.shown}` for {each.meaning}" for each in offered)
-            raise UserError(f"{scheme}:{rest}: found the wish {part!r}; there is {there_is or 'none'}")
+            there_is = ", ".join(f"`{prefix}{name}?{each.shown}` for {each.meaning}" for each in offered)
+            raise UserError(f"{prefix}{rest}: found the wish {part!r}; there is {there_is or 'none'}")
         if key in wishes:
-            raise UserError(f"{scheme}:{rest}: {key} is wished for twice. Say it once")
+            raise UserError(f"{prefix}{rest}: {key} is wished for twice. Say it once")
         wishes[key] = value
     return name, wishes
 

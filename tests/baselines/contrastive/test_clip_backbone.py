@@ -1,0 +1,161 @@
+"""The backbone `clip` takes whichever of its modalities and channels a dataset has, by name."""
+
+import pytest
+import torch
+
+from baselines.bands import BandInfo
+from baselines.conformance import check_backbone
+from baselines.contrastive.embeddings import average, fuse
+from baselines.contrastive.files import ContrastiveSummary, save_model
+from baselines.contrastive.matching import Match, match_bands
+from baselines.inputs import Preparation
+from baselines.registry import find_backbone
+from contrastive_models import MODALITIES, RADAR, config, model, noise
+from mp_mae.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights") / "clip"
+    save_model(folder, model().state_dict(), config(), ContrastiveSummary())
+    return folder
+
+
+def build(weights, embedding=None):
+    return find_backbone(f"clip?embedding={embedding}" if embedding else "clip").build(weights, 0)
+
+
+def bands_named(*names):
+    return tuple(BandInfo(name=name) for name in names)
+
+
+@torch.inference_mode()
+def embed(backbone, pixels, bands):
+    n = pixels.shape[1]
+    return backbone(pixels, Preparation(torch.zeros(n), torch.ones(n), bands=bands)).vector
+
+
+# --- bands by name ---
+
+
+def matched(*names, **lights):
+    bands = (*bands_named(*names), *(BandInfo(name=name, common_name=light) for name, light in lights.items()))
+    return match_bands(MODALITIES, bands)
+
+
+def test_bands_of_sentinel_2_are_found_by_their_canonical_names_in_the_order_of_the_model():
+    assert matched("B1", "B2", "B3", "B4", "B8") == {"sentinel2": Match((3, 2, 1), ("B4", "B3", "B2"))}
+
+
+def test_bands_of_another_sensor_are_found_by_their_common_names_and_canonical_ones_go_first():
+    assert matched(r="red", n="nir") == {"sentinel2": Match((0,), ("B4",))}
+    assert matched("B4", a="red", b="blue") == {"sentinel2": Match((0, 2), ("B4", "B2"))}
+
+
+def test_radar_is_found_by_polarisation_and_orbit_and_is_ascending_where_no_orbit_is_named():
+    assert matched("VV", "VH") == {"sentinel1": Match((0, 1), ("asc VV", "asc VH"))}
+    assert matched("VH desc", "Ascending_VV", "des-HV") == {
+        "sentinel1": Match((1, 0, 2), ("asc VV", "desc VH", "desc HV"))
+    }
+    assert matched("VV", "S1 VV asc") == {"sentinel1": Match((1,), ("asc VV",))}
+
+
+def test_parts_and_ratios_of_radar_are_no_amplitude():
+    assert matched("VV.Real", "VH.LEE Filtered", "VV/VH", "asc desc VV") == {}
+
+
+@pytest.mark.parametrize("name", ["12 days", "coherence 12", "Coherence VV 12 days"])
+def test_coherence_is_found_by_its_days(name):
+    assert matched("VV", name)["coherence"] == Match((1,), ("12 days",))
+    assert matched("12", "13 days") == {}
+
+
+def test_any_other_modality_is_found_by_its_names():
+    assert match_bands({"aster": ("elevation", "slope")}, bands_named("Slope", "b")) == {
+        "aster": Match((0,), ("slope",))
+    }
+
+
+# --- embeddings ---
+
+
+def test_fused_has_a_place_for_every_tower_and_zeros_where_a_modality_is_missing(weights):
+    backbone, width = build(weights), model().width("sentinel2")
+    radar = noise(2, 2, 24, 24)
+    vector = embed(backbone, radar, bands_named("VV", "desc VH"))
+    wanted = model().pooled("sentinel1", radar, ("asc VV", "desc VH"))
+    assert vector.shape == (2, 3 * width)
+    torch.testing.assert_close(vector[:, width : 2 * width], wanted, rtol=1e-4, atol=1e-5)
+    assert not vector[:, :width].any()
+    assert not vector[:, 2 * width :].any()
+
+
+def test_average_is_the_mean_direction_of_what_an_image_has(weights):
+    backbone, reference = build(weights, "average"), model()
+    pixels = noise(2, 2, 24, 24)
+    pixels[1, 1] = float("nan")  # the second image has no radar
+    vector = embed(backbone, pixels, bands_named("B3", "VV"))
+    optical = reference.project("sentinel2", reference.pooled("sentinel2", pixels[:, :1], ("B3",)))
+    radar = reference.project("sentinel1", reference.pooled("sentinel1", pixels[:1, 1:], ("asc VV",)))
+    both = (optical[0] + radar[0]) / (optical[0] + radar[0]).norm()
+    torch.testing.assert_close(vector, torch.stack([both, optical[1]]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_modality_alone_reads_its_own_bands_and_has_its_own_tower_alone(weights):
+    backbone = build(weights, "sentinel1")
+    bands = bands_named("B4", "asc VV")
+    assert backbone.reads(bands) == [1]
+    assert list(backbone.model.towers) == ["sentinel1"]
+    pixels = noise(2, 1, 24, 24)
+    wanted = model().pooled("sentinel1", pixels, ("asc VV",))
+    torch.testing.assert_close(embed(backbone, pixels, bands[1:]), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("embedding", ["fused", "average"])
+def test_a_channel_that_is_zero_all_over_counts_as_missing(weights, embedding):
+    backbone, pixels = build(weights, embedding), noise(2, 3, 24, 24)
+    pixels[:, 1] = 0
+    bands = bands_named("B4", "asc VV", "asc VH")
+    without = embed(backbone, pixels[:, [0, 2]], (bands[0], bands[2]))
+    torch.testing.assert_close(embed(backbone, pixels, bands), without, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("embedding", ["fused", "average"])
+def test_images_without_any_modality_give_zeros(weights, embedding):
+    assert not embed(build(weights, embedding), torch.zeros(2, 1, 24, 24), bands_named("B4")).any()
+
+
+def test_combining_by_hand():
+    there = {"a": torch.tensor([True, False]), "b": torch.tensor([True, True])}
+    vectors = {"a": torch.tensor([[1.0, 0.0], [1.0, 0.0]]), "b": torch.tensor([[0.0, 1.0], [0.0, 1.0]])}
+    assert fuse(vectors, there, {"c": 1, "b": 2, "a": 2}).tolist() == [[0, 0, 1, 1, 0], [0, 0, 1, 0, 0]]
+    torch.testing.assert_close(average(vectors, there), torch.tensor([[0.5**0.5, 0.5**0.5], [0.0, 1.0]]))
+
+
+# --- the contract ---
+
+
+@pytest.mark.parametrize("embedding", ["fused", "average", "sentinel2"])
+def test_it_keeps_the_contract(weights, embedding):
+    failed = [
+        (verdict.check, verdict.detail)
+        for verdict in check_backbone(find_backbone(f"clip?embedding={embedding}"), weights)
+        if verdict.passed is False
+    ]
+    assert failed == []
+
+
+def test_wishes_are_settings_and_fused_is_what_no_wish_gives(weights):
+    assert find_backbone("clip").settings == find_backbone("clip?embedding=fused").settings == {"embedding": "fused"}
+    with pytest.raises(UserError, match=r"found the wish 'embeding=average'; there is `clip\?embedding=average`"):
+        find_backbone("clip?embeding=average")
+    with pytest.raises(UserError, match="there is none"):
+        find_backbone("image_statistics?embedding=average")
+    with pytest.raises(UserError, match="wanted the embedding aster; there are fused, average, sentinel2, sentinel1, "):
+        build(weights, "aster")
+    with pytest.raises(UserError, match="Pass --weights DIR"):
+        build(None)
+
+
+def test_radar_of_both_orbits_is_eight_channels(weights):
+    assert build(weights).reads(bands_named("B8", *RADAR)) == list(range(1, 9))
