@@ -86,7 +86,10 @@ class _Circumstances:
 
     def write(self, entry: EntryWriter) -> None:
         """No array where no sample says anything."""
-        for file_name, values in ((DAYS, np.array(self._days)), (PLACES, np.array(self._places))):
+        for file_name, values in (
+            (DAYS, np.array(self._days, np.float64)),
+            (PLACES, np.array(self._places, np.float64)),
+        ):
             if not np.isnan(values).all():
                 entry.write(file_name, values)
 

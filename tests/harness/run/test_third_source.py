@@ -111,6 +111,17 @@ def test_a_backbone_is_told_day_and_place_of_each_image(root, tmp_path):
     assert "facts" not in json.loads(configuration), "they are in each sample's checksum"
 
 
+def test_a_dataset_of_which_every_day_and_place_is_known_can_be_read_back(root, tmp_path):
+    pixels, amount = toy_pixels()
+    names = [f"{row:03}" for row in range(N)]
+    said = {"dates": dict.fromkeys(names, "2020-03-01"), "places": {name: [9, 47] for name in names}}
+    write_toy(root, "tonnes", pixels, amount[:, None], label_kind="regression", class_names=["amount"], **said)
+    (ref,) = discover(root)
+    arrays = Workbench(Places(cache_dir=tmp_path / "cache", device="cpu"), Silent()).arrays(ref)
+    assert set(arrays.days.tolist()) == {18322.0}
+    assert set(map(tuple, arrays.places.tolist())) == {(9.0, 47.0)}
+
+
 def test_statistics_are_computed_anew_where_large_arrays_are_found_damaged(root, tmp_path, monkeypatch):
     monkeypatch.setattr(harness.store.arrays, "CHECKED_AT_ONCE", 0)
     pixels, amount = toy_pixels()
