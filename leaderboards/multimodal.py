@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from leaderboards.file.reader import connect_to_read
+from leaderboards.query import Table
 from leaderboards.schema import MultimodalRow
 from leaderboards.store import Leaderboard
 
@@ -51,6 +52,21 @@ def known_results(leaderboard: Leaderboard, result_ids: Collection[str]) -> set[
             "SELECT result_id FROM multimodal WHERE result_id IN (SELECT unnest($ids))", {"ids": list(result_ids)}
         )
         return {result_id for (result_id,) in found.fetchall()}
+
+
+def read_results(leaderboard: Leaderboard, result_ids: Collection[str]) -> Table:
+    """These rows with all their columns, dataset by dataset; those that are not there are left out.
+
+    Raises:
+        UserError: no such file, or it is locked or not a leaderboard.
+    """
+    with connect_to_read(leaderboard.path, leaderboard.wait_seconds) as connection:
+        found = connection.execute(
+            "FROM multimodal WHERE result_id IN (SELECT unnest($ids)) ORDER BY suite, test_dataset, dataset, what, "
+            "gallery, fitted_on, len(modalities) DESC, modalities, channel_of, missing_channel, metric, k",
+            {"ids": list(result_ids)},
+        )
+        return Table(tuple(column[0] for column in found.description), found.fetchall())
 
 
 def _cell(row: MultimodalRow, name: str) -> Any:

@@ -27,8 +27,8 @@ FLOORS = {
     "harness": (
         "harness.cli",
         "harness.show",
-        "harness.campaign",
         "harness.multimodal",
+        "harness.campaign",
         "harness.run",
         "harness.protocols",
         "harness.training",

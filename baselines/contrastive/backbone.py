@@ -46,9 +46,7 @@ class ContrastiveBackbone(Backbone):
         )
 
     def embed(self, x: Tensor, facts: Facts) -> Features:
-        blank = (x == 0).flatten(2).all(-1)
-        known = torch.where(blank[..., None, None], torch.nan, x)
-        pooled, there = {}, {}
+        known, pooled, there = known_pixels(x), {}, {}
         for modality, match in match_bands(self.modalities, facts.bands).items():
             pixels = known[:, match.positions]
             there[modality] = present(pixels).any(-1)
@@ -59,6 +57,12 @@ class ContrastiveBackbone(Backbone):
         if self.embedding == AVERAGE:
             return average({name: self.model.project(name, vector) for name, vector in pooled.items()}, there)
         return fuse(pooled, there, self.widths)
+
+
+def known_pixels(x: Tensor) -> Tensor:
+    """(B, C, H, W) float32 prepared pixels with NaN all over a channel that is 0 all over its image: a missing one."""
+    blank = (x == 0).flatten(2).all(-1)
+    return torch.where(blank[..., None, None], torch.nan, x)
 
 
 def _only(model: ContrastiveModel, modalities: Collection[str], *, shared: bool) -> ContrastiveModel:

@@ -132,7 +132,7 @@ def make_request(
             seeds=_distinct(_natural(seed) for seed in seeds),
             shots=_distinct(shots),
             budgets=_distinct(budgets),
-            device=_known_device(device),
+            device=known_device(device),
             **rest,
         )
     except ValidationError as error:
@@ -230,7 +230,7 @@ def _natural(seed: int) -> int:
     return seed
 
 
-def _known_device(name: str) -> str:
+def known_device(name: str) -> str:
     """`auto` is the GPU if there is one; anything else must be here."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

@@ -6,7 +6,19 @@ A verb only translates words into calls and results into tables. Everything heav
 
 import typer
 
-from harness.cli import backbones, cache, curve, data, embeddings, leaderboard, report, run, statistics, transfer
+from harness.cli import (
+    backbones,
+    cache,
+    curve,
+    data,
+    embeddings,
+    leaderboard,
+    multimodal,
+    report,
+    run,
+    statistics,
+    transfer,
+)
 from harness.cli.interruption import end_on_signals
 
 _FIRST_STEPS = """Begin with:
@@ -30,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verbs in (run, backbones, data, leaderboard, curve, statistics, report, embeddings, transfer, cache):
+for verbs in (run, backbones, data, multimodal, leaderboard, curve, statistics, report, embeddings, transfer, cache):
     verbs.register(app)
 
 

@@ -21,8 +21,9 @@ class Kind:
 ARRAYS = Kind(folder="arrays", version=5, noun="arrays", pattern="*/*")
 FEATURES = Kind(folder="features", version=2, noun="features")
 PIXEL_FEATURES = Kind(folder="pixel_features", version=4, noun="features of pixels")
+MODALITIES = Kind(folder="modalities", version=1, noun="features of modalities")
 
-KINDS = (ARRAYS, FEATURES, PIXEL_FEATURES)
+KINDS = (ARRAYS, FEATURES, PIXEL_FEATURES, MODALITIES)
 
 
 @dataclass(frozen=True, kw_only=True)
