@@ -1,4 +1,4 @@
-"""The verbs about data: `datasets` lists what is there, `data demo` makes some."""
+"""The verbs about data: `datasets` lists what is there, `data demo` and `data areas` make some."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +21,7 @@ from harness.errors import UserError
 
 if TYPE_CHECKING:
     from harness.demo.tasks import DemoTask
+    from harness.records.labels import Split
     from harness.records.progress import Progress
 
 _DEMO_EXAMPLES = """Examples:
@@ -34,13 +35,22 @@ _DEMO_EXAMPLES = """Examples:
 `python -m harness data demo --out demo_data --tiles 20000 --seed 1 --tasks demo-climate,demo-crops`
 """
 
+_AREAS_EXAMPLES = """Examples:
+
+`python -m harness data areas --out areas_data`
+
+`python -m harness data areas --out small --train 400 --areas farmland`
+
+`python -m harness run --backbone image_statistics --geobench-dir areas_data --protocols few_shot --budgets 50,200,all`
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to the command line."""
     app.command(rich_help_panel=EVALUATING)(datasets)
     group = typer.Typer(help="Make data to try things on.", no_args_is_help=True)
     group.command(epilog=_DEMO_EXAMPLES)(demo)
-    group.callback()(_only_a_group)
+    group.command(epilog=_AREAS_EXAMPLES)(areas)
     app.add_typer(group, name="data", rich_help_panel=EVALUATING)
 
 
@@ -57,10 +67,6 @@ def datasets(geobench_dir: GeobenchDir = None, form: FormatOption = Format.table
         for problem in overview.problems:
             say(err, f"failed: {problem}", style="red")
     raise typer.Exit(1 if overview.problems else 0)
-
-
-def _only_a_group() -> None:
-    """Keeps `demo` a verb of its own: a group with one command would otherwise be that command."""
 
 
 def demo(
@@ -94,6 +100,45 @@ def demo(
             pretraining = _write_tiles(directory / "mmearth_demo", seed, tiles, processes, progress)
     for path in (*(directory / "demo" / task.name for task in chosen), pretraining):
         say(out, str(path))
+
+
+def areas(
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write; may exist.")],
+    train: Annotated[
+        int, typer.Option(metavar="N", help="Train images of an area; valid has an eighth as many, test a quarter.")
+    ] = 4000,
+    areas: Annotated[str, typer.Option(metavar="NAME,...", help="Areas to write. Default: all five.")] = "",
+    seed: Annotated[int, typer.Option(metavar="S", help="Another seed is another world.")] = 0,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="That simulate; the files do not depend on it. Default: all cores.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write five areas of interest of the simulated world, to ask how few labels suffice (docs/areas.md).
+
+    DIR/areas/AREA has images of Sentinel-2, Sentinel-1 and interferometric coherence, and over them two datasets of the
+    suite `areas`: area-AREA-cover, the class that most of an image belongs to, and area-AREA-fractions, how much of it
+    is vegetation, built-up, cropland and permanent water, in per cent. Pass DIR as --geobench-dir. 5 GB by default.
+
+    The same seed gives the same bytes. An area that is there, complete and of the same version, seed and sizes, is
+    kept; anything else in its place is an error and stays untouched.
+    """
+    with user_errors(debug):
+        from harness.demo.areas.build import ensure_areas
+        from harness.show.progress_bars import RichProgress
+        from mp_mae.data.world.areas import AREAS
+
+        _check_positive("--processes", processes)
+        if train < 8:
+            raise UserError(f"--train: a number from 8 is wanted, {train} found: valid has an eighth as many")
+        wanted = [name.strip() for name in areas.split(",") if name.strip()] or list(AREAS)
+        unknown = [name for name in wanted if name not in AREAS]
+        if unknown:
+            raise UserError(f"--areas: there is no area {', '.join(unknown)}; choose among {', '.join(AREAS)}")
+        sizes: dict[Split, int] = {"train": train, "valid": train // 8, "test": train // 4}
+        with RichProgress(err) as progress:
+            for path in ensure_areas(directory, seed, progress, areas=wanted, sizes=sizes, processes=processes):
+                say(out, str(path))
 
 
 def _check_positive(option: str, number: int | None) -> None:

@@ -44,7 +44,7 @@ def ensure_demo_suite(
     """
     processes = processes or os.cpu_count() or 1
     absent = [task for task in tasks if not is_there(directory / DEMO_SUITE / task.name, describe(task, seed))]
-    with _simulators(processes if absent else 1) as executor:
+    with simulators(processes if absent else 1, draw_samples.__module__) as executor:
         for task in absent:
             make_directory(
                 directory / DEMO_SUITE / task.name,
@@ -70,11 +70,12 @@ def describe(task: DemoTask, seed: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _simulators(processes: int) -> Iterator[Executor | None]:
+def simulators(processes: int, module: str) -> Iterator[Executor | None]:
+    """Processes that have imported a module; None of them where this process is to do the work."""
     if processes == 1:
         yield None
         return
-    with clean_pool(processes, draw_samples.__module__) as executor:
+    with clean_pool(processes, module) as executor:
         yield executor
 
 

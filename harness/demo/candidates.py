@@ -58,7 +58,7 @@ def draw_samples(task: DemoTask, seed: int, split: Split, executor: Executor | N
         per_block = max((size - left) / n_blocks, 1) if n_blocks else BLOCK / 4
         return min(ahead, int(np.ceil(left / per_block)))
 
-    for block in _in_order(partial(_simulate_block, task.name, seed, split), executor, blocks_needed):
+    for block in in_order(partial(_simulate_block, task.name, seed, split), executor, blocks_needed):
         n_blocks += 1
         if block is None:
             continue
@@ -96,7 +96,7 @@ def _simulate_block(task_name: str, seed: int, split: Split, block: int) -> Samp
     return Samples(tuple(f"{name:016x}" for name in names), pixels, labels[wanted])
 
 
-def _in_order(function: Callable[[int], Out], executor: Executor | None, needed: Callable[[], int]) -> Iterator[Out]:
+def in_order(function: Callable[[int], Out], executor: Executor | None, needed: Callable[[], int]) -> Iterator[Out]:
     """function(0), function(1), ... without end. The executor is given no more of them at a time than are `needed`."""
     numbers = count()
     if executor is None:

@@ -25,14 +25,14 @@ def is_there(directory: Path, wanted: Mapping[str, Any]) -> bool:
     try:
         found = read_json(directory / VERSION_FILE, str(directory / VERSION_FILE))
     except UserError:
-        raise UserError(f"{directory}: has no readable {VERSION_FILE}, so it is no demo task. {advice}") from None
+        raise UserError(f"{directory}: has no readable {VERSION_FILE}, so it is no simulated data. {advice}") from None
     if not isinstance(found, dict) or "n_files" not in found:
         raise UserError(f"{directory}/{VERSION_FILE}: is not what this program writes. {advice}")
     different = [name for name in wanted if found.get(name) != wanted[name]]
     if different:
         pairs = ", ".join(f"{name} {found.get(name)} instead of {wanted[name]}" for name in different)
-        raise UserError(f"{directory}: holds another demo task: {pairs}. {advice}")
-    n_files = sum(1 for _ in directory.iterdir())
+        raise UserError(f"{directory}: holds other simulated data: {pairs}. {advice}")
+    n_files = _count_files(directory)
     if n_files != found["n_files"]:
         raise UserError(f"{directory}: {n_files} files where {found['n_files']} were written. {advice}")
     return True
@@ -59,7 +59,7 @@ def make_directory(
             try:
                 partial.mkdir()
                 fill(partial)
-                n_files = sum(1 for _ in partial.iterdir()) + 1
+                n_files = _count_files(partial) + 1
                 (partial / VERSION_FILE).write_text(json.dumps({**wanted, "n_files": n_files}, indent=2) + "\n")
                 partial.rename(directory)
             finally:
@@ -69,3 +69,7 @@ def make_directory(
             f"{directory}: cannot be written ({error.strerror or error}). "
             "Choose another directory, one that can be written and has room"
         ) from error
+
+
+def _count_files(directory: Path) -> int:
+    return sum(path.is_file() for path in directory.rglob("*"))

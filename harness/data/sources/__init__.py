@@ -1,6 +1,7 @@
 """Where datasets come from: one folder a source. To add one: its folder, and a line in `SOURCES`."""
 
 from harness.data.dataset import Dataset
+from harness.data.sources.areas import AREAS
 from harness.data.sources.demo import DEMO
 from harness.data.sources.geobench import GEOBENCH
 from harness.data.sources.source import Source
@@ -8,7 +9,7 @@ from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.tasks import TASKS
 
-SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, DEMO)}
+SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, DEMO, AREAS)}
 
 
 def open_dataset(ref: DatasetRef) -> Dataset:

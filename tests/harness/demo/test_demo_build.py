@@ -62,7 +62,7 @@ def test_a_directory_of_another_version_or_seed_is_refused_and_stays(tmp_path, t
     description = json.loads((directory / "demo.json").read_bytes())
     (directory / "demo.json").write_text(json.dumps({**description, **change}))
     before = contents(directory)
-    with pytest.raises(UserError, match=rf"{directory}: holds another demo task: {expected}.*Remove it, or choose"):
+    with pytest.raises(UserError, match=rf"{directory}: holds other simulated data: {expected}.*Remove it, or choose"):
         build(tmp_path, tiny_task)
     assert contents(directory) == before
 
