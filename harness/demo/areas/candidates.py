@@ -60,7 +60,7 @@ def draw_images(
 
 
 def _simulate_block(area: str, seed: int, split: Split, block: int) -> Images:
-    """Those candidates of one block whose Sentinel-2 image is of the level that the suites hold."""
+    """The candidates of one block, but for those whose Sentinel-2 image is of another level than the suites hold."""
     places = area_places(seed, area, split, np.arange(block * BLOCK, (block + 1) * BLOCK))
     places = places[anywhere(seed, places)]
     tiles = simulate(seed, places, TILE_PX)
