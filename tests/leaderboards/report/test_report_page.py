@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import browser, choose, count_coloured, emulate, find, open_page, press, problems, texts
 
+from browser import browser, choose, count_coloured, emulate, find, open_page, press, problems, texts
 from leaderboards.query import run_query
 from leaderboards.report.build import build_report
 from report_boards import BACKBONES, SUITE, campaign, published, write_board
