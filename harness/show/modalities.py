@@ -80,10 +80,10 @@ def _transfer_table(rows: Sequence[Row]) -> Group:
     table = bare_table()
     for heading in ("fitted in", "tested in"):
         table.add_column(heading, overflow="fold")
-    for heading in ("value", "loss against its own"):
-        table.add_column(heading, justify="right", no_wrap=heading == "value")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("loss against own", justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(plain(row["dataset"]), plain(row["test_dataset"]), _number(row["value"]), _loss(row))
+        table.add_row(plain(row["dataset"]), plain(row["test_dataset"]), _number(row["value"]), _loss(row, 2))
     metrics = ", ".join(dict.fromkeys(row["metric"] for row in rows))
     simulated = mark(rows[0]["suite"])
     return captioned(table, f"{metrics} of probes from another dataset, everything there{simulated}; + is worse")
@@ -103,11 +103,12 @@ def _rank(row: Row) -> str:
     return "" if row["value"] is None else f"{row['value']:g}"
 
 
-def _loss(row: Row) -> str:
+def _loss(row: Row, digits: int = 3) -> str:
     if row["loss"] is None:
         return "undefined"
-    interval = "" if row["loss_low"] is None else f" [{row['loss_low']:+.3f}, {row['loss_high']:+.3f}]"
-    return f"{row['loss']:+.3f}{interval}"
+    form = f"+.{digits}f"
+    interval = "" if row["loss_low"] is None else f" [{row['loss_low']:{form}}, {row['loss_high']:{form}}]"
+    return f"{row['loss']:{form}}{interval}"
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -118,6 +118,19 @@ def _refuse(*_):
     raise AssertionError("nothing is to be embedded")
 
 
+def test_other_labels_of_the_same_images_embed_nothing_anew(root, tmp_path, weights):
+    write(root, "here")
+    values, amount = pixels(0)
+    said = {"label_kind": "single_label", "class_names": ["less", "more"], "bands": BANDS}
+    write_toy(root, "halves", values, (amount[:, 0] > 0.5).astype(np.int64), **said)
+    ask(root, tmp_path, weights)
+    (entry,) = (tmp_path / "cache" / "modalities").iterdir()
+    assert entry.is_dir()
+    assert count(tmp_path) == {
+        "retrieval": 2 * N_RETRIEVAL, "subset": 2 * 13, "missing channel": 2 * (N_LABELS - 13),
+    }  # fmt: skip
+
+
 def test_rows_are_those_of_the_views(root, tmp_path, weights):
     write(root, "here")
     ask(root, tmp_path, weights, "--format", "json")
