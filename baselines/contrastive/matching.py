@@ -7,20 +7,23 @@
 | `coherence` | it is called by the days between both images (`12 days`, `coherence 12`) |
 | any other | it has its name (`elevation`) |
 
-Upper and lower case are one. Where several bands could be a channel, the first in the more exact way is.
+Radar in another unit than dB, where the dataset says so, is none of these. Upper and lower case are one. Where several
+bands could be a channel, the first in the more exact way is.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from baselines.bands import SENTINEL2_LIGHT, BandInfo
+from baselines.bands import SENTINEL2_LIGHT, BandInfo, Unit
 
 _ORBITS = {"asc": "asc", "ascending": "asc", "desc": "desc", "des": "desc", "descending": "desc"}
 _POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
 _OF_COHERENCE = frozenset({"coherence", "days"})
 _SAID_ANYWAY = frozenset({"sentinel1", "s1", "vv"})
 """Words of a band's name that tell no coherence from another: all are of Sentinel-1's VV."""
+_UNITS = {"sentinel1": Unit.DECIBEL, "coherence": Unit.COHERENCE}
+"""What statistics of a dataset cannot make up for: standardised, the logarithm of a power looks unlike the power."""
 
 
 class Match(NamedTuple):
@@ -39,7 +42,8 @@ def match_bands(modalities: Mapping[str, tuple[str, ...]], bands: Sequence[BandI
 
 
 def _match(modality: str, channels: Sequence[str], bands: Sequence[BandInfo]) -> Match:
-    keys = [_keys(modality, band) for band in bands]
+    unit = _UNITS.get(modality)
+    keys = [_keys(modality, band) if None in (unit, band.unit) or band.unit is unit else [] for band in bands]
     pairs = []
     for channel in channels:
         wanted = _keys(modality, BandInfo(name=channel))[0]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from baselines.bands import BandInfo
+from baselines.bands import BandInfo, Unit
 from baselines.conformance import check_backbone
 from baselines.contrastive.embeddings import average, fuse
 from baselines.contrastive.files import ContrastiveSummary, save_model
@@ -62,6 +62,16 @@ def test_radar_is_found_by_polarisation_and_orbit_and_is_ascending_where_no_orbi
 
 def test_parts_and_ratios_of_radar_are_no_amplitude():
     assert matched("VV.Real", "VH.LEE Filtered", "VV/VH", "asc desc VV") == {}
+
+
+def test_radar_in_linear_power_is_not_taken_for_decibels():
+    def of(unit):
+        return match_bands(MODALITIES, [BandInfo(name="VV", unit=unit), BandInfo(name="12 days", unit=unit)])
+
+    assert of(Unit.LINEAR_POWER) == {}
+    assert of(Unit.DECIBEL) == {"sentinel1": Match((0,), ("asc VV",))}
+    assert of(Unit.COHERENCE) == {"coherence": Match((1,), ("12 days",))}
+    assert list(of(None)) == ["sentinel1", "coherence"]
 
 
 @pytest.mark.parametrize("name", ["12 days", "coherence 12", "Coherence VV 12 days"])
