@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from baselines import registry
 from baselines.conformance import check_backbone
 from baselines.registry import find_backbone
+from mp_mae.plug_ins import find_along
 from command_line import harness
 from geobench_files import write_dataset
 
@@ -38,9 +39,9 @@ def installed(tmp_path, monkeypatch):
     options = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet")
     subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", target, source], check=True)
     monkeypatch.syspath_prepend(str(target))
-    registry._plug_ins.cache_clear()
+    find_along.cache_clear()
     yield target
-    registry._plug_ins.cache_clear()
+    find_along.cache_clear()
     registry._registered.cache_clear()
     sys.modules.pop("my_backbone", None)
 

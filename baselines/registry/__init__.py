@@ -13,11 +13,10 @@ is built: for the runs that need it, and no others.
 """
 
 import difflib
-import sys
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from baselines.entry import Entry, plain_name
@@ -25,6 +24,7 @@ from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
 from baselines.wishes import read_wishes
 from mp_mae.errors import UserError
+from mp_mae.plug_ins import find_plug_ins, package_of
 
 GROUP = "mp_mae_bench.backbones"
 
@@ -38,7 +38,7 @@ SCHEMES = {
 
 def backbone_names() -> list[str]:
     """The names that stand for one backbone each: the built-in ones, then those of installed packages, sorted."""
-    return [*BACKBONES, *sorted(_plug_ins(tuple(sys.path)).keys() - BACKBONES.keys())]
+    return [*BACKBONES, *sorted(find_plug_ins(GROUP).keys() - BACKBONES.keys())]
 
 
 def check_name(name: str) -> None:
@@ -56,14 +56,14 @@ def check_name(name: str) -> None:
     if plain_name(name) in BACKBONES:
         _wished(name)
         name = plain_name(name)
-    registered = _plug_ins(tuple(sys.path)).get(name, ())
+    registered = find_plug_ins(GROUP).get(name, ())
     if name not in BACKBONES and not registered:
         names = backbone_names()
         nearest = difflib.get_close_matches(name, names, n=1)
         hint = f"Did you mean {nearest[0]}? " if nearest else ""
         forms = [*(f"{scheme}:NAME" for scheme in SCHEMES), "FILE.py:FUNCTION"]
         raise UserError(f"unknown backbone {name!r}. {hint}There are: {', '.join([*names, *forms])}")
-    packages = sorted({_package(point) for point in registered})
+    packages = sorted({package_of(point) for point in registered})
     if name in BACKBONES and packages:
         raise UserError(
             f"backbone {name} is built in, and {' and '.join(packages)} registers another of that name. Uninstall "
@@ -88,7 +88,7 @@ def find_backbone(name: str) -> Entry:
     if scheme := _scheme(name):
         return _of_scheme(*scheme)
     check_name(name)
-    return _wished(name) if plain_name(name) in BACKBONES else _registered(_plug_ins(tuple(sys.path))[name][0])
+    return _wished(name) if plain_name(name) in BACKBONES else _registered(find_plug_ins(GROUP)[name][0])
 
 
 def _wished(name: str) -> Entry:
@@ -133,23 +133,14 @@ def _in_file(path: Path, named: str) -> Entry:
 
 
 @cache
-def _plug_ins(search_path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
-    """Entry points by name, of all packages that are installed on Python's search path."""
-    found: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=GROUP):
-        found[point.name] = (*found.get(point.name, ()), point)
-    return found
-
-
-@cache
 def _registered(point: EntryPoint) -> Entry:
     """The entry that a package registers, or one of the function that it registers."""
     function = Entry(
         name=point.name,
-        summary=f"{point.value} of {_package(point)}",
+        summary=f"{point.value} of {package_of(point)}",
         module=point.module,
         function=point.attr,
-        package=_package(point),
+        package=package_of(point),
         code_sha256=hash_code(point.module),
         weights="optional",
     )
@@ -162,7 +153,3 @@ def _registered(point: EntryPoint) -> Entry:
     summary = " ".join((getattr(registered, "__doc__", None) or "").split("\n\n")[0].split())
     return replace(function, summary=summary or function.summary)
 
-
-def _package(point: EntryPoint) -> str:
-    """The name and version of the package that registers an entry point."""
-    return f"{point.dist.name} {point.dist.version}" if point.dist else "a package without metadata"

@@ -4,17 +4,16 @@ Other packages add theirs by an entry point of the group GROUP whose name is tha
 whose value is an `ObjectiveEntry`.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mp_mae.config import SIZES, check_choice
 from mp_mae.errors import UserError
 from mp_mae.model_config import MPMAEOptions
+from mp_mae.plug_ins import find_plug_ins, package_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,7 +84,7 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
 
 def objective_names() -> tuple[str, ...]:
     """Names of all objectives: ours, then those of installed packages, none of which is loaded."""
-    return (*OBJECTIVES, *sorted(_plug_ins(tuple(sys.path)).keys() - OBJECTIVES.keys()))
+    return (*OBJECTIVES, *sorted(find_plug_ins(GROUP).keys() - OBJECTIVES.keys()))
 
 
 def find_objective(name: str) -> ObjectiveEntry:
@@ -96,9 +95,9 @@ def find_objective(name: str) -> ObjectiveEntry:
             be loaded.
     """
     check_choice("objective", name, objective_names())
-    points = _plug_ins(tuple(sys.path)).get(name, ())
+    points = find_plug_ins(GROUP).get(name, ())
     if len({point.value for point in points}) + (name in OBJECTIVES) > 1:
-        owners = [_owner(point) for point in points] + ["mp_mae itself"] * (name in OBJECTIVES)
+        owners = [package_of(point) for point in points] + ["mp_mae itself"] * (name in OBJECTIVES)
         raise UserError(f"objective {name}: wanted one, found those of {', '.join(owners)}. Uninstall all but one.")
     return OBJECTIVES[name] if name in OBJECTIVES else _load(points[0])
 
@@ -113,25 +112,13 @@ def _load(point: EntryPoint) -> ObjectiveEntry:
         entry = point.load()
     except Exception as error:  # a plug-in's own, whatever it is: told in one line, with its cause
         raise UserError(
-            f"objective {point.name}: {point.value} of {_owner(point)} cannot be loaded "
+            f"objective {point.name}: {point.value} of {package_of(point)} cannot be loaded "
             f"({type(error).__name__}: {error}). Install what it needs, or uninstall it."
         ) from error
     if not isinstance(entry, ObjectiveEntry):
         raise UserError(
-            f"objective {point.name}: {point.value} of {_owner(point)} is a {type(entry).__name__}; wanted an "
+            f"objective {point.name}: {point.value} of {package_of(point)} is a {type(entry).__name__}; wanted an "
             "ObjectiveEntry. Correct its entry point."
         )
     return entry
 
-
-@cache
-def _plug_ins(search_path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
-    """Entry points by name, of all packages that are installed on Python's search path."""
-    found: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=GROUP):
-        found[point.name] = (*found.get(point.name, ()), point)
-    return found
-
-
-def _owner(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else "a package without metadata"

@@ -9,6 +9,7 @@ from baselines.entry import Kind
 from baselines.registry import GROUP, backbone_names, check_name, find_backbone
 from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
+from mp_mae.plug_ins import find_along
 from mp_mae.errors import UserError
 
 MODULE = '''
@@ -60,10 +61,10 @@ def install(tmp_path, monkeypatch):
         for name, text in modules.items():
             (tmp_path / f"{name}.py").write_text(text)
             monkeypatch.delitem(sys.modules, name, raising=False)
-        registry._plug_ins.cache_clear()
+        find_along.cache_clear()
 
     yield install_one
-    registry._plug_ins.cache_clear()
+    find_along.cache_clear()
     registry._registered.cache_clear()
 
 

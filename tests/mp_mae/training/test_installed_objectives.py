@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from mp_mae.plug_ins import find_along
 from mp_mae.cli.app import main
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS
@@ -51,10 +52,10 @@ def install(tmp_path, monkeypatch):
             module = value.partition(":")[0]
             (tmp_path / f"{module}.py").write_text(text)
             monkeypatch.delitem(sys.modules, module, raising=False)
-        objectives._plug_ins.cache_clear()
+        find_along.cache_clear()
 
     yield install_one
-    objectives._plug_ins.cache_clear()
+    find_along.cache_clear()
 
 
 @pytest.fixture
