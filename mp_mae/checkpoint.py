@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mp_mae.config import EncoderConfig, Padding
@@ -22,13 +20,12 @@ from mp_mae.encoder import MpMaeConvNeXt, build_encoder, check_tensors, encoder_
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
 from mp_mae.files.named_tensors import find_place
-from mp_mae.files.replace_folder import recover, replacing
+from mp_mae.files.replace_folder import recover
 from mp_mae.files.weights_file import load_safetensors
+from mp_mae.files.weights_folder import CONFIG_FILE, WEIGHTS_FILE, write_weights
 from mp_mae.official.files import read_official
 
 FORMAT_VERSION = 1
-WEIGHTS_FILE = "model.safetensors"
-CONFIG_FILE = "config.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +114,6 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
     """
     folder = Path(folder)
     check_tensors(str(folder), checkpoint.state, encoder_shapes(checkpoint.encoder))
-    if folder.exists() and not (folder / CONFIG_FILE).is_file() and not _is_empty_folder(folder):
-        raise UserError(f"{folder}: exists and is not a checkpoint; it was left alone. Choose another folder.")
     encoder = checkpoint.encoder
     config = {
         "format_version": FORMAT_VERSION,
@@ -128,13 +123,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
         **asdict(checkpoint.summary),
         "sha256": checkpoint.sha256,
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.state.items()}
-    try:
-        with replacing(folder) as partial:
-            save_file(tensors, partial / WEIGHTS_FILE)
-            (partial / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder}: cannot write the checkpoint ({error}). Choose another folder.") from error
+    write_weights(folder, checkpoint.state, config, "checkpoint")
 
 
 def build_from_checkpoint(checkpoint: Checkpoint, padding: Padding = "same") -> MpMaeConvNeXt:
@@ -213,10 +202,6 @@ def _read_config(path: Path) -> dict[str, Any]:
             found = type(described[name]).__name__ if name in described else "nothing"
             raise UserError(f"{path}: `{name}` is {found}. Use a checkpoint written by `save_checkpoint`.")
     return described
-
-
-def _is_empty_folder(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _little_endian_bytes(tensor: Tensor) -> memoryview:

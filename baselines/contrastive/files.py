@@ -1,24 +1,22 @@
 """A contrastive model as a folder: `config.json` says what it is, `model.safetensors` holds its tensors. No pickle."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from baselines.contrastive.config import ContrastiveConfig
 from baselines.contrastive.model import ContrastiveModel
-from mp_mae.checkpoint import CONFIG_FILE, WEIGHTS_FILE, hash_tensors
+from mp_mae.checkpoint import hash_tensors
 from mp_mae.encoder import check_tensors
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
-from mp_mae.files.replace_folder import recover, replacing
+from mp_mae.files.replace_folder import recover
 from mp_mae.files.weights_file import load_safetensors
+from mp_mae.files.weights_folder import CONFIG_FILE, WEIGHTS_FILE, write_weights
 
 FORMAT = "contrastive"
 FORMAT_VERSION = 1
@@ -62,8 +60,6 @@ def save_model(
     """
     folder = Path(folder)
     check_tensors(str(folder), state, _shapes(config))
-    if folder.exists() and not (folder / CONFIG_FILE).is_file() and any(folder.iterdir()):
-        raise UserError(f"{folder}: exists and is not a model; it was left alone. Choose another folder.")
     described = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -71,13 +67,7 @@ def save_model(
         **asdict(summary),
         "sha256": hash_model(state, config),
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    try:
-        with replacing(folder) as partial:
-            save_file(tensors, partial / WEIGHTS_FILE)
-            (partial / CONFIG_FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder}: cannot write the model ({error}). Choose another folder.") from error
+    write_weights(folder, state, described, "model")
 
 
 def load_model(folder: str | Path) -> SavedModel:

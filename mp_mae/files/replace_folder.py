@@ -32,6 +32,11 @@ def replacing(folder: Path) -> Iterator[Path]:
         _flush(folder.parent)
 
 
+def is_free(folder: Path) -> bool:
+    """Whether nothing is lost where a folder is put: there is nothing of that name, or an empty folder."""
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
 @contextmanager
 def _partial_folder(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder` to fill, which is gone after the block unless it was given another name.

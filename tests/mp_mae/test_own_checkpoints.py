@@ -146,7 +146,7 @@ def test_a_write_that_fails_leaves_the_older_checkpoint_and_no_rest(official, sa
         path.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mp_mae.checkpoint.save_file", full_disk)
+    monkeypatch.setattr("mp_mae.files.weights_folder.save_file", full_disk)
     newer = replace(official, state={**official.state, "head.norm.bias": torch.ones(320)})
     with pytest.raises(UserError, match=r"saved: cannot write the checkpoint .*No space left"):
         save_checkpoint(newer, saved)

@@ -60,6 +60,8 @@ def test_another_folder_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="is not a model; it was left alone"):
         save_model(tmp_path, model().state_dict(), config(), SUMMARY)
     assert (tmp_path / "thesis.tex").read_text() == "years"
+    with pytest.raises(UserError, match="thesis.tex: exists and is not a model; it was left alone"):
+        save_model(tmp_path / "thesis.tex", model().state_dict(), config(), SUMMARY)
 
 
 def test_tensors_that_do_not_fit_the_configuration_are_refused(tmp_path):
