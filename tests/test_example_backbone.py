@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from baselines import registry
 from baselines.conformance import check_backbone
 from baselines.registry import find_backbone
-from mp_mae.plug_ins import find_along
 from command_line import harness
 from geobench_files import write_dataset
+from mp_mae.plug_ins import find_along
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "my_backbone"

@@ -152,4 +152,3 @@ def _registered(point: EntryPoint) -> Entry:
         return replace(registered, name=point.name, package=function.package, code_sha256=function.code_sha256)
     summary = " ".join((getattr(registered, "__doc__", None) or "").split("\n\n")[0].split())
     return replace(function, summary=summary or function.summary)
-

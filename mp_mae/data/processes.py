@@ -5,13 +5,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_all_start_methods, parent_process, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 PR_SET_PDEATHSIG = 1
 """The option of prctl(2) for the signal a process gets when the thread that forked it ends."""
@@ -32,6 +36,19 @@ def clean_pool(n_processes: int, module: str) -> Iterator[ProcessPoolExecutor]:
             for process in mine:
                 process.join()
             raise
+
+
+def map_in_order(function: Callable[[Item], Done], items: Sequence[Item], n_processes: int) -> Iterator[Done]:
+    """function(item) of every item, in their order: by this process alone, or by a clean pool of several.
+
+    Args:
+        function: of a module, which processes import.
+    """
+    if n_processes == 1 or len(items) == 1:
+        yield from map(function, items)
+        return
+    with clean_pool(min(n_processes, len(items)), function.__module__) as pool:
+        yield from pool.map(function, items)
 
 
 def clean_processes(module: str) -> BaseContext:

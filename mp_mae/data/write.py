@@ -1,7 +1,6 @@
 """The simulated world as a dataset: MMEarth v001's layout, coherence beside it, in one HDF5 file and JSON files."""
 
 import errno
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from mp_mae.data.files import METADATA, Paths
-from mp_mae.data.processes import clean_pool
+from mp_mae.data.processes import map_in_order
 from mp_mae.data.world.places import draw_places
 from mp_mae.data.world.records.tile_info import describe_tiles, tile_id
 from mp_mae.data.world.simulate import WORLD_VERSION, simulate
 from mp_mae.data.writing.band_sums import Sums, combine_sums, sum_bands
 from mp_mae.data.writing.rows import METADATA_TYPE, Room, create_rooms, write_rows
 from mp_mae.errors import UserError
-from mp_mae.files.json_file import read_json
-from mp_mae.files.replace_folder import replacing
+from mp_mae.files.json_file import read_json, write_json
+from mp_mae.files.replace_folder import is_free, replacing
 
 DESCRIPTION = "world.json"
 """Says which world a directory holds; written last."""
@@ -93,7 +92,7 @@ def write_mmearth(
 
 def _holds(directory: Path, world: World) -> bool:
     """Whether the directory is this world, complete. It may also be absent or empty; all else is an error."""
-    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+    if is_free(directory):
         return False
     description = directory / DESCRIPTION
     wanted = asdict(world)
@@ -147,14 +146,14 @@ def _write_all(world: World, folder: Path, name: str, processes: int, report: Re
         for start in range(0, world.n_tiles, BLOCK)
     ]
     written = []
-    for done in _run(blocks, processes):
+    for done in map_in_order(_write_block, blocks, processes):
         written.append(done)
         report(blocks[len(written) - 1].stop, world.n_tiles)
     rows = [info for block in written for info in block.tile_info]
-    _write_json(paths.band_stats, combine_sums(block.sums for block in written))
-    _write_json(paths.splits, {name: _rows_of(name, world.n_tiles) for name in ("train", "val", "test")})
-    _write_json(paths.tile_info, {tile_id(world.seed, row): info for row, info in enumerate(rows)})
-    _write_json(folder / DESCRIPTION, asdict(world))
+    write_json(paths.band_stats, combine_sums(block.sums for block in written))
+    write_json(paths.splits, {name: _rows_of(name, world.n_tiles) for name in ("train", "val", "test")})
+    write_json(paths.tile_info, {tile_id(world.seed, row): info for row, info in enumerate(rows)})
+    write_json(folder / DESCRIPTION, asdict(world))
 
 
 def _kinds(world: World) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
@@ -162,15 +161,6 @@ def _kinds(world: World) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     example = simulate(world.seed, draw_places(world.seed, "pretrain", np.arange(1)), world.size_px)
     kinds = {name: (rows.shape[1:], rows.dtype) for name, rows in example.modalities.items()}
     return {**kinds, METADATA: ((), METADATA_TYPE)}
-
-
-def _run(blocks: list[_Block], processes: int) -> Iterator[_Written]:
-    """Blocks' results in order."""
-    if processes == 1 or len(blocks) == 1:
-        yield from map(_write_block, blocks)
-        return
-    with clean_pool(min(processes, len(blocks)), __name__) as pool:
-        yield from pool.map(_write_block, blocks)
 
 
 def _write_block(block: _Block) -> _Written:
@@ -194,10 +184,6 @@ def _rows_of(split: str, n_tiles: int) -> list[int]:
     if split in held_out:
         return list(range(held_out[split], n_tiles, SPLIT_PERIOD))
     return [row for row in range(n_tiles) if row % SPLIT_PERIOD < SPLIT_PERIOD - 2]
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 
 
 def _say_nothing(done: int, total: int) -> None:

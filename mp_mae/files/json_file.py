@@ -1,4 +1,4 @@
-"""JSON that others wrote: a value, or one line that says what is wrong with it."""
+"""JSON that others wrote: a value, or one line that says what is wrong with it; and JSON of ours."""
 
 import json
 from pathlib import Path
@@ -46,3 +46,8 @@ def read_json(path: Path, advice: str) -> Any:
     except OSError as error:
         raise UserError(f"{path}: cannot read it ({error.strerror}). {advice}") from error
     return parse_json(text, str(path), advice)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file. Raises ValueError if it has NaN or an infinity, which other readers do not know."""
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")

@@ -121,4 +121,3 @@ def _load(point: EntryPoint) -> ObjectiveEntry:
             "ObjectiveEntry. Correct its entry point."
         )
     return entry
-

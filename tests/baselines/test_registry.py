@@ -9,8 +9,8 @@ from baselines.entry import Kind
 from baselines.registry import GROUP, backbone_names, check_name, find_backbone
 from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
-from mp_mae.plug_ins import find_along
 from mp_mae.errors import UserError
+from mp_mae.plug_ins import find_along
 
 MODULE = '''
 import torch

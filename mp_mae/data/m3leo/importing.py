@@ -1,14 +1,12 @@
 """The spine of an import: an area's chips, read in parallel and written as one dataset in MMEarth's layout."""
 
 import errno
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
 
 from mp_mae.data.files import Paths
 from mp_mae.data.m3leo.block import Block, ReadChip, import_block, row_kinds
@@ -17,11 +15,12 @@ from mp_mae.data.m3leo.cut import count_cells
 from mp_mae.data.m3leo.layout import SPLITS, Area, Chip, open_area
 from mp_mae.data.m3leo.rasters import need_rasterio
 from mp_mae.data.m3leo.sources import SOURCES, Source
-from mp_mae.data.processes import clean_pool
+from mp_mae.data.processes import map_in_order
 from mp_mae.data.writing.band_sums import combine_sums
 from mp_mae.data.writing.rows import create_rooms
 from mp_mae.errors import UserError
-from mp_mae.files.replace_folder import replacing
+from mp_mae.files.json_file import write_json
+from mp_mae.files.replace_folder import is_free, replacing
 
 DESCRIPTION = "m3leo.json"
 """What was asked for, and what was found."""
@@ -76,7 +75,7 @@ def import_m3leo(
         UserError: a file is missing, ambiguous or unusable, `out` is there already, or the disk is too small.
     """
     need_rasterio()
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if not is_free(out):
         raise UserError(f"{out} is there already; wanted a new folder. Choose another, or remove it.")
     if processes < 1:
         raise UserError(f"--processes {processes}: wanted at least one.")
@@ -93,10 +92,10 @@ def import_m3leo(
             read = _write_tiles(area, chips, tuple(having), choices, paths.h5, processes, report)
             rows = _rows_by_split(chips, read)
             summary = _summarise(area, chips, having, choices, read, rows)
-            _write_json(paths.band_stats, combine_sums(each.sums for each in read))
-            _write_json(paths.splits, rows)
-            _write_json(paths.tile_info, {name: info for each in read for name, info in each.tile_info.items()})
-            _write_json(partial / DESCRIPTION, {"choices": asdict(choices), "found": asdict(summary)})
+            write_json(paths.band_stats, combine_sums(each.sums for each in read))
+            write_json(paths.splits, rows)
+            write_json(paths.tile_info, {name: info for each in read for name, info in each.tile_info.items()})
+            write_json(partial / DESCRIPTION, {"choices": asdict(choices), "found": asdict(summary)})
     except OSError as error:
         full = "the disk is full; nothing was kept" if error.errno == errno.ENOSPC else error.strerror or error
         raise UserError(f"{error.filename or out}: {full}. Correct that, then run the same again.") from error
@@ -159,20 +158,11 @@ def _write_tiles(
         for at in range(0, len(chips), BLOCK)
     ]
     done: list[ReadChip] = []
-    for read in _run(blocks, processes):
+    for read in map_in_order(import_block, blocks, processes):
         done += read
         if report is not None:
             report(len(done), len(chips))
     return done
-
-
-def _run(blocks: list[Block], processes: int) -> Iterator[list[ReadChip]]:
-    """Blocks' results in order."""
-    if processes == 1 or len(blocks) == 1:
-        yield from map(import_block, blocks)
-        return
-    with clean_pool(min(processes, len(blocks)), __name__) as pool:
-        yield from pool.map(import_block, blocks)
 
 
 def _rows_by_split(chips: tuple[Chip, ...], read: list[ReadChip]) -> dict[str, list[int]]:
@@ -209,7 +199,3 @@ def _summarise(
         without_split=len(set[str]().union(*having.values()) - names),
         tiles_without_data=n_rows - sum(map(len, rows.values())),
     )
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
