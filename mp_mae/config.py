@@ -1,7 +1,7 @@
 """What defines an encoder: size, bands by name, patch size and how it treats the image border."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -72,10 +72,10 @@ def stem_geometry(patch: int, padding: str) -> StemGeometry:
     raise UserError(f'The padding is {padding!r}; pass padding="same" or padding="published".')
 
 
-def check_size(size: str) -> None:
-    """Raises UserError that lists the sizes unless `size` is one of SIZES."""
-    if size not in SIZES:
-        raise UserError(f"The encoder size is {size!r}; pass one of {', '.join(SIZES)}.")
+def check_size(size: str, sizes: Collection[str] = SIZES) -> None:
+    """Raises UserError that lists the sizes unless `size` is one of them."""
+    if size not in sizes:
+        raise UserError(f"The encoder size is {size!r}; pass one of {', '.join(sizes)}.")
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

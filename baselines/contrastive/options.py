@@ -65,6 +65,5 @@ CLIP = ObjectiveEntry(
     },
     export=_export,
     backbone="clip",
-    demo={"preset": "clip"},
 )
 """What our entry point `clip` names (`mp_mae.training.objectives.GROUP`)."""

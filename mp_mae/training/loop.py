@@ -11,7 +11,6 @@ from mp_mae.objective import ComparingObjective
 from mp_mae.training.comparing.held_out import held_out_rows, look_at_held_out
 from mp_mae.training.export import CHECKPOINTS, ENCODER
 from mp_mae.training.log import LOG, StepRecord, TrainingLog
-from mp_mae.training.objectives import find_objective
 from mp_mae.training.plan import make_plan, open_files
 from mp_mae.training.progress import Reporter
 from mp_mae.training.settings import Settings
@@ -108,8 +107,8 @@ def save(training: Training, step: int) -> None:
         root = training.out / CHECKPOINTS
         save_state(root, step, training.model, training.optimizer, training.facts)
         keep_newest(root, training.plan.settings.keep)
-        entry = find_objective(training.plan.settings.objective)
-        entry.export(training.model.state_dict(), training.facts, step, training.out / ENCODER)
+        export = training.plan.settings.entry.export
+        export(training.model.state_dict(), training.facts, step, training.out / ENCODER)
     training.accelerator.wait_for_everyone()
 
 

@@ -64,8 +64,6 @@ class ObjectiveEntry:
     """Here: the tensors below the module `encoder`, which is an MP-MAE encoder."""
     backbone: str = "mp_mae"
     """Name of the backbone, in the harness, that loads what is exported."""
-    demo: Mapping[str, Any] | None = None
-    """How its demo weights are trained, as settings that differ from the recipe `demo`; None: there are none."""
 
 
 def _load_mp_mae() -> "type[Objective]":

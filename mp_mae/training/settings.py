@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from mp_mae.config import SIZES, check_choice, check_choices, check_lowest
+from mp_mae.config import SIZES, check_choice, check_choices, check_lowest, check_size
 from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES, PRESET_BANDS, PRESETS
 from mp_mae.training.objectives import ObjectiveEntry, find_objective, objective_of_preset
@@ -55,9 +55,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._check_options()
-        sizes = self.entry.sizes
-        if self.size not in sizes:
-            raise UserError(f"The encoder size is {self.size!r}; pass one of {', '.join(sizes)}.")
+        check_size(self.size, self.entry.sizes)
         check_choices(self)
         check_lowest(self, _LOWEST)
         for name in self.preset:

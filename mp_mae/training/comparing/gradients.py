@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -62,14 +63,9 @@ def compare_step(
     report = model.compare_exactly(of_all, accelerator.gather(known), accelerator.gather(places))
     at_embedded, at_parameters = _gradients(model, report.total, of_all)
     own = at_embedded[rank * share : (rank + 1) * share] * accelerator.num_processes
-    return LossReport(
-        total=report.total.detach(), by_task=report.by_task, n_valid=report.n_valid, watched=report.watched
-    ), [
-        CachedGradient(
-            embedded=part, parameters={name: gradient / len(inputs) for name, gradient in at_parameters.items()}
-        )
-        for part in own.split(share // len(inputs))
-    ]
+    at_each = {name: gradient / len(inputs) for name, gradient in at_parameters.items()}
+    cached = [CachedGradient(embedded=part, parameters=at_each) for part in own.split(share // len(inputs))]
+    return replace(report, total=report.total.detach()), cached
 
 
 def _gradients(model: ComparingObjective, total: Tensor, embedded: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:

@@ -60,7 +60,7 @@ def test_another_folder_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="is not a model; it was left alone"):
         save_model(tmp_path, model().state_dict(), config(), SUMMARY)
     assert (tmp_path / "thesis.tex").read_text() == "years"
-    with pytest.raises(UserError, match="thesis.tex: exists and is not a model; it was left alone"):
+    with pytest.raises(UserError, match=r"thesis\.tex: exists and is not a model; it was left alone"):
         save_model(tmp_path / "thesis.tex", model().state_dict(), config(), SUMMARY)
 
 
