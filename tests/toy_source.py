@@ -72,7 +72,11 @@ def find_toys(folder: Path) -> list[Path]:
 def open_toy(ref: DatasetRef) -> ToyDataset:
     described = json.loads((ref.directory / "toy.json").read_text())
     kind = LabelKind(described["label_kind"])
-    bands = tuple(Band(name, "SpectralBand", unit=Unit.REFLECTANCE, no_data=-1) for name in described["bands"])
+    units = described.get("units", {})
+    bands = tuple(
+        Band(name, "SpectralBand", unit=Unit(units.get(name, Unit.REFLECTANCE)), no_data=-1)
+        for name in described["bands"]
+    )
     spec = DatasetSpec(
         dataset=ref.name,
         suite=ref.suite,

@@ -24,6 +24,7 @@ from leaderboards.query import run_query
 from toy_source import TOY, write_toy
 
 BANDS = ["B4", "B3", "asc VV", "asc VH", "coherence 12 days"]
+UNITS = {"asc VV": "dB", "asc VH": "dB", "coherence 12 days": "coherence"}
 CHANNELS = {"sentinel2": ("B4", "B3"), "sentinel1": ("asc VV", "asc VH"), "coherence": ("12 days",)}
 N = 48
 N_RETRIEVAL = 4 * (9 + 2 * 2 * 4)
@@ -56,7 +57,7 @@ def pixels(seed):
 
 def write(root, name, seed=0, **described):
     values, amount = pixels(seed)
-    said = {"label_kind": "regression", "class_names": ["amount"], "bands": BANDS, **described}
+    said = {"label_kind": "regression", "class_names": ["amount"], "bands": BANDS, "units": UNITS, **described}
     return write_toy(root, name, values, amount, **said)
 
 
@@ -121,7 +122,7 @@ def _refuse(*_):
 def test_other_labels_of_the_same_images_embed_nothing_anew(root, tmp_path, weights):
     write(root, "here")
     values, amount = pixels(0)
-    said = {"label_kind": "single_label", "class_names": ["less", "more"], "bands": BANDS}
+    said = {"label_kind": "single_label", "class_names": ["less", "more"], "bands": BANDS, "units": UNITS}
     write_toy(root, "halves", values, (amount[:, 0] > 0.5).astype(np.int64), **said)
     ask(root, tmp_path, weights)
     (entry,) = (tmp_path / "cache" / "modalities").iterdir()
@@ -193,7 +194,7 @@ def test_what_cannot_be_asked_is_skipped_and_what_fails_leaves_the_others_alone(
 def test_images_that_lack_a_modality_are_left_out_and_told(root, tmp_path, weights):
     values, amount = pixels(0)
     values[[0, 40], 2:4] = np.nan  # one of train, one of test
-    said = {"label_kind": "regression", "class_names": ["amount"], "bands": BANDS}
+    said = {"label_kind": "regression", "class_names": ["amount"], "bands": BANDS, "units": UNITS}
     write_toy(root, "holes", values, amount, **said)
     told = ask(root, tmp_path, weights)
     assert "holes: 1 train and 1 test images lack one of sentinel2, sentinel1, coherence and are left out" in told
@@ -204,7 +205,7 @@ def test_a_modality_that_no_image_has_is_one_clear_line(root, tmp_path, weights)
     values, amount = pixels(0)
     values[:, 2:4] = np.nan
     values[0, 2:4] = 0.5
-    said = {"label_kind": "regression", "class_names": ["amount"], "bands": BANDS}
+    said = {"label_kind": "regression", "class_names": ["amount"], "bands": BANDS, "units": UNITS}
     write_toy(root, "void", values, amount, **said)
     told = ask(root, tmp_path, weights, code=1)
     assert "failed: void: " in told
