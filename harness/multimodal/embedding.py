@@ -30,10 +30,11 @@ from harness.features.normalisation import (
 from harness.features.precision import describe_extraction
 from harness.metrics import METRICS_VERSION
 from harness.multimodal.material import Described, Material
-from harness.multimodal.probe import PENALTIES, PROBED, numbers_of
+from harness.multimodal.probe import PENALTIES, PROBED
 from harness.multimodal.results import Model
 from harness.multimodal.towers import EveryTower, channels_of
 from harness.multimodal.vectors import SharedVectors
+from harness.protocols.image.numeric_labels import numbers_of
 from harness.records.job import DatasetRef
 from harness.records.run import NormalisationPolicy
 from harness.run.workbench import Workbench

@@ -43,7 +43,7 @@ class Material:
     described: Described
     train: SharedVectors
     numbers: np.ndarray
-    """(n_train, K) float64: the labels of train (`probe.numbers_of`)."""
+    """(n_train, K) float64: the labels of train (`harness.protocols.image.numeric_labels.numbers_of`)."""
     test: SharedVectors
     targets: np.ndarray
     """Labels of test, as `harness.tasks` holds them."""

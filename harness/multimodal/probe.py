@@ -36,7 +36,7 @@ class Probe:
 
 
 def fit_probe(vectors: np.ndarray, labels: np.ndarray) -> Probe:
-    """The probe of (n, E) vectors and (n, K) float64 numbers that labels are (`numbers_of`).
+    """The probe of (n, E) vectors and (n, K) float64 numbers that labels are.
 
     Raises:
         UserError: fewer than two images.
@@ -49,11 +49,6 @@ def fit_probe(vectors: np.ndarray, labels: np.ndarray) -> Probe:
     errors = [float(np.square(held_out - labels).sum()) for held_out in path.leave_one_out(penalties)]
     slopes, _ = path.coefficients(penalties[int(np.argmin(errors))])
     return Probe(units=units, slopes=slopes, mean=labels.mean(axis=0))
-
-
-def numbers_of(labels: np.ndarray, kind: LabelKind, n_classes: int) -> np.ndarray:
-    """Labels as `harness.tasks` holds them -> (n, K) float64: themselves, or 1 where an image has the class, else 0."""
-    return np.eye(n_classes)[labels] if kind is LabelKind.SINGLE_LABEL else labels.astype(np.float64)
 
 
 def metric_values(

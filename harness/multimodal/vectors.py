@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from baselines.contrastive.embeddings import average
 from harness.multimodal.questions import Channels, Seen
 
 
@@ -28,10 +30,10 @@ class SharedVectors:
 
     def average(self, seen: Seen) -> np.ndarray:
         """(n, E) float32 mean direction of the modalities that are seen and there; zeros of an image without any."""
-        parts = [self.alone(one, seen.missing_channel if one == seen.channel_of else None) for one in seen.modalities]
-        total = np.sum(parts, axis=0)
-        length = np.linalg.norm(total, axis=1, keepdims=True)
-        return np.divide(total, length, out=np.zeros_like(total), where=length > 0)
+        lacks = {seen.channel_of: seen.missing_channel}
+        parts = {one: torch.from_numpy(self.alone(one, lacks.get(one))) for one in seen.modalities}
+        averaged: np.ndarray = average(parts, {one: part.any(dim=1) for one, part in parts.items()}).numpy()
+        return averaged
 
     def complete(self) -> np.ndarray:
         """(n,) bool: the images that have every modality."""

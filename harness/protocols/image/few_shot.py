@@ -86,11 +86,10 @@ def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> 
         UserError: no train samples, features that are not finite, or numbers none of which varies.
     """
     features, targets = standardise_features(material), numeric_labels(material)
-    numbers = None
+    units = None
     if material.label_kind is LabelKind.REGRESSION:
         TASKS[material.label_kind].check_learnable(targets, "a random forest")
-        numbers = standardised_numbers(targets)
-        targets = numbers.targets
+        targets, units = standardised_numbers(targets)
     if material.n_classes == 1:
         targets = targets[:, 0]  # scikit-learn warns of a matrix of one column
     # One thread: several would add up the trees' votes in any order, and round in any way.
@@ -100,7 +99,7 @@ def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> 
         forest.fit(features.train, targets)
         scores = forest.predict(np.concatenate([features.valid, features.test]))
     scores = scores.reshape(-1, material.n_classes)
-    valid, test = np.split(numbers.in_units(scores) if numbers else scores, [len(features.valid)])
+    valid, test = np.split(scores if units is None else units.restore(scores), [len(features.valid)])
     return _outcome(features, valid, test, n_trees=settings.n_trees)
 
 

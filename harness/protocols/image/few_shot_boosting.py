@@ -70,9 +70,9 @@ _Options = dict[str, object]
 
 
 def _numbers(train: np.ndarray, labels: np.ndarray, options: _Options) -> Predict:
-    numbers = standardised_numbers(labels)
-    models = [HistGradientBoostingRegressor(**options).fit(train, column) for column in numbers.targets.T]
-    return lambda queries: numbers.in_units(np.column_stack([model.predict(queries) for model in models]))
+    targets, units = standardised_numbers(labels)
+    models = [HistGradientBoostingRegressor(**options).fit(train, column) for column in targets.T]
+    return lambda queries: units.restore(np.column_stack([model.predict(queries) for model in models]))
 
 
 def _one_class(train: np.ndarray, labels: np.ndarray, n_classes: int, options: _Options) -> Predict:

@@ -14,8 +14,9 @@ from harness.multimodal.labels import (
     label_questions,
     transfer_questions,
 )
-from harness.multimodal.probe import PENALTIES, fit_probe, metric_values, numbers_of
+from harness.multimodal.probe import PENALTIES, fit_probe, metric_values
 from harness.multimodal.questions import Seen
+from harness.protocols.image.numeric_labels import numbers_of
 from harness.records.labels import LabelKind
 
 BOTH = Seen(("light", "radar"))
