@@ -17,7 +17,7 @@ from baselines.conformance import check_backbone
 from baselines.registry import find_backbone
 from command_line import harness
 from geobench_files import write_dataset
-from mp_mae.plug_ins import find_along
+from mp_mae.files.plug_ins import find_along
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "my_backbone"

@@ -24,7 +24,7 @@ from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
 from baselines.wishes import read_wishes
 from mp_mae.errors import UserError
-from mp_mae.plug_ins import find_plug_ins, package_of
+from mp_mae.files.plug_ins import find_plug_ins, package_of
 
 GROUP = "mp_mae_bench.backbones"
 

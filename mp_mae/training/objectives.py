@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mp_mae.config import SIZES, check_choice
 from mp_mae.errors import UserError
+from mp_mae.files.plug_ins import find_plug_ins, package_of
 from mp_mae.model_config import MPMAEOptions
-from mp_mae.plug_ins import find_plug_ins, package_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from baselines.registry import GROUP, backbone_names, check_name, find_backbone
 from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
 from mp_mae.errors import UserError
-from mp_mae.plug_ins import find_along
+from mp_mae.files.plug_ins import find_along
 
 MODULE = '''
 import torch

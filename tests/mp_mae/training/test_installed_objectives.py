@@ -7,8 +7,8 @@ import pytest
 
 from mp_mae.cli.app import main
 from mp_mae.errors import UserError
+from mp_mae.files.plug_ins import find_along
 from mp_mae.modalities import PRESETS
-from mp_mae.plug_ins import find_along
 from mp_mae.training.objectives import GROUP, find_objective, objective_names
 from mp_mae.training.setting_values import read_toml
 from mp_mae.training.settings import Settings, to_toml, vary

@@ -13,7 +13,7 @@ def find_plug_ins(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
 
 @cache
 def find_along(group: str, search_path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
-    """The same, kept for each search path, as looking through all packages takes a while.
+    """Entry points along a search path, looked up once for each, as going through all packages takes a while.
 
     Args:
         search_path: Python's own, `sys.path`, at this moment.
