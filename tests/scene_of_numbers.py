@@ -14,7 +14,7 @@ from baselines.contract import InputSpec
 from baselines.inputs import prepare
 from harness.data.band_matching import MissingBands, plan_bands
 from harness.data.description import Band
-from harness.features.normalisation import build_preparation, check_statistics, choose_normalisation, default_policy
+from harness.extraction.normalisation import build_preparation, check_statistics, choose_normalisation, default_policy
 
 LIGHT = {
     "B12": 2100.0,

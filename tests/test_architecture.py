@@ -29,10 +29,10 @@ FLOORS = {
         "harness.show",
         "harness.multimodal",
         "harness.campaign",
-        "harness.run",
+        "harness.execution",
         "harness.protocols",
         "harness.training",
-        "harness.features",
+        "harness.extraction",
         "harness.demo",
         "harness.data",
         "harness.tasks",
@@ -91,9 +91,9 @@ FLOORS = {
 """From the roof down: a room imports from those below it."""
 
 SEPARATE = {
-    "harness.protocols": ("harness.features", "harness.demo", "harness.data", "harness.metrics", "harness.store"),
+    "harness.protocols": ("harness.extraction", "harness.demo", "harness.data", "harness.metrics", "harness.store"),
     "harness.solvers": ("harness.store", "harness.records"),
-    "harness.training": ("harness.features", "harness.demo", "harness.data", "harness.metrics", "harness.store"),
+    "harness.training": ("harness.extraction", "harness.demo", "harness.data", "harness.metrics", "harness.store"),
 }
 """Rooms below that a room must not know either: protocols get materials and never open a file or score anything."""
 

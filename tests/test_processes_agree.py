@@ -19,7 +19,7 @@ from dataclasses import replace
 
 import torch
 
-import harness.campaign.carry_out, harness.run.execute, harness.training.choose, harness.protocols
+import harness.campaign.carry_out, harness.execution.execute, harness.training.choose, harness.protocols
 from harness.errors import UserError
 from harness.training.network import ImageNetwork
 from harness.training.recipe import FineTuneSettings
@@ -50,7 +50,7 @@ if os.environ["RANK"] == "1":
         case "planning":
             fails_once(harness.campaign.carry_out, "build_plan", user_error, at_call=1)
         case "a job":
-            fails_once(harness.run.execute, "build_material", disk_error, at_call=1)
+            fails_once(harness.execution.execute, "build_material", disk_error, at_call=1)
         case "an update":
             fails_once(Training, "_loss", disk_error, at_call=3)
         case "reading ahead":

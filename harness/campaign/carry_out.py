@@ -13,10 +13,10 @@ from harness.campaign.executors.local import execute_safely
 from harness.campaign.plan import Line, State, build_plan, mark_done
 from harness.campaign.request import RunRequest
 from harness.errors import UserError
+from harness.execution.workbench import Workbench
 from harness.protocols import trains_backbone
 from harness.records.job import Failure, Job, Places
 from harness.records.progress import Progress
-from harness.run.workbench import Workbench
 from harness.training.devices import Devices
 from leaderboards.schema import RunRecord
 from leaderboards.store import Leaderboard, Session, open_leaderboard

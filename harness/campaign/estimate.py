@@ -12,10 +12,10 @@ from pathlib import Path
 
 from harness.campaign.plan import Line, State
 from harness.errors import UserError
+from harness.execution.workbench import Workbench
 from harness.protocols import find_protocol
 from harness.protocols.entry import Need
 from harness.records.job import DatasetRef, Job
-from harness.run.workbench import Workbench
 from harness.store.kinds import FEATURES, PIXEL_FEATURES, Kind
 from leaderboards.store import Timing
 

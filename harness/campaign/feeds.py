@@ -16,7 +16,7 @@ from harness.data.band_matching import (
 from harness.data.dataset import Dataset
 from harness.data.description import Band
 from harness.errors import DoesNotApplyError
-from harness.features.known_bands import describe_bands
+from harness.extraction.known_bands import describe_bands
 from harness.records.band_sets import BandSets
 
 

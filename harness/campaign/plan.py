@@ -17,11 +17,11 @@ from harness.data.band_matching import canonical_name
 from harness.data.draws import budget, shot
 from harness.data.suites import discover
 from harness.errors import DoesNotApplyError, UserError
+from harness.execution.workbench import Workbench
 from harness.protocols import runs_on_few_labels
 from harness.records.band_sets import EACH, BandSets
 from harness.records.job import DatasetRef, Failure, Job
 from harness.records.run import BandNames
-from harness.run.workbench import Workbench
 from leaderboards.simulated import SIMULATED
 
 EVERY = "*"

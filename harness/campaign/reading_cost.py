@@ -1,8 +1,8 @@
 """How much a run reads, told before it starts: a probe of pixels may read its features many times over."""
 
+from harness.execution.workbench import Workbench
 from harness.protocols import find_protocol
 from harness.records.job import Job
-from harness.run.workbench import Workbench
 
 
 def bytes_read(job: Job, workbench: Workbench) -> int:

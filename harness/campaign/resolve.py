@@ -14,8 +14,9 @@ from harness.campaign.request import RunRequest
 from harness.data.band_matching import BandPlan
 from harness.data.draws import is_few
 from harness.errors import DoesNotApplyError, NotHereError
-from harness.features.known_bands import check_circumstances, describe_bands, identifying_facts
-from harness.features.normalisation import (
+from harness.execution.workbench import Workbench
+from harness.extraction.known_bands import check_circumstances, describe_bands, identifying_facts
+from harness.extraction.normalisation import (
     check_statistics,
     choose_normalisation,
     choose_size,
@@ -30,7 +31,6 @@ from harness.records.identity import identity
 from harness.records.job import DatasetRef, Job
 from harness.records.labels import LabelKind
 from harness.records.run import NormalisationPolicy, Run, Selection, TrainDraw
-from harness.run.workbench import Workbench
 from harness.tasks import AREAS, TASKS
 from leaderboards.simulated import SIMULATED
 

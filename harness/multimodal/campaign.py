@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from harness.errors import DoesNotApplyError
+from harness.execution.workbench import Workbench
 from harness.multimodal.answers import Answer, Asked
 from harness.multimodal.embedding import Embedder
 from harness.multimodal.labels import (
@@ -22,7 +23,6 @@ from harness.multimodal.questions import Seen
 from harness.multimodal.results import Pair, as_row, result_id
 from harness.multimodal.retrieval import answer_retrieval, retrieval_questions
 from harness.records.job import DatasetRef, Failure
-from harness.run.workbench import Workbench
 from harness.store.damage import DamagedError
 from leaderboards.errors import UserError as LeaderboardError
 from leaderboards.multimodal import known_results, store_results

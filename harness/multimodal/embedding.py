@@ -17,17 +17,18 @@ from baselines.meter import InputMeter
 from baselines.registry import find_backbone
 from harness.data.arrays import ArrayCache
 from harness.errors import DoesNotApplyError, UserError
-from harness.features.extraction import embed_images, pooled, read_bands, stored_channels
-from harness.features.image_features import cached_features
-from harness.features.known_bands import describe_bands
-from harness.features.normalisation import (
+from harness.execution.workbench import Workbench
+from harness.extraction.batches import embed_images, pooled, read_bands, stored_channels
+from harness.extraction.image_features import cached_features
+from harness.extraction.known_bands import describe_bands
+from harness.extraction.normalisation import (
     Standardisation,
     build_preparation,
     choose_normalisation,
     default_policy,
     identifying_statistics,
 )
-from harness.features.precision import describe_extraction
+from harness.extraction.precision import describe_extraction
 from harness.metrics import METRICS_VERSION
 from harness.multimodal.material import Described, Material
 from harness.multimodal.probe import PENALTIES, PROBED
@@ -37,7 +38,6 @@ from harness.multimodal.vectors import SharedVectors
 from harness.protocols.image.numeric_labels import numbers_of
 from harness.records.job import DatasetRef
 from harness.records.run import NormalisationPolicy
-from harness.run.workbench import Workbench
 from harness.store.kinds import MODALITIES, Place
 from harness.tasks import TASKS
 

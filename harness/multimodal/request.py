@@ -9,12 +9,12 @@ from harness.campaign.plan import choose_datasets
 from harness.campaign.request import known_device
 from harness.data.suites import find_root
 from harness.errors import UserError
+from harness.execution.workbench import Workbench
 from harness.multimodal.campaign import Campaign, Evaluation
 from harness.multimodal.embedding import Embedder
 from harness.records.job import DatasetRef, Places
 from harness.records.progress import Progress
 from harness.records.run import BandNames, NormalisationPolicy
-from harness.run.workbench import Workbench
 from leaderboards.simulated import SIMULATED
 from leaderboards.store import open_leaderboard
 

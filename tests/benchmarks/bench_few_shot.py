@@ -15,10 +15,10 @@ from harness.campaign.carry_out import run_campaign
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
 from harness.data.suites import discover
+from harness.execution.workbench import Workbench
 from harness.records.identity import feature_key
 from harness.records.job import Places
 from harness.records.progress import Silent
-from harness.run.workbench import Workbench
 from leaderboards.query import run_query
 
 N_TRAIN, N_VALID, N_TEST, WIDTH, N_CLASSES = 2_000, 1_000, 1_000, 320, 10

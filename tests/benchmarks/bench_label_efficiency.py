@@ -30,10 +30,10 @@ from harness.campaign.carry_out import run_campaign
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
 from harness.data.dataset import normalisation
+from harness.execution.workbench import Workbench
 from harness.protocols.image.linear_probe import LinearProbeSettings
 from harness.records.job import Places
 from harness.records.progress import Silent
-from harness.run.workbench import Workbench
 from leaderboards.query import run_query
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, save_checkpoint
 from mp_mae.config import MMEARTH_S2_BANDS, EncoderConfig

@@ -14,9 +14,9 @@ from baselines.entry import DEMO_WEIGHTS
 from geobench_files import band, write_dataset, write_partition, write_sample, write_statistics, write_task
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
+from harness.execution.workbench import Workbench
 from harness.records.job import Places
 from harness.records.progress import Silent
-from harness.run.workbench import Workbench
 
 PARTITIONS = tuple(f"{share}x_train" for share in ("0.01", "0.02", "0.05", "0.10", "0.20", "0.50", "1.00"))
 PRETRAINED = ("mp_mae", "optical_mae", "rgb_mae")

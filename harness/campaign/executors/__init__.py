@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 
 from harness.campaign.executors.local import run_in_turn
 from harness.campaign.executors.processes import run_side_by_side
+from harness.execution.workbench import Workbench
 from harness.records.job import Job, Result
-from harness.run.workbench import Workbench
 
 Executor = Callable[[Sequence[Job], Workbench], Generator[Result, None, None]]
 

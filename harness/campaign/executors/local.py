@@ -2,9 +2,9 @@
 
 from collections.abc import Generator, Sequence
 
+from harness.execution.execute import execute
+from harness.execution.workbench import Workbench
 from harness.records.job import Failure, Job, Result
-from harness.run.execute import execute
-from harness.run.workbench import Workbench
 from harness.store.damage import DamagedError
 from harness.training.devices import Devices
 from leaderboards.schema import RunRecord

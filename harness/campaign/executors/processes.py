@@ -15,12 +15,12 @@ from queue import SimpleQueue
 
 from harness.campaign.executors.local import execute_safely, run_in_turn
 from harness.data.draws import is_few
+from harness.execution.execute import ONE_THREAD_UP_TO, execute
+from harness.execution.workbench import Workbench
 from harness.protocols import find_protocol
 from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Failure, Job, Places, Result
 from harness.records.progress import Silent
-from harness.run.execute import ONE_THREAD_UP_TO, execute
-from harness.run.workbench import Workbench
 from mp_mae.data.processes import clean_pool
 
 WORTH_A_PROCESS = 16

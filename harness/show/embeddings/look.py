@@ -8,10 +8,10 @@ from harness.campaign.plan import choose_datasets
 from harness.campaign.request import RunRequest
 from harness.campaign.resolve import Cell, Resolver
 from harness.errors import UserError
+from harness.execution.workbench import Workbench
 from harness.records.job import DatasetRef, Job, Places
 from harness.records.labels import LabelKind, Split
 from harness.records.progress import Progress
-from harness.run.workbench import Workbench
 from harness.show.embeddings.agreement import Agreement, measure_agreement
 from harness.show.embeddings.colourings import Colouring, choose_colourings, read_colourings
 from harness.show.embeddings.space import FEWEST_IMAGES, Space, build_space

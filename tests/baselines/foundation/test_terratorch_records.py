@@ -17,7 +17,7 @@ from baselines.foundation.terratorch_models.families import LayeredBackbone, cla
 from baselines.foundation.terratorch_models.records import CLAY_GSD_M, ELSEWHERE, RECORDS
 from baselines.registry import check_name, find_backbone
 from baselines.timm_models.first_layer import learnt_from
-from harness.features.normalisation import UnfitStatisticsError
+from harness.extraction.normalisation import UnfitStatisticsError
 from mp_mae.errors import UserError
 from scene_of_numbers import LIGHT, PICTURE, RADAR, numbers_that_enter
 

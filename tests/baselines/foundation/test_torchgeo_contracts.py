@@ -13,7 +13,7 @@ from baselines.foundation.torchgeo_models import RECORDS
 from baselines.foundation.torchgeo_models.choice import choose
 from baselines.inputs import Preparation, prepare
 from baselines.registry import find_backbone
-from harness.features.normalisation import UnfitStatisticsError, default_policy
+from harness.extraction.normalisation import UnfitStatisticsError, default_policy
 from harness.records.run import NormalisationPolicy
 from mp_mae.errors import NotHereError, UserError
 from scene_of_numbers import LIGHT, PICTURE, RADAR, numbers_that_enter

@@ -16,8 +16,8 @@ from baselines.foundation.torchgeo_models import RECORDS
 from baselines.registry import find_backbone
 from harness.data.band_statistics import MeanAndStd, Statistics
 from harness.data.description import Band
-from harness.features.known_bands import describe_bands
-from harness.features.normalisation import build_preparation, choose_normalisation, default_policy
+from harness.extraction.known_bands import describe_bands
+from harness.extraction.normalisation import build_preparation, choose_normalisation, default_policy
 
 models = pytest.importorskip("torchgeo.models")
 

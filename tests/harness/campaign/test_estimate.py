@@ -7,9 +7,9 @@ from geobench_files import write_dataset, write_partition
 from harness.campaign.estimate import NOTHING, UNKNOWN, estimate_plan
 from harness.campaign.plan import State, build_plan, mark_done
 from harness.campaign.request import make_request
+from harness.execution.workbench import Workbench
 from harness.records.job import Places
 from harness.records.progress import Silent
-from harness.run.workbench import Workbench
 from leaderboards.store import Timing
 
 SIZES = {"one": 60, "two": 70}

@@ -8,9 +8,9 @@ from geobench_files import write_dataset, write_partition
 from harness.campaign import resolve
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
+from harness.execution.workbench import Workbench
 from harness.records.job import Places
 from harness.records.progress import Silent
-from harness.run.workbench import Workbench
 
 PARTITIONS = ("0.50x_train", "default")
 BACKBONES = ("image_statistics", "random_init_demo")

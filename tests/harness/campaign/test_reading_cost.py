@@ -8,9 +8,9 @@ from harness.campaign import plan
 from harness.campaign.plan import build_plan
 from harness.campaign.reading_cost import bytes_read
 from harness.campaign.request import make_request
+from harness.execution.workbench import Workbench
 from harness.records.job import Places
 from harness.records.progress import Silent
-from harness.run.workbench import Workbench
 
 
 @pytest.mark.parametrize("size", [None, 14])

@@ -12,9 +12,9 @@ from geobench_files import BLUE, RED, read_dataset, thing, write_dataset, write_
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
 from harness.data.suites import discover
+from harness.execution.workbench import Workbench
 from harness.records.job import Places
 from harness.records.progress import Silent
-from harness.run.workbench import Workbench
 
 NAMES = [f"id_{i}" for i in range(24)]
 

@@ -17,7 +17,7 @@ from harness.data.sources import open_dataset
 from harness.data.sources.geobench.errata import ERRATA
 from harness.data.suites import discover
 from harness.errors import UserError
-from harness.features.extraction import stored_channels
+from harness.extraction.batches import stored_channels
 from harness.records.progress import Silent
 from harness.records.run import BandNames
 from mp_mae.config import MMEARTH_S2_BANDS

@@ -9,7 +9,7 @@ from harness.data.files.budgets import JSON_BYTES
 from harness.data.files.json_file import parse_json, read_json, read_json_object
 from harness.demo.new_directory import is_there
 from harness.errors import UserError
-from harness.run.tuning import _check_journal
+from harness.execution.tuning import _check_journal
 from hostile_json import HOSTILE_JSON
 
 HOSTILE = pytest.mark.parametrize("text", HOSTILE_JSON.values(), ids=HOSTILE_JSON)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
+from harness.execution.materials import TrainingMaterial
 from harness.protocols import fine_tune as module
 from harness.protocols.fine_tune import fine_tune, valid_curve
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
 from harness.records.labels import IGNORED, LabelKind
 from harness.records.run import Selection
-from harness.run.materials import TrainingMaterial
 from harness.training.fine_tuning import Training
 from harness.training.recipe import MASK_DEFAULTS, FineTuneSettings
 from toy_images import blobs, textures

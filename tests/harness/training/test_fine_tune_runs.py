@@ -9,14 +9,14 @@ from geobench_files import BLUE, RED, read_dataset, write_dataset, write_mask_da
 from harness.campaign.plan import State, build_plan
 from harness.campaign.request import make_request
 from harness.data.suites import discover
+from harness.execution.execute import execute
+from harness.execution.materials import build_material
+from harness.execution.workbench import Workbench
 from harness.protocols import PROTOCOLS
 from harness.records.identity import identity
 from harness.records.job import Places
 from harness.records.progress import Silent
 from harness.records.run import Selection
-from harness.run.execute import execute
-from harness.run.materials import build_material
-from harness.run.workbench import Workbench
 
 QUICK = {"epochs": 1, "min_updates": 2, "batch_size": 4, "evaluations": 2}
 
