@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.terminal import DEFAULT_DB, READING, Db, Debug, err, out, say, split_names, user_errors
+from harness.cli.terminal import DEFAULT_DB, READING, Db, Debug, Names, err, out, say, split_names, user_errors
 
 if TYPE_CHECKING:
     from harness.show.plots.curves import Panel
@@ -23,7 +23,6 @@ _EXAMPLES_OF_BANDS = """Examples:
 
 after `python -m harness run --backbone mp_mae --backbone image_statistics --drop-bands each`
 """
-Names = typer.Option(metavar="NAME,...", help="Only these. Default: all there are.")
 
 
 def register(app: typer.Typer) -> None:
@@ -34,9 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def curve(
     db: Db = DEFAULT_DB,
-    datasets: Annotated[str, Names] = "",
-    backbones: Annotated[str, Names] = "",
-    protocols: Annotated[str, Names] = "",
+    datasets: Names = None,
+    backbones: Names = None,
+    protocols: Names = None,
     picture: Annotated[Path | None, typer.Option("--out", help="Draw into this file: .png, .svg or .pdf.")] = None,
     debug: Debug = False,
 ) -> None:
@@ -54,9 +53,9 @@ def curve(
 
 def bands(
     db: Db = DEFAULT_DB,
-    datasets: Annotated[str, Names] = "",
-    backbones: Annotated[str, Names] = "",
-    protocols: Annotated[str, Names] = "",
+    datasets: Names = None,
+    backbones: Names = None,
+    protocols: Names = None,
     picture: Annotated[Path | None, typer.Option("--out", help="Draw into this file: .png, .svg or .pdf.")] = None,
     debug: Debug = False,
 ) -> None:

@@ -15,6 +15,7 @@ from harness.cli.terminal import (
     out,
     say,
     show_rows,
+    split_names,
     user_errors,
 )
 from harness.errors import UserError
@@ -73,7 +74,9 @@ def demo(
     directory: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write; may exist.")],
     tiles: Annotated[int, typer.Option(metavar="N", help="Tiles to pretrain on, of 0.3 MB each.")] = 1000,
     seed: Annotated[int, typer.Option(metavar="S", help="Another seed is another world.")] = 0,
-    tasks: Annotated[str, typer.Option(metavar="NAME,...", help="Demo tasks to write. Default: all four.")] = "",
+    tasks: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,...", help="Demo tasks to write. Default: all four.")
+    ] = None,
     processes: Annotated[
         int | None, typer.Option(metavar="N", help="That simulate; the files do not depend on it. Default: all cores.")
     ] = None,
@@ -94,7 +97,7 @@ def demo(
 
         _check_positive("--tiles", tiles)
         _check_positive("--processes", processes)
-        chosen = _find_tasks(tasks)
+        chosen = _find_tasks(split_names(tasks))
         with RichProgress(err) as progress:
             ensure_demo_suite(directory, seed, progress, tasks=chosen, processes=processes)
             pretraining = _write_tiles(directory / "mmearth_demo", seed, tiles, processes, progress)
@@ -107,7 +110,9 @@ def areas(
     train: Annotated[
         int, typer.Option(metavar="N", help="Train images of an area; valid has an eighth as many, test a quarter.")
     ] = 4000,
-    areas: Annotated[str, typer.Option(metavar="NAME,...", help="Areas to write. Default: all five.")] = "",
+    areas: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,...", help="Areas to write. Default: all five.")
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Another seed is another world.")] = 0,
     processes: Annotated[
         int | None, typer.Option(metavar="N", help="That simulate; the files do not depend on it. Default: all cores.")
@@ -131,7 +136,7 @@ def areas(
         _check_positive("--processes", processes)
         if train < 8:
             raise UserError(f"--train: a number from 8 is wanted, {train} found: valid has an eighth as many")
-        wanted = [name.strip() for name in areas.split(",") if name.strip()] or list(AREAS)
+        wanted = split_names(areas) or tuple(AREAS)
         unknown = [name for name in wanted if name not in AREAS]
         if unknown:
             raise UserError(f"--areas: there is no area {', '.join(unknown)}; choose among {', '.join(AREAS)}")
@@ -146,10 +151,10 @@ def _check_positive(option: str, number: int | None) -> None:
         raise UserError(f"{option}: a number from 1 is wanted, {number} found; leave the option out for the default")
 
 
-def _find_tasks(names: str) -> "list[DemoTask]":
+def _find_tasks(names: tuple[str, ...]) -> "list[DemoTask]":
     from harness.demo.tasks import TASKS
 
-    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(TASKS)
+    wanted = names or tuple(TASKS)
     unknown = [name for name in wanted if name not in TASKS]
     if unknown:
         raise UserError(f"--tasks: there is no demo task {', '.join(unknown)}; choose among {', '.join(TASKS)}")

@@ -6,6 +6,7 @@ import typer
 
 from harness.cli.options.embeddings import ColourBy, DatasetName, Limit, OfSplit, Seed, Shown, SplitName, Target
 from harness.cli.options.run import CacheDir, Device, Missing, Weights
+from harness.cli.options.words import split_backbones, split_weights
 from harness.cli.terminal import (
     DEFAULT_CACHE,
     READING,
@@ -71,8 +72,8 @@ def embeddings(
 
         check_target(target)
         request = make_request(
-            backbones=backbone,
-            weights=weights or (),
+            backbones=split_backbones(backbone),
+            weights=split_weights(weights),
             geobench_dir=data_root(geobench_dir, cache_dir, demo=has_no_data(geobench_dir)),
             datasets=(dataset,),
             protocols=("linear_probe",),

@@ -46,7 +46,7 @@ def multimodal(
     backbone: OneBackbone = "clip",
     weights: OneWeights = None,
     geobench_dir: GeobenchDir = None,
-    datasets: Datasets = "",
+    datasets: Datasets = None,
     normalisation: Normalise = None,
     same_place_km: Places = 3.0,
     seed: Resamples = 0,

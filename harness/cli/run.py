@@ -1,7 +1,7 @@
 """The verb that evaluates: `run`."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -34,6 +34,7 @@ from harness.cli.options.run import (
     Weights,
     Workers,
 )
+from harness.cli.options.words import parse_input_size, split_backbones, split_budgets, split_weights
 from harness.cli.terminal import (
     BEST_FIRST,
     DEFAULT_CACHE,
@@ -89,20 +90,20 @@ def run(
     preset: PresetName = None,
     weights: Weights = None,
     geobench_dir: GeobenchDir = None,
-    datasets: Datasets = "",
+    datasets: Datasets = None,
     protocols: Protocols = None,
     partitions: Partitions = None,
     seeds: Seeds = None,
     train_draw: Draw = None,
     select: Select = None,
     trials: Trials = 0,
-    shots: Shots = "1,2,5,10,20,50",
-    budgets: Budgets = "50,100,200,500",
+    shots: Shots = None,
+    budgets: Budgets = None,
     missing_bands: Missing = None,
     band_names: NamesOfBands = None,
     train_bands: TrainBands = None,
     test_bands: TestBands = None,
-    drop_bands: DropBands = "",
+    drop_bands: DropBands = None,
     normalisation: Normalise = None,
     input_size: InputSize = None,
     db: Db = DEFAULT_DB,
@@ -126,17 +127,18 @@ def run(
         from harness.campaign.request import make_request
         from harness.data.suites import has_no_data
 
-        if not backbone and not preset:
+        backbones = split_backbones(backbone)
+        if not backbones and not preset:
             raise UserError(
                 "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
             )
         demo = has_no_data(geobench_dir) and not preset
-        of_suite = suite_defaults(demo=demo, all_backbones=backbone == ["all"])
+        of_suite = suite_defaults(demo=demo, all_backbones=backbones == ("all",))
         default = preset_defaults(preset) if preset else of_suite
         request = make_request(
             preset=preset,
-            backbones=backbone or (),
-            weights=weights or (),
+            backbones=backbones,
+            weights=split_weights(weights),
             geobench_dir=data_root(geobench_dir, cache_dir, demo=demo),
             datasets=split_names(datasets),
             protocols=split_names(default.protocols if protocols is None else protocols),
@@ -145,15 +147,15 @@ def run(
             train_draw=train_draw or default.train_draw,
             selection=select or default.select,
             trials=trials,
-            shots=split_numbers("--shots", shots),
-            budgets=_split_budgets(budgets),
+            shots=split_numbers("--shots", default.shots if shots is None else shots),
+            budgets=split_budgets(default.budgets if budgets is None else budgets),
             missing_bands=missing_bands or default.missing_bands,
             band_names=band_names or default.band_names,
-            train_bands=map(split_names, train_bands or ()),
-            test_bands=map(split_names, test_bands or ()),
+            train_bands=[split_names([bands]) for bands in train_bands or ()],
+            test_bands=[split_names([bands]) for bands in test_bands or ()],
             drop_bands=split_names(drop_bands),
             normalisation=normalisation,
-            input_size=_parse_size(input_size),
+            input_size=parse_input_size(input_size),
             db=db,
             cache_dir=cache_dir,
             verify_data=verify_data,
@@ -162,22 +164,6 @@ def run(
         )
         code = _work(request, dry_run, verbose, debug)
     raise typer.Exit(code)
-
-
-def _parse_size(text: str | None) -> int | str | None:
-    if text is None or text == "native":
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise UserError(f"--input-size: expected pixels, for example 96, or native; found {text!r}") from None
-
-
-def _split_budgets(text: str) -> list[int | Literal["all"]]:
-    """Numbers, and `all` after them."""
-    names = split_names(text)
-    numbers = split_numbers("--budgets", ",".join(name for name in names if name != "all"))
-    return [*numbers, "all"] if "all" in names else [*numbers]
 
 
 def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> int:

@@ -53,6 +53,10 @@ GeobenchDir = Annotated[
         help="Holds classification_v1.0/ and segmentation_v1.0/. Else $GEO_BENCH_DIR, else ~/dataset/geobench."
     ),
 ]
+Names = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME,...", help="Only these; repeat it, or use commas. Default: all there are."),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows.")]
 
 
@@ -89,18 +93,18 @@ def user_errors(debug: bool) -> Iterator[None]:
         raise typer.Exit(2) from error
 
 
-def split_names(text: str) -> tuple[str, ...]:
-    """Names separated by commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def split_names(given: list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names of an option that may be given several times, each time with several names between commas."""
+    return tuple(part.strip() for text in given or () for part in text.split(",") if part.strip())
 
 
 MOST_NUMBERS = 10_000
 
 
-def split_numbers(option: str, text: str) -> tuple[int, ...]:
-    """Numbers separated by commas; `0-9` stands for all of 0 to 9."""
+def split_numbers(option: str, given: list[str] | tuple[str, ...]) -> tuple[int, ...]:
+    """The numbers of an option like that; `0-9` stands for all of 0 to 9."""
     numbers: list[int] = []
-    for part in split_names(text):
+    for part in split_names(given):
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or int(first) > int(last or first):
             raise UserError(

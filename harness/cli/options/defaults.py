@@ -12,27 +12,29 @@ from harness.records.run import BandNames, Selection, TrainDraw
 class GridDefaults:
     """What runs unless the command line says otherwise."""
 
-    protocols: str
-    partitions: str
-    seeds: str
+    protocols: tuple[str, ...]
+    partitions: tuple[str, ...]
+    seeds: tuple[str, ...]
     train_draw: TrainDraw
     select: Selection
+    shots: tuple[str, ...] = ("1", "2", "5", "10", "20", "50")
+    budgets: tuple[str, ...] = ("50", "100", "200", "500")
     missing_bands: MissingBands = MissingBands.ERROR
     band_names: BandNames = BandNames.CORRECTED
 
 
 REAL = GridDefaults(
-    protocols="linear_probe,knn",
-    partitions="default",
-    seeds="0",
+    protocols=("linear_probe", "knn"),
+    partitions=("default",),
+    seeds=("0",),
     train_draw=TrainDraw.PARTITION,
     select=Selection.VALID,
 )
 """As GEO-Bench's published numbers are made."""
 DEMO = GridDefaults(
-    protocols="linear_probe,knn,few_shot",
-    partitions="0.01x_train,0.02x_train,0.05x_train,0.10x_train,0.20x_train,0.50x_train,1.00x_train",
-    seeds="0-2",
+    protocols=("linear_probe", "knn", "few_shot"),
+    partitions=tuple(f"{share}x_train" for share in ("0.01", "0.02", "0.05", "0.10", "0.20", "0.50", "1.00")),
+    seeds=("0-2",),
     train_draw=TrainDraw.SEED,
     select=Selection.CV,
 )
@@ -44,10 +46,10 @@ def preset_defaults(name: str) -> GridDefaults:
     preset = PRESETS.get(name)
     if preset is None:
         return REAL
-    return replace(REAL, protocols="", partitions="", missing_bands=preset.missing_bands, band_names=preset.band_names)
+    return replace(REAL, protocols=(), partitions=(), missing_bands=preset.missing_bands, band_names=preset.band_names)
 
 
-DEMO_ALL = replace(DEMO, protocols="linear_probe,knn", partitions="0.01x_train,0.10x_train,1.00x_train")
+DEMO_ALL = replace(DEMO, protocols=("linear_probe", "knn"), partitions=("0.01x_train", "0.10x_train", "1.00x_train"))
 """Of all backbones a quarter of those runs: first, middle and last point of each curve."""
 
 

@@ -16,7 +16,8 @@ class SplitName(StrEnum):
 
 
 Shown = Annotated[
-    list[str], Option("--backbone", help="Backbone to look at (see `backbones`); repeat it: they lie side by side.")
+    list[str],
+    Option("--backbone", metavar="NAME,...", help="Backbones to look at (see `backbones`), side by side."),
 ]
 DatasetName = Annotated[str, Option("--dataset", metavar="NAME", help="The dataset whose images are embedded.")]
 Target = Annotated[Path, Option("--out", help="The file to write: .html to look around in, or .png, .svg, .pdf.")]

@@ -1,4 +1,7 @@
-"""The options of `run`. A default that depends on the data is None here and in `cli.options.defaults.GridDefaults`."""
+"""The options of `run`. What follows from the data where nothing is said is in `cli.options.defaults.GridDefaults`.
+
+Whatever takes NAME,... may also be repeated.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +11,9 @@ from typer import Option
 from harness.data.band_matching import MissingBands
 from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
 
-Backbones = Annotated[list[str] | None, Option(help="Backbone to evaluate; repeat it, or say `all` (see `backbones`).")]
+Backbones = Annotated[
+    list[str] | None, Option(metavar="NAME,...", help="Backbones to evaluate, or `all` (see `backbones`).")
+]
 PresetName = Annotated[
     str | None,
     Option(
@@ -18,16 +23,16 @@ PresetName = Annotated[
         "--backbone replaces its backbones.",
     ),
 ]
-Weights = Annotated[list[str] | None, Option(metavar="[BACKBONE=]PATH", help="Weights of a backbone; may be repeated.")]
+Weights = Annotated[list[str] | None, Option(metavar="[BACKBONE=]PATH,...", help="Weights of backbones.")]
 Datasets = Annotated[
-    str,
+    list[str] | None,
     Option(
         metavar="NAME,...",
         help="Datasets, by name; by FOLDER/NAME where two suites have one of that name. Default: all there are.",
     ),
 ]
 Protocols = Annotated[
-    str | None,
+    list[str] | None,
     Option(
         metavar="NAME,...",
         help="Protocols: linear_probe, conv_probe, knn, few_shot, fine_tune ... (README lists all). Default: "
@@ -35,10 +40,12 @@ Protocols = Annotated[
     ),
 ]
 Partitions = Annotated[
-    str | None,
+    list[str] | None,
     Option(metavar="NAME,...", help="Train partitions, or `all`. Default: default; on the demo suite 0.01x to 1.00x."),
 ]
-Seeds = Annotated[str | None, Option(metavar="N,...", help="Seeds; 0-9 are ten. Default: 0; on the demo suite 0-2.")]
+Seeds = Annotated[
+    list[str] | None, Option(metavar="N,...", help="Seeds; 0-9 are ten. Default: 0; on the demo suite 0-2.")
+]
 Draw = Annotated[
     TrainDraw | None,
     Option(
@@ -60,12 +67,19 @@ Workers = Annotated[
         min=1, help="Processes that do short runs side by side, 0.5 GB each. Default: one for each core, at most 8."
     ),
 ]
-Shots = Annotated[str, Option(metavar="K,...", help="Few-shot protocols: labels per class, by the seed; not of masks.")]
+Shots = Annotated[
+    list[str] | None,
+    Option(
+        metavar="K,...",
+        help="Few-shot protocols: labels per class, by the seed; not of masks. Default: 1,2,5,10,20,50.",
+    ),
+]
 Budgets = Annotated[
-    str,
+    list[str] | None,
     Option(
         metavar="N,...,all",
-        help="Few-shot protocols: labelled images in all, drawn by the seed; `all`: every train image there is.",
+        help="Few-shot protocols: labelled images in all, drawn by the seed; `all`: every train image there is. "
+        "Default: 50,100,200,500.",
     ),
 ]
 Missing = Annotated[
@@ -93,7 +107,7 @@ TestBands = Annotated[
     ),
 ]
 DropBands = Annotated[
-    str,
+    list[str] | None,
     Option(
         metavar="each|NAME,...",
         help="Lose one band at test, one after the other: these, or each that feeds the backbone. It is filled as "

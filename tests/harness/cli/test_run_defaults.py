@@ -5,7 +5,10 @@ from harness.cli.options.defaults import DEMO, REAL, suite_defaults
 
 def test_all_backbones_have_three_points_a_curve_on_the_demo_suite():
     chosen = suite_defaults(demo=True, all_backbones=True)
-    assert (chosen.protocols, chosen.partitions) == ("linear_probe,knn", "0.01x_train,0.10x_train,1.00x_train")
+    assert (chosen.protocols, chosen.partitions) == (
+        ("linear_probe", "knn"),
+        ("0.01x_train", "0.10x_train", "1.00x_train"),
+    )
     assert (chosen.seeds, chosen.train_draw, chosen.select) == (DEMO.seeds, DEMO.train_draw, DEMO.select)
 
 
