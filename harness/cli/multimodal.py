@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.options.defaults import default_workers
+from harness.campaign.defaults import default_workers
 from harness.cli.options.multimodal import OneBackbone, OneWeights, Places, Resamples
 from harness.cli.options.run import CacheDir, Datasets, Device, Normalise
 from harness.cli.terminal import (

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli.curve import show_panels
-from harness.cli.options.defaults import default_workers, preset_defaults, suite_defaults
 from harness.cli.options.run import (
     Backbones,
     Budgets,
@@ -124,7 +123,7 @@ def run(
     Exit code: 0 all runs are in the leaderboard, 1 some failed, 2 wrong usage.
     """
     with user_errors(debug):
-        from harness.campaign.request import make_request
+        from harness.campaign.ask import ask
         from harness.data.suites import has_no_data
 
         backbones = split_backbones(backbone)
@@ -133,24 +132,23 @@ def run(
                 "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
             )
         demo = has_no_data(geobench_dir) and not preset
-        of_suite = suite_defaults(demo=demo, all_backbones=backbones == ("all",))
-        default = preset_defaults(preset) if preset else of_suite
-        request = make_request(
+        request = ask(
+            demo=demo,
             preset=preset,
             backbones=backbones,
             weights=split_weights(weights),
             geobench_dir=data_root(geobench_dir, cache_dir, demo=demo),
             datasets=split_names(datasets),
-            protocols=split_names(default.protocols if protocols is None else protocols),
-            partitions=split_names(default.partitions if partitions is None else partitions),
-            seeds=split_numbers("--seeds", default.seeds if seeds is None else seeds),
-            train_draw=train_draw or default.train_draw,
-            selection=select or default.select,
+            protocols=None if protocols is None else split_names(protocols),
+            partitions=None if partitions is None else split_names(partitions),
+            seeds=None if seeds is None else split_numbers("--seeds", seeds),
+            train_draw=train_draw,
+            selection=select,
             trials=trials,
-            shots=split_numbers("--shots", default.shots if shots is None else shots),
-            budgets=split_budgets(default.budgets if budgets is None else budgets),
-            missing_bands=missing_bands or default.missing_bands,
-            band_names=band_names or default.band_names,
+            shots=None if shots is None else split_numbers("--shots", shots),
+            budgets=None if budgets is None else split_budgets(budgets),
+            missing_bands=missing_bands,
+            band_names=band_names,
             train_bands=[split_names([bands]) for bands in train_bands or ()],
             test_bands=[split_names([bands]) for bands in test_bands or ()],
             drop_bands=split_names(drop_bands),
@@ -160,7 +158,7 @@ def run(
             cache_dir=cache_dir,
             verify_data=verify_data,
             device=device,
-            workers=workers or default_workers(),
+            workers=workers,
         )
         code = _work(request, dry_run, verbose, debug)
     raise typer.Exit(code)

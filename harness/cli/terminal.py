@@ -138,14 +138,12 @@ def data_root(geobench_dir: Path | None, cache_dir: Path, *, demo: bool) -> Path
         UserError: no data there, or the demo suite cannot be written.
     """
     from harness.data.suites import HOW_TO_GET, find_root
-    from harness.demo.build import ensure_demo_suite
-    from harness.demo.tasks import VERSION
+    from harness.demo.build import demo_root
     from harness.show.progress_bars import RichProgress
-    from mp_mae.data.world.simulate import WORLD_VERSION
 
     if not demo:
         return find_root(geobench_dir)
     told = "No GEO-Bench data here: the built-in demo suite serves, whose images are simulated."
     say(err, f"{told} {HOW_TO_GET}", style="yellow")
     with RichProgress(err) as progress:
-        return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
+        return demo_root(cache_dir, progress)

@@ -23,6 +23,11 @@ from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.simulate import WORLD_VERSION
 
 
+def demo_root(cache_dir: Path, progress: Progress) -> Path:
+    """The folder in a cache that holds the demo suite, built if need be."""
+    return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
+
+
 def ensure_demo_suite(
     directory: Path,
     seed: int,

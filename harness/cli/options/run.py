@@ -1,4 +1,4 @@
-"""The options of `run`. What follows from the data where nothing is said is in `cli.options.defaults.GridDefaults`.
+"""The options of `run`. What follows from the data where nothing is said is in `campaign.defaults.GridDefaults`.
 
 Whatever takes NAME,... may also be repeated.
 """

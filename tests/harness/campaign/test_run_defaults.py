@@ -1,6 +1,6 @@
 """What `run` does where nothing is said: the fewest runs where there are most backbones."""
 
-from harness.cli.options.defaults import DEMO, REAL, suite_defaults
+from harness.campaign.defaults import DEMO, REAL, suite_defaults
 
 
 def test_all_backbones_have_three_points_a_curve_on_the_demo_suite():

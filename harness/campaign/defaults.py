@@ -1,4 +1,4 @@
-"""What `run` does unless the command line says otherwise: on real data, for a preset, and on the demo suite."""
+"""What is run where nobody says otherwise: on real data, for a preset, and on the demo suite."""
 
 import os
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from harness.records.run import BandNames, Selection, TrainDraw
 
 @dataclass(frozen=True, kw_only=True)
 class GridDefaults:
-    """What runs unless the command line says otherwise."""
+    """What runs where nobody says otherwise."""
 
     protocols: tuple[str, ...]
     partitions: tuple[str, ...]
-    seeds: tuple[str, ...]
+    seeds: tuple[int, ...]
     train_draw: TrainDraw
     select: Selection
-    shots: tuple[str, ...] = ("1", "2", "5", "10", "20", "50")
-    budgets: tuple[str, ...] = ("50", "100", "200", "500")
+    shots: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
+    budgets: tuple[int, ...] = (50, 100, 200, 500)
     missing_bands: MissingBands = MissingBands.ERROR
     band_names: BandNames = BandNames.CORRECTED
 
@@ -26,7 +26,7 @@ class GridDefaults:
 REAL = GridDefaults(
     protocols=("linear_probe", "knn"),
     partitions=("default",),
-    seeds=("0",),
+    seeds=(0,),
     train_draw=TrainDraw.PARTITION,
     select=Selection.VALID,
 )
@@ -34,7 +34,7 @@ REAL = GridDefaults(
 DEMO = GridDefaults(
     protocols=("linear_probe", "knn", "few_shot"),
     partitions=tuple(f"{share}x_train" for share in ("0.01", "0.02", "0.05", "0.10", "0.20", "0.50", "1.00")),
-    seeds=("0-2",),
+    seeds=(0, 1, 2),
     train_draw=TrainDraw.SEED,
     select=Selection.CV,
 )
