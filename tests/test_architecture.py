@@ -47,6 +47,7 @@ FLOORS = {
         "leaderboards.simulations",
         "leaderboards.checks",
         "leaderboards.alarm",
+        "leaderboards.looks",
         "leaderboards.statistics",
         "leaderboards.published",
         "leaderboards.transfer",

@@ -9,6 +9,7 @@ from rich.console import Group
 from baselines.bands import SENTINEL2_UM
 from harness.show.tables import bare_table, captioned
 from harness.show.visible_text import plain
+from leaderboards.looks import read_looks
 from leaderboards.simulated import mark
 from leaderboards.statistics.difference import difference, estimate
 from leaderboards.statistics.influences import read_test_samples
@@ -48,6 +49,8 @@ class Loss:
     grid: Grid
     backbone: str
     """With its weights where the grid has several of them."""
+    look: int
+    """Of the backbone with its weights (`leaderboards.looks`)."""
     train_bands: tuple[str, ...]
     test_bands: tuple[str, ...]
     dropped: str | None
@@ -94,10 +97,14 @@ def read_losses(
     weights: dict[tuple[object, ...], set[str]] = {}
     for row in rows:
         weights.setdefault((*row[:8], row[8]), set()).add(row[9])
-    return [_loss(db, row, several_weights=len(weights[*row[:8], row[8]]) > 1) for row in rows]
+    looks = read_looks(db)
+    return [
+        _loss(db, row, looks[row[8], row[9] or None], several_weights=len(weights[*row[:8], row[8]]) > 1)
+        for row in rows
+    ]
 
 
-def _loss(db: Path, row: tuple, *, several_weights: bool) -> Loss:
+def _loss(db: Path, row: tuple, look: int, *, several_weights: bool) -> Loss:
     (
         *key,
         backbone,
@@ -132,6 +139,7 @@ def _loss(db: Path, row: tuple, *, several_weights: bool) -> Loss:
     return Loss(
         grid=grid,
         backbone=f"{backbone} {weights}" if several_weights else backbone,
+        look=look,
         train_bands=tuple(train),
         test_bands=tuple(test),
         dropped=dropped,

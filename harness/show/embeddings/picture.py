@@ -1,7 +1,6 @@
 """Embedding spaces as a picture: a row a backbone and colouring, PCA and t-SNE side by side."""
 
 from pathlib import Path
-from typing import TypedDict
 
 import matplotlib
 import numpy as np
@@ -12,7 +11,7 @@ from harness.show.embeddings.agreement import Agreement
 from harness.show.embeddings.colourings import Colouring
 from harness.show.embeddings.look import Look
 from harness.show.embeddings.space import Picture, Space
-from harness.show.plots.figure import COLOURS, MARKERS, write_figure
+from harness.show.plots.figure import style_of, write_figure
 from mp_mae.visible_text import visible
 
 UNKNOWN = "#999999"
@@ -62,7 +61,7 @@ def _draw_points(axis: Axes, picture: Picture, colouring: Colouring) -> None:
     if colouring.classes:
         for index in np.unique(colouring.values[colouring.known]).astype(int):
             of_class = colouring.values == index
-            axis.scatter(x[of_class], y[of_class], **_style(index), s=11, linewidths=0, alpha=0.8)
+            axis.scatter(x[of_class], y[of_class], **style_of(index), s=11, linewidths=0, alpha=0.8)
     else:
         known = colouring.known
         low, high = colour_limits(colouring)
@@ -83,17 +82,6 @@ def colour_limits(colouring: Colouring) -> tuple[float, float]:
     return (float(low), float(high)) if high > low else (float(known.min()), float(known.max()))
 
 
-class _Style(TypedDict):
-    color: str
-    marker: str
-
-
-def _style(index: int) -> _Style:
-    """Colours and shapes go on at different paces, so that each pair comes once."""
-    turn = index // len(COLOURS)
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[(index + turn) % len(MARKERS)]}
-
-
 def _draw_key(axis: Axes, colouring: Colouring) -> None:
     """What colours mean, on the right."""
     if not colouring.classes:
@@ -105,7 +93,7 @@ def _draw_key(axis: Axes, colouring: Colouring) -> None:
         return
     there = np.unique(colouring.values[colouring.known]).astype(int)
     for index in there[:_MOST_IN_LEGEND]:
-        axis.scatter([], [], **_style(index), s=20, linewidths=0, label=_plain(colouring.classes[index]))
+        axis.scatter([], [], **style_of(index), s=20, linewidths=0, label=_plain(colouring.classes[index]))
     more = len(there) - _MOST_IN_LEGEND
     if more > 0:
         axis.scatter([], [], s=0, label=f"and {more} more")

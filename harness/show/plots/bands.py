@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.show.band_losses import Grid, Loss, call_bands, in_band_order
-from harness.show.plots.figure import COLOURS, MARKERS, write_figure
+from harness.show.plots.figure import style_of, write_figure
 
 _SPREAD = 0.6
 """Of the distance of two bands, over which the backbones' dots stand beside each other."""
@@ -25,43 +25,38 @@ def draw_bands(losses: Sequence[Loss], path: Path) -> None:
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(6.4 * columns, 3.6 * rows), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis, draw in zip(axes, panels, strict=False):
-        draw(axis)
-    for axis in axes[len(panels) :]:
-        axis.set_visible(False)
+    for place, draw in enumerate(panels, start=1):
+        draw(figure.add_subplot(rows, columns, place))
     write_figure(figure, path)
 
 
 def _dropped_panels(losses: Sequence[Loss]) -> list[Callable[[Axes], None]]:
     dropped = [loss for loss in losses if loss.dropped is not None]
-    names = list(dict.fromkeys(loss.backbone for loss in dropped))
 
     def panel(grid: Grid) -> Callable[[Axes], None]:
-        return lambda axis: _draw_dropped(axis, grid, [loss for loss in dropped if loss.grid == grid], names)
+        return lambda axis: _draw_dropped(axis, grid, [loss for loss in dropped if loss.grid == grid])
 
     return [panel(grid) for grid in dict.fromkeys(loss.grid for loss in dropped)]
 
 
-def _draw_dropped(axis: Axes, grid: Grid, losses: Sequence[Loss], names: list[str]) -> None:
+def _draw_dropped(axis: Axes, grid: Grid, losses: Sequence[Loss]) -> None:
     """One dot a band and backbone: the score without the band; the line is the score with all."""
     bands = in_band_order(loss.dropped or "" for loss in losses)
     sign = -1 if grid.higher_is_better else 1
-    there = [name for name in names if any(loss.backbone == name for loss in losses)]
+    there = list(dict.fromkeys(loss.backbone for loss in losses))
     for place, name in enumerate(there):
-        index = names.index(name)
-        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         mine = [loss for loss in losses if loss.backbone == name]
+        style = style_of(mine[0].look)
         whole = mine[0].same.value or 0.0
-        axis.axhline(whole, color=colour, linewidth=1.2)
+        axis.axhline(whole, color=style["color"], linewidth=1.2)
         aside = _SPREAD * ((place + 0.5) / len(there) - 0.5)
         for loss in mine:
             x = bands.index(loss.dropped or "") + aside
             if loss.loss.ci_low is not None and loss.loss.ci_high is not None:
                 ends = [whole + sign * end for end in (loss.loss.ci_low, loss.loss.ci_high)]
-                axis.plot([x, x], ends, color=colour, linewidth=1.2)
-            axis.plot(x, whole + sign * (loss.loss.value or 0.0), marker, color=colour, markersize=4)
-        axis.plot([], [], marker, color=colour, linestyle="-", markersize=4, label=name)
+                axis.plot([x, x], ends, color=style["color"], linewidth=1.2)
+            axis.plot(x, whole + sign * (loss.loss.value or 0.0), **style, markersize=4)
+        axis.plot([], [], **style, linestyle="-", markersize=4, label=name)
     axis.set_xticks(range(len(bands)), bands, fontsize=8)
     axis.set_title(f"{grid.title}: one band lost at test", fontsize=9)
     axis.set_xlabel("lost band; the line: none lost", fontsize=8)

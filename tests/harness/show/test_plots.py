@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.show.plots.curves import Curve, Panel, Point, read_panels
-from harness.show.plots.figure import draw_figure
+from harness.show.plots.figure import build_figure, draw_figure, label_ticks
 from harness.show.plots.terminal import draw_text
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.store import open_leaderboard
@@ -21,8 +21,8 @@ def make_panel(*values: tuple[str, tuple[float, ...]]) -> Panel:
         protocol="knn",
         metric="accuracy",
         curves=tuple(
-            Curve(name, tuple(Point(10 * 10**i, v, v - 0.05, v + 0.05) for i, v in enumerate(scores)))
-            for name, scores in values
+            Curve(name, look, 0, tuple(Point(10 * 10**i, v, v - 0.05, v + 0.05, (v,)) for i, v in enumerate(scores)))
+            for look, (name, scores) in enumerate(values)
         ),
     )
 
@@ -62,6 +62,35 @@ def test_the_picture_has_ink_where_the_curve_is_and_only_if_there_is_one(tmp_pat
     assert row[left].min() > row[right & (row < picture.shape[0] * 0.75)].min()  # it rises
 
 
+def test_a_row_that_is_not_full_has_no_empty_axes():
+    assert len(build_figure([make_panel(("one", (0.2, 0.3)))] * 5).axes) == 5
+
+
+def test_a_legend_wider_than_the_panels_is_not_cut_off(tmp_path):
+    draw_figure([make_panel(("x" * 150, (0.2, 0.3)), ("_ costs 5$ to $6", (0.2, 0.3)))], tmp_path / "curve.png")
+    picture = matplotlib.image.imread(tmp_path / "curve.png")[..., :3]
+    assert picture.shape[1] > 1000
+    assert picture[:, 0].min() == picture[:, -1].min() == 1  # nothing but paper at the edges
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(10, 1000, [10, 20, 50, 100, 200, 500, 1000]), (8, 90, [10, 20, 50, 100]), (1, 20_000, [1, 10, 100, 1000, 10_000]),
+     (17, 17, [20]), (30, 30, [30])],
+)  # fmt: skip
+def test_ticks_are_round_numbers_of_labels(low, high, ticks):
+    assert label_ticks(low, high) == ticks
+
+
+def test_points_of_one_seed_are_hollow_and_seeds_lie_faintly_behind_their_means():
+    points = (Point(10, 0.3, None, None, (0.2, 0.4)), Point(20, 0.5, None, None, (0.5,)))
+    (axis,) = build_figure([Panel("toy", "knn", "accuracy", (Curve("one", 0, 0, points),))]).axes
+    seeds, mean, single = axis.lines
+    assert (list(seeds.get_ydata()), seeds.get_alpha()) == ([0.2, 0.4], 0.3)
+    assert list(mean.get_ydata()) == [0.3, 0.5]
+    assert (list(single.get_xdata()), single.get_markerfacecolor()) == ([20], "white")
+
+
 @pytest.mark.parametrize(
     ("values", "labels"),
     [
@@ -96,9 +125,23 @@ def test_curves_of_a_leaderboard_are_grouped_by_what_can_be_compared(tmp_path, m
         ("a", [(10, 0.5), (20, 0.7)]),
         ("b", [(10, 0.1)]),
     ]
-    assert [curve.name for curve in read_panels(db, backbones=["b"])[0].curves] == ["b"]
+    (alone,) = read_panels(db, backbones=["b"])[0].curves
+    assert (alone.name, alone.look) == ("b", knn.curves[1].look)  # it looks the same, whoever else is drawn
+    assert [point.of_seeds for point in knn.curves[0].points] == [(0.4, 0.6), (0.7,)]
     with pytest.raises(UserError, match="no curve to draw for backbones nobody"):
         read_panels(db, backbones=["nobody"])
+
+
+def test_shots_and_images_are_labelled_lines_of_one_panel(tmp_path, make_record):
+    db = tmp_path / "leaderboard.duckdb"
+    store = open_leaderboard(db)
+    for n, prefix in ((10, "n="), (20, "n="), (10, "k="), (20, "k=")):
+        store.commit(make_record("a", 0, n, 0.5, protocol="few_shot", prefix=prefix))
+    (panel,) = read_panels(db)
+    assert [(curve.name, curve.look, curve.variant) for curve in panel.curves] == [
+        ("a by shots", 0, 0),
+        ("a by images", 0, 1),
+    ]
 
 
 @pytest.mark.parametrize("errors", [(1e20, 1e20), (1e300,), (-5e18, 0.3), (3e-6, 4e-6), (1e-300, 2e-300), (0.0, 0.0)])
@@ -111,11 +154,11 @@ def test_scores_of_any_size_are_drawn(errors: tuple[float, ...]) -> None:
 
 @pytest.fixture
 def make_record():
-    def make(backbone: str, seed: int, n_labels: int, value: float, protocol: str) -> RunRecord:
+    def make(backbone: str, seed: int, n_labels: int, value: float, protocol: str, prefix: str = "") -> RunRecord:
         run = RunRow(
-            run_id=hashlib.sha256(f"{backbone} {seed} {n_labels} {protocol}".encode()).hexdigest(),
+            run_id=hashlib.sha256(f"{backbone} {seed} {prefix}{n_labels} {protocol}".encode()).hexdigest(),
             suite="demo", dataset="demo-toy", backbone=backbone, weights_sha256="0" * 64, dataset_fingerprint="f",
-            protocol=protocol, protocol_version=1, partition=f"{n_labels}", seed=seed, metric="accuracy",
+            protocol=protocol, protocol_version=1, partition=f"{prefix}{n_labels}", seed=seed, metric="accuracy",
             n_train=n_labels, n_valid=0, n_test=5, n_labels_fit=n_labels, n_labels_select=0, source="measured",
             configuration={}, provenance={"weights_file": None}, device="cpu", seconds=0.0,
             finished_at=datetime(2026, 1, 1, tzinfo=UTC),

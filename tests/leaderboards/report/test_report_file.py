@@ -15,6 +15,7 @@ import pytest
 from command_line import harness
 from leaderboards.alarm import read_alarms
 from leaderboards.errors import UserError
+from leaderboards.looks import COLOURS
 from leaderboards.query import run_query
 from leaderboards.report.build import SCRIPTS, build_report
 from leaderboards.report.columns import encode, encode_table, script_safe_json
@@ -107,6 +108,11 @@ def test_a_harmful_name_is_data_and_never_markup(elements: Elements, db: Path) -
     assert [a.get("id") for tag, a in elements.tags if tag == "script"] == ["page-data", "details-data", None]
     assert HARMFUL in {row["backbone"] for row in rows(elements, "points")}
     assert "<!--" not in db.with_suffix(".html").read_text().partition("page-data")[2]
+
+
+def test_backbones_have_the_colours_of_other_pictures() -> None:
+    text = resources.files("leaderboards.report").joinpath("style.css").read_text()
+    assert tuple(re.findall(r"--c\d: (#\w{6})", text.partition("@media")[0])) == COLOURS
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
