@@ -57,6 +57,7 @@ _ENTRIES = (
         module="baselines.contrastive.backbone",
         settings={"embedding": "fused"},
         weights="required",
+        has_demo_weights=True,
         wishes=(Wish("embedding", "what is made of its towers: fused, average, or one alone", example="average"),),
     ),
     Entry(

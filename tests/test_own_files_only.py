@@ -16,7 +16,7 @@ LARGEST_TEXT = 300_000
 """Bytes. A larger text would be data; the largest is a table of published scores."""
 
 OUR_OWN = {
-    "baselines/demo_weights/*/model.safetensors": "trained by us on simulated tiles; docs/findings.md has the commands",
+    "baselines/demo_weights/*/model.safetensors": "trained by us on simulated tiles: python -m mp_mae demo",
     "docs/bands.png": "drawn by `python -m harness bands` from our own runs; docs/bands.md has the commands",
     "docs/findings.png": "drawn by `python -m harness curve` from our own runs; docs/findings.md has the command",
     "tests/fixtures/golden/*.npz": "numbers of our own runs on seeded random weights and noise; README.md beside them",
