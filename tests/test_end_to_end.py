@@ -40,22 +40,22 @@ def finished(checkpoint, patches, tmp_path_factory):
     return folder, arguments, harness(*arguments, cwd=folder)
 
 
-def test_a_run_fills_the_leaderboard(finished, checkpoint):
+def test_a_run_fills_the_leaderboard(finished, checkpoint, patches):
     folder, _, printed = finished
     assert printed.returncode == 0, printed.stderr
     with duckdb.connect(folder / "leaderboards" / "leaderboard.duckdb", read_only=True) as connection:
         rows = connection.execute(
             "SELECT dataset, suite, backbone, protocol, partition, n_labels_fit, n_labels_select, n_test, metric "
-            "FROM runs ORDER BY suite, dataset, protocol, partition"
+            "FROM runs ORDER BY metric, dataset, protocol, partition"
         ).fetchall()
-        suite, mask_suite = "geobench-classification-v1.0", "geobench-segmentation-v1.0"
+        suite = f"user:{patches.name}"
         assert rows == [
             (SCENES, suite, "mp_mae", "knn", "1.00x_train", 5, 0, 2, "f1_micro"),
             (SCENES, suite, "mp_mae", "knn", "default", 5, 0, 2, "f1_micro"),
             (SCENES, suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "f1_micro"),
             (SCENES, suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "f1_micro"),
-            (COVERS, mask_suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "miou"),
-            (COVERS, mask_suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "miou"),
+            (COVERS, suite, "mp_mae", "linear_probe", "1.00x_train", 5, 2, 2, "miou"),
+            (COVERS, suite, "mp_mae", "linear_probe", "default", 5, 2, 2, "miou"),
         ]
         value, low, high = connection.execute(
             "SELECT value, ci_low, ci_high FROM leaderboard "
@@ -191,11 +191,11 @@ def test_sql_is_read_only_and_errors_are_one_line(finished, query):
     assert "Traceback" not in refused.stderr
 
 
-def test_leaderboard_prints_json(finished):
+def test_leaderboard_prints_json(finished, patches):
     folder, _, _ = finished
     rows = json.loads(harness("leaderboard", "--format", "json", cwd=folder).stdout)
     assert {row["protocol"] for row in rows} == {"knn", "linear_probe"}
-    assert {row["suite"] for row in rows} == {"geobench-classification-v1.0", "geobench-segmentation-v1.0"}
+    assert {row["suite"] for row in rows} == {f"user:{patches.name}"}
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_metrics_of_masks_are_in_the_leaderboard(finished):
     assert printed.returncode == 0, printed.stderr
     assert "fields, image_statistics: knn does not take segmentation labels" in printed.stderr
     (row,) = rows(folder, "SELECT * FROM leaderboard")
-    assert (row["suite"], row["protocol"], row["metric"]) == ("geobench-segmentation-v1.0", "linear_probe", "miou")
+    assert (row["suite"], row["protocol"], row["metric"]) == ("user:data", "linear_probe", "miou")
     assert row["n_labels_fit"] == 8
     assert 0.75 < row["ci_low"] < row["value"] < row["ci_high"] <= 1  # classes overlap in noise
     metrics = rows(folder, "SELECT split, metric, value FROM metrics ORDER BY ALL")

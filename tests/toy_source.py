@@ -95,6 +95,7 @@ def open_toy(ref: DatasetRef) -> ToyDataset:
 TOY = Source(
     name="toy",
     suites={"toys": SUITE},
+    proves=lambda dataset: True,
     find=find_toys,
     open=open_toy,
 )

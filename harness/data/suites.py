@@ -42,14 +42,22 @@ def find_root(option: Path | None) -> Path:
     return root
 
 
+def user_suite(name: str) -> str:
+    """The suite of somebody's own data, which are ranked by themselves."""
+    return f"user:{name}"
+
+
 def discover(root: Path) -> list[DatasetRef]:
-    """Every dataset of every source below a root, by suite and name.
+    """Every dataset of every source below a root, by suite, folder and name.
+
+    The suite is what a dataset's own files prove; others that lie in its folder are their user's.
 
     Raises:
         UserError: there is none, or `root` is a suite or a dataset itself; says which directory to pass.
     """
+    own = user_suite(root.resolve().name)
     found = [
-        DatasetRef(name=path.name, suite=suite, directory=path, source=source.name)
+        DatasetRef(name=path.name, suite=suite if source.proves(path) else own, directory=path, source=source.name)
         for source in SOURCES.values()
         for folder, suite in source.suites.items()
         if (root / folder).is_dir()
@@ -57,7 +65,7 @@ def discover(root: Path) -> list[DatasetRef]:
     ]
     if not found:
         raise UserError(_why_none(root.resolve()))
-    return sorted(found, key=lambda ref: (ref.suite, ref.name))
+    return sorted(found, key=lambda ref: (ref.suite, ref.qualified_name))
 
 
 def tell_apart(refs: Iterable[DatasetRef]) -> dict[DatasetRef, str]:

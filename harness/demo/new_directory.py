@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.files.json_file import read_json
+from harness.data.sources.source import SIMULATED_FILE
 from harness.errors import UserError
 from harness.store.leftovers import lock_file, partial_folder, remove
 from harness.store.locks import locked
-
-VERSION_FILE = "demo.json"
 
 
 def is_there(directory: Path, wanted: Mapping[str, Any]) -> bool:
@@ -23,11 +22,13 @@ def is_there(directory: Path, wanted: Mapping[str, Any]) -> bool:
         return False
     advice = "Remove it, or choose another directory"
     try:
-        found = read_json(directory / VERSION_FILE, str(directory / VERSION_FILE))
+        found = read_json(directory / SIMULATED_FILE, str(directory / SIMULATED_FILE))
     except UserError:
-        raise UserError(f"{directory}: has no readable {VERSION_FILE}, so it is no simulated data. {advice}") from None
+        raise UserError(
+            f"{directory}: has no readable {SIMULATED_FILE}, so it is no simulated data. {advice}"
+        ) from None
     if not isinstance(found, dict) or "n_files" not in found:
-        raise UserError(f"{directory}/{VERSION_FILE}: is not what this program writes. {advice}")
+        raise UserError(f"{directory}/{SIMULATED_FILE}: is not what this program writes. {advice}")
     different = [name for name in wanted if found.get(name) != wanted[name]]
     if different:
         pairs = ", ".join(f"{name} {found.get(name)} instead of {wanted[name]}" for name in different)
@@ -60,7 +61,7 @@ def make_directory(
                 partial.mkdir()
                 fill(partial)
                 n_files = _count_files(partial) + 1
-                (partial / VERSION_FILE).write_text(json.dumps({**wanted, "n_files": n_files}, indent=2) + "\n")
+                (partial / SIMULATED_FILE).write_text(json.dumps({**wanted, "n_files": n_files}, indent=2) + "\n")
                 partial.rename(directory)
             finally:
                 remove(partial)

@@ -8,6 +8,9 @@ from harness.data.dataset import Dataset
 from harness.data.description import Erratum
 from harness.records.job import DatasetRef
 
+SIMULATED_FILE = "demo.json"
+"""Whatever this program simulates says in a file of this name what it is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -19,6 +22,8 @@ class Source:
     """Folder below the root -> name of the suite that its datasets are."""
     find: Callable[[Path], Sequence[Path]]
     """The datasets in such a folder, in any order; the name of each path is the dataset's. No file is read."""
+    proves: Callable[[Path], bool]
+    """Whether the files of such a dataset are those of the suite; one of which they are not belongs to its user."""
     open: Callable[[DatasetRef], Dataset]
     """Read what a dataset says of itself. UserError if it is missing, damaged, or nothing that can be evaluated."""
     errata: Mapping[str, Erratum] = field(default_factory=dict)

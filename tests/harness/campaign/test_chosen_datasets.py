@@ -76,7 +76,7 @@ def test_both_are_run_and_told_apart(data, tmp_path):
     assert finished.returncode == 0, finished.stderr
     stored = harness("sql", "SELECT suite, dataset FROM runs ORDER BY ALL", "--format", "csv", cwd=tmp_path)
     assert stored.stdout.split()[1:] == [
-        "geobench-classification-v1.0,other",
-        "geobench-classification-v1.0,twin",
-        "geobench-segmentation-v1.0,twin",
+        f"user:{data.name},other",
+        f"user:{data.name},twin",
+        f"user:{data.name},twin",
     ]

@@ -1,11 +1,16 @@
 """Finding the data, and saying how to get them or which folder was meant."""
 
+import csv
+import json
+from importlib.resources import files
+
 import pytest
 
 from baselines.bands import Unit
-from geobench_files import SUITE, read_dataset, write_dataset
+from geobench_files import SUITE, read_dataset, write_dataset, write_partition
 from harness.data.sources import SOURCES
 from harness.data.sources.geobench.published import ENTRIES, Entry
+from harness.data.sources.source import SIMULATED_FILE
 from harness.data.suites import discover, find_root
 from harness.errors import UserError
 
@@ -38,10 +43,44 @@ def test_a_missing_root_says_which_was_tried_and_how_to_get_the_data(tmp_path, m
 
 
 def test_datasets_are_found_by_suite_and_name(any_patches):
+    suite = f"user:{any_patches.name}"
     assert [(ref.suite, ref.name) for ref in discover(any_patches)] in (
-        [("geobench-classification-v1.0", "scenes"), ("geobench-segmentation-v1.0", "covers")],
-        [("geobench-classification-v1.0", "benv2-mini"), ("geobench-segmentation-v1.0", "pastis-mini")],
+        [(suite, "scenes"), (suite, "covers")],
+        [(suite, "benv2-mini"), (suite, "pastis-mini")],
     )
+
+
+def suites(root):
+    return {ref.name: ref.suite for ref in discover(root)}
+
+
+def test_a_suite_is_what_the_files_prove(tmp_path):
+    sizes = {"train": 2000, "valid": 1000, "test": 1000}
+    whole = {split: [f"{split}{i}" for i in range(n)] for split, n in sizes.items()}
+    for name in ("m-eurosat", "mine"):
+        write_partition(write_dataset(tmp_path, name), "default", **whole)
+    own = f"user:{tmp_path.name}"
+    assert suites(tmp_path) == {"m-eurosat": "geobench-classification-v1.0", "mine": own}
+    default = tmp_path / SUITE / "m-eurosat" / "default_partition.json"
+    for less in ({**whole, "test": whole["test"][1:]}, {**whole, "valid": 3}, []):
+        default.write_text(json.dumps(less))
+        assert suites(tmp_path) == {"m-eurosat": own, "mine": own}
+
+
+def test_what_lies_in_the_folder_of_a_simulated_suite_is_not_simulated_for_that(tmp_path):
+    (tmp_path / "demo").mkdir()
+    directory = write_dataset(tmp_path, "mine").rename(tmp_path / "demo" / "mine")
+    assert suites(tmp_path) == {"mine": f"user:{tmp_path.name}"}
+    (directory / SIMULATED_FILE).write_text("{}")
+    assert suites(tmp_path) == {"mine": "demo"}
+
+
+def test_published_sizes_are_those_that_others_evaluated_on():
+    with (files("leaderboards") / "published" / "torchgeo_bench_frozen.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    counted = {row["dataset"]: (int(row["n_train"]), int(row["n_test"])) for row in rows if row["dataset"] in ENTRIES}
+    assert len(counted) == 6
+    assert counted == {name: ENTRIES[name].sizes[::2] for name in counted}
 
 
 def test_any_directory_with_a_specification_is_a_dataset_and_no_other(tmp_path):

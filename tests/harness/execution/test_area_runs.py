@@ -89,7 +89,7 @@ def test_scores_are_there_and_what_makes_no_sense_is_skipped_with_a_reason(finis
     assert "toy, image_statistics (12 runs of few_shot_area): few_shot_area does not take single_label labels" in said
     found = rows(folder, "SELECT * FROM leaderboard ORDER BY partition, seed")
     assert [(row["partition"], row["seed"]) for row in found] == [(f"n={n}", s) for n in (10, 20, 30) for s in (0, 1)]
-    assert {(row["metric"], row["suite"]) for row in found} == {("r2", "geobench-segmentation-v1.0")}
+    assert {(row["metric"], row["suite"]) for row in found} == {("r2", "user:data")}
     assert all(row["ci_low"] < row["value"] < row["ci_high"] <= 1 for row in found)
     assert min(row["value"] for row in found) > 0.8
     assert {row["n_labels_fit"] for row in found if row["partition"] == "n=30"} == {29}  # one has no labelled pixel

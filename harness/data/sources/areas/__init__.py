@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.data.sources.areas.dataset import open_dataset
 from harness.data.sources.areas.description import TASK_FILE
-from harness.data.sources.source import Source
+from harness.data.sources.source import SIMULATED_FILE, Source
 from leaderboards.simulated import AREAS_SUITE
 
 
@@ -17,4 +17,10 @@ def find_datasets(folder: Path) -> list[Path]:
     return [task.parent for task in folder.glob(f"*/*/{TASK_FILE}") if task.parent.parent.name[0] != "."]
 
 
-AREAS = Source(name="areas", suites={"areas": AREAS_SUITE}, find=find_datasets, open=open_dataset)
+AREAS = Source(
+    name="areas",
+    suites={"areas": AREAS_SUITE},
+    find=find_datasets,
+    proves=lambda dataset: (dataset.parent / SIMULATED_FILE).is_file(),
+    open=open_dataset,
+)

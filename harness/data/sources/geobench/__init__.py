@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.data.sources.geobench.dataset import open_dataset
+from harness.data.sources.geobench.dataset import is_published, open_dataset
 from harness.data.sources.geobench.errata import ERRATA
 from harness.data.sources.source import Source
 
@@ -19,4 +19,6 @@ def find_datasets(folder: Path) -> list[Path]:
     return [task.parent for task in folder.glob("*/task_specs.pkl") if task.parent.name[0] not in "._"]
 
 
-GEOBENCH = Source(name="geobench", suites=SUITES, find=find_datasets, open=open_dataset, errata=ERRATA)
+GEOBENCH = Source(
+    name="geobench", suites=SUITES, find=find_datasets, proves=is_published, open=open_dataset, errata=ERRATA
+)

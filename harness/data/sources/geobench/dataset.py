@@ -11,10 +11,11 @@ from harness.data.description import Sample, true_bands
 from harness.data.partitions import Partition
 from harness.data.sources.geobench.band_statistics import FILE, BandStatistics, read_band_statistics
 from harness.data.sources.geobench.errata import find_erratum
-from harness.data.sources.geobench.partition_files import list_partitions, read_partition
+from harness.data.sources.geobench.partition_files import count_samples, list_partitions, read_partition
 from harness.data.sources.geobench.published import ENTRIES, Entry, with_units
 from harness.data.sources.geobench.samples import read_sample
 from harness.data.sources.geobench.task_specs import read_task_spec
+from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.records.run import BandNames
 
@@ -76,3 +77,12 @@ def open_dataset(ref: DatasetRef, entry: Entry | None = None) -> GeoBenchDataset
         erratum=erratum,
         entry=entry,
     )
+
+
+def is_published(directory: Path) -> bool:
+    """Whether a dataset is a published one: by its name, and by the number of samples in each split of `default`."""
+    entry = ENTRIES.get(directory.name)
+    try:
+        return entry is not None and count_samples(directory, "default") == entry.sizes
+    except UserError:  # said when the dataset is opened
+        return False

@@ -36,6 +36,14 @@ def read_partition(directory: Path, name: str, samples: Collection[str]) -> Part
     return build_partition(name, content, samples, where, ".hdf5")
 
 
+def count_samples(directory: Path, name: str) -> tuple[int, ...]:
+    """How many samples train, valid and test of a partition list; nothing else is read. UserError: it is damaged."""
+    where = f"{directory.name}/{name}{_SUFFIX}"
+    content = read_json_object(_follow(directory / f"{name}{_SUFFIX}", where), where)
+    listed = [content.get(split) for split in ("train", "valid", "test")]
+    return tuple(len(names) if isinstance(names, list) else 0 for names in listed)
+
+
 def _follow(path: Path, where: str) -> Path:
     """The file a partition is in. GEO-Bench writes `default` as an absolute link, which breaks when the data move;
     the file it named has moved with them."""
