@@ -39,7 +39,7 @@ def imported(*folders: str) -> set[str]:
 def test_the_packages_import_what_is_declared_and_nothing_else():
     optional = declared(PROJECT["optional-dependencies"]["geo"])
     assert imported(*OURS) == declared(PROJECT["dependencies"]) | optional
-    assert imported("mp_mae/data/m3leo") >= optional
+    assert imported("mp_mae/data/m3leo", "harness/data/sources/geobench2") >= optional
 
 
 def test_a_library_that_is_imported_only_when_a_network_is_built_is_an_extra_of_its_name():

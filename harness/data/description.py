@@ -93,11 +93,13 @@ class Erratum:
     """What they are: a Sentinel-2 band, or the name of a picture."""
     source: str
     """Where it was reported."""
+    new: tuple[Band, ...] = ()
+    """Bands among the true ones that no stored name stands for."""
 
 
 def true_bands(erratum: Erratum, stored: Sequence[Band]) -> tuple[Band, ...]:
     """What each channel is, in the stored order; `Band.channel` still finds it in samples, statistics and arrays."""
-    described = dict(zip(erratum.stored, stored, strict=True))
+    described = dict(zip(erratum.stored, stored, strict=True)) | {band.name: band for band in erratum.new}
     return tuple(
         replace(described.get(name, Band(name, PICTURE)), stored_as=band.name)
         for name, band in zip(erratum.true, stored, strict=True)

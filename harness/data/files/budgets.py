@@ -49,3 +49,9 @@ TIME_STEPS = 100_000
 
 LARGEST_PIXEL = 1e15
 """In any unit. What is larger marks no data (GDAL's -3.4e38, NetCDF's 9.97e36), and its square leaves float32."""
+
+INDEX_BYTES = 128 * MIB
+"""Of the table of a tortilla, packed or unpacked; that of 30,000 samples takes about 5 MiB."""
+
+INDEX_ROWS = 1_000_000
+"""Of that table: each is a file."""

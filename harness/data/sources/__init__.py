@@ -4,12 +4,13 @@ from harness.data.dataset import Dataset
 from harness.data.sources.areas import AREAS
 from harness.data.sources.demo import DEMO
 from harness.data.sources.geobench import GEOBENCH
+from harness.data.sources.geobench2 import GEOBENCH_2
 from harness.data.sources.source import Source
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.tasks import TASKS
 
-SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, DEMO, AREAS)}
+SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, GEOBENCH_2, DEMO, AREAS)}
 
 
 def open_dataset(ref: DatasetRef) -> Dataset:
