@@ -4,6 +4,7 @@ from pathlib import Path
 
 from harness.data.sources.geobench2.dataset import open_dataset
 from harness.data.sources.geobench2.errata import ERRATA
+from harness.data.sources.geobench2.table import DATASETS
 from harness.data.sources.geobench2.tortilla import SUFFIX
 from harness.data.sources.source import Source
 
@@ -14,5 +15,10 @@ def find_datasets(folder: Path) -> list[Path]:
 
 
 GEOBENCH_2 = Source(
-    name="geobench2", suites={"geobench2": "geobench-2"}, find=find_datasets, open=open_dataset, errata=ERRATA
+    name="geobench2",
+    suites={"geobench2": "geobench-2"},
+    find=find_datasets,
+    proves=lambda folder: folder.name in DATASETS,
+    open=open_dataset,
+    errata=ERRATA,
 )
