@@ -9,6 +9,7 @@ from scipy.stats import t as student
 from leaderboards.statistics.comparison import adjust_together, compare
 from leaderboards.statistics.curves import Curve, aulc
 from leaderboards.statistics.reading import CurveKey, Point, read_points
+from leaderboards.words import saving_in_words
 
 FAVOURITE = "mp_mae"
 RIVALS = ("optical_mae", "rgb_mae", "random_init_demo", "image_statistics")
@@ -77,15 +78,14 @@ def print_comparisons(db: Path) -> None:
     for (rival, _), row in zip(rows, adjusted, strict=True):
         if row.saving is None:
             continue
-        value, low, high = row.saving.saving
-        saved = "never reaches B" if value is None else f"{'at least ' * row.saving.at_most}{value:.0%}"
-        bounds = "" if high is None else f" [{'below' if low is None else format(low, '.0%')}, {high:.0%}]"
+        never = row.saving.labels_needed is None and row.saving.saving.sure
+        saved = ("never reaches B; " if never else "") + saving_in_words(row.saving.saving)
         print_row([
             f"{FAVOURITE} - {rival}",
             row.dataset,
             f"{row.difference.value:+.3f} [{row.difference.ci_low:+.3f}, {row.difference.ci_high:+.3f}]",
             "" if row.p_adjusted is None else f"{row.p_adjusted:.3f}",
-            saved + bounds,
+            saved,
         ])  # fmt: skip
     print()
 

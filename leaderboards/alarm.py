@@ -10,10 +10,10 @@ from pathlib import Path
 
 from leaderboards.query import run_query
 from leaderboards.statistics.difference import difference
+from leaderboards.statistics.estimates import Estimate
 from leaderboards.statistics.influences import SharedTestSet, read_influences
 from leaderboards.statistics.predictions import read_test_sets
 from leaderboards.statistics.reading import Point, read_points
-from leaderboards.statistics.replicates import Estimate
 from leaderboards.statistics.student import with_interval
 
 FLOOR = "image_statistics"

@@ -48,6 +48,7 @@ FLOORS = {
         "leaderboards.checks",
         "leaderboards.alarm",
         "leaderboards.looks",
+        "leaderboards.words",
         "leaderboards.statistics",
         "leaderboards.published",
         "leaderboards.transfer",

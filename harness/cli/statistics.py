@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.terminal import DEFAULT_DB, KEEPING, READING, Db, Debug, err, out, say, user_errors
+from harness.cli.terminal import (
+    DEFAULT_DB,
+    KEEPING,
+    READING,
+    Db,
+    Debug,
+    Format,
+    FormatOption,
+    err,
+    out,
+    say,
+    show_rows,
+    user_errors,
+)
 
 _CHECK_EXAMPLES = """Examples:
 
@@ -16,6 +29,8 @@ _CHECK_EXAMPLES = """Examples:
 _COMPARE_EXAMPLES = """Examples:
 
 `python -m harness compare mp_mae imagenet_mae`
+
+`python -m harness compare mp_mae imagenet_mae image_statistics --labels 100 --format csv`
 
 `python -m harness compare mp_mae@0123abcd mp_mae@89ef4567`
 
@@ -72,21 +87,31 @@ def check(
 
 def compare(
     a: Annotated[str, typer.Argument(help="A backbone: name, name@HEX for one of several weights, name:protocol.")],
-    b: Annotated[str, typer.Argument(help="The backbone it is compared with.")],
+    others: Annotated[list[str], typer.Argument(metavar="B...", help="The backbones it is compared with, each.")],
+    labels: Annotated[
+        int | None,
+        typer.Option(min=1, help="Compare with at most so many labels. Default: with the most that both have."),
+    ] = None,
     db: Db = DEFAULT_DB,
+    form: FormatOption = Format.table,
     debug: Debug = False,
 ) -> None:
-    """Compare two backbones, or two protocols, on every dataset they share: scores, difference, labels saved.
+    """Compare a backbone (or protocol) with others on every dataset they share: scores, difference, labels saved.
 
     95 % intervals; p-values adjusted by Holm's method over all rows. Both are scored on the same test samples, and a
-    seed may draw the same training samples for both, which makes the difference surer than either score.
+    seed may draw the same training samples for both, which makes the difference surer than either score. Every two of
+    many: `python -m harness ranking`.
     """
     with user_errors(debug):
-        from harness.show.comparison import comparison_table
+        from harness.show.comparison import comparison_rows, comparison_tables
         from leaderboards.alarm import read_alarms
         from leaderboards.statistics.comparison import compare as compare_backbones
 
-        out.print(comparison_table(a, b, compare_backbones(db, a, b), read_alarms(db)))
+        comparisons = compare_backbones(db, a, *others, most_labels=labels)
+        if form is Format.table:
+            out.print(comparison_tables(comparisons, read_alarms(db)))
+        else:
+            show_rows(comparison_rows(comparisons), form)
 
 
 def ranking(

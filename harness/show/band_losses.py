@@ -12,9 +12,9 @@ from harness.show.visible_text import plain
 from leaderboards.looks import read_looks
 from leaderboards.simulated import mark
 from leaderboards.statistics.difference import difference, estimate
+from leaderboards.statistics.estimates import Estimate
 from leaderboards.statistics.influences import read_test_samples
 from leaderboards.statistics.reading import Point, fetch
-from leaderboards.statistics.replicates import Estimate
 from leaderboards.statistics.student import with_interval
 
 MOST_NAMED = 4

@@ -1,64 +1,111 @@
-"""How a comparison of two backbones or protocols is shown: a table that fits 80 columns."""
+"""How comparisons of backbones or protocols are shown: tables that fit 80 columns, or rows for programs."""
 
 import re
 import textwrap
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from harness.show.visible_text import plain
 from leaderboards.alarm import Alarm
+from leaderboards.query import Table as Rows
 from leaderboards.statistics.comparison import Comparison
-from leaderboards.statistics.mean_difference import mean_differences
-from leaderboards.statistics.replicates import Estimate
+from leaderboards.statistics.estimates import SURE, Estimate
+from leaderboards.statistics.mean_difference import MeanDifference, mean_differences
+from leaderboards.words import mean_in_words, saved, verdict
 
 WIDTH = 80
-SURE = 0.05
 FRACTION, ERROR = ".3f", ".4g"
 """How scores without a unit, and errors in that of the labels, are written."""
+_GAP = 2
+"""Between columns: a padding of 1 and the box's."""
 
 
-def comparison_table(a: str, b: str, comparisons: Sequence[Comparison], alarms: Sequence[Alarm]) -> Group:
-    """One row per dataset and protocol, then the means over datasets; what the columns mean stands below.
+def comparison_tables(comparisons: Sequence[Comparison], alarms: Sequence[Alarm]) -> Group:
+    """For each rival what was found in words and a table, a row per dataset and protocol; below all what it means.
 
     Args:
         alarms: of any points; a line for each that is compared here.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, width=WIDTH)
-    table.add_column("dataset", overflow="fold", ratio=1)
-    for heading in ("A", "B"):
-        table.add_column(heading, justify="left", no_wrap=True)
-    table.add_column("A - B", justify="left", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
-    table.add_column("saving", justify="left", no_wrap=True)
-    for row in comparisons:
-        sure = row.p_adjusted is not None and row.p_adjusted < SURE
-        table.add_row(
-            plain(f"{row.dataset}\n{row.protocol}\n{row.partition}"),
-            _two_lines(row.a, _score_format(row)),
-            _two_lines(row.b, _score_format(row)),
-            _two_lines(row.difference, f"+{_score_format(row)}"),
-            _p(row.p_adjusted),
+    parts: list[RenderableType] = []
+    for (a, b), of_rival in groupby(comparisons, key=lambda row: row.names):
+        rows = list(of_rival)
+        means = mean_differences(rows)
+        lines = [f"A {a}, B {b}", verdict(rows), *map(mean_in_words, means)]
+        parts += [Text(textwrap.fill(plain(line), WIDTH), style="bold" if line is lines[0] else "") for line in lines]
+        parts.append(_table(rows, means))
+    told = [
+        Text(textwrap.fill(plain(alarm.describe()), WIDTH), style="yellow") for alarm in _alarms_of(alarms, comparisons)
+    ]
+    return Group(*parts, Text(textwrap.fill(_caption(comparisons), WIDTH), style="dim"), *told)
+
+
+def comparison_rows(comparisons: Sequence[Comparison]) -> Rows:
+    """One row per comparison, numbers as they are; `sure` says whether A and B are told apart."""
+    columns = (
+        "a", "b", "suite", "dataset", "protocol", "selection", "train_draw", "partition", "n_labels", "metric",
+        "higher_is_better", "a_value", "a_low", "a_high", "b_value", "b_low", "b_high", "difference", "ci_low",
+        "ci_high", "p_adjusted", "sure", "noise", "n_paired", "one_seed", "label_saving", "saving_low", "saving_high",
+        "labels_needed",
+    )  # fmt: skip
+    rows = [
+        (
+            *c.names, c.suite, c.dataset, c.protocol, c.selection, c.train_draw, c.partition, c.n_labels, c.metric,
+            c.higher_is_better, *c.a, *c.b, *c.difference, c.p_adjusted, c.sure, c.noise, c.n_paired, c.one_seed,
+            *(c.saving.saving if c.saving else (None,) * 3), c.saving.labels_needed if c.saving else None,
+        )
+        for c in comparisons
+    ]  # fmt: skip
+    return Rows(columns, rows)
+
+
+def _table(comparisons: Sequence[Comparison], means: Sequence[MeanDifference]) -> Table:
+    """Names are never cut: where they leave no room for labels saved, that column goes."""
+    cells = [
+        (
+            f"{row.dataset}\n{row.protocol}\n{row.partition}, {row.n_labels} labels",
+            f"A {_interval(row.a, _form(row), ' ')}\nB {_interval(row.b, _form(row), ' ')}",
+            _difference(row),
             _saving(row),
-            style="bold" if sure else None,
         )
-    table.add_section()
-    for mean in mean_differences(comparisons):
-        table.add_row(
-            plain(f"mean of {len(mean.datasets)} datasets\n{mean.protocol}"),
-            _short(mean.a, FRACTION),
-            _short(mean.b, FRACTION),
-            _two_lines(mean.difference, f"+{FRACTION}"),
+        for row in comparisons
+    ]
+    cells += [
+        (
+            f"mean of {len(mean.datasets)} datasets\n{mean.protocol}",
+            f"A {_short(mean.a, FRACTION)}\nB {_short(mean.b, FRACTION)}",
+            _interval(mean.difference, f"+{FRACTION}", f"{_sign(mean.difference.sure)}\n"),
+            "" if mean.saving is None else _saved(mean.saving),
         )
+        for mean in means
+    ]
+    headings = ("dataset", "score", "A - B", "labels saved")
+    columns = list(zip(headings, *cells, strict=True))
+    widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    n_shown = 4 if sum(widths) + 3 * _GAP <= WIDTH else 3
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in headings[:n_shown]:
+        table.add_column(heading, no_wrap=True)
+    for i, row in enumerate(cells):
+        sure = i < len(comparisons) and comparisons[i].sure
+        table.add_row(*map(plain, row[:n_shown]), style="bold" if sure else None)
+    return table
+
+
+def _caption(comparisons: Sequence[Comparison]) -> str:
     noise = " or ".join(dict.fromkeys(row.noise for row in comparisons))
     caption = (
-        f"A {a}, B {b}. Below each score its 95 % interval (noise of {noise}{_pairing(comparisons)}). p: of no "
-        f"difference, adjusted for {len(comparisons)} rows by Holm; bold below {SURE}. saving: share of B's labels "
-        "that A does without when it reaches B's score with all of them; -inf: it may never reach it."
+        f"In brackets 95 % intervals; those of A - B cover noise of {noise}{_pairing(comparisons)}. p: of no "
+        f"difference, adjusted for {len(comparisons)} rows by Holm; * and bold: below {SURE}, else a tie. labels saved:"
+        " share of B's labels that A does without when it reaches B's score with all of them, named only where the "
+        "interval leaves out 0; below 0 it needs more."
     )
+    if any(row.one_seed for row in comparisons):
+        caption += " 1 seed: found of these runs alone; another seed may differ."
     if mixed := sum(row.mixed for row in comparisons):
         caption += (
             f" In {mixed} rows A and B were not run by the same rules: the version of the run's identity or the names "
@@ -68,10 +115,7 @@ def comparison_table(a: str, b: str, comparisons: Sequence[Comparison], alarms: 
         caption += f" Of {' and '.join(errors)} lower is better: the difference is B - A, + still says A is better."
         if len({row.dataset for row in comparisons}) > 1:
             caption += " Errors have the unit of the labels: no mean over datasets."
-    told = [
-        Text(textwrap.fill(plain(alarm.describe()), WIDTH), style="yellow") for alarm in _alarms_of(alarms, comparisons)
-    ]
-    return Group(table, Text(textwrap.fill(caption, WIDTH), style="dim"), *told)
+    return caption
 
 
 def _alarms_of(alarms: Sequence[Alarm], comparisons: Sequence[Comparison]) -> list[Alarm]:
@@ -79,7 +123,7 @@ def _alarms_of(alarms: Sequence[Alarm], comparisons: Sequence[Comparison]) -> li
     return [alarm for alarm in alarms if (alarm.curve_id, alarm.partition) in compared]
 
 
-def _score_format(row: Comparison) -> str:
+def _form(row: Comparison) -> str:
     """Errors have the unit of the labels, and any size."""
     return FRACTION if row.higher_is_better else ERROR
 
@@ -90,13 +134,13 @@ def _pairing(comparisons: Sequence[Comparison]) -> str:
     return f"; {' or '.join(map(str, counts))} seeds that both have, in pairs" if counts else ""
 
 
-def _two_lines(estimate: Estimate, form: str) -> str:
+def _interval(estimate: Estimate, form: str, between: str) -> str:
     if estimate.value is None:
         return "undefined"
     value = _short(estimate.value, form)
     if estimate.ci_low is None or estimate.ci_high is None:
         return value
-    return plain(f"{value}\n[{_short(estimate.ci_low, form)}, {_short(estimate.ci_high, form)}]")
+    return f"{value}{between}[{_short(estimate.ci_low, form)}, {_short(estimate.ci_high, form)}]"
 
 
 def _short(value: float, form: str) -> str:
@@ -104,17 +148,28 @@ def _short(value: float, form: str) -> str:
     return re.sub(r"^([+-]?)0\.", r"\1.", format(value, form))
 
 
-def _p(p: float | None) -> str:
-    if p is None:
-        return ""
-    return "<.001" if p < 0.001 else _short(p, FRACTION)
+def _sign(sure: bool) -> str:
+    return " *" if sure else ""
+
+
+def _difference(row: Comparison) -> str:
+    told = _interval(row.difference, f"+{_form(row)}", f"{_sign(row.sure)}\n")
+    if row.p_adjusted is None:
+        return f"{told}\nnoise unknown"
+    p = "p <.001" if row.p_adjusted < 0.001 else f"p {_short(row.p_adjusted, FRACTION)}"
+    return f"{told}\n{p}{', 1 seed' if row.one_seed else ''}"
 
 
 def _saving(row: Comparison) -> str:
     if row.saving is None:
         return ""
-    value, low, high = row.saving.saving
-    first = "never" if value is None else f"{'>' if row.saving.at_most else ''}{value:.0%}"
-    if high is None:
-        return first
-    return plain(f"{first}\n[{'-inf' if low is None else format(low, '.0%')}, {high:.0%}]")
+    if row.saving.labels_needed is None and row.saving.saving.sure:
+        return f"never reaches B\n{_saved(row.saving.saving).splitlines()[-1]}"
+    return _saved(row.saving.saving, at_most=row.saving.at_most)
+
+
+def _saved(saving: Estimate, *, at_most: bool = False) -> str:
+    if saving.ci_low is None or saving.ci_high is None or saving.value is None:
+        return "unknown"
+    word = f"{'>' if at_most else ''}{saved(saving.value)}" if saving.sure else "not sure"
+    return f"{word}\n[{saved(saving.ci_low)}, {saved(saving.ci_high)}]"

@@ -32,10 +32,9 @@ function fewLabels(ranked, savings) {
   const rivals = distinct([others[0], others.at(-1)].filter(Boolean));
   const found = rivals.map((rival) => savings.find((row) => row.model === first.model && row.rivalModel === rival.model)).filter(Boolean);
   if (!found.length) return card("On how few labels", "unknown", "No curves of two or more points to read it from.");
-  const told = found.map((row) => row.label_saving === null
-    ? `it does not reach what ${row.rivalModel} scores with all labels`
-    : `it needs at most ${format.percent(1 - row.label_saving)} of the labels of ${row.rivalModel}`);
-  const [shown] = found.filter((row) => row.label_saving !== null);
-  const value = !shown ? "none saved" : `${format.percent(Math.abs(shown.label_saving))} ${shown.label_saving < 0 ? "more" : "fewer"}`;
-  return card("On how few labels", value, `On at least half of ${found[0].n_datasets} datasets ${told.join(", and ")}, for the same score.`);
+  const sure = found.filter((row) => row.saving_low > 0 || row.saving_high < 0);
+  if (!sure.length) return card("On how few labels", "no clear saving", `The 95 % intervals against ${rivals.map((row) => row.model).join(" and ")} reach 0.`);
+  const told = sure.map((row) => `it needs ${format.percent(1 - row.saving_high)} to ${format.percent(1 - row.saving_low)} of the labels of ${row.rivalModel}`);
+  const value = `${format.percent(Math.abs(sure[0].label_saving))} ${sure[0].label_saving < 0 ? "more" : "fewer"}`;
+  return card("On how few labels", value, `On the median of ${sure[0].n_datasets} datasets ${told.join(", and ")}, for the same score.`);
 }

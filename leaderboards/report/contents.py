@@ -14,11 +14,10 @@ from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.reader import connect_to_read
 from leaderboards.query import run_query
 from leaderboards.report.columns import encode_table, merge_keys
-from leaderboards.report.savings import with_saving_intervals
+from leaderboards.report.savings import read_savings, typical_savings, with_intervals
 from leaderboards.report.standings import CELL_COLUMNS, with_ties
 from leaderboards.simulated import SIMULATED
 from leaderboards.statistics.ranking import read_standings
-from leaderboards.statistics.reading import read_label_savings, read_points
 
 _CURVE = "suite, dataset, protocol, selection, train_draw, axis, setup, metric, higher_is_better, source"
 
@@ -32,7 +31,6 @@ QUERIES: Mapping[str, str] = {
             source, backbone, weights, rival, rival_weights, rival_value, rival_labels, labels_needed, label_saving,
             at_most, curve_id, rival_curve_id
         FROM label_savings WHERE source = 'measured' ORDER BY ALL""",
-    # The largest saving reached on at least half of the datasets; a score that is never reached saves nothing at all.
     "typical_savings": """
         WITH pairs AS (
             FROM label_savings WHERE source = 'measured'
@@ -40,8 +38,8 @@ QUERIES: Mapping[str, str] = {
                 rival_weights, dataset) = 1
         )
         SELECT suite, protocol, selection, train_draw, axis, backbone, weights, rival, rival_weights,
-            count(*) AS n_datasets, count(label_saving) AS n_reached,
-            nullif(quantile_disc(coalesce(label_saving, '-infinity'::DOUBLE), 0.5), '-infinity') AS label_saving
+            count(*) AS n_datasets, count(labels_needed) AS n_reached,
+            list((curve_id, rival_curve_id) ORDER BY dataset) AS pairs
         FROM pairs GROUP BY ALL ORDER BY ALL""",
     "efficiency": """
         SELECT suite, dataset, protocol, selection, train_draw, setup, metric, higher_is_better, source, backbone,
@@ -89,8 +87,8 @@ class Contents:
 
 @dataclass(frozen=True)
 class _Rows:
-    names: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    names: Sequence[str]
+    rows: Sequence[Sequence[Any]]
 
 
 def read_contents(path: Path) -> Contents:
@@ -108,11 +106,10 @@ def read_contents(path: Path) -> Contents:
         documents, metrics = _read(connection, _DOCUMENTS), _read(connection, _METRICS)
     if not tables["runs"].rows:
         raise UserError(f"{path}: has no runs to report. Fill it with: python -m harness run --backbone mp_mae")
+    savings = read_savings(path)
+    for name, add in (("savings", with_intervals), ("typical_savings", typical_savings)):
+        tables[name] = _Rows(*add(tables[name].names, tables[name].rows, savings))
     page: dict[str, Any] = {name: encode_table(table.names, table.rows) for name, table in tables.items()}
-    savings = tables["savings"]
-    page["savings"] = encode_table(
-        *with_saving_intervals(savings.names, savings.rows, read_points(path), read_label_savings(path))
-    )
     page["ranking"] = encode_table(*with_ties(ranking.names, ranking.rows, cells.rows, read_standings(path)))
     page["alarms"] = _alarms(read_alarms(path))
     page["simulated"] = list(SIMULATED)

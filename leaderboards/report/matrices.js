@@ -20,23 +20,23 @@ function drawSavings(place, rows, models, state) {
 function savingCell(model, rival, row) {
   if (model === rival) return html("td", { class: "self" });
   if (!row) return html("td", { class: "missing" }, "–");
-  if (row.label_saving === null) {
+  const sure = row.saving_low > 0 || row.saving_high < 0;
+  if (sure && row.labels_needed === null) {
     return html("td", { class: "never", ...explained(`${model} and ${rival}`, `Does not reach ${rival}'s score with all its labels.`) }, "never");
   }
-  const kind = row.label_saving >= 0 ? "gain" : "loss";
+  const kind = !sure ? "" : row.label_saving >= 0 ? "gain" : "loss";
   return html("td", { class: kind, "--t": Math.min(1, Math.abs(row.label_saving)), ...explained(`${model} and ${rival}`, ...savingLines(model, rival, row)) },
-    `${row.at_most ? "≥ " : ""}${format.percent(row.label_saving)}`);
+    sure ? `${row.at_most ? "≥ " : ""}${format.percent(row.label_saving)}` : "tie");
 }
 
 function savingLines(model, rival, row) {
+  const interval = row.saving_high === null ? "no interval: the noise of a point is not known"
+    : `95 % interval ${format.interval(row.saving_low, row.saving_high, format.percent)}`;
   if ("n_datasets" in row) {
-    return [`Saves ${format.percent(row.label_saving)} of ${rival}'s labels, or more, on at least half of ${row.n_datasets} datasets; reaches its score on ${row.n_reached}.`,
-      "Choose a dataset for intervals."];
+    return [`Median over ${row.n_datasets} datasets; reaches ${rival}'s score on ${row.n_reached}.`, interval];
   }
-  const interval = row.saving_high === null ? "no interval, as a point has a single seed"
-    : row.saving_low === null ? `95 % interval: up to ${format.percent(row.saving_high)}, and perhaps never`
-      : `95 % interval ${format.interval(row.saving_low, row.saving_high, format.percent)} over seeds`;
-  return [`${format.count(row.labels_needed)} labels for a score of ${scored(row)(row.rival_value)}; ${rival} used ${format.count(row.rival_labels)}.`, interval];
+  const needed = row.labels_needed === null ? "never reaches" : `${format.count(row.labels_needed)} labels for`;
+  return [`${needed} a score of ${scored(row)(row.rival_value)}; ${rival} used ${format.count(row.rival_labels)}.`, interval];
 }
 
 function drawHeat(place, points, datasets, models, state) {

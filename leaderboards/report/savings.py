@@ -1,72 +1,71 @@
-"""95 % intervals of label savings, from the noise of seeds: what the view `label_savings` cannot draw."""
+"""Label savings with their intervals, which the views `label_savings` and `curve_pairs` cannot have."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from leaderboards.statistics.curves import LabelSaving
-from leaderboards.statistics.reading import CurveKey, Point, distinct_points, score_matrix
-from leaderboards.statistics.replicates import N_REPLICATES, draw_seed_noise, replicate_means
+from leaderboards.statistics.curves import label_saving, median_saving
+from leaderboards.statistics.estimates import Estimate
+from leaderboards.statistics.influences import read_all_test_samples
+from leaderboards.statistics.reading import CurveKey, Point, distinct_points, read_points
 
 INTERVAL = ("saving_low", "saving_high")
-SEED = 0
 
 Row = Sequence[Any]
+CurvePair = tuple[str, str]
+"""curve_id and rival_curve_id."""
 
 
-def with_saving_intervals(
-    names: Sequence[str],
-    rows: Sequence[Row],
-    curves: Mapping[CurveKey, list[Point]],
-    savings: Mapping[tuple[CurveKey, CurveKey], LabelSaving],
+def read_savings(path: Path) -> dict[CurvePair, Estimate]:
+    """What each measured curve saves over each other one of the same dataset and protocol.
+
+    Raises:
+        UserError: as `reading.read_points`.
+    """
+    alike: defaultdict[tuple[object, ...], dict[CurveKey, list[Point]]] = defaultdict(dict)
+    by_metric: defaultdict[str, list[Point]] = defaultdict(list)
+    for key, points in read_points(path).items():
+        if len(distinct := distinct_points(points)) > 1:
+            alike[_shared(key)][key] = distinct
+            by_metric[key.metric] += distinct
+    tested = read_all_test_samples(path, by_metric)
+    return {
+        (a.curve_id, b.curve_id): label_saving(
+            curves[a],
+            curves[b],
+            tested.of([*curves[a], *curves[b]]),
+            higher_is_better=a.higher_is_better,
+            draws_shared=a.train_draw == "seed",
+        ).saving
+        for curves in alike.values()
+        for a, b in permutations(curves, 2)
+    }
+
+
+def _shared(key: CurveKey) -> tuple[object, ...]:
+    return (
+        *(key.suite, key.dataset, key.protocol, key.selection, key.train_draw, key.axis),
+        *(key.metric, key.higher_is_better),
+    )
+
+
+def with_intervals(
+    names: Sequence[str], rows: Sequence[Row], savings: Mapping[CurvePair, Estimate]
 ) -> tuple[list[str], list[Row]]:
-    """Add the interval of `label_saving` to the rows of the view `label_savings`.
+    """Rows of the view `label_savings` with the interval of each, None where noise is not known."""
+    here, there = names.index("curve_id"), names.index("rival_curve_id")
+    return [*names, *INTERVAL], [(*row, *savings[row[here], row[there]][1:]) for row in rows]
 
-    Both ends are None if a point of either curve has a single seed. Only the lower is None if the interval has no lower
-    end, as the backbone may never reach the rival's score.
+
+def typical_savings(
+    names: Sequence[str], rows: Sequence[Row], savings: Mapping[CurvePair, Estimate]
+) -> tuple[list[str], list[Row]]:
+    """The median saving over datasets, with its interval, for rows that end with their pairs of curves.
 
     Args:
-        names: columns of the view, `curve_id` and `rival_curve_id` among them.
-        rows: its measured rows.
-        curves: the same curves with their seeds (`reading.read_points`).
-        savings: the rows again, by their curves (`reading.read_label_savings`); pairs of two protocols are passed over.
+        names: columns; the last is `pairs`, a list of (curve_id, rival_curve_id) for each row.
     """
-    replicates = _Replicates(curves)
-    found = {
-        (a.curve_id, b.curve_id): replicates.interval(a, b, saving)
-        for (a, b), saving in savings.items()
-        if a.protocol == b.protocol
-    }
-    here, there = names.index("curve_id"), names.index("rival_curve_id")
-    return [*names, *INTERVAL], [(*row, *found.get((row[here], row[there]), (None, None))) for row in rows]
-
-
-class _Replicates:
-    """Replicates of every curve, drawn together where a seed draws the same training samples for all."""
-
-    def __init__(self, curves: Mapping[CurveKey, list[Point]]) -> None:
-        self._points = {curve: distinct_points(points) for curve, points in curves.items()}
-        self._seeds = sorted({seed for points in curves.values() for point in points for seed in point.scores})
-        self._generator = np.random.default_rng(SEED)
-        self._shared = draw_seed_noise(len(self._seeds), N_REPLICATES, self._generator)
-        self._drawn: dict[CurveKey, np.ndarray | None] = {}
-
-    def interval(self, a: CurveKey, b: CurveKey, saving: LabelSaving) -> tuple[float | None, float | None]:
-        """The interval of what A saves against B; (None, None) if it is not known."""
-        of_a, of_b = self._of(a), self._of(b)
-        if of_a is None or of_b is None:
-            return None, None
-        n_labels = np.array([point.n_labels for point in self._points[a]])
-        sign = 1.0 if a.higher_is_better else -1.0
-        return saving.with_interval_of(n_labels, sign * of_a, sign * of_b[:, -1]).saving[1:]
-
-    def _of(self, curve: CurveKey) -> np.ndarray | None:
-        """(B, P), or None if some point has a single seed."""
-        if curve not in self._drawn:
-            points, own = self._points[curve], self._shared
-            if curve.train_draw != "seed":
-                own = draw_seed_noise(len(self._seeds), N_REPLICATES, self._generator)
-            known = min(len(point.scores) for point in points) > 1
-            self._drawn[curve] = replicate_means(score_matrix(points, self._seeds), own) if known else None
-        return self._drawn[curve]
+    added = ("label_saving", *INTERVAL)
+    return [*names[:-1], *added], [(*row[:-1], *median_saving([savings[pair] for pair in row[-1]])) for row in rows]

@@ -5,7 +5,7 @@ Scores of seeds are normal; test samples add an error that all seeds share, of k
 
 import numpy as np
 
-from leaderboards.statistics.replicates import LEVEL
+from leaderboards.statistics.estimates import LEVEL
 from leaderboards.statistics.student import critical_values
 
 SEEDS = range(2, 11)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from leaderboards.errors import UserError
-from leaderboards.statistics.replicates import LEVEL, Estimate, interval
+from leaderboards.statistics.estimates import LEVEL, Estimate, interval
 
 N_RESAMPLES = 2_000
 _NAMED = 10

@@ -1,24 +1,18 @@
-"""Two backbones or protocols, dataset by dataset: scores, their difference with interval and p-value, labels saved."""
+"""Backbones or protocols against each other, dataset by dataset: scores, difference with its p-value, labels saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from leaderboards.statistics.curves import LabelSaving
-from leaderboards.statistics.difference import Difference, difference, estimate
+from leaderboards.errors import UserError
+from leaderboards.statistics.curves import LabelSaving, label_saving
+from leaderboards.statistics.difference import Difference, difference
+from leaderboards.statistics.estimates import SURE, Estimate
 from leaderboards.statistics.influences import SharedTestSet, read_test_samples
 from leaderboards.statistics.paired import BOTH, TARGET, holm, mcnemar
-from leaderboards.statistics.reading import (
-    Point,
-    distinct_points,
-    read_label_savings,
-    read_points,
-    read_rules,
-    score_matrix,
-)
-from leaderboards.statistics.replicates import N_REPLICATES, Estimate, draw_seed_noise, replicate_means
+from leaderboards.statistics.reading import Point, distinct_points, read_means, read_points, read_rules
 from leaderboards.statistics.sides import Curve, Shared, pair_curves
 from leaderboards.statistics.student import Part, two_sided_p, with_interval
 
@@ -27,14 +21,16 @@ from leaderboards.statistics.student import Part, two_sided_p, with_interval
 class Comparison(Shared):
     """A against B on one dataset by one protocol (or one each), both with the same partition."""
 
+    names: tuple[str, str]
+    """Of A and B, as they were asked for."""
     partition: str
     n_labels: int
     a: Estimate
-    """Mean over the seeds that are compared; `b` likewise."""
+    """Mean over all seeds, as in the view `label_efficiency`; `b` likewise."""
     b: Estimate
     difference: Estimate
-    """By how much A is better: A - B, or B - A where lower is better. No interval: no noise is known, as with one seed
-    each and no stored predictions."""
+    """By how much A is better: A - B, or B - A where lower is better; over the seeds that are compared. No interval: no
+    noise is known, as with one seed each and no stored predictions."""
     p_value: float | None
     """Two-sided, of no difference. None: as the interval."""
     p_adjusted: float | None
@@ -43,6 +39,8 @@ class Comparison(Shared):
     """What the interval covers, for readers: seeds, test samples or both."""
     n_paired: int | None
     """Seeds compared pair by pair, as both have them and they draw the same training samples. None: each by its own."""
+    one_seed: bool
+    """One of the two has a single seed: what is found holds for that run, and need not for another."""
     saving: LabelSaving | None
     """Labels A saves against B. None: one of them has fewer than two numbers of labels."""
     parts: tuple[Part, ...] = field(repr=False, compare=False)
@@ -52,24 +50,36 @@ class Comparison(Shared):
     mixed: bool = False
     """The two differ in the version of their identity, or in the names by which bands were fed."""
 
+    @property
+    def sure(self) -> bool:
+        """Whether the two are told apart."""
+        return self.p_adjusted is not None and self.p_adjusted < SURE
 
-def compare(path: Path, a: str, b: str, seed: int = 0) -> list[Comparison]:
-    """Every dataset and protocol that both sides were measured with, at their largest common partition.
+
+def compare(path: Path, a: str, *others: str, most_labels: int | None = None) -> list[Comparison]:
+    """A against each of the others, on every dataset and by every protocol that both were measured with.
 
     Args:
         a: a backbone's name; name@hex with the first digits of its weights or its setup (view `scores`); name:protocol
-            for one protocol, then named by both sides. `b` likewise.
-        seed: of the replicates that give label savings their intervals.
+            for one protocol, then named by both sides. Each of the others likewise.
+        most_labels: compare at the most labels that both have within this budget; None: at the most that both have.
     Raises:
-        UserError: unknown, ambiguous or equal sides, or nothing that both were measured with.
+        UserError: unknown, ambiguous or equal sides, nothing that both were measured with, or not within the budget.
     """
-    savings, pairs = read_label_savings(path), pair_curves(read_points(path), a, b)
-    rules = read_rules(path, [curve.curve_id for pair in pairs.values() for curve, _ in pair])
-    compared = [
-        replace(comparison, mixed=rules[curve_a[0].curve_id] != rules[curve_b[0].curve_id])
-        for shared, (curve_a, curve_b) in pairs.items()
-        if (comparison := _compare(path, shared, curve_a, curve_b, savings.get((curve_a[0], curve_b[0])), seed))
-    ]
+    points = read_points(path)
+    pairs = [((a, b), shared, *curves) for b in others for shared, curves in pair_curves(points, a, b).items()]
+    curve_ids = {curve.curve_id for _, _, *curves in pairs for curve, _ in curves}
+    rules, means = read_rules(path, curve_ids), read_means(path, curve_ids)
+    places = [_common_places(curve_a[1], curve_b[1]) for _, _, curve_a, curve_b in pairs]
+    fewest = min((point.n_labels for common in places for point, _ in common), default=0)
+    if most_labels is not None and most_labels < fewest:
+        raise UserError(f"nothing was measured with {most_labels} labels or fewer by both; the fewest are {fewest}.")
+    compared = []
+    for (names, shared, curve_a, curve_b), common in zip(pairs, places, strict=True):
+        within = [pair for pair in common if most_labels is None or pair[0].n_labels <= most_labels]
+        if within:
+            one = _compare(path, names, shared, curve_a, curve_b, max(within, key=_size), means)
+            compared.append(replace(one, mixed=rules[one.curve_ids[0]] != rules[one.curve_ids[1]]))
     return adjust_together(compared)
 
 
@@ -79,32 +89,48 @@ def adjust_together(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return [c if c.p_value is None else replace(c, p_adjusted=next(adjusted)) for c in comparisons]
 
 
+def _common_places(a: Sequence[Point], b: Sequence[Point]) -> list[tuple[Point, Point]]:
+    """The points of both with the same samples."""
+    by_place = {(point.partition, point.samples): point for point in b}
+    places = [(point, by_place.get((point.partition, point.samples))) for point in a]
+    return [(point, other) for point, other in places if other is not None]
+
+
+def _size(pair: tuple[Point, Point]) -> tuple[int, int, str]:
+    """Of points with equally many labels (default and 1.00x_train) the one with more seeds."""
+    return pair[0].n_labels, len(pair[0].scores), pair[0].partition
+
+
 def _compare(
-    path: Path, shared: Shared, a: Curve, b: Curve, saving: LabelSaving | None, seed: int
-) -> Comparison | None:
-    by_place = {(point.partition, point.samples): point for point in b[1]}
-    places = [(point, by_place.get((point.partition, point.samples))) for point in a[1]]
-    pairs = [(point, other) for point, other in places if other is not None]
-    if not pairs:
-        return None
-    at_a, at_b = max(pairs, key=lambda pair: (pair[0].n_labels, len(pair[0].scores), pair[0].partition))
-    points_a, points_b = (distinct_points(curve[1]) if saving else [] for curve in (a, b))
-    samples = read_test_samples(path, shared.metric, [at_a, at_b, *points_a, *points_b])
+    path: Path,
+    names: tuple[str, str],
+    shared: Shared,
+    a: Curve,
+    b: Curve,
+    at: tuple[Point, Point],
+    means: Mapping[tuple[str, str, str], Estimate],
+) -> Comparison:
+    at_a, at_b = at
+    points_a, points_b = (distinct_points(points) for _, points in (a, b))
+    curves = min(len(points_a), len(points_b)) > 1
+    concerned = [at_a, at_b, *(points_a + points_b if curves else [])]
+    samples = read_test_samples(path, shared.metric, concerned)
     found = difference(at_a, at_b, samples, draws_shared=shared.draws_shared)
-    if saving is not None:
-        saving = _with_interval(saving, points_a, points_b, samples, shared, np.random.default_rng(seed))
+    kind = {"higher_is_better": shared.higher_is_better, "draws_shared": shared.draws_shared}
     return Comparison(
         **vars(shared),
+        names=names,
         partition=at_a.partition,
         n_labels=at_a.n_labels,
-        a=estimate(at_a, found.seeds_a, samples),
-        b=estimate(at_b, found.seeds_b, samples),
+        a=means[a[0].curve_id, at_a.partition, at_a.samples],
+        b=means[b[0].curve_id, at_b.partition, at_b.samples],
         difference=with_interval(shared.sign * found.value, found.parts),
         p_value=_p_value(at_a, at_b, found, samples, shared.metric) if found.parts else None,
         p_adjusted=None,
         noise=found.noise,
         n_paired=found.n_paired,
-        saving=saving,
+        one_seed=min(len(at_a.scores), len(at_b.scores)) == 1,
+        saving=label_saving(points_a, points_b, samples, **kind) if curves else None,
         parts=found.parts,
         curve_ids=(a[0].curve_id, b[0].curve_id),
     )
@@ -122,24 +148,3 @@ def _correct(terms: np.ndarray) -> np.ndarray:
     """(n, 1, 3) terms of single labels -> (n,) bool."""
     result: np.ndarray = terms[:, 0, BOTH] == terms[:, 0, TARGET]
     return result
-
-
-def _with_interval(
-    saving: LabelSaving,
-    a: Sequence[Point],
-    b: Sequence[Point],
-    samples: SharedTestSet,
-    shared: Shared,
-    generator: np.random.Generator,
-) -> LabelSaving:
-    """Replicates of both curves: a seed that draws for both is drawn once, and so are the test samples."""
-    if not samples.known and min(len(point.scores) for point in (*a, *b)) < 2:
-        return saving
-    seeds = sorted({seed for point in (*a, *b) for seed in point.scores})
-    noise_a = draw_seed_noise(len(seeds), N_REPLICATES, generator)
-    noise_b = noise_a if shared.draws_shared else draw_seed_noise(len(seeds), N_REPLICATES, generator)
-    moved = samples.replicates([*a, *b], N_REPLICATES, generator)
-    curve_a = replicate_means(score_matrix(a, seeds), noise_a) + moved[:, : len(a)]
-    curve_b = replicate_means(score_matrix(b, seeds), noise_b) + moved[:, len(a) :]
-    n_labels = np.array([point.n_labels for point in a])
-    return saving.with_interval_of(n_labels, shared.sign * curve_a, shared.sign * curve_b[:, -1])

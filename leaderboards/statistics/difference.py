@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leaderboards.statistics.estimates import Estimate
 from leaderboards.statistics.influences import SharedTestSet, shared_variance
 from leaderboards.statistics.reading import Point
-from leaderboards.statistics.replicates import Estimate
 from leaderboards.statistics.student import Part, with_interval
 
 

@@ -6,7 +6,7 @@ seeds already, so only what seeds have in common counts here: covariances betwee
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from leaderboards.errors import UserError
 from leaderboards.statistics.paired import influences, score_terms
-from leaderboards.statistics.predictions import read_terms
+from leaderboards.statistics.predictions import read_terms, read_test_sets
 from leaderboards.statistics.reading import Point
 
 _ROUNDING = 1e-6
@@ -41,13 +41,35 @@ class SharedTestSet:
         """(S, n) influences."""
         return np.stack([self.moved[point.run_ids[seed]] for seed in seeds])
 
-    def replicates(self, points: Sequence[Point], n_replicates: int, generator: np.random.Generator) -> np.ndarray:
-        """(B, P) how much other test samples would have moved the mean over seeds of each point; 0: not known."""
-        if not self.known:
-            return np.zeros((n_replicates, len(points)))
-        means = np.stack([self.of_seeds(point, list(point.scores)).mean(axis=0) for point in points])
-        _, scales, axes = np.linalg.svd(means @ means.T)
-        return (generator.standard_normal((n_replicates, len(points))) * np.sqrt(scales)) @ axes
+
+@dataclass(frozen=True)
+class TestSamples:
+    """What the stored predictions of all runs of some points say, whichever of them are compared."""
+
+    moved: Mapping[str, np.ndarray]
+    """As in `SharedTestSet`."""
+    sets: Mapping[str, str]
+    """As `read_test_sets`."""
+    contradicted: Collection[str]
+    """Runs whose predictions do not give their scores, which count as having none: one of them must not keep everybody
+    else from being compared."""
+
+    def of(self, points: Iterable[Point]) -> SharedTestSet:
+        """Known if every run of these points has predictions, all of the same test samples."""
+        runs = [run_id for point in points for run_id in point.run_ids.values()]
+        alike = len({self.sets.get(run_id) for run_id in runs}) == 1 and all(run_id in self.moved for run_id in runs)
+        return SharedTestSet({}, {run_id: self.moved[run_id] for run_id in runs} if alike else {})
+
+
+def read_all_test_samples(path: Path, points: Mapping[str, Sequence[Point]]) -> TestSamples:
+    """Of every run of these points, by metric, that has predictions.
+
+    Raises:
+        UserError: as `reading.read_points`.
+    """
+    sets = read_test_sets(path)
+    moved, contradicted = read_influences(path, points, sets)
+    return TestSamples(moved, sets, contradicted)
 
 
 def read_test_samples(path: Path, metric: str, points: Iterable[Point]) -> SharedTestSet:

@@ -1,4 +1,4 @@
-"""One number over the datasets of a comparison: the mean difference, each dataset weighing the same.
+"""One number over the datasets of a comparison: the mean difference and the median saving, all datasets alike.
 
 Scores for which higher is better, fractions and R2, have no unit. Errors, for which lower is better, have that of the
 labels, and what is metres here and kelvin there has no mean.
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from leaderboards.statistics.comparison import Comparison
-from leaderboards.statistics.replicates import Estimate
+from leaderboards.statistics.curves import median_saving
+from leaderboards.statistics.estimates import Estimate
 from leaderboards.statistics.student import Part, with_interval
 
 
@@ -18,6 +19,8 @@ from leaderboards.statistics.student import Part, with_interval
 class MeanDifference:
     """A against B over all datasets of a suite that both were measured on, by one protocol (or one each)."""
 
+    names: tuple[str, str]
+    """Of A and B."""
     suite: str
     protocol: str
     selection: str
@@ -31,6 +34,8 @@ class MeanDifference:
     difference: Estimate
     """A - B. The interval is about other seeds and test samples of these datasets, not about other datasets. None if
     some dataset has no interval."""
+    saving: Estimate | None
+    """Median over the datasets that have one; None: none has."""
 
 
 def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
@@ -38,9 +43,9 @@ def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
 
     There is none for a single dataset, nor with errors. The noise of different datasets is independent.
     """
-    groups: dict[tuple[str, ...], list[Comparison]] = {}
+    groups: dict[tuple[object, ...], list[Comparison]] = {}
     for c in comparisons:
-        groups.setdefault((c.suite, c.protocol, c.selection, c.train_draw, c.axis), []).append(c)
+        groups.setdefault((c.names, c.suite, c.protocol, c.selection, c.train_draw, c.axis), []).append(c)
     return [_mean(group) for group in groups.values() if len(group) > 1 and not _has_errors(group)]
 
 
@@ -59,7 +64,9 @@ def mean_parts(groups: Sequence[Sequence[Part]]) -> list[Part]:
 def _mean(group: Sequence[Comparison]) -> MeanDifference:
     first = group[0]
     a, b = np.array([(c.a.value, c.b.value) for c in group], dtype=np.float64).mean(axis=0).tolist()
+    savings = [c.saving.saving for c in group if c.saving is not None]
     return MeanDifference(
+        names=first.names,
         suite=first.suite,
         protocol=first.protocol,
         selection=first.selection,
@@ -69,4 +76,5 @@ def _mean(group: Sequence[Comparison]) -> MeanDifference:
         a=a,
         b=b,
         difference=with_interval(a - b, mean_parts([c.parts for c in group])),
+        saving=median_saving(savings) if savings else None,
     )

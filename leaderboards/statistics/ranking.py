@@ -6,7 +6,7 @@ tested instead: no difference of their mean scores over its datasets, by `differ
 over all pairs of the ranking. Two are told apart where that is significant and their mean ranks say the same.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -17,15 +17,12 @@ import numpy as np
 
 from leaderboards.metrics import SMALLEST_ERROR
 from leaderboards.statistics.difference import difference
-from leaderboards.statistics.influences import SharedTestSet, read_influences
+from leaderboards.statistics.estimates import SURE
+from leaderboards.statistics.influences import SharedTestSet, read_all_test_samples
 from leaderboards.statistics.mean_difference import mean_parts
 from leaderboards.statistics.paired import holm
-from leaderboards.statistics.predictions import read_test_sets
 from leaderboards.statistics.reading import Point, fetch
 from leaderboards.statistics.student import Part, two_sided_p
-
-SURE = 0.05
-"""Chance of telling any two of a ranking apart that are equal."""
 
 
 class GridKey(NamedTuple):
@@ -132,18 +129,14 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
     for of_grid in points.values():
         for cell, of_cell in of_grid.items():
             by_metric.setdefault(cell.metric, []).extend(of_cell.values())
-    sets = read_test_sets(path)
-    moved, contradicted = read_influences(path, by_metric, sets)
+    samples = read_all_test_samples(path, by_metric)
     cells = {
-        grid: [
-            Cell(of_cell, _of_test_samples(of_cell.values(), moved, sets), cell.higher_is_better)
-            for cell, of_cell in of_grid.items()
-        ]
+        grid: [Cell(of_cell, samples.of(of_cell.values()), cell.higher_is_better) for cell, of_cell in of_grid.items()]
         for grid, of_grid in points.items()
     }
     mixed = {key[0] for key, rules in rules_of.items() if len(rules) > 1}
     return {
-        grid: [replace(row, mixed=grid in mixed) for row in _standings(grid, rows, cells[grid], contradicted)]
+        grid: [replace(row, mixed=grid in mixed) for row in _standings(grid, rows, cells[grid], samples.contradicted)]
         for grid, rows in ranked.items()
     }
 
@@ -173,15 +166,6 @@ def _standings(
         )
         for entry in order
     ]
-
-
-def _of_test_samples(
-    points: Iterable[Point], moved: Mapping[str, np.ndarray], sets: Mapping[str, str]
-) -> SharedTestSet:
-    """Known if every run has predictions of the same test samples."""
-    runs = [run_id for point in points for run_id in point.run_ids.values()]
-    alike = len({sets.get(run_id) for run_id in runs}) == 1 and all(run_id in moved for run_id in runs)
-    return SharedTestSet({}, {run_id: moved[run_id] for run_id in runs} if alike else {})
 
 
 def told_apart(

@@ -1,18 +1,15 @@
 """From the leaderboard's rows to arrays: curves with their seeds."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from leaderboards.errors import UserError
 from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.reader import connect_to_read
-from leaderboards.statistics.curves import LabelSaving
-from leaderboards.statistics.replicates import Estimate
+from leaderboards.statistics.estimates import Estimate
 
 
 @dataclass(frozen=True, order=True)
@@ -68,16 +65,6 @@ _POINTS = """
     GROUP BY ALL
     ORDER BY ALL
 """
-_SAVINGS = """
-    SELECT
-        rival_value, rival_labels, labels_needed, label_saving, at_most,
-        suite, dataset, backbone, coalesce(weights, ''), protocol, coalesce(selection, ''), coalesce(train_draw, ''),
-        axis, setup, metric, curve_id, higher_is_better,
-        suite, dataset, rival, coalesce(rival_weights, ''), rival_protocol, coalesce(selection, ''),
-        coalesce(train_draw, ''), axis, rival_setup, metric, rival_curve_id,
-        higher_is_better
-    FROM curve_pairs WHERE source = 'measured' ORDER BY ALL
-"""
 
 
 def read_points(path: Path, backbones: Collection[str] | None = None) -> dict[CurveKey, list[Point]]:
@@ -114,19 +101,16 @@ def _refuse_duplicates(path: Path, what: str, seeds: Sequence[int], run_ids: Seq
             )
 
 
-def read_label_savings(path: Path) -> dict[tuple[CurveKey, CurveKey], LabelSaving]:
-    """The rows of the view `curve_pairs` between measured curves, by the curves; intervals unknown.
+def read_means(path: Path, curve_ids: Collection[str]) -> dict[tuple[str, str, str], Estimate]:
+    """(curve_id, partition, samples) -> the mean over all seeds with its interval, from the view `label_efficiency`.
 
     Raises:
         UserError: as `read_points`.
     """
-    found = {}
-    width = len(fields(CurveKey))
-    for row in fetch(path, _SAVINGS, {}):
-        (target, labels, needed, saving, at_most), keys = row[:5], row[5:]
-        pair = CurveKey(*keys[:width]), CurveKey(*keys[width:])
-        found[pair] = LabelSaving(target, labels, needed, Estimate(saving, None, None), at_most)
-    return found
+    sql = """SELECT curve_id, partition, samples, value, ci_low, ci_high
+        FROM label_efficiency WHERE list_contains($curves, curve_id)"""
+    rows = fetch(path, sql, {"curves": list(curve_ids)})
+    return {(curve_id, partition, samples): Estimate(*mean) for curve_id, partition, samples, *mean in rows}
 
 
 def read_rules(path: Path, curve_ids: Collection[str]) -> dict[str, str]:
@@ -149,12 +133,6 @@ def distinct_points(points: Sequence[Point]) -> list[Point]:
         if point.n_labels >= 1 and (rival is None or len(point.scores) > len(rival.scores)):
             best[point.n_labels] = point
     return [best[n] for n in sorted(best)]
-
-
-def score_matrix(points: Sequence[Point], seeds: Sequence[int]) -> np.ndarray:
-    """(P, S) float64 scores of the points by seed, NaN where a point lacks one."""
-    values = [[point.scores.get(seed, np.nan) for seed in seeds] for point in points]
-    return np.array(values, dtype=np.float64).reshape(len(points), len(seeds))
 
 
 def fetch(path: Path, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:

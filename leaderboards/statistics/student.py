@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, special
 
-from leaderboards.statistics.replicates import LEVEL, Estimate
+from leaderboards.statistics.estimates import LEVEL, Estimate
 
 _POWER = 1.9
 _POWER_OF_TWO = 6.0

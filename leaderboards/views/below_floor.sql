@@ -33,7 +33,7 @@ WITH settings AS (
     FROM (SELECT setup, any_value(configuration) AS configuration FROM runs GROUP BY setup)
 ),
 points AS (
-    SELECT label_efficiency.*, rules, channels, fed, if(higher_is_better, value, -value) AS gain, (ci_high - ci_low) / 2 AS margin
+    SELECT label_efficiency.*, rules, channels, fed, if(higher_is_better, value, -value) AS gain
     FROM label_efficiency JOIN settings USING (setup)
     WHERE value IS NOT NULL
 ),

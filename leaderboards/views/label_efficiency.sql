@@ -1,24 +1,27 @@
 -- label_efficiency: one row per point of a label-efficiency curve: one backbone with its weights, on one partition of a
 -- dataset, by one protocol, over all seeds. curve_id, partition and samples identify it; n_seeds are distinct.
 --
--- Units     value, ci_low, ci_high, seed_std, se_test: as in scores, as is higher_is_better. n_labels counts all labels used, for fitting
---           (n_labels_fit) and for choosing (n_labels_select), rounded if seeds differ.
+-- Units     value, ci_low, ci_high, margin, seed_std, se_test: as in scores, as is higher_is_better. n_labels counts all
+--           labels used, for fitting (n_labels_fit) and for choosing (n_labels_select), rounded if seeds differ.
 -- interval  95 %, of the score expected over seeds and over test samples. All seeds share one test set, so their mean
 --           does not average its luck away: variance = seed_std^2 / n_seeds + se_test^2, of which the
 --           second counts as known. What one seed does to single test samples is in both terms, so the interval errs
---           on the wide side. It covers 93 to 97 % from two seeds on (docs/statistics.md), and is not cut off at 0 or 1.
---           One run: its own bootstrap interval. train_draw = 'partition': every seed has the same training
---           samples, so the interval does not tell how much another draw would have changed.
+--           on the wide side. It covers 93 to 97 % from two seeds on (docs/statistics.md). train_draw = 'partition':
+--           every seed has the same training samples, so it does not tell how much another draw would have changed.
+--           ci_low and ci_high end where the metric does: at 0 (but r2) and, where higher is better, at 1. margin is
+--           half of the interval before that, for whoever adds noise up.
+-- one_seed  true: the interval is the run's own bootstrap interval, of the test samples alone. It says nothing of other
+--           seeds, so it may be narrower than that of three seeds and still less sure: draw it otherwise.
 -- costs     parameters, flops_per_image, peak_memory_bytes: the same in every seed. images_per_second: of the fastest, on
 --           device: whatever else a machine did made the others slower.
 -- setup     see the view scores, as for axis, curve_id, samples and identity_version: runs of other settings are points
 --           of another curve, runs on other samples other points of it.
 -- Excluded  what scores excludes. Simulated points have suite 'demo' or 'areas', published ones source = 'published'.
--- NULL      value: undefined for every seed. seed_std: fewer than two runs. ci_low, ci_high: fewer than two seeds, and not
---           one run with an interval; or seeds that all agree and no run's interval, which tell nothing of the noise.
+-- NULL      value: undefined for every seed. seed_std: fewer than two runs. ci_low, ci_high, margin: fewer than two seeds,
+--           and not one run with an interval; or seeds that all agree and no run's interval, which tell nothing of the noise.
 --           se_test: no run has an interval (then seeds alone make it). weights: drawn from the seed, or published.
 --           parameters, flops_per_image, images_per_second, peak_memory_bytes: nobody counted or measured; device as the
---           third. n_labels, selection, train_draw, samples, identity_version: unknown, published rows only.
+--           third. n_labels, selection, train_draw, samples, identity_version, one_seed: unknown, published rows only.
 CREATE OR REPLACE VIEW label_efficiency AS
 WITH points AS (
     SELECT
@@ -60,12 +63,21 @@ margins AS (
             2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963,
             2.079614, 2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407, 2.045230, 2.042272
         ] AS students FROM variances))
+),
+intervals AS (
+    SELECT
+        *,
+        CASE WHEN n_seeds > 1 THEN value - margin ELSE run_low END AS low,
+        CASE WHEN n_seeds > 1 THEN value + margin ELSE run_high END AS high
+    FROM margins
 )
 SELECT
     suite, dataset, backbone, weights, protocol, partition, n_labels, n_labels_fit, n_labels_select, metric,
     higher_is_better, value,
-    CASE WHEN n_seeds > 1 THEN value - margin ELSE run_low END AS ci_low,
-    CASE WHEN n_seeds > 1 THEN value + margin ELSE run_high END AS ci_high,
+    CASE WHEN low < 0 AND metric <> 'r2' THEN 0 ELSE low END AS ci_low,
+    CASE WHEN high > 1 AND higher_is_better THEN 1 ELSE high END AS ci_high,
+    (high - low) / 2 AS margin,
+    CASE WHEN source = 'measured' THEN n_seeds = 1 END AS one_seed,
     n_seeds, seed_std, se_test, selection, train_draw, setup, axis, source, parameters, flops_per_image,
     images_per_second, peak_memory_bytes, device, curve_id, samples, identity_version
-FROM margins;
+FROM intervals;

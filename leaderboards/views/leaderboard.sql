@@ -2,6 +2,7 @@
 --
 -- Units     value, ci_low and ci_high as metrics stores them: fractions, not percentages, for every score in [0, 1]; rmse
 --           and mae in the units of the labels. r2 may be negative. n_* count samples. finished_at is UTC.
+-- n_labels  every label the result used: n_labels_fit to fit the predictor and n_labels_select to choose it.
 -- higher_is_better  of the metric: false for errors, as rmse.
 -- weights   the first 8 hex digits of the hash of the weights; runs.weights_sha256 has all 64.
 -- bands     where a run was fitted on fewer of the dataset's bands than its backbone reads, or tested on others: which, as
@@ -10,7 +11,7 @@
 -- Excluded  nothing. Simulated runs are here (suite 'demo' or 'areas') and published ones with source = 'published':
 --           this is the list of what there is. Add WHERE suite NOT IN ('demo', 'areas') before comparing or averaging.
 -- NULL      value: the metric is undefined on this test split. ci_low, ci_high: no value, or nobody computed the
---           interval. weights, seed, n_train, n_labels_fit, n_labels_select, finished_at: unknown, published runs only.
+--           interval. weights, seed, n_train, n_labels*, finished_at: unknown, published runs only.
 -- Order     none; write the ORDER BY you need.
 CREATE OR REPLACE VIEW leaderboard AS
 SELECT
@@ -22,6 +23,7 @@ SELECT
     partition,
     seed,
     n_train,
+    n_labels_fit + n_labels_select AS n_labels,
     n_labels_fit,
     n_labels_select,
     metric,

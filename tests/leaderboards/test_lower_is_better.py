@@ -167,7 +167,7 @@ def test_the_report_normalises_errors_the_right_way_round(higher_and_lower: tupl
     higher, lower = (read_contents(board.path).page for board in higher_and_lower)
     for table, name in (("ranking", "score"), ("ranking", "place_low"), ("savings", "saving_low")):
         numbers, of_errors = ([*_column(page[table], name)] for page in (higher, lower))
-        assert of_errors == pytest.approx(numbers, abs=0.01 if name == "saving_low" else 2e-6), name  # other replicates
+        assert of_errors == pytest.approx(numbers, abs=2e-6), name
     assert lower["points"]["columns"]["higher_is_better"] == {"values": [False], "index": []}
 
 

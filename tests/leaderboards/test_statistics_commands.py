@@ -78,7 +78,7 @@ def test_compare_is_plain_and_fits_80_columns(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    for text in ("m-SA-crop-type", "linear_probe_sgd", "1.00x_train", ".700", ".600", "+.100"):
+    for text in ("m-SA-crop-type", "linear_probe_sgd", "1.00x_train", ".700", ".600", "+.100 *", "is better than"):
         assert text in done.stdout
     assert "90%" in done.stdout  # one decade of labels
 

@@ -64,7 +64,11 @@ def test_compare_the_other_way_round_is_the_mirror_image(board: Leaderboard) -> 
     assert back.difference.value == pytest.approx(-(forth.difference.value or 0))
     assert back.difference.ci_low == pytest.approx(-(forth.difference.ci_high or 0), abs=0.01)
     assert back.saving is not None
-    assert back.saving.saving.value is None  # never reached
+    assert forth.saving is not None
+    assert back.saving.labels_needed is None  # never reached
+    assert [1 - number for number in back.saving.saving] == pytest.approx(
+        [1 / (1 - number) for number in (forth.saving.saving[i] for i in (0, 2, 1))]
+    )
 
 
 def test_compare_gives_the_same_numbers_again(board: Leaderboard) -> None:
@@ -186,7 +190,7 @@ def test_a_seed_that_both_sides_drew_alike_is_compared_pair_by_pair(tmp_path: Pa
     (row,) = compare(board_with(tmp_path / "b.duckdb", scores).path, "a", "b")
     assert (row.n_paired, row.noise) == (2, "seeds")
     assert row.difference.value == pytest.approx(0.015)
-    assert row.a.value == pytest.approx(draws[:2].mean())  # of the seeds compared, or A - B would not be the difference
+    assert row.a.value == pytest.approx(draws.mean())  # of all its seeds, as everywhere
     assert row.difference.ci_high == pytest.approx(0.015 + stats.t.ppf(0.975, 1) * 0.005)
 
 

@@ -9,8 +9,8 @@ from scored_runs import board_with, predicted_record
 from command_line import harness
 from leaderboards.errors import UserError
 from leaderboards.statistics.comparison import compare
+from leaderboards.statistics.estimates import Estimate
 from leaderboards.statistics.mean_difference import mean_differences
-from leaderboards.statistics.replicates import Estimate
 from leaderboards.store import Leaderboard, open_leaderboard
 
 

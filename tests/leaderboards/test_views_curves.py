@@ -15,7 +15,7 @@ from leaderboards.file.derived import SELECT_DERIVED
 from leaderboards.file.migrate import create_tables
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
-from leaderboards.statistics.reading import read_label_savings
+from leaderboards.statistics.comparison import compare
 from leaderboards.statistics.student import Part, margin
 from leaderboards.store import Leaderboard, open_leaderboard
 from leaderboards.views import create_views
@@ -69,9 +69,33 @@ def test_one_seed_keeps_its_own_interval_and_none_stays_null(tmp_path: Path) -> 
     commit(board, run_of("b", "d", "default", 0), 0.5)
     commit(board, run_of("c", "d", "default", 0), None)
     rows = run_query(
-        board.path, "SELECT value, ci_low, ci_high, seed_std, n_seeds FROM label_efficiency ORDER BY backbone"
+        board.path, "SELECT value, ci_low, ci_high, seed_std, n_seeds, one_seed FROM label_efficiency ORDER BY backbone"
     ).rows
-    assert rows == [(0.5, 0.4, 0.65, None, 1), (0.5, None, None, None, 1), (None, None, None, None, 0)]
+    assert rows == [
+        (0.5, 0.4, 0.65, None, 1, True), (0.5, None, None, None, 1, True), (None, None, None, None, 0, False)
+    ]  # fmt: skip
+
+
+def test_an_interval_ends_where_its_metric_does_and_its_margin_does_not(tmp_path: Path) -> None:
+    board = open_leaderboard(tmp_path / "b.duckdb")
+    for name, higher, values in (
+        ("accuracy", True, (0.01, 0.1)),
+        ("f1_micro", True, (0.9, 0.99)),
+        ("r2", True, (0.01, 0.1)),
+        ("rmse", False, (0.9, 1.1)),
+    ):
+        for seed, value in enumerate(values):
+            run = run_of("a", name, "default", seed, metric=name, higher_is_better=higher)
+            board.commit(RunRecord(run=run, metrics=[metric(value, None, metric=name)]))
+    sql = "SELECT dataset, ci_low, ci_high, value - margin, value + margin FROM label_efficiency"
+    found = {dataset: rest for dataset, *rest in run_query(board.path, sql).rows}
+    assert found["accuracy"][0] == 0 > found["accuracy"][2]
+    assert found["f1_micro"][1] == 1 < found["f1_micro"][3]
+    assert found["r2"][0] == pytest.approx(found["r2"][2])
+    assert found["r2"][0] < 0
+    assert found["rmse"][0] == 0
+    assert found["rmse"][1] == pytest.approx(found["rmse"][3])
+    assert found["rmse"][1] > 1
 
 
 def test_labels_of_choosing_count_as_labels(tmp_path: Path) -> None:
@@ -173,12 +197,22 @@ def test_label_savings_by_hand(tmp_path: Path) -> None:
     needed = (200 * 2000) ** 0.5  # half way between 0.6 and 0.8 in log(labels)
     assert found == {
         ("a", "b"): [pytest.approx(needed), pytest.approx(1 - needed / 2000), False],
-        ("b", "a"): [None, None, False],
+        ("b", "a"): [None, pytest.approx(1 - 2000 / needed), False],  # what a needs, turned round
     }  # c has one point: no curve
 
 
-def test_replicates_follow_the_rule_of_the_view_on_curves_that_dip(tmp_path: Path) -> None:
-    """Without noise the interval of a saving is the saving, which is the view's alone."""
+def test_a_dip_does_not_make_a_curve_reach_a_score_too_early(tmp_path: Path) -> None:
+    """b reaches 0.5 with 20 labels, but its points say 0.5, 0.4 and 0.6: 0.45 with up to 200."""
+    scores = {
+        ("a", "d", "0.01x_train"): [0.1], ("a", "d", "1.00x_train"): [0.5],
+        ("b", "d", "0.01x_train"): [0.5], ("b", "d", "0.10x_train"): [0.4], ("b", "d", "1.00x_train"): [0.6],
+    }  # fmt: skip
+    needed = 200 * 10 ** (0.05 / 0.15)
+    found = savings(board_with(tmp_path / "b.duckdb", scores))
+    assert found["b", "a"] == [pytest.approx(needed), pytest.approx(1 - needed / 2000), False]
+
+
+def test_sql_and_python_say_the_same_of_curves_that_dip(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     scores = {
         (backbone, dataset, partition): [round(float(generator.random()), 3)]
@@ -186,12 +220,19 @@ def test_replicates_follow_the_rule_of_the_view_on_curves_that_dip(tmp_path: Pat
         for backbone in "ab"
         for partition in PARTITIONS
     }
-    savings = read_label_savings(board_with(tmp_path / "b.duckdb", scores).path)
-    assert len(savings) == 14
-    for (a, b), saving in savings.items():
-        values_a, values_b = ([scores[key.backbone, key.dataset, p][0] for p in PARTITIONS] for key in (a, b))
-        found = saving.with_interval_of(np.array([20, 200, 2000]), np.array([values_a]), np.array(values_b[-1:])).saving
-        assert found.ci_low == found.ci_high == (None if found.value is None else pytest.approx(found.value))
+    board = board_with(tmp_path / "b.duckdb", scores)
+    sql = "SELECT dataset, label_saving, labels_needed FROM label_savings WHERE backbone = 'a' ORDER BY dataset"
+    found = [(row.dataset, row.saving) for row in compare(board.path, "a", "b")]
+    assert run_query(board.path, sql).rows == [
+        (
+            dataset,
+            pytest.approx(one.saving.value),
+            None if one.labels_needed is None else pytest.approx(one.labels_needed),
+        )
+        for dataset, one in sorted(found, key=lambda row: row[0])
+        if one is not None
+    ]
+    assert len(found) == 7
 
 
 def test_curves_of_two_protocols_are_pairs_but_no_savings_of_one_protocol(tmp_path: Path) -> None:
@@ -202,7 +243,7 @@ def test_curves_of_two_protocols_are_pairs_but_no_savings_of_one_protocol(tmp_pa
     sql = "SELECT protocol, rival_protocol, at_most, label_saving FROM curve_pairs ORDER BY ALL"
     assert run_query(board.path, sql).rows == [
         ("fine_tune", "knn", False, pytest.approx(1 - 20 * 100**0.75 / 2000)),
-        ("knn", "fine_tune", False, None),
+        ("knn", "fine_tune", False, pytest.approx(1 - 2000 / (20 * 100**0.75))),
     ]
     assert savings(board) == {}
 
