@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from harness.campaign.defaults import default_workers, preset_defaults, suite_defaults
+from harness.campaign.defaults import default_workers, preset_defaults, suite_defaults, with_companions
 from harness.campaign.request import RunRequest, make_request
 from harness.data.band_matching import MissingBands
 from harness.records.run import BandNames, Selection, TrainDraw
@@ -13,6 +13,7 @@ def ask(
     *,
     backbones: Iterable[str],
     demo: bool,
+    alone: bool = False,
     preset: str | None = None,
     protocols: Iterable[str] | None = None,
     partitions: Iterable[str] | None = None,
@@ -30,19 +31,20 @@ def ask(
 
     Args:
         demo: whether it is of the demo suite.
+        alone: whether one backbone runs without companions there.
         rest: as of `make_request`.
     Raises:
         UserError: as `make_request`.
     """
     names = tuple(backbones)
-    of_suite = suite_defaults(demo=demo, all_backbones=names == ("all",))
-    default = preset_defaults(preset) if preset else of_suite
+    default = preset_defaults(preset) if preset else suite_defaults(names, demo=demo)
     return make_request(
         preset=preset,
-        backbones=names,
+        backbones=with_companions(names) if demo and not alone else names,
         protocols=default.protocols if protocols is None else protocols,
         partitions=default.partitions if partitions is None else partitions,
         seeds=default.seeds if seeds is None else seeds,
+        drawn_seeds=default.drawn_seeds if seeds is None else (),
         train_draw=train_draw or default.train_draw,
         selection=selection or default.select,
         shots=default.shots if shots is None else shots,

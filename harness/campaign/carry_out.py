@@ -3,15 +3,16 @@
 Under `accelerate launch` the first process plans, reports and writes; the others only help it to train.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from harness.campaign.estimate import Estimate, estimate_plan
+from harness.campaign.estimate import Estimate, estimate_plan, estimate_seconds
 from harness.campaign.executors import EXECUTORS
 from harness.campaign.executors.local import execute_safely
 from harness.campaign.plan import Line, State, build_plan, mark_done
 from harness.campaign.request import RunRequest
+from harness.campaign.watch import UNWATCHED, Watch
 from harness.errors import UserError
 from harness.execution.workbench import Workbench
 from harness.protocols import trains_backbone
@@ -29,9 +30,11 @@ def preview(request: RunRequest, progress: Progress) -> tuple[list[Line], list[E
     return lines, estimate_plan(lines, workbench, Leaderboard(request.db).timings(request.device))
 
 
-def run_campaign(request: RunRequest, progress: Progress) -> list[Line]:
+def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCHED) -> list[Line]:
     """Run what the leaderboard lacks. One failing run leaves the others alone; each finished run is safe at once.
 
+    Args:
+        watch: told what will be run and what came of each run.
     Returns:
         The plan as it ended: NEW lines finished and were committed just now, FAILED ones say why.
     Raises:
@@ -44,7 +47,8 @@ def run_campaign(request: RunRequest, progress: Progress) -> list[Line]:
         leaderboard = open_leaderboard(request.db)
         workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
         lines = _plan(request, workbench, convert=True)
-        jobs = _jobs(line for line in lines if line.state is State.NEW)
+        jobs = _by_dataset(_jobs(line for line in lines if line.state is State.NEW))
+        seconds = estimate_seconds(jobs, workbench, leaderboard.timings(request.device))
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
         jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))
     devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])
@@ -52,16 +56,13 @@ def run_campaign(request: RunRequest, progress: Progress) -> list[Line]:
         pass  # the others plan now
     executor = EXECUTORS["processes" if request.workers > 1 and devices.count == 1 else "local"]
     failed: dict[str, Failure] = {}
-    with (
-        progress.step("runs", len(jobs)) as step,
-        leaderboard.session() as session,
-        closing(executor(jobs, workbench)) as results,
-    ):
+    watch.begins(lines, jobs, None if seconds is None else seconds / request.workers)
+    with leaderboard.session() as session, closing(executor(jobs, workbench)) as results:
         for result in results:
             failure = _commit(session, result.outcome)
             if failure is not None:
                 failed[result.job.run_id] = failure
-            step.advance()
+            watch.ends(result.job, failure or result.outcome)
     for run_id in leaderboard.known(failed):  # waited in the spool until a later commit took it along
         del failed[run_id]
     return [_with_failure(line, failed) for line in lines]
@@ -91,6 +92,15 @@ def help_campaign(request: RunRequest, devices: Devices, progress: Progress) -> 
 
 def _jobs(lines: Iterable[Line]) -> list[Job]:
     return [line.job for line in lines if line.job]
+
+
+def _by_dataset(jobs: Sequence[Job]) -> list[Job]:
+    """Within a backbone all seeds of one dataset before the next: its curves are whole one after the other."""
+    first: dict[object, int] = {}
+    for number, job in enumerate(jobs):
+        first.setdefault(job.backbone, number)
+        first.setdefault(job.dataset, number)
+    return sorted(jobs, key=lambda job: (first[job.backbone], first[job.dataset]))
 
 
 def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:

@@ -1,6 +1,7 @@
 """What is run where nobody says otherwise: on real data, for a preset, and on the demo suite."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.campaign.presets import PRESETS
@@ -15,6 +16,8 @@ class GridDefaults:
     protocols: tuple[str, ...]
     partitions: tuple[str, ...]
     seeds: tuple[int, ...]
+    drawn_seeds: tuple[int, ...] = ()
+    """Of backbones whose weights come from the seed; empty: the same."""
     train_draw: TrainDraw
     select: Selection
     shots: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
@@ -49,15 +52,31 @@ def preset_defaults(name: str) -> GridDefaults:
     return replace(REAL, protocols=(), partitions=(), missing_bands=preset.missing_bands, band_names=preset.band_names)
 
 
-DEMO_ALL = replace(DEMO, protocols=("linear_probe", "knn"), partitions=("0.01x_train", "0.10x_train", "1.00x_train"))
-"""Of all backbones a quarter of those runs: first, middle and last point of each curve."""
+DEMO_SHORT = replace(
+    DEMO,
+    protocols=("linear_probe", "knn"),
+    partitions=("0.01x_train", "0.10x_train", "1.00x_train"),
+    drawn_seeds=(0,),
+)
+"""Of one backbone with its companions, and of all: first, middle and last point of each curve. Another seed of drawn
+weights is another network: to embed the images by it takes longer than all other runs of a backbone."""
+
+COMPANIONS = ("image_statistics", "random_init_demo")
+"""What a backbone has to beat: no network at all, and the architecture of the demo weights, untrained."""
 
 
-def suite_defaults(*, demo: bool, all_backbones: bool) -> GridDefaults:
-    """What holds on real data, on the demo suite, and there with all backbones."""
+def suite_defaults(backbones: Sequence[str], *, demo: bool) -> GridDefaults:
+    """What holds on real data, and on the demo suite for one backbone (or `all`) and for several."""
     if not demo:
         return REAL
-    return DEMO_ALL if all_backbones else DEMO
+    return DEMO_SHORT if len(backbones) == 1 else DEMO
+
+
+def with_companions(backbones: Sequence[str]) -> tuple[str, ...]:
+    """One backbone and what runs beside it on the demo suite; several, or `all`, as they are."""
+    if len(backbones) != 1 or backbones[0] == "all":
+        return tuple(backbones)
+    return tuple(dict.fromkeys((*backbones, *COMPANIONS)))
 
 
 def default_workers() -> int:

@@ -50,6 +50,19 @@ def estimate_plan(lines: Sequence[Line], workbench: Workbench, timings: Iterable
     return [_estimate(line, workbench, seconds_of, bytes_of) for line in lines]
 
 
+def estimate_seconds(jobs: Sequence[Job], workbench: Workbench, timings: Iterable[Timing]) -> float | None:
+    """What all of them will take in one process; None: some job is like no earlier run."""
+    seconds_of = _TimeTeller(timings)
+    of_jobs = [seconds_of(job, _n_train(job, workbench)) for job in jobs]
+    known = [seconds for seconds in of_jobs if seconds is not None]
+    return sum(known) if len(known) == len(jobs) else None
+
+
+def _n_train(job: Job, workbench: Workbench) -> int:
+    run = job.run
+    return len(workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed).train)
+
+
 def _estimate(
     line: Line,
     workbench: Workbench,
@@ -60,9 +73,7 @@ def _estimate(
         return UNKNOWN
     if line.state is not State.NEW or line.job is None:
         return NOTHING
-    run = line.job.run
-    partition = workbench.drawn_partition(line.job.dataset, run.partition, run.train_draw, run.seed)
-    return Estimate(seconds=seconds_of(line.job, len(partition.train)), n_bytes=bytes_of(line.job))
+    return Estimate(seconds=seconds_of(line.job, _n_train(line.job, workbench)), n_bytes=bytes_of(line.job))
 
 
 class _TimeTeller:

@@ -115,7 +115,7 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
             backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol, bands=bands, swept=swept
         )
         for backbone in request.backbones
-        for seed in request.seeds
+        for seed in request.seeds_of(backbone)
         for ref, protocol, partition, bands, swept in work
         if not request.asked_for_all or belongs(backbone, ref)
     )

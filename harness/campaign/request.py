@@ -47,6 +47,8 @@ class RunRequest(BaseModel):
     budgets: tuple[PositiveInt | Literal["all"], ...]
     """Labelled images in all that the few-shot protocols are tried with; `WHOLE_TRAIN`: all of train."""
     seeds: tuple[int, ...] = Field(min_length=1)
+    drawn_seeds: tuple[int, ...] = ()
+    """Of backbones whose weights come from the seed; empty: the same."""
     missing_bands: MissingBands
     band_names: BandNames = BandNames.CORRECTED
     normalisation: NormalisationPolicy | None = None
@@ -60,6 +62,10 @@ class RunRequest(BaseModel):
     device: str
     workers: PositiveInt = 1
     """Processes that may execute runs side by side."""
+
+    def seeds_of(self, backbone: str) -> tuple[int, ...]:
+        """Those that a backbone is run with."""
+        return self.drawn_seeds if self.drawn_seeds and find_backbone(backbone).seeded else self.seeds
 
     @property
     def draws_few_labels(self) -> bool:

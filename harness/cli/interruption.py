@@ -13,7 +13,10 @@ from typing import NoReturn
 GRACE_SECONDS = 1.0
 """For leaving in good order. What takes longer is cut off: nothing that is stored is ever half there."""
 ENDING = (signal.SIGINT, signal.SIGTERM)
-SAID = b"interrupted; what was finished is stored, and the same command goes on from there\n"
+_WORDS: list[Callable[[], str]] = [
+    lambda: "interrupted; what was finished is stored, and the same command goes on from there"
+]
+"""One: what an interrupted command says."""
 
 
 def end_on_signals(work: Callable[[], None]) -> None:
@@ -42,6 +45,15 @@ def end_on_signals(work: Callable[[], None]) -> None:
             _leave(heard[0])
 
 
+def say_if_interrupted(words: Callable[[], str]) -> None:
+    """From now on an interruption is answered by one line that knows how far the command is.
+
+    Args:
+        words: called by any thread, at any moment; must not wait for anything.
+    """
+    _WORDS[0] = words
+
+
 def _watch_over_the_end() -> None:
     """Python acts on a signal between two of its own instructions; this thread hears of it whatever goes on there."""
     ears, mouth = socket.socketpair()
@@ -65,5 +77,5 @@ def _leave(number: int) -> NoReturn:
         with suppress(ProcessLookupError):  # while it imports PyTorch it is deaf, and would be there for seconds more
             os.kill(server._forkserver._forkserver_pid, signal.SIGKILL)
     with suppress(OSError):
-        os.write(2, SAID)
+        os.write(2, f"{_WORDS[0]()}\n".encode())
     os._exit(128 + number)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli.curve import show_panels
+from harness.cli.interruption import say_if_interrupted
 from harness.cli.options.run import (
+    Alone,
     Backbones,
     Budgets,
     CacheDir,
@@ -86,6 +88,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     backbone: Backbones = None,
+    alone: Alone = False,
     preset: PresetName = None,
     weights: Weights = None,
     geobench_dir: GeobenchDir = None,
@@ -116,10 +119,10 @@ def run(
 ) -> None:
     """Evaluate backbones on GEO-Bench and store the results.
 
-    Without GEO-Bench data it runs on the built-in demo suite: four tasks in a simulated world, with small weights that
-    learnt from other places of that world. These results carry `suite = 'demo'` and say nothing about real images.
+    Without GEO-Bench data it runs on the built-in demo suite (`suite = 'demo'`): four tasks in a simulated world, with
+    weights that learnt from other places of it, and image statistics and an untrained network beside a single backbone.
 
-    Features are extracted once per backbone and dataset; a run that the leaderboard holds already is not repeated.
+    A run that the leaderboard holds already is not repeated.
     Exit code: 0 all runs are in the leaderboard, 1 some failed, 2 wrong usage.
     """
     with user_errors(debug):
@@ -134,6 +137,7 @@ def run(
         demo = has_no_data(geobench_dir) and not preset
         request = ask(
             demo=demo,
+            alone=alone,
             preset=preset,
             backbones=backbones,
             weights=split_weights(weights),
@@ -198,16 +202,16 @@ def _preview(request: "RunRequest", verbose: bool, debug: bool) -> int:
 def _run(request: "RunRequest", debug: bool) -> int:
     from harness.campaign.carry_out import run_campaign
     from harness.campaign.plan import State
+    from harness.show.campaign.watch import CampaignWatch
     from harness.show.progress_bars import RichProgress
 
     with RichProgress(err) as progress:
-        lines = run_campaign(request, progress)
+        watch = CampaignWatch(err, progress)
+        say_if_interrupted(lambda: f"interrupted: {watch.stored} runs stored; the same command goes on from there")
+        lines = run_campaign(request, progress, watch)
     there = [line.job for line in lines if line.job and line.state in (State.NEW, State.DONE)]
     if there:
         _show_results(request, there)
-    done = sum(line.state is State.DONE for line in lines)
-    if done:
-        err.print(f"{done} of {len(lines)} runs were in the leaderboard already and were not repeated.")
     _show_tracebacks(lines, debug)
     code = _explain(lines)
     if there:

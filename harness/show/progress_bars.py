@@ -8,11 +8,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 
 class RichStep:
@@ -25,6 +27,18 @@ class RichStep:
     def advance(self, units: int = 1) -> None:
         self._progress.advance(self._task, units)
 
+    def describe(self, description: str, left: str) -> None:
+        """What is being done, and how long the rest takes, which is no longer told from the number of units."""
+        self._progress.update(self._task, description=description, left=left)
+
+
+class _LeftColumn(TimeRemainingColumn):
+    """The time left as somebody said who knows better, else from the speed so far."""
+
+    def render(self, task: Task) -> Text:
+        left = task.fields.get("left")
+        return super().render(task) if left is None else Text(left, style="progress.remaining")
+
 
 class RichProgress:
     """Bars with counts, elapsed time and time left (`harness.records.progress.Progress`). Use as a context."""
@@ -33,13 +47,14 @@ class RichProgress:
         self._console = console
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=max(5, min(30, console.width - 70))),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            _LeftColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # else it ends with an empty line there
         )
 
     def __enter__(self) -> "RichProgress":
@@ -56,6 +71,10 @@ class RichProgress:
             yield RichStep(self._progress, task)
         finally:
             self._progress.remove_task(task)
+
+    def bar(self, description: str, total: int) -> RichStep:
+        """A step that stays for as long as the display."""
+        return RichStep(self._progress, self._progress.add_task(description, total=total))
 
     def notice(self, message: str) -> None:
         self._console.print(f"note: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)

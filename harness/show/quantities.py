@@ -1,4 +1,6 @@
-"""Sizes and times as people read them: 1.2 GB, 3 h 20 min."""
+"""Sizes, times and scores as people read them: 1.2 GB, 3 h 20 min, .508."""
+
+import re
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 """Unit in capitals -> bytes."""
@@ -23,3 +25,10 @@ def describe_duration(seconds: float) -> str:
         return f"{hours} h {minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
+
+
+def describe_score(value: float, *, higher_is_better: bool, digits: int = 3) -> str:
+    """A fraction without its zero, 0.508 as .508; an error has the unit of the labels, and any size."""
+    if not higher_is_better:
+        return f"{value:.4g}"
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{digits}f}")

@@ -14,6 +14,10 @@ from harness.records.run import BandNames, NormalisationPolicy, Selection, Train
 Backbones = Annotated[
     list[str] | None, Option(metavar="NAME,...", help="Backbones to evaluate, or `all` (see `backbones`).")
 ]
+Alone = Annotated[
+    bool,
+    Option("--alone", help="On the demo suite: one backbone without image_statistics and random_init_demo beside it."),
+]
 PresetName = Annotated[
     str | None,
     Option(

@@ -1,6 +1,7 @@
 """However a command ends, none of its processes outlives it: killed, terminated or interrupted, really."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from geobench_files import write_dataset, write_partition
 
 ROOT = Path(__file__).parents[3]
+GOES_ON = "interrupted: [0-9]+ runs? stored; the same command goes on from there"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 pytestmark = [
@@ -139,7 +141,7 @@ def test_a_run_with_a_pool_leaves_no_process_and_no_traceback(start, data, tmp_p
     assert (alive, process.returncode) == ([], code)
     assert "Traceback" not in printed
     assert seconds < 2.0
-    assert ("interrupted; what was finished is stored" in printed) == (code > 0)
+    assert bool(re.search(GOES_ON, printed)) == (code > 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -154,7 +156,7 @@ def test_an_interruption_while_processes_start_is_answered_as_soon(start, data, 
     assert (alive, process.returncode) == ([], 128 + number)
     assert seconds < 2.0
     printed = (tmp_path / "printed.txt").read_text()
-    assert "interrupted; what was finished is stored" in printed
+    assert re.search(GOES_ON, printed)
     assert "Traceback" not in printed
     assert "resource_tracker" not in printed
 

@@ -54,6 +54,12 @@ def test_repeated_names_count_once():
     assert asked.seeds == (1, 0)
 
 
+def test_weights_that_come_from_the_seed_may_have_seeds_of_their_own():
+    asked = request(seeds=(0, 1, 2), drawn_seeds=(0,))
+    assert (asked.seeds_of("random_init"), asked.seeds_of("mp_mae")) == ((0,), (0, 1, 2))
+    assert request(seeds=(0, 1)).seeds_of("random_init") == (0, 1)
+
+
 def test_weights_go_to_the_one_backbone_that_takes_them():
     assert assign_weights(["a.pth"], ("mp_mae", "random_init")) == {"mp_mae": Path("a.pth")}
     assert assign_weights(["run=1.pth"], ("mp_mae",)) == {"mp_mae": Path("run=1.pth")}

@@ -1,0 +1,38 @@
+"""Who is told how a campaign goes, beside the leaderboard that keeps its results."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from harness.campaign.plan import Line
+from harness.records.job import Failure, Job
+from leaderboards.schema import RunRecord
+
+
+class Watch(Protocol):
+    """Told by the process that commits, in the order of commits."""
+
+    def begins(self, lines: Sequence[Line], jobs: Sequence[Job], seconds: float | None) -> None:
+        """
+        Args:
+            lines: the whole plan.
+            jobs: what will be run, in the order in which it is begun.
+            seconds: that this takes by what earlier runs took; None: some of it is like no earlier run.
+        """
+        ...
+
+    def ends(self, job: Job, outcome: RunRecord | Failure) -> None:
+        """One of them is in the leaderboard now, or failed, or could not be stored."""
+        ...
+
+
+class _Unwatched:
+    """Tells nobody."""
+
+    def begins(self, lines: Sequence[Line], jobs: Sequence[Job], seconds: float | None) -> None:
+        pass
+
+    def ends(self, job: Job, outcome: RunRecord | Failure) -> None:
+        pass
+
+
+UNWATCHED = _Unwatched()

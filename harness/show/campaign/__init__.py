@@ -1,0 +1,1 @@
+"""What a campaign shows: how it goes, and what came of it."""
