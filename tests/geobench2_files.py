@@ -27,6 +27,10 @@ class Packed(NamedTuple):
     columns: Mapping[str, Any] = {}
 
 
+Writer = Callable[[Patches, int], tuple[list[Packed], dict[str, Any]]]
+"""The files of sample i, and what the index says of it."""
+
+
 def tortilla(items: Sequence[Packed]) -> bytes:
     """A tortilla that holds these files: 200 bytes of header, the files, the table."""
     import pyarrow
@@ -52,11 +56,10 @@ def tortilla(items: Sequence[Packed]) -> bytes:
 def geotiff(pixels: np.ndarray) -> bytes:
     """(C, H, W) or (H, W)."""
     import rasterio
-    from rasterio.transform import from_origin
 
     bands = pixels.reshape(-1, *pixels.shape[-2:])
     shape = {"count": len(bands), "height": bands.shape[1], "width": bands.shape[2], "dtype": bands.dtype.name}
-    place = {"crs": "EPSG:32629", "transform": from_origin(605580, 6147240, 10, 10)}
+    place = {"crs": "EPSG:32629", "transform": rasterio.Affine(10, 0, 605580, 0, -10, 6147240)}
     with rasterio.MemoryFile() as memory:
         with memory.open(driver="GTiff", compress="zstd", **shape, **place) as file:
             file.write(bands)
@@ -127,13 +130,102 @@ def _forestnet(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
     return [tif("image", as_bytes(bands))], {"labels": i % 2 + 7}
 
 
-WRITERS: dict[str, Callable[[Patches, int], tuple[list[Packed], dict[str, Any]]]] = {
+def _image_and_mask(bands: Sequence[str], mask: Callable[[np.ndarray], np.ndarray], scale: float = 1) -> Writer:
+    def write(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+        pixels = optical(patches, i, bands)
+        pixels = pixels if scale == 1 else as_bytes(pixels) if scale == 0 else (pixels * scale).astype(np.float32)
+        return [tif("image", pixels), tif("mask", mask(patches.cover[i]))], {}
+
+    return write
+
+
+def _dynamic_earthnet(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    planet = optical(patches, i, ["B2", "B3", "B4", "B8"]).astype(np.int16)
+    items = [tif(f"planet_{day}", planet + day, modality="planet") for day in range(2)]
+    items.append(tif("s1", np.zeros((8, SIDE, SIDE), np.float32), modality="s1"))
+    if i != 1:
+        items.append(tif("s2", optical(patches, i, S2_TREES), modality="s2"))
+    return [*items, tif("label", patches.cover[i] % 7, modality="label")], {}
+
+
+def _flair2(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    pixels = as_bytes(optical(patches, i, ["B4", "B3", "B2", "B8", "B1"]))
+    mask = patches.cover[i] + 1
+    mask[0, :3] = [0, 19, 13]
+    return [tif("aerial", pixels), tif("mask", mask)], {}
+
+
+def _fotw(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    pixels = optical(patches, i, ["B4", "B3", "B2", "B8"])
+    masks = [tif("instance_mask", patches.cover[i]), tif("semantic_mask", patches.cover[i] % 3)]
+    return [tif("win_a", pixels), tif("win_b", pixels + 1), *masks], {}
+
+
+def _kuro_siwo(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    power = 10 ** (radar(patches, i, "VV", "VH") / 10)
+    valid = np.ones((SIDE, SIDE), np.uint8)
+    valid[0] = 0
+    items = [tif(name, power * factor) for name, factor in {"pre_1": 2, "pre_2": 3, "post": 1}.items()]
+    elevation = np.full((SIDE, SIDE), 7, np.float32)
+    return [*items, tif("dem", elevation), tif("mask", patches.cover[i] % 4), tif("invalid_data", valid)], {}
+
+
+def _pastis(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    first = optical(patches, i, S2_10).astype(np.int16)
+    ascending = np.stack([*(r := radar(patches, i, "VV", "VH")), r[0] - r[1]]).astype(np.float16)
+    semantic = np.stack([patches.cover[i], *np.zeros((2, SIDE, SIDE), np.uint8)])
+    arrays = {
+        "s2": np.stack([first, first + 1]),
+        "s1a": np.stack([ascending] * 3),
+        "s1d": np.stack([ascending - 1] * 2),
+        "semantic": semantic,
+        "instance": semantic.astype(np.int64),
+    }
+    return [Packed(name, "HDF5", hdf5(array)) for name, array in arrays.items()], {"dates": [20190101, 20190201]}
+
+
+def _spacenet2(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    buildings = patches.cover[i] % 2
+    multi = optical(patches, i, S2_12[:8])[:, ::4, ::4]
+    pan = optical(patches, i, ["B8"])
+    return [tif("multi", multi), tif("pan", pan), tif("mask", buildings), tif("instance", patches.cover[i])], {}
+
+
+def _spacenet7(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    pixels = as_bytes(optical(patches, i, ["B4", "B3", "B2", "B2"]))
+    pixels[3] = 255
+    return [tif("image", pixels), tif("mask", patches.cover[i] % 2)], {}
+
+
+def _biomassters(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
+    backscatter = radar(patches, i, "VV", "VH", "VV", "VH")
+    backscatter[2:, 0] = -9999
+    months = [tif(f"{i}_S1_{month}", backscatter + month, modality="S1") for month in range(2)]
+    pixels = np.concatenate([optical(patches, i, S2_10), np.full((1, SIDE, SIDE), 9, np.uint16)])
+    months += [tif(f"{i}_S2_{month}", pixels + month, modality="S2") for month in range(2)]
+    return [*months, tif(f"{i}_AGBM", patches.optical["B8"][i].astype(np.float32), modality="AGBM")], {}
+
+
+WRITERS: dict[str, Writer] = {
     "benv2": _benv2,
     "treesatai": _treesatai,
     "so2sat": _so2sat,
     "forestnet": _forestnet,
+    "burn_scars": _image_and_mask(
+        ["B2", "B3", "B4", "B8A", "B11", "B12"], lambda cover: cover.astype(np.int16) % 3 - 1, scale=1e-4
+    ),
+    "caffe": _image_and_mask(["B8"], lambda cover: cover % 4, scale=0),
+    "cloudsen12": _image_and_mask(S2_12, lambda cover: cover % 4),
+    "dynamic_earthnet": _dynamic_earthnet,
+    "flair2": _flair2,
+    "fotw": _fotw,
+    "kuro_siwo": _kuro_siwo,
+    "pastis": _pastis,
+    "spacenet2": _spacenet2,
+    "spacenet7": _spacenet7,
+    "biomassters": _biomassters,
 }
-"""By dataset: the files of sample i, and what the index says of it."""
+"""By the name of the dataset."""
 
 
 def simulated_patches() -> Patches:

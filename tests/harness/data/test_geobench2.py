@@ -5,15 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from baselines.bands import Unit
+from harness.data.arrays import open_arrays
 from harness.data.sources import open_dataset
+from harness.data.sources.geobench2.table import DATASETS
 from harness.data.suites import discover
 from harness.errors import DoesNotApplyError, UserError
+from harness.records.progress import Silent
 from harness.records.run import BandNames
 
 pytest.importorskip("rasterio", reason="the extra `geo`")
 pytest.importorskip("pyarrow", reason="the extra `geo`")
 
-from geobench2_files import SIDE, as_bytes, simulated_patches, write_dataset
+from geobench2_files import SIDE, SPLITS, WRITERS, as_bytes, simulated_patches, tif, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def channels(dataset, sample):
 def test_samples_come_in_the_order_of_their_names_from_all_parts(tmp_path, patches):
     write_dataset(tmp_path, "benv2", patches, parts=3)
     dataset = read(tmp_path)
-    assert (dataset.suite, dataset.partitions()) == ("geobench-2", ["default"])
+    assert dataset.partitions() == ["default"]
     default = dataset.partition("default")
     assert default.train == ("sample_0", "sample_1", "sample_2", "sample_3")
     assert (default.valid, default.test) == (("sample_4", "sample_5"), ("sample_6", "sample_7"))
@@ -87,6 +91,114 @@ def test_forestnet_is_landsat(tmp_path, patches):
     assert dataset.read_sample("sample_2").label == 7
 
 
+# Masks and numbers of pixels
+
+
+def test_every_dataset_of_the_table_is_written_and_read(tmp_path, patches):
+    assert set(WRITERS) == set(DATASETS)
+    for name in WRITERS:
+        write_dataset(tmp_path, name, patches)
+        dataset = read(tmp_path, name)
+        sample = dataset.read_sample("sample_0")
+        assert sample.pixels.shape == (len(dataset.bands), SIDE, SIDE), name
+        assert np.isfinite(sample.pixels[:, 1:]).all(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        ("burn_scars", lambda cover: np.where(cover % 3 == 0, 255, cover % 3 - 1)),
+        ("caffe", lambda cover: cover % 4),
+        ("cloudsen12", lambda cover: cover % 4),
+        ("dynamic_earthnet", lambda cover: cover % 7),
+        ("fotw", lambda cover: cover % 3),
+        ("kuro_siwo", lambda cover: np.array([1, 2, 3, 0])[cover % 4]),
+        ("pastis", lambda cover: cover),
+        ("spacenet2", lambda cover: cover % 2 + 1),
+        ("spacenet7", lambda cover: cover % 2 + 1),
+    ],
+)
+def test_masks_are_of_the_classes_of_the_leaderboard(tmp_path, patches, name, classes):
+    write_dataset(tmp_path, name, patches)
+    np.testing.assert_array_equal(read(tmp_path).read_sample("sample_5").label, classes(patches.cover[5]))
+
+
+def test_flair2_has_one_class_for_all_that_is_rare_and_none_where_nothing_is_known(tmp_path, patches):
+    write_dataset(tmp_path, "flair2", patches)
+    label = read(tmp_path).read_sample("sample_0").label
+    assert label[0, :3].tolist() == [255, 12, 12]
+    np.testing.assert_array_equal(label[1:], patches.cover[0, 1:])
+
+
+def test_sentinel2_of_dynamic_earthnet_has_its_true_names_and_may_be_missing(tmp_path, patches):
+    write_dataset(tmp_path, "dynamic_earthnet", patches)
+    dataset = read(tmp_path)
+    found = channels(dataset, "sample_0")
+    for name in ("B1", "B4", "B8", "B8A", "B9", "B12"):
+        np.testing.assert_array_equal(found[name], patches.optical[name][0], err_msg=name)
+    np.testing.assert_array_equal(found["red"], patches.optical["B4"][0], err_msg="of the first day")
+    assert {band.unit for band in dataset.bands} == {Unit.DN_10000}
+    assert np.isnan(channels(dataset, "sample_1")["B4"]).all()
+
+
+def test_what_kuro_siwo_says_is_invalid_is_no_data(tmp_path, patches):
+    write_dataset(tmp_path, "kuro_siwo", patches)
+    found = channels(read(tmp_path), "sample_0")
+    np.testing.assert_allclose(10 * np.log10(found["VV"][1:]), patches.radar["VV"][0, 1:], rtol=1e-4)
+    np.testing.assert_allclose(found["VH before 2"], 3 * found["VH"], rtol=1e-6)
+    assert np.isnan(found["elevation"][0]).all()
+
+
+def test_series_give_their_first_date(tmp_path, patches):
+    write_dataset(tmp_path, "pastis", patches)
+    found = channels(read(tmp_path), "sample_0")
+    np.testing.assert_array_equal(found["B11"], patches.optical["B11"][0])
+    np.testing.assert_allclose(found["desc VV"], patches.radar["VV"][0] - 1, atol=0.02)
+
+
+def test_biomass_is_in_its_own_unit_and_radar_of_no_orbit_has_no_data(tmp_path, patches):
+    write_dataset(tmp_path, "biomassters", patches)
+    dataset = read(tmp_path)
+    arrays = open_arrays(dataset, tmp_path / "cache", Silent())
+    np.testing.assert_array_equal(arrays.labels[:], patches.optical["B8"])
+    assert dataset.spec.metric == "rmse"
+    assert arrays.n_nonfinite == dict.fromkeys(("desc VV", "desc VH"), len(SPLITS) * SIDE)
+
+
+def test_a_code_of_a_mask_that_nobody_knows_is_refused(tmp_path, patches, monkeypatch):
+    items, _ = WRITERS["spacenet7"](patches, 0)
+    wrong = [items[0], tif("mask", np.full((SIDE, SIDE), 7, np.uint8))]
+    monkeypatch.setitem(WRITERS, "spacenet7", lambda patches, i: (wrong, {}))
+    write_dataset(tmp_path, "spacenet7", patches)
+    with pytest.raises(UserError, match="its mask has values from 7 to 7; 0 to 1 are known"):
+        read(tmp_path).read_sample("sample_0")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda items: items[:1], r"has no file 1 among its 1\. Download"),
+        (lambda items: items[::-1], r"0 has 12 channels; 2 are wanted\. Download"),
+    ],
+)
+def test_files_that_are_missing_or_exchanged_are_told(tmp_path, patches, monkeypatch, change, problem):
+    items, columns = WRITERS["benv2"](patches, 0)
+    monkeypatch.setitem(WRITERS, "benv2", lambda patches, i: (change(items), columns))
+    write_dataset(tmp_path, "benv2", patches)
+    with pytest.raises(UserError, match=problem):
+        read(tmp_path).read_sample("sample_0")
+
+
+# Whose data these are
+
+
+def test_the_suite_is_that_of_the_leaderboard_if_the_splits_have_the_published_sizes(tmp_path, patches, monkeypatch):
+    write_dataset(tmp_path, "benv2", patches, parts=2)
+    assert read(tmp_path).suite == f"user:{tmp_path.name}"
+    monkeypatch.setitem(DATASETS, "benv2", replace(DATASETS["benv2"], sizes=(4, 2, 2)))
+    assert read(tmp_path).suite == "geobench-2"
+
+
 @pytest.mark.parametrize("name", ["everwatch", "spacenet8"])
 def test_what_nothing_here_learns_is_named(tmp_path, name):
     (tmp_path / "geobench2" / name).mkdir(parents=True)
@@ -106,10 +218,8 @@ def test_a_folder_of_another_name_lists_what_there_is(tmp_path):
     ("label", "found"), [(["Sand"], "'Sand' is none of the 19"), ("Pastures", "missing|int"), (None, "missing")]
 )
 def test_a_label_that_is_none_is_refused(tmp_path, patches, monkeypatch, label, found):
-    import geobench2_files
-
-    items, _ = geobench2_files.WRITERS["benv2"](patches, 0)
-    monkeypatch.setitem(geobench2_files.WRITERS, "benv2", lambda patches, i: (items, {"labels": label}))
+    items, _ = WRITERS["benv2"](patches, 0)
+    monkeypatch.setitem(WRITERS, "benv2", lambda patches, i: (items, {"labels": label}))
     write_dataset(tmp_path, "benv2", patches)
     with pytest.raises(UserError, match=rf"^benv2/geobench_benv2\.tortilla, sample sample_0: its label .*{found}"):
         read(tmp_path).read_sample("sample_0")

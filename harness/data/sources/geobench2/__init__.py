@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from harness.data.sources.geobench2.dataset import open_dataset
+from harness.data.sources.geobench2.dataset import is_published, open_dataset
 from harness.data.sources.geobench2.errata import ERRATA
-from harness.data.sources.geobench2.table import DATASETS
 from harness.data.sources.geobench2.tortilla import SUFFIX
 from harness.data.sources.source import Source
 
@@ -18,7 +17,7 @@ GEOBENCH_2 = Source(
     name="geobench2",
     suites={"geobench2": "geobench-2"},
     find=find_datasets,
-    proves=lambda folder: folder.name in DATASETS,
+    proves=is_published,
     open=open_dataset,
     errata=ERRATA,
 )

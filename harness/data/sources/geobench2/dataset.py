@@ -10,11 +10,12 @@ from harness.data.partitions import Partition, build_partition
 from harness.data.sources.geobench2.errata import ERRATA
 from harness.data.sources.geobench2.samples import read_sample
 from harness.data.sources.geobench2.table import DATASETS, NOT_SUPPORTED, Entry
-from harness.data.sources.geobench2.tortilla import SUFFIX, Item, read_index
+from harness.data.sources.geobench2.tortilla import SUFFIX, Item, read_column, read_index
 from harness.errors import DoesNotApplyError, UserError
 from harness.records.job import DatasetRef
 from harness.records.run import BandNames
 
+_SPLIT = "tortilla:data_split"
 _SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 """Ours -> what the index calls it."""
 
@@ -41,8 +42,7 @@ class GeoBench2Dataset(Dataset):
             raise UserError(f"{where}: no partition {name!r}; there is: default. For fewer labels pass --budgets")
         rows = [row for _, row in self._rows.values()]
         splits = {
-            split: [row.id for row in rows if row.columns.get("tortilla:data_split") == stored]
-            for split, stored in _SPLITS.items()
+            split: [row.id for row in rows if row.columns.get(_SPLIT) == stored] for split, stored in _SPLITS.items()
         }
         return build_partition(name, splits, self.samples, where)
 
@@ -64,6 +64,17 @@ class GeoBench2Dataset(Dataset):
                 f"{self.name}/*{SUFFIX}: {len(rows) - len(named)} samples are there twice; leave each part there once"
             )
         return named
+
+
+def is_published(directory: Path) -> bool:
+    """Whether a dataset is a published one: by its name, and by the number of samples in each split."""
+    if directory.name not in DATASETS:
+        return False
+    try:
+        stored = [split for file in directory.glob(f"*{SUFFIX}") for split in read_column(file, _SPLIT, file.name)]
+    except UserError:  # said when the dataset is opened
+        return False
+    return tuple(map(stored.count, _SPLITS.values())) == DATASETS[directory.name].sizes
 
 
 def open_dataset(ref: DatasetRef) -> GeoBench2Dataset:

@@ -7,7 +7,22 @@ from dataclasses import dataclass, field
 
 from baselines.bands import SENTINEL2_UM, Unit
 from harness.data.description import Band
-from harness.records.labels import LabelKind
+from harness.data.sources.geobench2.class_names import (
+    BENV2,
+    BUILDINGS,
+    BURN_SCARS,
+    CAFFE,
+    CLOUDSEN12,
+    DYNAMIC_EARTHNET,
+    FLAIR2,
+    FORESTNET,
+    FOTW,
+    KURO_SIWO,
+    PASTIS,
+    SO2SAT,
+    TREESATAI,
+)
+from harness.records.labels import IGNORED, LabelKind
 
 _GSD_M = dict.fromkeys(("B2", "B3", "B4", "B8"), 10.0) | dict.fromkeys(("B1", "B9", "B10"), 60.0)
 _LIGHT_UM = {
@@ -33,6 +48,8 @@ class Image:
 class Entry:
     """One dataset."""
 
+    sizes: tuple[int, int, int]
+    """Samples in train, valid and test."""
     kind: LabelKind
     metric: str
     """Headline metric of its leaderboard."""
@@ -82,45 +99,44 @@ def _radar(names: str, unit: Unit | None, no_data: float | None = None) -> tuple
     )
 
 
+def _masks(
+    sizes: tuple[int, int, int],
+    classes: tuple[str, ...],
+    *images: Image,
+    label: int,
+    codes: tuple[int, ...] = (),
+    valid: int | None = None,
+) -> Entry:
+    return Entry(
+        sizes=sizes,
+        kind=LabelKind.SEGMENTATION,
+        metric="miou",
+        classes=classes,
+        images=images,
+        label=label,
+        codes=codes,
+        valid=valid,
+    )
+
+
 _S2_10 = "B2 B3 B4 B5 B6 B7 B8 B8A B11 B12"
-_S2_L2A = "B1 B2 B3 B4 B5 B6 B7 B8 B8A B9 B11 B12"
-_BUILDINGS = ("background", "no building", "building")
-_BENV2 = (
-    "Urban fabric", "Industrial or commercial units", "Arable land", "Permanent crops", "Pastures",
-    "Complex cultivation patterns",
-    "Land principally occupied by agriculture, with significant areas of natural vegetation", "Agro-forestry areas",
-    "Broad-leaved forest", "Coniferous forest", "Mixed forest", "Natural grassland and sparsely vegetated areas",
-    "Moors, heathland and sclerophyllous vegetation", "Transitional woodland, shrub", "Beaches, dunes, sands",
-    "Inland wetlands", "Coastal wetlands", "Inland waters", "Marine waters",
-)  # fmt: skip
-_TREESATAI = (
-    "Abies", "Acer", "Alnus", "Betula", "Cleared", "Fagus", "Fraxinus", "Larix", "Picea", "Pinus", "Populus", "Prunus",
-    "Pseudotsuga", "Quercus", "Tilia",
-)  # fmt: skip
-_SO2SAT = (
-    "Compact high-rise", "Compact middle-rise", "Compact low-rise", "Open high-rise", "Open middle-rise",
-    "Open low-rise", "Lightweight low-rise", "Large low-rise", "Sparsely built", "Heavy industry", "Dense Trees",
-    "Scattered trees", "Bush, scrub", "Low plants", "Bare rock or paved", "Bare soil or sand", "Water",
-)  # fmt: skip
-_FORESTNET = (
-    "Oil palm plantation", "Timber plantation", "Other large-scale plantations", "Grassland/shrubland",
-    "Small-scale agriculture", "Small-scale mixed plantation", "Small-scale oil palm plantation", "Mining", "Fish pond",
-    "Logging road", "Secondary forest", "Other",
-)  # fmt: skip
+_S2_12 = "B1 B2 B3 B4 B5 B6 B7 B8 B8A B9 B11 B12"
 
 DATASETS: dict[str, Entry] = {
     "benv2": Entry(
+        sizes=(20_000, 4000, 4000),
         kind=LabelKind.MULTI_LABEL,
         metric="f1_macro",
-        classes=_BENV2,
-        images=(Image(item=0, bands=_radar("VV, VH", Unit.DECIBEL)), Image(item=1, bands=_sentinel2(_S2_L2A))),
+        classes=BENV2,
+        images=(Image(item=0, bands=_radar("VV, VH", Unit.DECIBEL)), Image(item=1, bands=_sentinel2(_S2_12))),
         label="labels",
     ),
     # Its radar, decibels that were cut to whole numbers and wrapped into unsigned ones, is left out.
     "treesatai": Entry(
+        sizes=(4000, 1000, 2000),
         kind=LabelKind.MULTI_LABEL,
         metric="f1_macro",
-        classes=_TREESATAI,
+        classes=TREESATAI,
         images=(
             Image(item=0, bands=_light("red green blue nir", Unit.UINT8, 0.2)),
             Image(item=2, bands=_sentinel2("B2 B3 B4 B8 B5 B6 B7 B8A B11 B12 B1 B9")),
@@ -129,18 +145,97 @@ DATASETS: dict[str, Entry] = {
     ),
     # Its radar is the real part of a complex number: no unit.
     "so2sat": Entry(
+        sizes=(19_992, 986, 986),
         kind=LabelKind.SINGLE_LABEL,
         metric="accuracy",
-        classes=_SO2SAT,
+        classes=SO2SAT,
         images=(Image(item=0, bands=_radar("VV, VH", None)), Image(item=1, bands=_sentinel2(_S2_10, Unit.REFLECTANCE))),
         label="labels",
     ),
     "forestnet": Entry(
+        sizes=(6464, 989, 993),
         kind=LabelKind.SINGLE_LABEL,
         metric="accuracy",
-        classes=_FORESTNET,
+        classes=FORESTNET,
         images=(Image(item=0, bands=_sentinel2("B2 B3 B4 B8A B11 B12", Unit.UINT8)),),
         label="labels",
+    ),
+    # Sentinel-2 and Landsat in one scale, called as on Sentinel-2.
+    "burn_scars": _masks(
+        (524, 160, 120),
+        BURN_SCARS,
+        Image(item=0, bands=_sentinel2("B2 B3 B4 B8A B11 B12", Unit.REFLECTANCE)),
+        label=1,
+    ),
+    "caffe": _masks((4000, 1000, 2000), CAFFE, Image(item=0, bands=(Band("gray", "Radar", unit=Unit.UINT8),)), label=1),
+    "cloudsen12": _masks((4000, 535, 975), CLOUDSEN12, Image(item=0, bands=_sentinel2(_S2_12)), label=1),
+    "dynamic_earthnet": _masks(
+        (700, 100, 200),
+        DYNAMIC_EARTHNET,
+        Image(item=0, bands=_light("blue green red nir", Unit.DN_10000, 3.0)),
+        Image(item="s2", bands=_sentinel2("B1 B2 B3 B4 B5 B6 B7 B8 B8A B10 B11 B12"), optional=True),
+        label=-1,
+    ),
+    "flair2": _masks(
+        (4049, 1022, 3022),
+        FLAIR2,
+        Image(item=0, bands=(*_light("red green blue nir", Unit.UINT8, 0.2), Band("elevation", "ElevationBand"))),
+        label=1,
+        codes=(IGNORED, *range(13), *[12] * 6),
+    ),
+    # Before and after the harvest.
+    "fotw": _masks(
+        (4000, 1000, 2000),
+        FOTW,
+        Image(item=0, bands=_sentinel2("B4 B3 B2 B8")),
+        Image(item=1, bands=_sentinel2("B4 B3 B2 B8", after=" window b")),
+        label=3,
+    ),
+    "kuro_siwo": _masks(
+        (4000, 1000, 2000),
+        KURO_SIWO,
+        Image(item=2, bands=_radar("VV, VH", Unit.LINEAR_POWER)),
+        Image(item=0, bands=_radar("VV before 1, VH before 1", Unit.LINEAR_POWER)),
+        Image(item=1, bands=_radar("VV before 2, VH before 2", Unit.LINEAR_POWER)),
+        Image(item=3, bands=(Band("elevation", "ElevationBand", unit=Unit.METRE),)),
+        label=4,
+        codes=(1, 2, 3, 0),
+        valid=5,
+    ),
+    "pastis": _masks(
+        (1455, 482, 496),
+        PASTIS,
+        Image(item=0, bands=_sentinel2(_S2_10)),
+        Image(item=1, bands=_radar("asc VV, asc VH, asc VV/VH", Unit.DECIBEL)),
+        Image(item=2, bands=_radar("desc VV, desc VH, desc VV/VH", Unit.DECIBEL)),
+        label=3,
+    ),
+    "spacenet2": _masks(
+        (5186, 1461, 2961),
+        BUILDINGS,
+        Image(item=0, bands=_light("coastal blue green yellow red red_edge nir1 nir2", None, 1.2)),
+        Image(item=1, bands=(Band("pan", "SpectralBand", gsd_m=0.3),)),
+        label=2,
+        codes=(1, 2),
+    ),
+    # The fourth channel is the same everywhere: transparency, not infrared.
+    "spacenet7": _masks(
+        (3500, 652, 1152),
+        BUILDINGS,
+        Image(item=0, bands=(*_light("red green blue", Unit.UINT8, 4.0), None)),
+        label=1,
+        codes=(1, 2),
+    ),
+    "biomassters": Entry(
+        sizes=(4000, 1000, 2000),
+        kind=LabelKind.PIXEL_REGRESSION,
+        metric="rmse",
+        classes=("above-ground biomass",),
+        images=(
+            Image(item="S1", bands=_radar("asc VV, asc VH, desc VV, desc VH", Unit.DECIBEL, no_data=-9999)),
+            Image(item="S2", bands=(*_sentinel2(_S2_10), Band("cloud probability", "CloudProbability")), optional=True),
+        ),
+        label=-1,
     ),
 }
 

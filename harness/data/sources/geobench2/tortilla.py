@@ -45,24 +45,19 @@ def read_index(path: Path, where: str, inside: Item | None = None) -> list[Item]
     """
     try:
         start, length = (inside.start, inside.length) if inside else (0, check_regular(path, where))
-        with path.open("rb") as file:
-            file.seek(start)
-            header = file.read(min(_HEADER.size, length))
-            if len(header) < _HEADER.size or header[:2] not in _MAGIC:
-                raise UserError(f"{where}: is no tortilla: it begins with {header[:2]!r}. {_AGAIN}")
-            _, offset, size = _HEADER.unpack(header)
-            if offset + size > length:
-                raise UserError(
-                    f"{where}: its table should end at byte {offset + size}, it has {length}: the download is "
-                    f"incomplete. {_AGAIN}"
-                )
-            if size > INDEX_BYTES:
-                raise UserError(f"{where}: its table has {size} bytes; at most {INDEX_BYTES} are read. {_AGAIN}")
-            file.seek(start + offset)
-            rows = _read_table(file.read(size), where)
+        rows = _read_rows(_read_table(path, start, length, where), where)
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({error.strerror}). Download the dataset again") from None
     return [_item(row, start, length, where) for row in rows]
+
+
+def read_column(path: Path, column: str, where: str) -> list[Any]:
+    """What the table of a file says of each of its files in one column. Raises as `read_index` does."""
+    try:
+        table = _read_table(path, 0, check_regular(path, where), where)
+    except OSError as error:
+        raise UserError(f"{where}: cannot be read ({error.strerror}). Download the dataset again") from None
+    return [row.get(column) for row in _read_rows(table, where, [column])]
 
 
 def read_item(path: Path, item: Item, where: str) -> bytes:
@@ -74,7 +69,26 @@ def read_item(path: Path, item: Item, where: str) -> bytes:
         return file.read(item.length)
 
 
-def _read_table(content: bytes, where: str) -> list[dict[str, Any]]:
+def _read_table(path: Path, start: int, length: int, where: str) -> bytes:
+    """The Parquet file at the end of a tortilla."""
+    with path.open("rb") as file:
+        file.seek(start)
+        header = file.read(min(_HEADER.size, length))
+        if len(header) < _HEADER.size or header[:2] not in _MAGIC:
+            raise UserError(f"{where}: is no tortilla: it begins with {header[:2]!r}. {_AGAIN}")
+        _, offset, size = _HEADER.unpack(header)
+        if offset + size > length:
+            raise UserError(
+                f"{where}: its table should end at byte {offset + size}, it has {length}: the download is incomplete. "
+                f"{_AGAIN}"
+            )
+        if size > INDEX_BYTES:
+            raise UserError(f"{where}: its table has {size} bytes; at most {INDEX_BYTES} are read. {_AGAIN}")
+        file.seek(start + offset)
+        return file.read(size)
+
+
+def _read_rows(content: bytes, where: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
     try:
         import pyarrow  # noqa: PLC0415 - of the extra `geo`
         from pyarrow import parquet  # noqa: PLC0415
@@ -85,7 +99,7 @@ def _read_table(content: bytes, where: str) -> list[dict[str, Any]]:
         unpacked = sum(table.metadata.row_group(i).total_byte_size for i in range(table.metadata.num_row_groups))
         if table.metadata.num_rows > INDEX_ROWS or unpacked > INDEX_BYTES:
             raise UserError(f"{where}: its table has {table.metadata.num_rows} rows, {unpacked} bytes. {_AGAIN}")
-        return table.read(use_threads=False).to_pylist()
+        return table.read(columns, use_threads=False).to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:100]
         raise UserError(f"{where}: its table is damaged ({reason}). {_AGAIN}") from None
