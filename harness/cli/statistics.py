@@ -65,15 +65,13 @@ def check(
         from leaderboards.checks.baseline import Baseline, measure, read_baseline, write_baseline
         from leaderboards.checks.check import FAILING, Verdict, failed
         from leaderboards.checks.check import check as run_check
-        from leaderboards.checks.report import describe, summarise, to_json, to_junit, to_markdown, write_report
+        from leaderboards.checks.report import summarise, tell, to_json, to_junit, to_markdown, write_report
 
         current = measure(db)
         kept = Baseline({}) if update and not baseline.exists() else read_baseline(baseline)
         findings = run_check(current, kept)
-        for finding in findings:
-            if finding.verdict is not Verdict.OK:
-                style = "red" if finding.verdict in FAILING else "yellow"
-                say(out, describe(finding), style=style)
+        for verdict, line in tell(findings):
+            say(out, line, style="red" if verdict in FAILING else "dim" if verdict is Verdict.OK else "yellow")
         say(out, summarise(findings))
         for path, write in ((junit, to_junit), (markdown, to_markdown), (json, to_json)):
             if path is not None:

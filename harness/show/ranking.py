@@ -13,7 +13,8 @@ from harness.show.visible_text import plain
 from leaderboards.statistics.ranking import GridKey, Standing
 
 CAPTION = (
-    "place: with 95 % confidence; tied: who shares a letter cannot be told apart by mean score (Holm over all pairs)."
+    "place: with 95 % confidence; tied: who shares a letter cannot be told apart by mean score (Holm over all pairs). "
+    "wins, losses: datasets times others where the 95 % interval of the difference leaves out 0; all else is a tie."
 )
 
 MIXED = (
@@ -27,7 +28,7 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
     parts: list[RenderableType] = []
     for grid, standings in rankings.items():
         table = bare_table()
-        for heading in ("place", "backbone", "weights", "tied", "mean rank", "win rate"):
+        for heading in ("place", "backbone", "weights", "tied", "mean rank", "wins", "ties", "losses"):
             table.add_column(heading, justify="left" if heading in ("backbone", "weights", "tied") else "right")
         for row in standings:
             table.add_row(
@@ -36,7 +37,7 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
                 row.entry.weights or "",
                 row.ties or "unknown",
                 f"{row.mean_rank:.2f}",
-                "" if row.win_rate is None else f"{row.win_rate:.0%}",
+                *map(str, (row.wins, row.undecided, row.losses)),
             )
         shared = ", ".join(f"{name} {value}" for name, value in grid._asdict().items() if value)
         title = textwrap.fill(f"{shared}, {standings[0].n_datasets} datasets", WIDTH)

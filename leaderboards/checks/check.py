@@ -69,6 +69,13 @@ class Finding:
         """Now minus before: a rise where positive, whichever is better."""
         return None if self.before is None or self.now is None else self.now - self.before
 
+    @property
+    def drop(self) -> float:
+        """How much worse it is now: of errors, which have the unit of the labels, as a share of what they were."""
+        if self.before is None or self.change is None:
+            return 0.0
+        return -self.change if self.curve.higher_is_better else self.change / max(self.before, SMALLEST_ERROR)
+
 
 @dataclass(frozen=True)
 class _Test:

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from leaderboards.checks.baseline import CurveName
-from leaderboards.checks.check import ALPHA, FAILING, Finding, Verdict, failed
+from leaderboards.checks.check import ALPHA, AREA, FAILING, Finding, Verdict, failed
 from leaderboards.errors import UserError
 from leaderboards.formats.markdown import markdown_table
 
@@ -23,9 +23,30 @@ def summarise(findings: Sequence[Finding]) -> str:
     return f"{listed or 'nothing to check'} (chance of a false alarm: {ALPHA:.0%} per check)"
 
 
+def tell(findings: Sequence[Finding]) -> list[tuple[Verdict, str]]:
+    """Lines for a terminal, the worst of each verdict and how many more there are; what is new is only counted.
+
+    Of what held, the largest drops: too small to be told from noise, but where to look first.
+    """
+    lines = []
+    for verdict in (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED):
+        found = [finding for finding in findings if finding.verdict is verdict]
+        found.sort(key=lambda finding: -abs(finding.drop))
+        lines += [(verdict, describe(finding)) for finding in found[:_TOLD]]
+        if len(found) > _TOLD:
+            lines.append((verdict, f"{verdict}: {len(found) - _TOLD} more; --markdown FILE lists all"))
+    held = [finding for finding in findings if finding.verdict is Verdict.OK and finding.drop > 0]
+    held.sort(key=lambda finding: -finding.drop)
+    return lines + [(Verdict.OK, f"not told from noise, {describe(finding)}") for finding in held[:_HELD]]
+
+
+_TOLD, _HELD = 8, 3
+"""Lines of one verdict."""
+
+
 def describe(finding: Finding) -> str:
     """One line: which curve, where, by how much."""
-    where = f"{finding.curve}, {finding.partition}"
+    where = f"{finding.curve}, {_place(finding)}"
     if finding.n_labels is not None:
         where += f" ({finding.n_labels} labels)"
     change = f"{_score(finding, finding.before)} -> {_score(finding, finding.now)}"
@@ -90,6 +111,11 @@ def write_report(text: str, path: Path) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Name another place.") from error
 
 
+def _place(finding: Finding) -> str:
+    """Its partition; of an area the axis, as one backbone has curves over shares of the data and over shots."""
+    return f"{AREA} over {finding.curve.axis}" if finding.partition == AREA else finding.partition
+
+
 _COLUMNS = (
     *("", "dataset", "backbone", "protocol", "partition", "labels"),
     *("metric", "before", "now", "change", "adjusted p"),
@@ -106,7 +132,7 @@ def _markdown_table(findings: Sequence[Finding]) -> list[str]:
                 curve.dataset,
                 curve.backbone,
                 curve.protocol,
-                finding.partition,
+                _place(finding),
                 "" if finding.n_labels is None else str(finding.n_labels),
                 _metric(curve),
                 _score(finding, finding.before),

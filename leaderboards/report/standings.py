@@ -11,7 +11,8 @@ from leaderboards.statistics.ranking import Entry, GridKey, Standing
 
 CELL_COLUMNS = ", ".join((*GridKey._fields, *Entry._fields, "dataset", "metric", "samples", "higher_is_better"))
 """Scores on other samples or by another metric are those of another dataset, as in the view."""
-ADDED = ("place_low", "place_high", "ties", "score", "score_low", "score_high", "fewest_seeds")
+_STANDING = ("place_low", "place_high", "ties", "wins", "undecided", "losses")
+ADDED = (*_STANDING, "score", "score_low", "score_high", "fewest_seeds")
 SEED = 0
 
 Row = Sequence[Any]
@@ -36,7 +37,7 @@ def with_ties(
         gains = values if higher_is_better else [-value for value in values]
         scores[GridKey(*key)][Entry(backbone, weights), f"{dataset} {metric} {samples}"] = gains
     added = {
-        (*grid, *standing.entry): (standing.place_low, standing.place_high, standing.ties, *score)
+        (*grid, *standing.entry): (*(getattr(standing, name) for name in _STANDING), *score)
         for grid, ranked in standings.items()
         for standing, score in zip(ranked, _scores([s.entry for s in ranked], scores[grid]), strict=True)
     }

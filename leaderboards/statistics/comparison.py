@@ -97,7 +97,7 @@ def _common_places(a: Sequence[Point], b: Sequence[Point]) -> list[tuple[Point, 
 
 
 def _size(pair: tuple[Point, Point]) -> tuple[int, int, str]:
-    """Of points with equally many labels (default and 1.00x_train) the one with more seeds."""
+    """What is compared first: the most labels, and of equals (default and 1.00x_train) the most seeds."""
     return pair[0].n_labels, len(pair[0].scores), pair[0].partition
 
 

@@ -1,11 +1,12 @@
 """Who cannot be told apart from whom in a ranking over several datasets.
 
-Mean ranks and win rates are those of the view `ranking`, which is the only place that ranks. They say nothing about
-noise, and drawing it anew around observed scores would add it a second time. So every two backbones of a ranking are
-tested instead: no difference of their mean scores over its datasets, by `difference` on each of them, Holm's correction
-over all pairs of the ranking. Two are told apart where that is significant and their mean ranks say the same.
+Mean ranks are those of the view `ranking`, which is the only place that ranks. They say nothing about noise, and
+drawing it anew around observed scores would add it a second time. So every two backbones of a ranking are tested
+instead: no difference of their mean scores over its datasets, by `difference` on each of them, Holm's correction over
+all pairs of the ranking. Two are told apart where that is significant and their mean ranks say the same.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -16,13 +17,13 @@ from typing import NamedTuple
 import numpy as np
 
 from leaderboards.metrics import SMALLEST_ERROR
-from leaderboards.statistics.difference import difference
+from leaderboards.statistics.difference import Difference, difference
 from leaderboards.statistics.estimates import SURE
 from leaderboards.statistics.influences import SharedTestSet, read_all_test_samples
 from leaderboards.statistics.mean_difference import mean_parts
 from leaderboards.statistics.paired import holm
 from leaderboards.statistics.reading import Point, fetch
-from leaderboards.statistics.student import Part, two_sided_p
+from leaderboards.statistics.student import Part, two_sided_p, with_interval
 
 
 class GridKey(NamedTuple):
@@ -49,7 +50,11 @@ class Standing:
 
     entry: Entry
     mean_rank: float
-    win_rate: float | None
+    wins: int
+    """On how many datasets against how many others it is better, told apart there: the 95 % interval of that difference
+    leaves out zero. What is neither a win nor a loss is a tie."""
+    losses: int
+    undecided: int
     n_datasets: int
     n_labels: int
     """The fewest that any of its scores used."""
@@ -86,7 +91,7 @@ class _CellKey(NamedTuple):
 
 
 _RANKED = """
-    SELECT suite, protocol, selection, train_draw, partition, source, backbone, weights, mean_rank, win_rate, n_datasets
+    SELECT suite, protocol, selection, train_draw, partition, source, backbone, weights, mean_rank, n_datasets
     FROM ranking WHERE mean_rank IS NOT NULL ORDER BY ALL
 """
 # Of published numbers nobody knows the seeds: they are counted.
@@ -111,9 +116,9 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
     Raises:
         UserError: as `reading.read_points`.
     """
-    ranked: dict[GridKey, dict[Entry, tuple[float, float | None, int]]] = {}
-    for *key, backbone, weights, mean_rank, win_rate, n_datasets in fetch(path, _RANKED, {}):
-        ranked.setdefault(GridKey(*key), {})[Entry(backbone, weights)] = mean_rank, win_rate, n_datasets
+    ranked: dict[GridKey, dict[Entry, tuple[float, int]]] = {}
+    for *key, backbone, weights, mean_rank, n_datasets in fetch(path, _RANKED, {}):
+        ranked.setdefault(GridKey(*key), {})[Entry(backbone, weights)] = mean_rank, n_datasets
     rules_of: dict[tuple[object, ...], set[str]] = {}
     points: dict[GridKey, dict[_CellKey, dict[Entry, Point]]] = {}
     for row in fetch(path, _CELLS, {}):
@@ -143,12 +148,13 @@ def read_standings(path: Path) -> dict[GridKey, list[Standing]]:
 
 def _standings(
     grid: GridKey,
-    rows: Mapping[Entry, tuple[float, float | None, int]],
+    rows: Mapping[Entry, tuple[float, int]],
     cells: Sequence[Cell],
     contradicted: Collection[str],
 ) -> list[Standing]:
-    mean_ranks = {entry: mean_rank for entry, (mean_rank, _, _) in rows.items()}
-    better = told_apart(mean_ranks, cells, draws_shared=grid.train_draw == "seed")
+    mean_ranks = {entry: mean_rank for entry, (mean_rank, _) in rows.items()}
+    found = pair_differences(mean_ranks, cells, draws_shared=grid.train_draw == "seed")
+    better, (wins, losses) = told_apart(mean_ranks, cells, found), count_wins(cells, found)
     order = sorted(rows, key=lambda entry: (mean_ranks[entry], entry.backbone, entry.weights or ""))
     letters = tie_letters(order, better or ())
     run_ids = {run_id for cell in cells for point in cell.points.values() for run_id in point.run_ids.values()}
@@ -156,8 +162,10 @@ def _standings(
         Standing(
             entry=entry,
             mean_rank=mean_ranks[entry],
-            win_rate=rows[entry][1],
-            n_datasets=rows[entry][2],
+            wins=wins[entry],
+            losses=losses[entry],
+            undecided=(len(rows) - 1) * len(cells) - wins[entry] - losses[entry],
+            n_datasets=rows[entry][1],
             n_labels=min(cell.points[entry].n_labels for cell in cells),
             place_low=1 + sum(worse == entry for _, worse in better or ()),
             place_high=len(rows) - sum(best == entry for best, _ in better or ()),
@@ -168,29 +176,59 @@ def _standings(
     ]
 
 
-def told_apart(
+def pair_differences(
     mean_ranks: Mapping[Entry, float], cells: Sequence[Cell], *, draws_shared: bool
-) -> set[tuple[Entry, Entry]] | None:
-    """Pairs (better, worse) that differ surely; None if the noise of no pair is known.
+) -> dict[tuple[Entry, Entry], list[Difference]]:
+    """(the better by mean rank, the other) -> their difference in every cell.
 
     Args:
         mean_ranks: of the entries, all in every cell.
         draws_shared: one seed draws the same training samples for all.
     """
+    order = sorted(mean_ranks, key=lambda entry: mean_ranks[entry])
+    return {
+        (a, b): [difference(c.points[a], c.points[b], c.samples, draws_shared=draws_shared) for c in cells]
+        for a, b in combinations(order, 2)
+    }
+
+
+def told_apart(
+    mean_ranks: Mapping[Entry, float],
+    cells: Sequence[Cell],
+    found: Mapping[tuple[Entry, Entry], Sequence[Difference]],
+) -> set[tuple[Entry, Entry]] | None:
+    """Pairs (better, worse) that differ surely; None if the noise of no pair is known.
+
+    Args:
+        found: of `pair_differences`.
+    """
     scales = _scales(cells)
     tested: dict[tuple[Entry, Entry], float] = {}
-    for a, b in combinations(sorted(mean_ranks, key=lambda entry: mean_ranks[entry]), 2):
-        found = [difference(c.points[a], c.points[b], c.samples, draws_shared=draws_shared) for c in cells]
+    for (a, b), of_pair in found.items():
         parts = mean_parts([
             [Part(part.variance * scale**2, part.degrees) for part in one.parts]
-            for one, scale in zip(found, scales, strict=True)
+            for one, scale in zip(of_pair, scales, strict=True)
         ])  # fmt: skip
-        value = float(np.mean(scales * [one.value for one in found]))
+        value = float(np.mean(scales * [one.value for one in of_pair]))
         if parts:
             agrees = value > 0 and mean_ranks[a] < mean_ranks[b]
             tested[a, b] = two_sided_p(value, parts) if agrees else 1.0
     adjusted = holm(list(tested.values()))
     return {pair for pair, p in zip(tested, adjusted, strict=True) if p < SURE} if tested else None
+
+
+def count_wins(
+    cells: Sequence[Cell], found: Mapping[tuple[Entry, Entry], Sequence[Difference]]
+) -> tuple[Counter[Entry], Counter[Entry]]:
+    """Wins and losses of each over all cells and others: only where two are told apart on that dataset."""
+    wins, losses = Counter[Entry](), Counter[Entry]()
+    for (a, b), of_pair in found.items():
+        for cell, one in zip(cells, of_pair, strict=True):
+            if with_interval(one.value, one.parts).sure:
+                better, worse = (a, b) if (one.value > 0) == cell.higher_is_better else (b, a)
+                wins[better] += 1
+                losses[worse] += 1
+    return wins, losses
 
 
 def _scales(cells: Sequence[Cell]) -> np.ndarray:

@@ -1,10 +1,10 @@
 -- ranking: one row per backbone and weights in one suite, by one protocol, on one partition: how it does over all
 -- datasets of that grid.
 --
--- Units     mean_rank: 1 is best, ties share their mean rank. win_rate: share of comparisons won against the other
---           ranked backbones on the same dataset, a tie counting half. Both are means over datasets of the headline
+-- Units     mean_rank: 1 is best, ties share their mean rank. win_rate: share of comparisons with a better score than
+--           the other ranked backbones on the same dataset, whatever the noise, equals counting half. Both are means over datasets of the headline
 --           metric, whichever way it points (higher_is_better of the view scores). Nobody else ranks: `python -m harness ranking` and the report take
---           these numbers and say which backbones cannot be told apart.
+--           these ranks, say which backbones cannot be told apart, and count as wins only where two are.
 -- n_ranked  how many backbones are compared: those without a missing dataset.
 -- missing   datasets of the grid (any that some backbone has) on which this one has no score, or has several setups.
 --           Scores on other samples (see scores) or by another metric are those of another dataset, and count in

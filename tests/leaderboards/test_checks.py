@@ -12,7 +12,7 @@ from scored_runs import board_with, run_of
 
 from leaderboards.checks.baseline import Baseline, BaselinePoint, CurveName, measure, read_baseline, write_baseline
 from leaderboards.checks.check import ALPHA, AREA, Finding, Verdict, check, failed, resolution
-from leaderboards.checks.report import describe, summarise, to_json, to_junit, to_markdown
+from leaderboards.checks.report import describe, summarise, tell, to_json, to_junit, to_markdown
 from leaderboards.errors import UserError
 from leaderboards.schema import RunRecord
 from leaderboards.simulations.power import failure_rate
@@ -66,6 +66,29 @@ def test_a_regression_is_named_with_its_size_and_others_stay_ok() -> None:
     text = describe(findings[0])
     assert "regressed: mp_mae on a by linear_probe, 0.01x_train (20 labels)" in text
     assert "accuracy 0.5004 -> 0.4022 (-0.0982, adjusted p" in text
+
+
+def test_a_terminal_gets_the_worst_of_many_and_how_many_more() -> None:
+    curves = [name(f"d{i}") for i in range(5)]
+    before = baseline_of(*curves)
+    lower = {
+        curve: {p: replace(one, scores={s: v - 0.1 for s, v in one.scores.items()}) for p, one in points.items()}
+        for curve, points in before.curves.items()
+    }
+    lines = tell(check(Baseline(lower), before))
+    assert [verdict for verdict, _ in lines] == [Verdict.REGRESSED] * 9
+    assert lines[-1][1].startswith("regressed: 12 more;")
+
+
+def test_the_largest_drops_that_are_no_regression_are_told_with_the_axis_of_an_area() -> None:
+    findings = check(baseline_of(name("a"), name("b"), drop=0.02, seed=1), baseline_of(name("a"), name("b")))
+    held = [finding for finding in findings if finding.verdict is Verdict.OK and finding.drop > 0]
+    assert len(held) > 3
+    told = [line for verdict, line in tell(findings) if verdict is Verdict.OK]
+    assert told == [
+        f"not told from noise, {describe(finding)}" for finding in sorted(held, key=lambda one: -one.drop)[:3]
+    ]
+    assert any("AULC over partition: accuracy" in describe(finding) for finding in findings)
 
 
 def test_an_improvement_is_said_and_does_not_fail() -> None:

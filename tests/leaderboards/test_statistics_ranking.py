@@ -17,7 +17,7 @@ from scipy import stats
 from scored_runs import board_with, predicted_record, run_of
 
 from harness.errors import UserError as HarnessError
-from harness.show.comparison import comparison_table
+from harness.show.comparison import comparison_tables
 from harness.show.ranking import choose, ranking_tables
 from leaderboards.errors import UserError
 from leaderboards.query import run_query
@@ -26,7 +26,16 @@ from leaderboards.statistics.aggregate import Grid, aggregate, complete_grid, in
 from leaderboards.statistics.comparison import compare
 from leaderboards.statistics.difference import difference
 from leaderboards.statistics.influences import SharedTestSet
-from leaderboards.statistics.ranking import Cell, Entry, Standing, read_standings, tie_letters, told_apart
+from leaderboards.statistics.ranking import (
+    Cell,
+    Entry,
+    Standing,
+    count_wins,
+    pair_differences,
+    read_standings,
+    tie_letters,
+    told_apart,
+)
 from leaderboards.statistics.reading import Point
 from leaderboards.statistics.student import two_sided_p
 from leaderboards.store import open_leaderboard
@@ -141,8 +150,8 @@ def test_who_cannot_be_told_apart_shares_a_letter_and_places(tmp_path: Path) -> 
 
 def test_ranks_are_those_of_the_view(tmp_path: Path) -> None:
     path = board_with(tmp_path / "b.duckdb", seeded({"a": 0.8, "b": 0.6, "c": 0.6}, 0.05)).path
-    rows = run_query(path, "SELECT backbone, mean_rank, win_rate FROM ranking ORDER BY mean_rank, backbone").rows
-    assert [(row.entry.backbone, row.mean_rank, row.win_rate) for row in standings(path)] == rows
+    rows = run_query(path, "SELECT backbone, mean_rank FROM ranking ORDER BY mean_rank, backbone").rows
+    assert [(row.entry.backbone, row.mean_rank) for row in standings(path)] == rows
 
 
 def test_noise_makes_ties(tmp_path: Path) -> None:
@@ -193,7 +202,7 @@ def test_other_names_of_bands_are_said_where_backbones_are_compared(
         board.commit(RunRecord(run=run, metrics=[metric(0.5, None)]))
     console = Console(width=80, file=io.StringIO(), record=True)
     console.print(ranking_tables(read_standings(board.path)))
-    console.print(comparison_table("a", "b", compare(board.path, "a", "b"), []))
+    console.print(comparison_tables(compare(board.path, "a", "b"), []))
     assert (
         " ".join(console.export_text().split()).count("the same rules: the version of the run's identity") == 2 * said
     )
@@ -227,7 +236,7 @@ def test_the_place_of_everybody_lies_in_its_own_interval() -> None:
     draws = generator()
     for study in range(100):
         cells, mean_ranks = simulated(draws, 6, 0.0 if study % 2 else 0.02)
-        better = told_apart(mean_ranks, cells, draws_shared=True)
+        better = apart(cells, mean_ranks)
         assert better is not None
         for entry, rank in mean_ranks.items():
             place = 1 + sum(other < rank for other in mean_ranks.values())
@@ -238,7 +247,7 @@ def test_the_place_of_everybody_lies_in_its_own_interval() -> None:
 @pytest.mark.parametrize("n_backbones", [2, 6])
 def test_equals_are_told_apart_in_at_most_5_percent_of_rankings(n_backbones: int) -> None:
     draws = generator()
-    wrong = sum(bool(told_apart(*reversed(simulated(draws, n_backbones, 0.0)), draws_shared=True)) for _ in range(300))
+    wrong = sum(bool(apart(*simulated(draws, n_backbones, 0.0))) for _ in range(300))
     assert wrong / 300 <= 0.05 + 3 * (0.05 * 0.95 / 300) ** 0.5
 
 
@@ -251,8 +260,26 @@ def test_what_differs_in_mean_but_not_in_rank_is_not_told_apart() -> None:
     ]
     parts = difference(cells[0].points[a], cells[0].points[b], cells[0].samples, draws_shared=True)
     assert two_sided_p(parts.value, parts.parts) < 0.001
-    assert told_apart({a: 1.75, b: 1.25}, cells, draws_shared=True) == set()
-    assert told_apart({a: 1.25, b: 1.75}, cells, draws_shared=True) == {(a, b)}
+    assert apart(cells, {a: 1.75, b: 1.25}) == set()
+    assert apart(cells, {a: 1.25, b: 1.75}) == {(a, b)}
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_wins_are_counted_only_where_two_are_told_apart_on_that_dataset(higher_is_better: bool) -> None:
+    """a is better on the first dataset, worse on the second, and within noise ahead on the third."""
+    a, b = Entry("a", None), Entry("b", None)
+    sign = 1 if higher_is_better else -1
+    noise = np.array([-0.01, 0.0, 0.02, 0.01])
+    cells = [
+        Cell({a: point(0.5 + sign * gain + noise), b: point(np.full(4, 0.5))}, NOTHING_STORED, higher_is_better)
+        for gain in (0.1, -0.2, 0.005)
+    ]
+    wins, losses = count_wins(cells, pair_differences({a: 1.3, b: 1.7}, cells, draws_shared=True))
+    assert (wins[a], losses[a], wins[b], losses[b]) == (1, 1, 1, 1)
+
+
+def apart(cells: list[Cell], mean_ranks: dict[Entry, float]) -> set[tuple[Entry, Entry]] | None:
+    return told_apart(mean_ranks, cells, pair_differences(mean_ranks, cells, draws_shared=True))
 
 
 def point(scores: np.ndarray) -> Point:

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from harness.cli.app import app
-from harness.show.comparison import comparison_table
+from harness.show.comparison import comparison_tables
 from harness.show.grid import grid_tables
 from harness.show.plots.curves import read_panels
 from harness.show.tables import rows_table
@@ -52,7 +52,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sequence[str]
 
 def test_a_comparison_says_which_way_it_points(board: tuple[Path, Sequence[str]]) -> None:
     path, _ = board
-    text = shown(comparison_table("a", "b", compare(path, "a", "b"), []))
+    text = shown(comparison_tables(compare(path, "a", "b"), []))
     assert "1201" in text
     assert "+300" in text
     told = " ".join(text.split())
