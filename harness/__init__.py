@@ -10,4 +10,37 @@ Words that mean one thing each, everywhere:
 - A *draw* is a choice of train samples by a seed: as many as a partition has, `k=5` a class, or `n=100` in all.
 - A *setup* is all that can change a result and has no column of its own: bands, normalisation, input size, settings.
 - A *curve* is a score against the number of labels: one backbone, dataset, protocol and setup over its partitions.
+
+`import harness as h` is for notebooks, too: docs/notebooks.md.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.api.backbone import Backbone
+    from harness.api.board import open
+    from harness.api.dataset import Dataset
+    from harness.api.features import features
+    from harness.api.run import run
+
+__all__ = ["Backbone", "Dataset", "features", "open", "run"]
+
+_MODULES = {
+    "Backbone": "harness.api.backbone",
+    "Dataset": "harness.api.dataset",
+    "features": "harness.api.features",
+    "open": "harness.api.board",
+    "run": "harness.api.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is named when it is first named, so that `import harness` is instant."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. There are: {', '.join(_MODULES)}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,6 +12,10 @@ class UserError(Exception):
     traceback: str | None = None
     """Kept where nobody foresaw what went wrong."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"UserError: {self}"]
+
 
 class DoesNotApplyError(UserError):
     """A run that makes no sense here: the plan leaves it out and says why, which is no failure."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -16,6 +16,9 @@ from leaderboards.file.limits import Limits, fetch_within, rows_within
 from leaderboards.file.reader import connect_to_read
 from leaderboards.formats.csv_cells import csv_line, guard
 from leaderboards.formats.markdown import markdown_table
+
+if TYPE_CHECKING:
+    import pandas
 
 # By type as DuckDB parses it: SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are SELECT, and PIVOT is MULTI.
 _ALLOWED = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
@@ -28,6 +31,15 @@ class Table:
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     """Python values as DuckDB gives them; None is NULL."""
+
+    def df(self) -> "pandas.DataFrame":
+        """The same as a DataFrame, for notebooks."""
+        import pandas  # noqa: PLC0415 - half a second that commands need not wait
+
+        return pandas.DataFrame(self.rows, columns=list(self.columns))
+
+    def _repr_html_(self) -> str:
+        return self.df()._repr_html_()
 
 
 def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS, limits: Limits | None = None) -> Table:

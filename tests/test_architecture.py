@@ -26,6 +26,7 @@ FORBIDDEN_LIBRARIES = {
 FLOORS = {
     "harness": (
         "harness.cli",
+        "harness.api",
         "harness.show",
         "harness.multimodal",
         "harness.campaign",

@@ -7,6 +7,7 @@
 | `clip?embedding=average` | an entry of `BACKBONES`, with what is wished for |
 | `path/my_model.py:build` | a function of a Python file that the user names |
 | `timm:resnet18`, `torchgeo:ResNet50_Weights.SENTINEL2_ALL_MOCO` | whatever the scheme makes of the rest |
+| any other | what a Python program holds under that name, while it runs it |
 
 A name is checked without importing anything of anybody's. What goes wrong inside a plug-in goes wrong when its backbone
 is built: for the runs that need it, and no others.
@@ -20,6 +21,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from baselines.entry import Entry, plain_name
+from baselines.registry.held import find_held
 from baselines.registry.python_file import PythonFile, hash_code
 from baselines.table import BACKBONES
 from baselines.wishes import read_wishes
@@ -47,6 +49,8 @@ def check_name(name: str) -> None:
     Raises:
         UserError: suggests the nearest name and lists all; or names the packages that contradict each other.
     """
+    if find_held(name):
+        return
     if place := _python_function(name):
         PythonFile.read(place[0])
         return
@@ -83,6 +87,8 @@ def find_backbone(name: str) -> Entry:
     Raises:
         UserError: as `check_name`.
     """
+    if held := find_held(name):
+        return held
     if place := _python_function(name):
         return _in_file(*place)
     if scheme := _scheme(name):

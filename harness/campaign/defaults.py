@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness.campaign.presets import PRESETS
 from harness.data.band_matching import MissingBands
@@ -82,3 +83,8 @@ def with_companions(backbones: Sequence[str]) -> tuple[str, ...]:
 def default_workers() -> int:
     """The cores this process may use, at most 8."""
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def default_cache() -> Path:
+    """Where converted datasets and features are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mp-mae-bench"

@@ -1,6 +1,5 @@
 """What every verb shares: the two consoles, common options, words parsed and rows printed, a user's mistake shown."""
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import typer
 
 import leaderboards.errors
 import mp_mae.errors
+from harness.campaign.defaults import default_cache
 from harness.errors import UserError
 from harness.show.lines import say
 from harness.show.quantities import UNITS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from leaderboards.query import Table
 
 DEFAULT_DB = Path("leaderboards/leaderboard.duckdb")
-DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mp-mae-bench"
+DEFAULT_CACHE = default_cache()
 
 EVALUATING, READING, KEEPING = "Evaluate", "Read results", "Keep and share"
 """Headings that `--help` lists the verbs under."""

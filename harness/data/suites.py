@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.data.sources import SOURCES
+from harness.data.sources.source import OWN
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from leaderboards.simulated import SIMULATED
@@ -44,7 +45,7 @@ def find_root(option: Path | None) -> Path:
 
 def user_suite(name: str) -> str:
     """The suite of somebody's own data, which are ranked by themselves."""
-    return f"user:{name}"
+    return f"{OWN}:{name}"
 
 
 def discover(root: Path) -> list[DatasetRef]:
@@ -77,7 +78,7 @@ def tell_apart(refs: Iterable[DatasetRef]) -> dict[DatasetRef, str]:
 
 def _why_none(root: Path) -> str:
     suites = {folder: suite for source in SOURCES.values() for folder, suite in source.suites.items()}
-    wanted = [folder for folder, suite in suites.items() if suite not in SIMULATED]
+    wanted = [folder for folder, suite in suites.items() if suite not in (*SIMULATED, OWN)]
     if root.parent.name in suites:
         return f"{root} is one dataset; pass the directory that holds {' and '.join(wanted)}: {root.parent.parent}"
     if root.name in suites:

@@ -2,6 +2,7 @@
 
 from harness.data.dataset import Dataset
 from harness.data.sources.areas import AREAS
+from harness.data.sources.arrays import ARRAYS
 from harness.data.sources.demo import DEMO
 from harness.data.sources.geobench import GEOBENCH
 from harness.data.sources.geobench2 import GEOBENCH_2
@@ -10,7 +11,7 @@ from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.tasks import TASKS
 
-SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, GEOBENCH_2, DEMO, AREAS)}
+SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, GEOBENCH_2, DEMO, AREAS, ARRAYS)}
 
 
 def open_dataset(ref: DatasetRef) -> Dataset:

@@ -10,6 +10,8 @@ from harness.records.job import DatasetRef
 
 SIMULATED_FILE = "demo.json"
 """Whatever this program simulates says in a file of this name what it is."""
+OWN = "user"
+"""Begins the suite of data that are nobody's but their user's."""
 
 
 @dataclass(frozen=True, kw_only=True)

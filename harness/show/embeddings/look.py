@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.campaign.feature_job import feature_job
 from harness.campaign.plan import choose_datasets
 from harness.campaign.request import RunRequest
-from harness.campaign.resolve import Cell, Resolver
 from harness.errors import UserError
 from harness.execution.workbench import Workbench
-from harness.records.job import DatasetRef, Job, Places
-from harness.records.labels import LabelKind, Split
+from harness.records.job import DatasetRef, Places
+from harness.records.labels import Split
 from harness.records.progress import Progress
 from harness.show.embeddings.agreement import Agreement, measure_agreement
 from harness.show.embeddings.colourings import Colouring, choose_colourings, read_colourings
@@ -80,7 +80,7 @@ def _look(request: RunRequest, ref: DatasetRef, split: Split, limit: int, colour
     chosen = choose_colourings(colourings, colour_by, ref.name)
     spaces = []
     for backbone in request.backbones:
-        features = workbench.features(_job(backbone, ref, request, workbench))[rows]
+        features = workbench.features(feature_job(backbone, ref, request, workbench))[rows]
         spaces.append(build_space(backbone, features, seed, workbench.progress))
     return Look(
         dataset=ref.name,
@@ -103,16 +103,3 @@ def draw_names(names: tuple[str, ...], limit: int, seed: int) -> list[str]:
         return ordered
     drawn = np.random.default_rng(seed).choice(len(ordered), limit, replace=False)
     return [ordered[index] for index in np.sort(drawn)]
-
-
-_WHOLE_IMAGES = {LabelKind.SEGMENTATION: "few_shot_area"}
-"""Protocols that embed whole images even where labels are of pixels."""
-
-
-def _job(backbone: str, ref: DatasetRef, request: RunRequest, workbench: Workbench) -> Job:
-    """What finds the features of a backbone. No protocol will run; one has to be named to resolve a cell."""
-    protocol = _WHOLE_IMAGES.get(workbench.dataset(ref).spec.label_kind, "linear_probe")
-    cell = Cell(backbone=backbone, seed=request.seeds[0], dataset=ref, partition="default", protocol=protocol)
-    job = Resolver(request, workbench, convert=True).resolve(cell)
-    assert job is not None, "a dataset that may be converted has its job"
-    return job

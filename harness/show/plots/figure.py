@@ -55,7 +55,7 @@ def build_figure(panels: Sequence[Panel]) -> Figure:
     figure = Figure(figsize=(4.2 * columns + 1.8 * (columns == 1), 3.4 * rows + 0.6), layout="constrained")
     lines: dict[str, Line2D] = {}
     for place, panel in enumerate(panels, start=1):
-        lines |= _draw_panel(figure.add_subplot(rows, columns, place), panel)
+        lines |= draw_panel(figure.add_subplot(rows, columns, place), panel)
     if any(len(point.of_seeds) == 1 for panel in panels for curve in panel.curves for point in curve.points):
         lines["one seed"] = Line2D([], [], color="0.4", linestyle="", marker="o", markersize=5, markerfacecolor="white")
     _add_legend(figure, lines)
@@ -75,8 +75,8 @@ def write_figure(figure: Figure, path: Path) -> None:
         raise UserError(f"{path}: cannot write the picture ({error}). Name another file, .png, .svg or .pdf") from error
 
 
-def _draw_panel(axis: Axes, panel: Panel) -> dict[str, Line2D]:
-    """The line of each curve, for the legend."""
+def draw_panel(axis: Axes, panel: Panel) -> dict[str, Line2D]:
+    """Draw the curves of a panel; the line of each, by its name, for a legend."""
     lines = {curve.name: _draw_curve(axis, curve) for curve in panel.curves}
     n_labels = [point.n_labels for curve in panel.curves for point in curve.points]
     axis.set_xscale("log")

@@ -1,0 +1,129 @@
+"""What a notebook types: own models on own arrays, into a leaderboard, as tables and pictures."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import timm
+import torch
+
+import harness as h
+from harness.campaign.plan import State
+from harness.errors import UserError
+from leaderboards.query import run_query
+
+mpl.use("agg")
+BANDS = ["B2", "B3", "B4", "B8"]
+N, SIDE = 80, 16
+
+
+def images(seed=0):
+    """(N, 4, SIDE, SIDE) reflectance whose blue says the class, and the (N,) class."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 2, N)
+    X = generator.normal(0.2, 0.02, (N, 4, SIDE, SIDE)).astype(np.float32)
+    X[:, 0] += (0.1 * y + generator.normal(0, 0.07, N))[:, None, None]
+    return X, np.array(["forest", "water"])[y]
+
+
+def lakes(moved=0.0):
+    X, y = images()
+    X[0, 0, 0, 0] += moved
+    return h.Dataset.from_arrays(X, y, bands=BANDS, unit="reflectance", name="lakes")
+
+
+def my_net(moved=0.0):
+    torch.manual_seed(0)
+    model = timm.create_model("resnet10t", in_chans=4)
+    with torch.no_grad():
+        next(model.parameters()).add_(moved)
+    return h.Backbone.wrap(model, bands=BANDS, name="my_net")
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("notebook")
+    return {"db": folder / "board.duckdb", "cache_dir": folder / "cache"}
+
+
+@pytest.fixture(scope="module")
+def results(places):
+    return h.run([my_net(), "image_statistics"], lakes(), "knn", range(2), **places)
+
+
+def test_scores_are_the_rows_of_the_leaderboard(results, places):
+    scores = results.scores()
+    assert set(scores["backbone"]) == {"my_net", "image_statistics"}
+    assert set(scores["n_labels"]) == {10, 24, 48}, "smaller parts of train make a curve"
+    stored = run_query(places["db"], "SELECT run_id, value FROM leaderboard ORDER BY run_id").rows
+    assert sorted(scores[["run_id", "value"]].itertuples(index=False, name=None)) == stored
+
+
+def test_asking_again_runs_nothing(results, places):
+    again = h.run(my_net(), lakes(), "knn", range(2), **places)
+    assert {line.state for line in again.lines} == {State.DONE}
+    assert set(again.run_ids) < set(results.run_ids)
+
+
+@pytest.mark.parametrize(("model_moved", "pixel_moved"), [(0.01, 0.0), (0.0, 0.001)])
+def test_other_weights_or_another_pixel_are_another_run(results, tmp_path, places, model_moved, pixel_moved):
+    words = {"partitions": "default", "db": tmp_path / "other.duckdb", "cache_dir": places["cache_dir"]}
+    other = h.run(my_net(model_moved), lakes(pixel_moved), "knn", [0], **words)
+    assert not set(other.run_ids) & set(results.run_ids)
+
+
+def test_a_comparison_has_a_row_per_protocol(results):
+    (row,) = results.compare(my_net(), "image_statistics").to_dict("records")
+    assert (row["a"], row["b"], row["dataset"], row["n_labels"]) == ("my_net", "image_statistics", "lakes", 48)
+    assert row["difference"] == pytest.approx(row["a_value"] - row["b_value"])
+
+
+def test_a_plot_has_a_line_per_backbone(results):
+    axis = results.plot("lakes", "knn")
+    assert {text.get_text() for text in axis.get_legend().get_texts()} == {"my_net", "image_statistics"}
+
+
+def test_a_notebook_shows_means_by_backbone(results):
+    shown = results._repr_html_()
+    point = results.means().query("backbone == 'my_net'").dropna(subset="ci_low").iloc[0]
+    assert "<th>my_net</th>" in shown
+    assert f"<td>{point['value']:.3f} [{point['ci_low']:.3f}, {point['ci_high']:.3f}]</td>" in shown
+
+
+def test_a_file_answers_sql_as_a_dataframe(results, places):
+    frame = h.open(places["db"]).sql("SELECT backbone, count(*) AS n FROM runs GROUP BY ALL ORDER BY ALL").df()
+    assert frame.to_dict("list") == {"backbone": ["image_statistics", "my_net"], "n": [6, 6]}
+
+
+def test_features_come_in_the_order_of_the_rows(places):
+    X, y = images(seed=1)
+    mine = h.Dataset.from_arrays(X, y, bands=BANDS)
+    vectors, labels, splits, _ = h.features("image_statistics", mine, cache_dir=places["cache_dir"])
+    assert np.array(["forest", "water"])[labels].tolist() == y.tolist()
+    assert np.corrcoef(vectors[:, 0], X[:, 0].mean(axis=(1, 2)))[0, 1] > 0.99
+    assert [int((splits == split).sum()) for split in ("train", "valid", "test")] == [48, 16, 16]
+
+
+def test_what_cannot_be_run_is_told_with_its_reason(places):
+    X, y = images()
+    mine = h.Dataset.from_arrays(X, y, bands=["red", "green", "blue", "nir"])
+    with pytest.raises(UserError, match=r"nothing could be run: my_net wants bands B2.*missing-bands"):
+        h.run(my_net(), mine, "knn", **places)
+
+
+def test_importing_is_instant_and_reading_needs_no_torch(results, places):
+    script = (
+        "import sys, harness as h; assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)\n"
+        f"h.open({str(places['db'])!r}).scores(); assert 'torch' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(h.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+
+def test_no_room_is_called_like_something_that_people_type():
+    rooms = {path.parent.name for path in Path(h.__file__).parent.glob("*/__init__.py")}
+    assert not rooms & set(h.__all__)
