@@ -106,11 +106,6 @@ def read_alarms(path: Path, backbones: Sequence[str] | None = None) -> list[Alar
     return _paired(path, alarms) if any(alarm.source == "measured" for alarm in alarms) else alarms
 
 
-def alarms_by_run(alarms: Sequence[Alarm]) -> dict[str, Alarm]:
-    """run_id -> the alarm of its point."""
-    return {run_id: alarm for alarm in alarms for run_id in alarm.run_ids}
-
-
 def _alarm(row: Mapping[str, object]) -> Alarm:
     own = {name: row[name] for name in Alarm.__dataclass_fields__ if name != "difference"}
     return Alarm(**own, difference=Estimate(row["difference"], row["ci_low"], row["ci_high"]))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -42,13 +43,21 @@ class Table:
         return self.df()._repr_html_()
 
 
-def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS, limits: Limits | None = None) -> Table:
+def run_query(
+    path: Path,
+    sql: str,
+    wait_seconds: float = WAIT_SECONDS,
+    limits: Limits | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Table:
     """Run one query on a leaderboard.
 
     Not even a mistake can do harm: what is not a single query is refused before it runs, the file is opened read-only,
     and the connection has no access to other files, to extensions or to its own settings. Only a file of an older
     version is upgraded first, with a backup beside it.
 
+    Args:
+        parameters: what `$name` in the query stands for.
     Raises:
         UserError: no such file, or locked; not one query; or what DuckDB has against it.
     """
@@ -58,7 +67,7 @@ def run_query(path: Path, sql: str, wait_seconds: float = WAIT_SECONDS, limits: 
         raise UserError(f"{path}: no leaderboard here. Fill one with: python -m harness run --backbone mp_mae")
     memory = None if limits is None else f"{limits.memory_bytes}B"
     with connect_to_read(path, wait_seconds, memory) as connection:
-        return _run(connection, sql, limits)
+        return _run(connection, sql, limits, parameters or {})
 
 
 def to_csv(table: Table) -> str:
@@ -87,9 +96,11 @@ def to_markdown(table: Table) -> str:
     return "".join(f"{line}\n" for line in markdown_table(table.columns, rows, numeric))
 
 
-def _run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits | None) -> Table:
+def _run(
+    connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits | None, parameters: Mapping[str, Any]
+) -> Table:
     def fetch() -> Table:
-        result = connection.execute(_single_query(connection, sql))
+        result = connection.execute(_single_query(connection, sql), dict(parameters))
         rows = result.fetchall() if limits is None else rows_within(result, limits)
         return Table(tuple(column[0] for column in result.description), rows)
 

@@ -19,6 +19,17 @@ PARTITIONS = {
     "0.01x_train": 20, "0.02x_train": 40, "0.05x_train": 100, "0.10x_train": 200, "0.20x_train": 400,
     "0.50x_train": 1000, "1.00x_train": 2000,
 }  # fmt: skip
+FEW_LABELS = {
+    "k=1": 10,
+    "k=2": 20,
+    "k=5": 50,
+    "k=10": 100,
+    "k=20": 200,
+    "k=50": 500,
+    "n=50": 50,
+    "n=100": 100,
+    "n=200": 200,
+}
 BACKBONES = (
     "mp_mae", "optical_mae", "imagenet_mae", "imagenet_supervised", "contrastive", "band_statistics",
     "image_statistics", "random_init",
@@ -51,7 +62,7 @@ def _record(
     seed: int,
     draws: Any,
 ) -> RunRecord:
-    n = PARTITIONS[partition]
+    n = (PARTITIONS | FEW_LABELS)[partition]
     fits = 0.02 * np.sin(3 * backbone[0] + 5 * dataset[0])  # no backbone is best everywhere
     lost = (0.04 + 0.012 * backbone[0] + fits) * (2000 / n) ** (0.25 + 0.02 * backbone[0])
     value = float(np.clip((1 - lost) * (0.95 - 0.07 * dataset[0]) + 0.008 * draws.standard_normal(), 0.01, 0.99))
@@ -62,7 +73,10 @@ def _record(
         n_labels_select=0, source="measured", train_draw="partition", selection="cv", device="cpu", seconds=0.5,
         finished_at=datetime(2026, 3, 1, 12, tzinfo=UTC), parameters=3_700_000 * (backbone[0] + 1),
         flops_per_image=5 * 10**8,
-        configuration={"bands": ["B2", "B3", "B4"], "normalisation": "dataset", "seed": seed, "backbone": backbone[1]},
+        configuration={
+            "dataset": dataset[1], "backbone": backbone[1], "protocol": protocol, "partition": partition, "seed": seed,
+            "bands": ["B2", "B3", "B4"], "band_sources": ["B2", "B3", "B4"], "normalisation": "dataset",
+        },
         provenance={"weights_file": None, "python": "3.11", "ran_with": {"strength": round(value, 3)}},
     )  # fmt: skip
     return RunRecord(

@@ -5,26 +5,33 @@ from typing import Annotated
 import typer
 
 from harness.cli.terminal import (
-    BEST_FIRST,
     DEFAULT_DB,
     READING,
     Db,
     Debug,
     Format,
     FormatOption,
+    Names,
     out,
     parse_size,
     say,
     show_rows,
+    split_names,
     user_errors,
     write,
 )
 
+_EXAMPLES = """Examples:
+
+`python -m harness leaderboard --protocols linear_probe --top 3`
+
+`python -m harness leaderboard --datasets demo-climate --runs` (and `python -m harness show RUN` of one of them)
+"""
 _SQL_EXAMPLES = """Examples:
 
 `python -m harness sql "SELECT backbone, dataset, value, ci_low, ci_high FROM leaderboard ORDER BY value DESC"`
 
-`python -m harness sql --format csv "SELECT * FROM metrics WHERE split = 'test'" > metrics.csv`
+`python -m harness sql --format csv "SELECT run_id, metric, value FROM metrics WHERE split = 'test'" > metrics.csv`
 
 `python -m harness sql "DESCRIBE runs"`
 """
@@ -32,30 +39,44 @@ _SQL_EXAMPLES = """Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to the command line."""
-    app.command(rich_help_panel=READING)(leaderboard)
+    app.command(rich_help_panel=READING, epilog=_EXAMPLES)(leaderboard)
     app.command(rich_help_panel=READING, epilog=_SQL_EXAMPLES)(sql)
     app.command(rich_help_panel=READING)(show)
 
 
 def leaderboard(
     db: Db = DEFAULT_DB,
+    datasets: Names = None,
+    protocols: Names = None,
+    backbones: Names = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the best N on each dataset by each protocol.")] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="Single runs, by the first digits of their run_id.")] = False,
     form: FormatOption = Format.table,
     debug: Debug = False,
 ) -> None:
-    """Show the leaderboard: the headline metric of every run on the test split, the best of each dataset first."""
-    with user_errors(debug):
-        from harness.show.tables import RESULT_COLUMNS, alarm_lines, results_table
-        from leaderboards.alarm import alarms_by_run, read_alarms
-        from leaderboards.query import run_query
+    """Show the leaderboard: scores on the test split against numbers of labels, means over seeds.
 
-        results = run_query(db, f"SELECT {', '.join(RESULT_COLUMNS)} FROM leaderboard ORDER BY {BEST_FIRST}")
-        if form is Format.table:
-            alarms = alarms_by_run(read_alarms(db))
-            out.print(results_table(results, alarms))
-            for line in alarm_lines(alarms):
-                say(out, line, style="yellow")
-        else:
+    Runs on other bands than their backbone reads are among `--runs` alone, and compared by `bands`.
+    """
+    with user_errors(debug):
+        from harness.show.results import Choice, alarm_lines, alarms_of, means_grids, read_means, read_runs, runs_table
+        from leaderboards.alarm import read_alarms
+
+        choice = Choice(
+            datasets=split_names(datasets), protocols=split_names(protocols), backbones=split_names(backbones), top=top
+        )
+        results = read_runs(db, choice) if runs else read_means(db, choice)
+        if form is not Format.table:
             show_rows(results, form)
+            return
+        if not results.rows:
+            say(out, "There is no such result.")
+            return
+        alarms = alarms_of(results, read_alarms(db))
+        for table in [runs_table(results, alarms)] if runs else means_grids(results, alarms):
+            out.print(table)
+        for line in alarm_lines(alarms):
+            say(out, line, style="yellow")
 
 
 def sql(

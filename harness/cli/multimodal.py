@@ -33,7 +33,7 @@ _EXAMPLES = """Examples:
 
 `python -m harness multimodal --weights RUN/encoder --geobench-dir areas_data --datasets area-farmland-cover`
 
-`python -m harness sql "SELECT * FROM missing_modalities WHERE question = 'label'"`
+`python -m harness sql "SELECT modalities, value, loss FROM missing_modalities WHERE question = 'label'"`
 """
 
 

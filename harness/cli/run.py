@@ -1,6 +1,6 @@
 """The verb that evaluates: `run`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -37,7 +37,6 @@ from harness.cli.options.run import (
 )
 from harness.cli.options.words import parse_input_size, split_backbones, split_budgets, split_weights
 from harness.cli.terminal import (
-    BEST_FIRST,
     DEFAULT_CACHE,
     DEFAULT_DB,
     EVALUATING,
@@ -215,7 +214,7 @@ def _run(request: "RunRequest", debug: bool) -> int:
     _show_tracebacks(lines, debug)
     code = _explain(lines)
     if there:
-        say(err, f'Stored in {request.db}. Ask it: python -m harness sql "SELECT * FROM leaderboard"')
+        say(err, f"Stored in {request.db}. Ask it: python -m harness leaderboard")
     return code
 
 
@@ -228,44 +227,41 @@ def _show_results(request: "RunRequest", jobs: "Sequence[Job]") -> None:
         _show_ordinary(request, ordinary)
     on_fewer = [job.run_id for job in jobs if job.run.band_sets and not job.run.test_feed]
     if on_fewer:
-        _show_runs(request, on_fewer, {})
+        _show_runs(request, on_fewer, [])
     shifted = [job.run_id for job in jobs if job.run.test_feed]
     for table in loss_tables(read_losses(request.db, run_ids=shifted)):
         out.print(table)
 
 
-def _show_runs(request: "RunRequest", run_ids: "Sequence[str]", alarms: "Mapping[str, Alarm]") -> None:
+def _show_runs(request: "RunRequest", run_ids: "Sequence[str]", alarms: "Sequence[Alarm]") -> None:
     """A row per run, those marked of which there is an alarm."""
-    from harness.show.tables import RESULT_COLUMNS, results_table
-    from leaderboards.query import run_query
+    from harness.show.results import Choice, read_runs, runs_table
 
-    columns, ids = ", ".join(RESULT_COLUMNS), ", ".join(f"'{run_id}'" for run_id in run_ids)
-    query = f"SELECT {columns} FROM leaderboard WHERE run_id IN ({ids}) ORDER BY {BEST_FIRST}"
-    out.print(results_table(run_query(request.db, query), alarms))
+    out.print(runs_table(read_runs(request.db, Choice(run_ids=run_ids)), alarms))
 
 
 def _show_ordinary(request: "RunRequest", jobs: "Sequence[Job]") -> None:
     """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
-    from harness.show.tables import alarm_lines
-    from leaderboards.alarm import alarms_by_run, read_alarms
+    from harness.show.results import alarm_lines
+    from leaderboards.alarm import read_alarms
 
     run_ids = [job.run_id for job in jobs]
-    found = alarms_by_run(read_alarms(request.db, [job.backbone for job in jobs]))
-    alarms = {run_id: alarm for run_id, alarm in found.items() if run_id in set(run_ids)}
+    found = read_alarms(request.db, [job.backbone for job in jobs])
+    alarms = [alarm for alarm in found if not set(run_ids).isdisjoint(alarm.run_ids)]
     partitions = {name for block in request.blocks for name in block.partitions}
     if len({job.run.seed for job in jobs}) == len(partitions) == 1 and not request.draws_few_labels:
         _show_runs(request, run_ids, alarms)
     else:
-        _show_grid(request, run_ids)
+        _show_grid(request, run_ids, alarms)
     for line in alarm_lines(alarms):
         say(out, line, style="yellow")
 
 
-def _show_grid(request: "RunRequest", run_ids: "Sequence[str]") -> None:
-    from harness.show.grid import grid_tables
+def _show_grid(request: "RunRequest", run_ids: "Sequence[str]", alarms: "Sequence[Alarm]") -> None:
     from harness.show.plots.curves import read_panels
+    from harness.show.results import Choice, means_grids, read_means
 
-    for table in grid_tables(request.db, run_ids):
+    for table in means_grids(read_means(request.db, Choice(run_ids=run_ids)), alarms):
         out.print(table)
     panels = [panel for panel in read_panels(request.db, run_ids=run_ids) if panel.is_curve]
     if panels:

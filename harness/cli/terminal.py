@@ -27,11 +27,6 @@ DEFAULT_CACHE = default_cache()
 EVALUATING, READING, KEEPING = "Evaluate", "Read results", "Keep and share"
 """Headings that `--help` lists the verbs under."""
 
-BEST_FIRST = (
-    "suite, dataset, protocol, n_labels_fit, partition, metric, bands NULLS FIRST, "
-    "if(higher_is_better, value, -value) DESC NULLS LAST, backbone, seed"
-)
-
 out = VisibleConsole(width=None if sys.stdout.isatty() else 200)  # piped output has no width to fit
 err = VisibleConsole(stderr=True)
 
@@ -137,13 +132,12 @@ def data_root(geobench_dir: Path | None, cache_dir: Path, *, demo: bool) -> Path
     Raises:
         UserError: no data there, or the demo suite cannot be written.
     """
-    from harness.data.suites import HOW_TO_GET, find_root
+    from harness.data.suites import find_root
     from harness.demo.build import demo_root
     from harness.show.progress_bars import RichProgress
 
     if not demo:
         return find_root(geobench_dir)
-    told = "No GEO-Bench data here: the built-in demo suite serves, whose images are simulated."
-    say(err, f"{told} {HOW_TO_GET}", style="yellow")
+    say(err, "No GEO-Bench data here: the simulated demo suite serves (README: Real data).", style="yellow")
     with RichProgress(err) as progress:
         return demo_root(cache_dir, progress)

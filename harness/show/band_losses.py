@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Group
 
 from baselines.bands import SENTINEL2_UM
-from harness.show.tables import bare_table, captioned
+from harness.show.tables import FittedTable, captioned
 from harness.show.visible_text import plain
 from leaderboards.looks import read_looks
 from leaderboards.simulated import mark
@@ -163,12 +163,12 @@ def loss_tables(losses: Sequence[Loss]) -> Iterator[Group]:
 
 
 def _dropped_table(grid: Grid, losses: Sequence[Loss]) -> Group:
-    table = bare_table()
+    table = FittedTable()
     backbones = list(dict.fromkeys((loss.backbone, loss.filled_by == ZEROS) for loss in losses))
     table.add_column("lost at test")
     for name, zeros in backbones:
         filled = "" if zeros or (name, True) not in backbones else " (nearest)"
-        table.add_column(plain(name + filled), justify="right", no_wrap=True)
+        table.add_column(plain(name + filled), justify="right")
     cells = {(loss.dropped, loss.backbone, loss.filled_by == ZEROS): loss for loss in losses}
     whole = {(loss.backbone, loss.filled_by == ZEROS): loss.same for loss in losses}
     table.add_row("none", *(_score(whole[backbone]) for backbone in backbones), end_section=True)
@@ -181,11 +181,11 @@ def _dropped_table(grid: Grid, losses: Sequence[Loss]) -> Group:
 
 
 def _other_table(grid: Grid, losses: Sequence[Loss]) -> Group:
-    table = bare_table()
+    table = FittedTable()
     for column in ("backbone", "trained on", "tested on"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for column in (grid.metric, "with the same bands", "loss"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right")
     for loss in losses:
         sets = (call_bands(loss.train_bands), call_bands(loss.test_bands))
         table.add_row(*map(plain, (loss.backbone, *sets)), f"{loss.value:.3f}", _score(loss.same), _signed(loss.loss))

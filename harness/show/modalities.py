@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Group
 
-from harness.show.tables import bare_table, captioned
+from harness.show.tables import NO_BREAK, FittedTable, captioned
 from harness.show.visible_text import plain
 from leaderboards.query import Table
 from leaderboards.simulated import mark
@@ -36,11 +36,11 @@ def multimodal_tables(found: Table) -> Iterator[Group]:
 
 def _retrieval_table(name: str, rows: Sequence[Row]) -> Group:
     """A line a question in which no channel is missing."""
-    table = bare_table()
-    table.add_column("queries", overflow="fold")
-    table.add_column("find", overflow="fold")
+    table = FittedTable()
+    table.add_column("queries")
+    table.add_column("find")
     for heading in ("recall@1", "@10", "median rank"):
-        table.add_column(heading, justify="right", no_wrap=heading != "median rank")
+        table.add_column(heading, justify="right")
     whole = [row for row in rows if row["missing_channel"] is None]
     questions = groupby(whole, lambda row: (_joined(row["modalities"]), row["gallery"]))
     for (queries, gallery), metrics in questions:
@@ -59,8 +59,8 @@ def _missing_table(name: str, rows: Sequence[Row]) -> Group:
     """A line for each subset of modalities that is missing, and one for each channel that is all that is."""
     everything = next(row for row in rows if row["loss"] is None and row["what"] == "subset")
     whole = everything["modalities"]
-    table = bare_table()
-    table.add_column("missing", overflow="fold")
+    table = FittedTable()
+    table.add_column("missing")
     table.add_column("loss, fitted on everything", justify="right")
     table.add_column("on the same", justify="right")
     losses: dict[str, dict[str, str]] = {}
@@ -77,11 +77,11 @@ def _missing_table(name: str, rows: Sequence[Row]) -> Group:
 
 
 def _transfer_table(rows: Sequence[Row]) -> Group:
-    table = bare_table()
+    table = FittedTable()
     for heading in ("fitted in", "tested in"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("loss against own", justify="right", no_wrap=True)
+        table.add_column(heading)
+    table.add_column("value", justify="right")
+    table.add_column("loss against own", justify="right")
     for row in rows:
         table.add_row(plain(row["dataset"]), plain(row["test_dataset"]), _number(row["value"]), _loss(row, 2))
     metrics = ", ".join(dict.fromkeys(row["metric"] for row in rows))
@@ -96,7 +96,7 @@ def _joined(modalities: Sequence[str]) -> str:
 def _with_interval(row: Row) -> str:
     if row["ci_low"] is None:
         return _number(row["value"])
-    return f"{_number(row['value'])} [{_number(row['ci_low'])}, {_number(row['ci_high'])}]"
+    return f"{_number(row['value'])} [{_number(row['ci_low'])},{NO_BREAK}{_number(row['ci_high'])}]"
 
 
 def _rank(row: Row) -> str:
@@ -107,7 +107,7 @@ def _loss(row: Row, digits: int = 3) -> str:
     if row["loss"] is None:
         return "undefined"
     form = f"+.{digits}f"
-    interval = "" if row["loss_low"] is None else f" [{row['loss_low']:{form}}, {row['loss_high']:{form}}]"
+    interval = "" if row["loss_low"] is None else f" [{row['loss_low']:{form}},{NO_BREAK}{row['loss_high']:{form}}]"
     return f"{row['loss']:{form}}{interval}"
 
 

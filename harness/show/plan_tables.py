@@ -12,7 +12,7 @@ from harness.campaign.resolve import Cell
 from harness.data.suites import tell_apart
 from harness.records.band_sets import ALL
 from harness.show.quantities import describe_duration, describe_size
-from harness.show.tables import bare_table, captioned
+from harness.show.tables import FittedTable, captioned
 from harness.show.visible_text import plain
 
 STATE_STYLE = {
@@ -29,9 +29,6 @@ _MADE_OF = (
     "time: medians of earlier runs of the same protocol and backbone with about as many train samples, in one process; "
     "the first run on a dataset also embeds its images. cache: features that are not in it yet"
 )
-
-WHOLE_NAME = 22
-"""Characters of a name that stay in one line, however narrow the terminal; those of built-in backbones have fewer."""
 
 
 @dataclass
@@ -75,10 +72,9 @@ def summary_table(lines: Sequence[Line], estimates: Sequence[Estimate]) -> Group
         "protocol": lambda cell: cell.protocol,
     }
     states = [state for state in State if any(line.state is state for line in lines)]
-    table = bare_table()
+    table = FittedTable()
     table.add_column("")
-    longest = max((len(name_of(line.cell)) for name_of in views.values() for line in lines), default=0)
-    table.add_column("", overflow="fold", min_width=min(longest, WHOLE_NAME))
+    table.add_column("")
     for column in (*states, "time", "cache"):
         table.add_column(column, justify="right")
     for view, name_of in views.items():
@@ -106,10 +102,10 @@ def plan_table(lines: Sequence[Line]) -> Group:
     """One row per run and its state; `reasons` tells of those that were skipped."""
     counts = Counter(line.state for line in lines)
     names = tell_apart(line.cell.dataset for line in lines)
-    table = bare_table()
+    table = FittedTable()
     several = any(line.cell.bands != ALL for line in lines)
     for column in ("dataset", "backbone", "protocol", "partition", "seed", *(["bands"] if several else []), "state"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for line in lines:
         if line.state is not State.SKIPPED:
             cell = line.cell

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from harness.errors import UserError
 from harness.show.comparison import WIDTH
-from harness.show.tables import bare_table
+from harness.show.tables import FittedTable
 from harness.show.visible_text import plain
 from leaderboards.statistics.ranking import GridKey, Standing
 
@@ -27,7 +27,7 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
     """One table per ranking, headed by what its backbones have in common."""
     parts: list[RenderableType] = []
     for grid, standings in rankings.items():
-        table = bare_table()
+        table = FittedTable()
         for heading in ("place", "backbone", "weights", "tied", "mean rank", "wins", "ties", "losses"):
             table.add_column(heading, justify="left" if heading in ("backbone", "weights", "tied") else "right")
         for row in standings:

@@ -1,110 +1,147 @@
-"""Rows of a leaderboard as tables for the terminal."""
+"""Tables for the terminal: the one kind that every verb prints."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
 
 from rich import box
-from rich.console import Group
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.table import Column, Table
 from rich.text import Text
 
 from harness.show.visible_text import plain
-from leaderboards.alarm import Alarm
-from leaderboards.query import Table as LeaderboardTable
 
-RESULT_COLUMNS = (
-    "suite", "dataset", "protocol", "partition", "n_labels_fit", "backbone", "weights", "seed", "metric", "source",
-    "bands", "value", "ci_low", "ci_high", "higher_is_better", "run_id",
-)  # fmt: skip
-_SCORED = ("value", "ci_low", "ci_high", "higher_is_better")
-"""Columns of results that are shown as one."""
-_NOT_SHOWN = (*_SCORED, "run_id")
-"""Columns of results without one of their own: run_id finds the alarm of a row."""
-_MOST_ALARMS = 8
-"""Told in full."""
-COMMON = ("bands", "suite", "dataset", "partition", "seed", "metric", "source")
-"""Columns of results that need not be repeated in every row if they say the same."""
-HEADINGS = {"n_labels_fit": "labels"}
+_STYLE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "show_edge": False, "padding": (0, 1, 0, 0), "pad_edge": False}
+_GAP = 2
+"""Between columns of this style."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def bare_table() -> Table:
-    """A table in the style of all."""
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+class FittedTable(Table):
+    """A table in the style of all, whose words stay whole on a line, however narrow the terminal.
+
+    Where columns do not fit beside each other, cells break at spaces (not at NO_BREAK). Where that is not enough, the
+    columns behind the first are stacked: each row takes several lines, as does the head.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(**_STYLE)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield a table of rich's own in which nothing is left to decide."""
+        stacks, widths = _arrange([_Cells.of(column) for column in self.columns], options.max_width)
+        lines = range(max(map(len, stacks)))
+
+        def cells(row: int, line: int) -> list[Text]:
+            beside = [stack[line].texts[row] if line < len(stack) else Text() for stack in stacks]
+            return [_broken(text, width) for text, width in zip(beside, widths, strict=True)]
+
+        table = Table(**_STYLE)
+        heads = [_levelled(cells(0, line)) for line in lines]
+        for width, *stacked in zip(widths, *heads, strict=True):
+            table.add_column(Group(*stacked), width=width, overflow="fold")
+        for number, row in enumerate(self.rows, start=1):
+            for line in lines:
+                ends = row.end_section and line == lines[-1]
+                table.add_row(*cells(number, line), style=row.style, end_section=ends)
+        yield table
 
 
-def captioned(table: Table, caption: str) -> Group:
-    """Below the table rather than rich's own caption, which folds at the table's width."""
-    return Group(table, Text(caption, style="dim"))
+@dataclass(frozen=True)
+class _Cells:
+    """A column: its head, then its cells."""
+
+    texts: Sequence[Text]
+    natural: int
+    """Columns of the terminal that it wants, so that no line is broken."""
+    least: int
+    """That it must have, so that no word is."""
+
+    @classmethod
+    def of(cls, column: Column) -> "_Cells":
+        cells = (column.header, *column.cells)
+        texts = [Text.from_markup(str(cell), emoji=False, justify=column.justify) for cell in cells]
+        lines = [line for text in texts for line in text.plain.split("\n")]
+        words = (word for line in lines for word in line.split(" "))
+        return cls(texts, max(map(cell_len, lines)), max(map(cell_len, words)))
 
 
-def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Any rows; numbers to the right, NULL empty."""
-    table = bare_table()
+def _arrange(columns: Sequence[_Cells], room: int) -> tuple[list[Sequence[_Cells]], list[int]]:
+    """Which columns stand below each other, no more of them than must, and how wide each stack is."""
+    first, *others = columns
+    stacks: list[Sequence[_Cells]] = [[first]]
+    for height in range(1, len(others) + 1):
+        beside = ceil(len(others) / height)
+        stacks = [[first], *(others[start::beside] for start in range(beside))]
+        widths = _fit(stacks, room - _GAP * beside, whole_words=True)
+        if widths:
+            return stacks, widths
+    return stacks, _fit(stacks, max(room - _GAP, len(stacks)), whole_words=False)
+
+
+def _fit(stacks: Sequence[Sequence[_Cells]], room: int, *, whole_words: bool) -> list[int]:
+    """A width for each, of which none but the widest are less than they want; empty if there is too little room."""
+    natural = [max(column.natural for column in stack) for stack in stacks]
+    least = [max(column.least for column in stack) if whole_words else 1 for stack in stacks]
+    for most in range(room, 0, -1):
+        widths = [min(wanted, max(needed, most)) for wanted, needed in zip(natural, least, strict=True)]
+        if sum(widths) <= room:
+            return widths
+    return []
+
+
+def _broken(text: Text, width: int) -> Text:
+    """The text in lines of the width, as far as its words are not longer."""
+    lines = []
+    for line in text.plain.split("\n"):
+        first, *words = line.split(" ")
+        lines.append(first)
+        for word in words:
+            fits = cell_len(lines[-1]) + 1 + cell_len(word) <= width
+            lines[-1:] = [f"{lines[-1]} {word}"] if fits else [lines[-1], word]
+    broken = text.copy()
+    broken.plain = "\n".join(lines).replace(NO_BREAK, " ")  # of the same length, so that styles keep their places
+    return broken
+
+
+def _levelled(head: Sequence[Text]) -> Sequence[Text]:
+    """Heads of equally many lines, for those of stacked columns are one below the other."""
+    height = max(text.plain.count("\n") for text in head)
+    for text in head:
+        text.append("\n" * (height - text.plain.count("\n")))
+    return head
+
+
+def captioned(table: FittedTable, caption: str) -> Group:
+    """The table and what is to be known about it, with an empty line behind."""
+    return Group(table, Text(f"{caption}\n", style="dim"))
+
+
+def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> FittedTable:
+    """Any rows; numbers to the right, NULL empty, of hashes the first digits, which `show` takes."""
+    table = FittedTable()
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], int | float) for row in rows)
-        table.add_column(plain(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(plain(column), justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*map(_cell, row))
     return table
-
-
-def results_table(results: LeaderboardTable, alarms: Mapping[str, Alarm]) -> Group:
-    """Headline scores with their 95 % intervals in one column; what is the same in all rows moves to the caption.
-
-    Args:
-        results: the columns RESULT_COLUMNS of the view `leaderboard`.
-        alarms: by run_id; they mark the score.
-    """
-    rows = [dict(zip(results.columns, row, strict=True)) for row in results.rows]
-    for row in rows:
-        row["metric"] += "" if row["higher_is_better"] else " (lower is better)"
-    values = {column: {row[column] for row in rows} for column in RESULT_COLUMNS if column not in _NOT_SHOWN}
-    several_weights = len({(r["backbone"], r["seed"], r["weights"]) for r in rows}) > len(
-        {(r["backbone"], r["seed"]) for r in rows}
-    )
-    shown = [
-        column
-        for column in values
-        if (column not in COMMON or len(values[column]) > 1) and (column != "weights" or several_weights)
-    ]
-    common = [f"{c} {value}" for c in COMMON if len(values[c]) == 1 and (value := values[c].pop()) is not None]
-    table = bare_table()
-    for column in shown:
-        numeric = column in ("n_labels_fit", "seed")
-        table.add_column(HEADINGS.get(column, column), justify="right" if numeric else "left", overflow="fold")
-    table.add_column("value", no_wrap=True)
-    for row in rows:
-        score = plain(_score(*(row[column] for column in _SCORED)))
-        alarm = alarms.get(row["run_id"])
-        table.add_row(*(_cell(row[column]) for column in shown), f"{score} {alarm.mark}" if alarm else score)
-    return captioned(table, "test split, 95 % intervals; " + ", ".join(common))
-
-
-_ALL_ALARMS = "SELECT backbone, dataset, protocol, partition, value, difference FROM below_floor ORDER BY ALL"
-
-
-def alarm_lines(alarms: Mapping[str, Alarm]) -> list[str]:
-    """A line for each point below its floor, ours before published ones, and how to see the rest if there are many."""
-    points = sorted({alarm.run_ids[0]: alarm for alarm in alarms.values()}.values(), key=lambda one: one.source)
-    lines = [alarm.describe() for alarm in points[:_MOST_ALARMS]]
-    if len(points) > len(lines):
-        lines.append(f'{len(points) - len(lines)} more are below: python -m harness sql "{_ALL_ALARMS}"')
-    return lines
-
-
-def _score(value: float | None, low: float | None, high: float | None, higher_is_better: bool) -> str:
-    if value is None:
-        return "undefined"
-    form = ".3f" if higher_is_better else ".4g"  # an error has the unit of the labels, and any size
-    return f"{value:{form}}" if low is None else f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, float):
-        return plain(str(value))
+        text = str(value)
+        return text[:HASH_DIGITS] if _HASH.fullmatch(text) else plain(text)
     return f"{value:.4g}" if 0 < abs(value) < _SMALL else f"{value:.4f}"
 
 
+HASH_DIGITS = 8
+"""Of hashes, in tables."""
+_HASH = re.compile("[0-9a-f]{64}")
 _SMALL = 0.001
 """Below it four digits after the point say little or nothing."""

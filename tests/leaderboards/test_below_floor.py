@@ -9,7 +9,7 @@ import pytest
 from leaderboard_records import metric, published_run
 from scored_runs import predicted_record, run_of
 
-from leaderboards.alarm import alarms_by_run, read_alarms
+from leaderboards.alarm import read_alarms
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
 from leaderboards.statistics.reading import fetch
@@ -201,7 +201,7 @@ def test_the_line_says_what_is_below_what_and_what_entered(board: Leaderboard) -
     add(board, "image_statistics", 0.6, "floor", configuration=fed("B1", "B2", "B4"))
     run_id = add(board, "near", 0.59)
     add(board, "far", 0.1)
-    alarms = alarms_by_run(read_alarms(board.path))
+    alarms = {run_id: alarm for alarm in read_alarms(board.path) for run_id in alarm.run_ids}
     line = alarms[run_id].describe()
     assert line.startswith(
         "! near on d (knn, default): accuracy 0.59, below within noise image_statistics 0.6 by 0.01 ["

@@ -34,13 +34,17 @@ def folder(tmp_path: Path) -> Path:
 def test_the_leaderboard_marks_what_is_below(folder: Path) -> None:
     shown = harness("leaderboard", "--db", "board.duckdb", cwd=folder)
     assert shown.returncode == 0, shown.stderr
-    (low,) = (line for line in shown.stdout.splitlines() if "0.200" in line)
-    assert low.rstrip().endswith("!!")
-    (near,) = (line for line in shown.stdout.splitlines() if "0.590" in line)
-    assert near.rstrip().endswith("0.610] !")
+    assert "0.200!! ±.020" in shown.stdout
+    assert "0.590! ±.020" in shown.stdout
     told = " ".join(shown.stdout.split())
     assert "!! low on d (knn, default): accuracy 0.2, below image_statistics 0.6 by 0.4" in told
     assert "mean 0.1, std 4e+03" in told
+
+
+def test_single_runs_are_marked_too_and_others_are_not_told_of(folder: Path) -> None:
+    shown = harness("leaderboard", "--runs", "--backbones", "low", "--db", "board.duckdb", cwd=folder).stdout
+    assert "0.200 [0.180, 0.220] !!" in shown
+    assert "near" not in shown
 
 
 def test_a_comparison_tells_of_its_own_points_alone(folder: Path) -> None:

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.show.comparison import comparison_tables
-from harness.show.grid import grid_tables
 from harness.show.plots.curves import read_panels
+from harness.show.results import Choice, means_grids, read_means
 from harness.show.tables import rows_table
 from leaderboards.schema import MetricRow, RunRecord, RunRow
 from leaderboards.statistics.comparison import compare
@@ -63,7 +63,7 @@ def test_a_comparison_says_which_way_it_points(board: tuple[Path, Sequence[str]]
 
 def test_a_grid_and_a_plot_say_it_beside_the_metric(board: tuple[Path, Sequence[str]]) -> None:
     path, run_ids = board
-    text = shown(*grid_tables(path, run_ids))
+    text = shown(*means_grids(read_means(path, Choice(run_ids=run_ids)), []))
     assert "1201" in text
     assert "lower is" in text
     assert {panel.metric for panel in read_panels(path)} == {"rmse (lower is better)"}
@@ -72,10 +72,12 @@ def test_a_grid_and_a_plot_say_it_beside_the_metric(board: tuple[Path, Sequence[
 def test_the_leaderboard_begins_with_the_smallest_error(board: tuple[Path, Sequence[str]]) -> None:
     """Of each dataset; and an error of 1,200 has no use for three digits after the point."""
     path, _ = board
-    printed = CliRunner().invoke(app, ["leaderboard", "--db", str(path), "--format", "csv"]).output.splitlines()
+    printed = (
+        CliRunner().invoke(app, ["leaderboard", "--runs", "--db", str(path), "--format", "csv"]).output.splitlines()
+    )
     of_heights = [line for line in printed if ",heights," in line]
     assert ["1200.0" in line for line in of_heights] == [True, False, False, False, False, False]
-    table = CliRunner().invoke(app, ["leaderboard", "--db", str(path)]).output
+    table = CliRunner().invoke(app, ["leaderboard", "--runs", "--db", str(path)]).output
     assert "1200" in table
     assert "1200.000" not in table
     assert "metric rmse (lower is better)" in " ".join(table.split())

@@ -5,15 +5,16 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from rich.console import Group
 
 from harness.campaign.plan import Line, State
 from harness.campaign.resolve import Cell
 from harness.cli.terminal import say
 from harness.records.job import DatasetRef
-from harness.show.grid import _Point, _table
 from harness.show.plan_tables import plan_table
 from harness.show.progress_bars import RichProgress
-from harness.show.tables import RESULT_COLUMNS, results_table, rows_table
+from harness.show.results import means_grids, runs_table
+from harness.show.tables import rows_table
 from leaderboards.query import Table
 from mp_mae.visible_text import VisibleConsole, visible
 
@@ -57,13 +58,18 @@ def test_colours_of_our_own_still_reach_a_terminal():
 
 
 def hostile_tables():
-    numbers = ("value", "ci_low", "ci_high")
-    scores = tuple(0.5 if name in numbers else HOSTILE for name in RESULT_COLUMNS)
+    run = dict.fromkeys(
+        ("suite", "dataset", "protocol", "partition", "backbone", "weights", "metric", "bands"), HOSTILE
+    )
+    run |= {"n_labels": 10, "seed": 0, "source": "measured", "run_id": "0" * 64, "higher_is_better": True}
+    scored = run | {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6}
+    told = dict.fromkeys(("selection", "train_draw", "setup", "curve_id"), HOSTILE)
+    mean = scored | told | {"axis": "shots", "n_seeds": 2, "margin": 0.1, "one_seed": False}
     dataset = DatasetRef(name=HOSTILE, suite="suite", directory=Path())
     cell = Cell(backbone=HOSTILE, seed=0, dataset=dataset, partition=HOSTILE, protocol=HOSTILE)
     yield "rows", rows_table([HOSTILE], [[HOSTILE]])
-    yield "results", results_table(Table(RESULT_COLUMNS, [scores]), {})
-    yield "grid", _table(HOSTILE, [_Point(*[HOSTILE] * 6, True, HOSTILE, 10, 0.5, 0.4, 0.6, 2)])
+    yield "runs", runs_table(Table(tuple(scored), [tuple(scored.values())]), [])
+    yield "means", Group(*means_grids(Table(tuple(mean), [tuple(mean.values())]), []))
     yield "plan", plan_table([Line(cell=cell, state=State.NEW)])
 
 
