@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 from baselines.entry import plain_name
 from baselines.registry import backbone_names, check_name, find_backbone
 from baselines.table import BACKBONES
+from harness.campaign.changes import Changes, read_changes
 from harness.campaign.presets import PRESETS, Block
 from harness.data.band_matching import MissingBands
 from harness.errors import UserError
@@ -42,6 +43,8 @@ class RunRequest(BaseModel):
     selection: Selection
     trials: NonNegativeInt = 0
     """Trials that tune each run of a protocol that can be tuned; 0: documented defaults."""
+    changes: Changes = Field(default_factory=dict)
+    """Settings of protocols that are other than documented."""
     shots: tuple[PositiveInt, ...]
     """Labels per class that the few-shot protocols are tried with."""
     budgets: tuple[PositiveInt | Literal["all"], ...]
@@ -88,6 +91,7 @@ def make_request(
     train_bands: Iterable[Iterable[str]] = (),
     test_bands: Iterable[Iterable[str]] = (),
     drop_bands: Iterable[str] = (),
+    settings: Iterable[str] = (),
     **rest: Any,
 ) -> RunRequest:
     """Validate a user's words and resolve `all`, `auto`, `--weights` and `--preset`.
@@ -97,10 +101,11 @@ def make_request(
             datasets, of which those named are kept.
         train_bands: sets of bands to train on; `test_bands` likewise. Each of the former is tried by itself and with
             each of the latter.
+        settings: `PROTOCOL.SETTING=VALUE`, other than documented.
         drop_bands: names, or `each` alone: bands that are lost at test, one at a time.
     Raises:
         UserError: an unknown name (with the nearest known one), weights that belong to no chosen backbone, a negative
-            seed, a device this machine does not have, a preset beside what it decides.
+            seed, a device this machine does not have, a preset beside what it decides, a setting that is none.
     """
     backbones = tuple(backbones)
     blocks: tuple[Block, ...]
@@ -135,6 +140,7 @@ def make_request(
             asked_for_all=asked != backbones or asked == ("all",),
             weights=assigned,
             blocks=blocks,
+            changes=read_changes(settings, _distinct(name for block in blocks for name in block.protocols)),
             seeds=_distinct(_natural(seed) for seed in seeds),
             shots=_distinct(shots),
             budgets=_distinct(budgets),

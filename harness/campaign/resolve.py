@@ -1,7 +1,7 @@
 """One cell of the grid becomes a run: everything that decides its result, read from the files themselves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +58,8 @@ class Method:
     version: int
     settings: Mapping[str, Any]
     """`Run.protocol_settings`."""
+    changes: Mapping[str, Any]
+    """Those of them that are other than documented, because somebody said so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +138,7 @@ class Resolver:
             weights=weights,
             filled_bands=feeds.train.filled,
             filled_at_test=feeds.test.filled if feeds.test else {},
+            changes=method.changes,
         )
         self._check_lengths(job)
         return job
@@ -159,7 +162,7 @@ class Resolver:
         kind = self._workbench.dataset(cell.dataset).spec.label_kind
         key = (cell.protocol, kind)
         if key not in self._methods:
-            self._methods[key] = _choose_method(cell.protocol, kind, self._request)
+            self._methods[key] = choose_method(cell.protocol, kind, self._request)
         return self._methods[key]
 
     def _plan_feeds(self, pairing: Pairing, backbone: Backbone) -> Feeds:
@@ -270,7 +273,7 @@ def find_weights(backbone: str, dataset: DatasetRef, request: RunRequest) -> Pat
     return request.weights.get(backbone) or shipped
 
 
-def _choose_method(name: str, kind: LabelKind, request: RunRequest) -> Method:
+def choose_method(name: str, kind: LabelKind, request: RunRequest) -> Method:
     """What a protocol does with such labels, and what chooses its hyper-parameters.
 
     Raises:
@@ -285,8 +288,14 @@ def _choose_method(name: str, kind: LabelKind, request: RunRequest) -> Method:
         raise DoesNotApplyError(f"{name} of {kinds} labels chooses by {ways}, not by {request.selection}")
     if request.trials and protocol.search and selection is not Selection.VALID:
         raise DoesNotApplyError(f"--trials of {name} are judged on valid: pass --select valid")
+    changes = request.changes.get(name, {})
     settings = protocol.with_trials(request.trials)
-    return Method(protocol=protocol, selection=selection, version=settings.version, settings=asdict(settings))
+    if foreign := changes.keys() - asdict(settings):
+        raise DoesNotApplyError(f"{name} of {kind} labels has no setting {', '.join(sorted(foreign))}")
+    settings = replace(settings, **changes)
+    return Method(
+        protocol=protocol, selection=selection, version=settings.version, settings=asdict(settings), changes=changes
+    )
 
 
 def _check_feeds(cell: Cell, protocol: ProtocolEntry, kind: LabelKind, backbone: Backbone) -> None:

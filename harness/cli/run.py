@@ -26,6 +26,7 @@ from harness.cli.options.run import (
     Protocols,
     Seeds,
     Select,
+    Settings,
     Shots,
     TestBands,
     TrainBands,
@@ -35,7 +36,7 @@ from harness.cli.options.run import (
     Weights,
     Workers,
 )
-from harness.cli.options.words import parse_input_size, split_backbones, split_budgets, split_weights
+from harness.cli.options.words import parse_input_size, split_backbones, split_budgets, split_settings, split_weights
 from harness.cli.terminal import (
     DEFAULT_CACHE,
     DEFAULT_DB,
@@ -97,6 +98,7 @@ def run(
     seeds: Seeds = None,
     train_draw: Draw = None,
     select: Select = None,
+    settings: Settings = None,
     trials: Trials = 0,
     shots: Shots = None,
     budgets: Budgets = None,
@@ -147,6 +149,7 @@ def run(
             seeds=None if seeds is None else split_numbers("--seeds", seeds),
             train_draw=train_draw,
             selection=select,
+            settings=split_settings(settings),
             trials=trials,
             shots=None if shots is None else split_numbers("--shots", shots),
             budgets=None if budgets is None else split_budgets(budgets),

@@ -95,6 +95,7 @@ def _run_row(
             "weights": workbench.backbone_of(job).origin.description,
             "filled_bands": dict(job.filled_bands),
             **({"filled_at_test": dict(job.filled_at_test)} if run.test_feed else {}),
+            **({"settings_set": dict(job.changes)} if job.changes else {}),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
             "network_input": asdict(entered),
             "declared_unit": workbench.backbone_of(job).inputs.unit_in_words,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.errors import as_user_error
 from harness.records.run import BandNames, Run
@@ -55,6 +55,8 @@ class Job:
     """Bands that the dataset lacks, each with the band that feeds it instead; None: zeros."""
     filled_at_test: Mapping[str, str | None] = field(default_factory=dict)
     """The same of bands that are not there at test."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the protocol that somebody set; the run has their values among all the others."""
     test_alone: bool = False
     """Whether features are wanted of the test split alone, instead of the whole dataset."""
 

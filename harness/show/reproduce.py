@@ -1,5 +1,6 @@
 """The command that makes a stored run again, from what the leaderboard holds of it."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,8 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
     trials = configuration.get("protocol_settings", {}).get("trials", 0)
     if trials:
         arguments += ["--trials", str(trials)]
+    for setting, value in provenance.get("settings_set", {}).items():
+        arguments += ["--set", f"{configuration['protocol']}.{setting}={json.dumps(value)}"]
     # What is left out is the default, or what runs of before the option were made with.
     if configuration.get("input_size") is not None:
         arguments += ["--input-size", str(configuration["input_size"])]

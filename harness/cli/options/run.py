@@ -65,6 +65,15 @@ Select = Annotated[
     ),
 ]
 Trials = Annotated[int, Option(help="Tune fine_tune by so many trials on valid (GEO-Bench: 16). 0: its defaults.")]
+Settings = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="PROTOCOL.SETTING=VALUE,...",
+        help="Another value of a protocol's setting, for example fine_tune.epochs=5 (docs/protocols.md). Runs with it "
+        "are runs of their own.",
+    ),
+]
 Workers = Annotated[
     int | None,
     Option(

@@ -26,6 +26,11 @@ def split_weights(given: Given) -> tuple[str, ...]:
     return tuple(part for text in given or () for part in re.split(r",(?=[^,/=]+=)", text))
 
 
+def split_settings(given: Given) -> tuple[str, ...]:
+    """`PROTOCOL.SETTING=VALUE` several times. A value may be a list: a comma ends it where the next one follows."""
+    return tuple(part.strip() for text in given or () for part in re.split(r",(?=\s*\w+\.\w+=)", text))
+
+
 def split_budgets(given: Given) -> list[int | Literal["all"]]:
     """Numbers, and `all` after them."""
     names = split_names(given)
