@@ -81,6 +81,8 @@ class Entry:
     """Whether weights learnt from the simulated world are shipped. They are for the suite `demo` alone."""
     wishes: tuple[Wish, ...] = ()
     """What may be wished for behind its name, `NAME?key=value`; each is a setting of that key."""
+    checkpoint_of: str | None = None
+    """The backbone of which this is one checkpoint, under a name that the user chose."""
     demo_twin: str | None = None
     """The built-in backbone that is the same at the size of the demo weights: of `all`, it takes this one's place on
     the suite `demo`, and runs nowhere else."""

@@ -6,6 +6,7 @@
 | `my_model` | an entry point of group `mp_mae_bench.backbones`, in any installed package |
 | `clip?embedding=average` | an entry of `BACKBONES`, with what is wished for |
 | `path/my_model.py:build` | a function of a Python file that the user names |
+| `first=mp_mae` | a checkpoint of a backbone, under a name that the user chooses |
 | `timm:resnet18`, `torchgeo:ResNet50_Weights.SENTINEL2_ALL_MOCO` | whatever the scheme makes of the rest |
 | any other | what a Python program holds under that name, while it runs it |
 
@@ -14,6 +15,7 @@ is built: for the runs that need it, and no others.
 """
 
 import difflib
+import re
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -51,6 +53,9 @@ def check_name(name: str) -> None:
     """
     if find_held(name):
         return
+    if checkpoint := _checkpoint(name):
+        _of_checkpoint(*checkpoint)
+        return
     if place := _python_function(name):
         PythonFile.read(place[0])
         return
@@ -79,6 +84,15 @@ def check_name(name: str) -> None:
         )
 
 
+def is_backbone(name: str) -> bool:
+    """Whether `find_backbone` knows a name."""
+    try:
+        check_name(name)
+    except UserError:
+        return False
+    return True
+
+
 def find_backbone(name: str) -> Entry:
     """The entry of a backbone.
 
@@ -89,12 +103,28 @@ def find_backbone(name: str) -> Entry:
     """
     if held := find_held(name):
         return held
+    if checkpoint := _checkpoint(name):
+        return _of_checkpoint(*checkpoint)
     if place := _python_function(name):
         return _in_file(*place)
     if scheme := _scheme(name):
         return _of_scheme(*scheme)
     check_name(name)
     return _wished(name) if plain_name(name) in BACKBONES else _registered(find_plug_ins(GROUP)[name][0])
+
+
+def _checkpoint(name: str) -> tuple[str, str] | None:
+    found = re.fullmatch(r"([\w.-]+)=(.+)", name)
+    return (found[1], found[2]) if found else None
+
+
+def _of_checkpoint(called: str, backbone: str) -> Entry:
+    entry = find_backbone(backbone)
+    if called in backbone_names():
+        raise UserError(f"{called}={backbone}: {called} is a backbone itself. Call the checkpoint otherwise")
+    if entry.weights == "none":
+        raise UserError(f"{called}={backbone}: {backbone} takes no weights, so it has no checkpoints to be told apart")
+    return replace(entry, name=called, checkpoint_of=backbone, weights="required", has_demo_weights=False)
 
 
 def _wished(name: str) -> Entry:

@@ -1,17 +1,26 @@
 """A request made whole: what nobody said follows from the data, or from the preset."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from harness.campaign.defaults import default_workers, preset_defaults, suite_defaults, with_companions
-from harness.campaign.request import RunRequest, make_request
+from harness.campaign.request import RunRequest, known_name, make_request
 from harness.data.band_matching import MissingBands
+from harness.data.sources import open_dataset
+from harness.data.suites import find_named
+from harness.demo.stratify import FRACTIONS
+from harness.errors import UserError
+from harness.records.job import DatasetRef
 from harness.records.run import BandNames, Selection, TrainDraw
+from leaderboards.simulated import DEMO_SUITE
 
 
 def ask(
     *,
     backbones: Iterable[str],
+    geobench_dir: Path,
+    datasets: Iterable[str],
     demo: bool,
     alone: bool = False,
     preset: str | None = None,
@@ -30,17 +39,25 @@ def ask(
     """The request with defaults for all that is None.
 
     Args:
-        demo: whether it is of the demo suite.
-        alone: whether one backbone runs without companions there.
+        geobench_dir: the root of the data. Only its names are read, so that wrong words cost nothing.
+        demo: whether the demo suite is to be built there; else the suite is that of the datasets asked for.
+        alone: whether one backbone runs without companions on the demo suite.
         rest: as of `make_request`.
     Raises:
-        UserError: as `make_request`.
+        UserError: as `make_request`, or a partition that none of the datasets has.
     """
-    names = tuple(backbones)
+    names, wanted = tuple(backbones), tuple(datasets)
+    refs = [] if preset else find_named(geobench_dir, wanted)
+    demo = demo or {ref.suite for ref in refs} == {DEMO_SUITE}
     default = preset_defaults(preset) if preset else suite_defaults(names, demo=demo)
+    if partitions is not None:
+        partitions = tuple(partitions)
+        _check_partitions(partitions, refs)
     return make_request(
         preset=preset,
         backbones=with_companions(names) if demo and not alone else names,
+        geobench_dir=geobench_dir,
+        datasets=wanted,
         protocols=default.protocols if protocols is None else protocols,
         partitions=default.partitions if partitions is None else partitions,
         seeds=default.seeds if seeds is None else seeds,
@@ -54,3 +71,19 @@ def ask(
         workers=workers or default_workers(),
         **rest,
     )
+
+
+def _check_partitions(names: Sequence[str], refs: Sequence[DatasetRef]) -> None:
+    """Refuse a partition that none of the datasets has; where there are none yet, those of the demo suite are meant."""
+    there = list(dict.fromkeys(_partitions(refs))) if refs else ["default", *FRACTIONS]
+    for name in names:
+        if there and name != "all":
+            known_name("partition", name, there)
+
+
+def _partitions(refs: Iterable[DatasetRef]) -> Iterator[str]:
+    for ref in refs:
+        try:
+            yield from open_dataset(ref).partitions()
+        except (UserError, OSError):  # said, as its own runs' failure, when they are planned
+            continue

@@ -143,7 +143,7 @@ def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
         stored = known.get(line.job.run_id) if line.job else None
         if stored is None:
             return line
-        reason = "" if stored == line.cell.backbone else f"the same network, stored as {stored}"
+        reason = "" if stored == find_backbone(line.cell.backbone).name else f"the same network, stored as {stored}"
         return replace(line, state=State.DONE, reason=reason)
 
     return [mark(line) for line in lines]

@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from baselines.entry import plain_name
-from baselines.registry import backbone_names, check_name, find_backbone
+from baselines.registry import check_name
 from baselines.table import BACKBONES
 from harness.campaign.changes import Changes, read_changes
 from harness.campaign.presets import PRESETS, Block
+from harness.campaign.weights import assign_weights, check_there, name_checkpoints
 from harness.data.band_matching import MissingBands
 from harness.errors import UserError
 from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
@@ -107,7 +107,7 @@ def make_request(
         UserError: an unknown name (with the nearest known one), weights that belong to no chosen backbone, a negative
             seed, a device this machine does not have, a preset beside what it decides, a setting that is none.
     """
-    backbones = tuple(backbones)
+    backbones, weights = tuple(backbones), tuple(weights)
     blocks: tuple[Block, ...]
     bands = _band_sets(train_bands, test_bands, drop_bands)
     if preset is None:
@@ -127,7 +127,11 @@ def make_request(
     names = tuple(BACKBONES) if asked == ("all",) else _distinct(asked)
     for name in names:
         check_name(name)
-    assigned = assign_weights(weights, names)
+    if not names and not weights:
+        raise UserError("name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME")
+    checkpoints, others = name_checkpoints(weights, names)
+    assigned = {**assign_weights(others, names), **checkpoints}
+    check_there(assigned.values())
     shots, budgets = tuple(shots), tuple(budgets)
     few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]
     if few and not shots and not budgets:
@@ -136,7 +140,7 @@ def make_request(
         )
     try:
         return RunRequest(
-            backbones=names,
+            backbones=(*names, *checkpoints),
             asked_for_all=asked != backbones or asked == ("all",),
             weights=assigned,
             blocks=blocks,
@@ -202,34 +206,6 @@ def known_name(what: str, name: str, names: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, names, n=1)
     hint = f"Did you mean {nearest[0]}? " if nearest else ""
     raise UserError(f"unknown {what} {name!r}. {hint}There are: {', '.join(names)}")
-
-
-def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str, Path]:
-    """Weights by backbone from `PATH` (for the one chosen backbone that takes weights) or `BACKBONE=PATH`.
-
-    Those of a built-in backbone serve every wish behind its name, too: `clip=PATH` also `clip?embedding=average`.
-    """
-    takers = [name for name in backbones if find_backbone(name).weights != "none"]
-    of_plain = {name: plain if (plain := plain_name(name)) in BACKBONES else name for name in takers}
-    known = {*backbones, *backbone_names()}
-    assigned: dict[str, Path] = {}
-    for text in given:
-        named = [name for name in known if text.startswith(f"{name}=")]
-        name = max(named, key=len, default="")  # a name and a path may hold equals signs, too
-        path = text.removeprefix(f"{name}=")
-        if not named:
-            if len(set(of_plain.values())) != 1:
-                raise UserError(
-                    f"--weights {text}: which backbone is it for? Of those chosen {', '.join(takers) or 'none'} can "
-                    "take weights. Say --weights BACKBONE=PATH"
-                )
-            name, path = of_plain[takers[0]], text
-        if name not in {*takers, *of_plain.values()}:
-            raise UserError(f"--weights {text}: {name} is not chosen or takes no weights. Add --backbone {name}")
-        if name in assigned:
-            raise UserError(f"--weights {text}: {name} already has {assigned[name]}. Evaluate them one after the other")
-        assigned[name] = Path(path).expanduser()
-    return {name: own for name, plain in of_plain.items() if (own := assigned.get(name) or assigned.get(plain))}
 
 
 def _distinct(items: Iterable[Item]) -> tuple[Item, ...]:

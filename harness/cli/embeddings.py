@@ -12,6 +12,7 @@ from harness.cli.terminal import (
     READING,
     Debug,
     GeobenchDir,
+    data_place,
     data_root,
     err,
     out,
@@ -71,10 +72,11 @@ def embeddings(
         from harness.show.progress_bars import RichProgress
 
         check_target(target)
+        demo = has_no_data(geobench_dir)
         request = make_request(
             backbones=split_backbones(backbone),
             weights=split_weights(weights),
-            geobench_dir=data_root(geobench_dir, cache_dir, demo=has_no_data(geobench_dir)),
+            geobench_dir=data_place(geobench_dir, cache_dir, demo=demo),
             datasets=(dataset,),
             protocols=("linear_probe",),
             partitions=("default",),
@@ -88,6 +90,7 @@ def embeddings(
             cache_dir=cache_dir,
             device=device,
         )
+        data_root(geobench_dir, cache_dir, demo=demo)
         with RichProgress(err) as progress:
             look = look_at(request, split.value, limit, colour_by, progress)
             write_look(look, target)

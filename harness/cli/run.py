@@ -44,6 +44,7 @@ from harness.cli.terminal import (
     Db,
     Debug,
     GeobenchDir,
+    data_place,
     data_root,
     err,
     out,
@@ -130,19 +131,14 @@ def run(
         from harness.campaign.ask import ask
         from harness.data.suites import has_no_data
 
-        backbones = split_backbones(backbone)
-        if not backbones and not preset:
-            raise UserError(
-                "name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME"
-            )
         demo = has_no_data(geobench_dir) and not preset
         request = ask(
             demo=demo,
             alone=alone,
             preset=preset,
-            backbones=backbones,
+            backbones=split_backbones(backbone),
             weights=split_weights(weights),
-            geobench_dir=data_root(geobench_dir, cache_dir, demo=demo),
+            geobench_dir=data_place(geobench_dir, cache_dir, demo=demo),
             datasets=split_names(datasets),
             protocols=None if protocols is None else split_names(protocols),
             partitions=None if partitions is None else split_names(partitions),
@@ -166,6 +162,7 @@ def run(
             device=device,
             workers=workers,
         )
+        data_root(geobench_dir, cache_dir, demo=demo)
         code = _work(request, dry_run, verbose, debug)
     raise typer.Exit(code)
 

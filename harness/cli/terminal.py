@@ -126,6 +126,14 @@ def parse_size(option: str, text: str) -> int:
     return int(float(found[1]) * UNITS[unit])
 
 
+def data_place(geobench_dir: Path | None, cache_dir: Path, *, demo: bool) -> Path:
+    """Where `data_root` will be, whether or not anything is there: so that a request is checked before data are."""
+    from harness.data import suites
+    from harness.demo.build import demo_place
+
+    return demo_place(cache_dir) if demo else suites.data_place(geobench_dir)
+
+
 def data_root(geobench_dir: Path | None, cache_dir: Path, *, demo: bool) -> Path:
     """The directory that holds the suites: what was asked for, or the demo suite in the cache, built if need be.
 

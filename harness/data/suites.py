@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from harness.data.sources import SOURCES
@@ -24,12 +24,24 @@ def has_no_data(option: Path | None) -> bool:
     return option is None and not os.environ.get(_ROOT_VARIABLE) and not _DEFAULT_ROOT.expanduser().is_dir()
 
 
+def data_place(option: Path | None) -> Path:
+    """Where the suites are said to be: by the option, else $GEO_BENCH_DIR, else ~/dataset/geobench. Nothing is read."""
+    return _place_and_origin(option)[0]
+
+
 def find_root(option: Path | None) -> Path:
-    """The directory that holds the suites: the option, else $GEO_BENCH_DIR, else ~/dataset/geobench.
+    """The directory there.
 
     Raises:
         UserError: it is not a directory; says which of the three was tried and how to get the data.
     """
+    root, origin = _place_and_origin(option)
+    if not root.is_dir():
+        raise UserError(f"no GEO-Bench data: {root} ({origin}) is not a directory. {HOW_TO_GET}")
+    return root
+
+
+def _place_and_origin(option: Path | None) -> tuple[Path, str]:
     variable = os.environ.get(_ROOT_VARIABLE)
     if option is not None:
         root, origin = option, "given as --geobench-dir"
@@ -37,10 +49,7 @@ def find_root(option: Path | None) -> Path:
         root, origin = Path(variable), f"given by ${_ROOT_VARIABLE}"
     else:
         root, origin = _DEFAULT_ROOT, f"the default, as neither --geobench-dir nor ${_ROOT_VARIABLE} is set"
-    root = root.expanduser()
-    if not root.is_dir():
-        raise UserError(f"no GEO-Bench data: {root} ({origin}) is not a directory. {HOW_TO_GET}")
-    return root
+    return root.expanduser(), origin
 
 
 def user_suite(name: str) -> str:
@@ -67,6 +76,15 @@ def discover(root: Path) -> list[DatasetRef]:
     if not found:
         raise UserError(_why_none(root.resolve()))
     return sorted(found, key=lambda ref: (ref.suite, ref.qualified_name))
+
+
+def find_named(root: Path, names: Collection[str]) -> list[DatasetRef]:
+    """The datasets below a root that are called so, all if no name is given; none where there is no data."""
+    try:
+        there = discover(root)
+    except UserError:  # said when the data are wanted
+        return []
+    return [ref for ref in there if not names or ref.name in names or ref.qualified_name in names]
 
 
 def tell_apart(refs: Iterable[DatasetRef]) -> dict[DatasetRef, str]:

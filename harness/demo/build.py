@@ -23,9 +23,14 @@ from mp_mae.data.processes import clean_pool
 from mp_mae.data.world.simulate import WORLD_VERSION
 
 
+def demo_place(cache_dir: Path) -> Path:
+    """The folder in a cache that holds the demo suite, or will."""
+    return cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}"
+
+
 def demo_root(cache_dir: Path, progress: Progress) -> Path:
     """The folder in a cache that holds the demo suite, built if need be."""
-    return ensure_demo_suite(cache_dir / f"demo-suite-{VERSION}.{WORLD_VERSION}", 0, progress)
+    return ensure_demo_suite(demo_place(cache_dir), 0, progress)
 
 
 def ensure_demo_suite(

@@ -8,7 +8,7 @@ from time import perf_counter
 from baselines.registry import find_backbone
 from harness.data.partitions import Partition
 from harness.execution.materials import build_material, find_scoring, read_targets
-from harness.execution.provenance import collect_provenance
+from harness.execution.provenance import collect_provenance, describe_choices
 from harness.execution.tuning import Tuned, tune_protocol
 from harness.execution.workbench import Workbench
 from harness.extraction.input_notes import note_input
@@ -91,11 +91,10 @@ def _run_row(
             **collect_provenance(workbench.places.device),
             "backbone_package": entry.package,
             "kind": entry.kind.value,
-            "weights_file": job.weights.name if job.weights else None,
+            **describe_choices(job),
             "weights": workbench.backbone_of(job).origin.description,
             "filled_bands": dict(job.filled_bands),
             **({"filled_at_test": dict(job.filled_at_test)} if run.test_feed else {}),
-            **({"settings_set": dict(job.changes)} if job.changes else {}),
             "ran_with": {**tuned.ran_with, **outcome.ran_with},
             "network_input": asdict(entered),
             "declared_unit": workbench.backbone_of(job).inputs.unit_in_words,

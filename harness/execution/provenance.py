@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 
+from baselines.registry import find_backbone
+from harness.records.job import Job
+
 PACKAGES = (
     "mp-mae-bench", "torch", "timm", "accelerate", "numpy", "scipy", "scikit-learn", "optuna", "h5py", "duckdb"
 )  # fmt: skip
@@ -21,6 +24,17 @@ def collect_provenance(device: str) -> dict[str, Any]:
     one was used, and the git commit if this runs from a checkout.
     """
     return {**_software(), "threads": torch.get_num_threads(), **_accelerator(torch.device(device))}
+
+
+def describe_choices(job: Job) -> dict[str, Any]:
+    """What asks for a run again beside its configuration: the file of weights, without its folder; the backbone that it
+    is a named checkpoint of; the settings that somebody set."""
+    checkpoint_of = find_backbone(job.backbone).checkpoint_of
+    return {
+        "weights_file": job.weights.name if job.weights else None,
+        **({"checkpoint_of": checkpoint_of} if checkpoint_of else {}),
+        **({"settings_set": dict(job.changes)} if job.changes else {}),
+    }
 
 
 @cache

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from baselines.entry import plain_name
 from baselines.table import BACKBONES
 from harness.data.draws import is_few
 from harness.data.sources import has_erratum
@@ -20,9 +21,13 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
         backbone: the name it was stored under.
     """
     partition = str(configuration["partition"])
-    arguments = ["--backbone", backbone]
-    if provenance.get("weights_file") and not _shipped(backbone, configuration, provenance):
-        arguments += ["--weights", f"{backbone}={provenance['weights_file']}"]
+    weights, checkpoint_of = provenance.get("weights_file"), provenance.get("checkpoint_of")
+    if checkpoint_of:
+        arguments = ["--weights", f"{backbone}={weights}:{checkpoint_of}"]
+    elif weights and not _shipped(backbone, configuration, provenance):
+        arguments = ["--backbone", backbone, "--weights", f"{backbone}={weights}"]
+    else:
+        arguments = ["--backbone", backbone]
     arguments += ["--datasets", configuration["dataset"], "--protocols", configuration["protocol"]]
     arguments += _draw(partition, configuration.get("train_draw", "partition"))
     arguments += ["--seeds", str(configuration["seed"])]
@@ -59,7 +64,7 @@ def software(provenance: Mapping[str, Any]) -> str:
 
 def _shipped(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> bool:
     """Whether the weights are those that simulated suites take unless told: no path of the user leads to them."""
-    entry = BACKBONES.get(backbone)
+    entry = BACKBONES.get(plain_name(backbone))
     shipped = entry.demo_weights if entry and configuration.get("suite") in SIMULATED else None
     return shipped is not None and provenance["weights_file"] == shipped.name
 

@@ -27,7 +27,14 @@ PresetName = Annotated[
         "--backbone replaces its backbones.",
     ),
 ]
-Weights = Annotated[list[str] | None, Option(metavar="[BACKBONE=]PATH,...", help="Weights of backbones.")]
+Weights = Annotated[
+    list[str] | None,
+    Option(
+        metavar="[NAME=]PATH[:BACKBONE],...",
+        help="Weights: PATH of the one backbone that takes some; mp_mae=PATH; or first=PATH:mp_mae, one of several "
+        "checkpoints, evaluated under a name of its own.",
+    ),
+]
 Datasets = Annotated[
     list[str] | None,
     Option(

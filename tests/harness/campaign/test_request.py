@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import mp_mae.errors
-from harness.campaign.request import assign_weights, known_name, make_request
+from harness.campaign.request import known_name, make_request
+from harness.campaign.weights import assign_weights
 from harness.errors import UserError
 
 DEFAULTS = {
