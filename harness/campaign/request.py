@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from baselines.registry import check_name
+from baselines.registry import check_name, find_backbone
 from baselines.table import BACKBONES
 from harness.campaign.changes import Changes, read_changes
 from harness.campaign.presets import PRESETS, Block
@@ -203,7 +203,7 @@ def known_name(what: str, name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
         return name
-    nearest = difflib.get_close_matches(name, names, n=1)
+    nearest = [known for known in names if name and known.startswith(name)] or difflib.get_close_matches(name, names)
     hint = f"Did you mean {nearest[0]}? " if nearest else ""
     raise UserError(f"unknown {what} {name!r}. {hint}There are: {', '.join(names)}")
 

@@ -9,25 +9,25 @@ from baselines.entry import plain_name
 from baselines.table import BACKBONES
 from harness.data.draws import is_few
 from harness.data.sources import has_erratum
-from leaderboards.simulated import SIMULATED
+from leaderboards.simulated import DEMO_SUITE, SIMULATED
 
 
 def reproducing_command(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     """`python -m harness run ...` that asks for exactly this run, so for the same identity if it has this version's.
 
-    Weights are named as their file was called. The GEO-Bench folder is the machine's own, so it is left out.
+    Weights are named as their file was called, and the folder of the data is left out: `places` says so.
 
     Args:
         backbone: the name it was stored under.
     """
     partition = str(configuration["partition"])
-    weights, checkpoint_of = provenance.get("weights_file"), provenance.get("checkpoint_of")
-    if checkpoint_of:
-        arguments = ["--weights", f"{backbone}={weights}:{checkpoint_of}"]
-    elif weights and not _shipped(backbone, configuration, provenance):
-        arguments = ["--backbone", backbone, "--weights", f"{backbone}={weights}"]
+    weights = _weights_file(backbone, configuration, provenance)
+    if "checkpoint_of" in provenance:
+        arguments = ["--weights", f"{backbone}={weights}:{provenance['checkpoint_of']}"]
     else:
-        arguments = ["--backbone", backbone]
+        arguments = ["--backbone", backbone, *(["--weights", f"{backbone}={weights}"] if weights else [])]
+    if configuration.get("suite") == DEMO_SUITE:
+        arguments.append("--alone")
     arguments += ["--datasets", configuration["dataset"], "--protocols", configuration["protocol"]]
     arguments += _draw(partition, configuration.get("train_draw", "partition"))
     arguments += ["--seeds", str(configuration["seed"])]
@@ -54,6 +54,20 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
     return shlex.join(["python", "-m", "harness", "run", *map(str, arguments)])
 
 
+def places(run: Mapping[str, Any]) -> list[str]:
+    """What the command leaves to whoever types it, as rows name no folder of anybody's: where weights and data lie.
+
+    Args:
+        run: the row of `runs`, with configuration and provenance taken apart.
+    """
+    told = []
+    if weights := _weights_file(run["backbone"], run["configuration"], run["provenance"]):
+        told.append(f"{weights} stands for your path to the weights with SHA-256 {run['weights_sha256'][:12]}")
+    if run["suite"] not in SIMULATED:
+        told.append(f"--geobench-dir says where {run['suite']} lies, unless $GEO_BENCH_DIR does")
+    return told
+
+
 def software(provenance: Mapping[str, Any]) -> str:
     """What must be installed to get the same digits: the commit, if known, and the packages."""
     packages = " ".join(f"{name}=={version}" for name, version in (provenance.get("packages") or {}).items() if version)
@@ -62,11 +76,12 @@ def software(provenance: Mapping[str, Any]) -> str:
     return f"{f'commit {commit}{dirty}; ' if commit else ''}Python {provenance.get('python')}; {packages}"
 
 
-def _shipped(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> bool:
-    """Whether the weights are those that simulated suites take unless told: no path of the user leads to them."""
+def _weights_file(backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]) -> str | None:
+    """The name of the file of weights; None where there is none, or of those that simulated suites take unless told."""
+    file: str | None = provenance.get("weights_file")
     entry = BACKBONES.get(plain_name(backbone))
     shipped = entry.demo_weights if entry and configuration.get("suite") in SIMULATED else None
-    return shipped is not None and provenance["weights_file"] == shipped.name
+    return None if shipped is not None and file == shipped.name else file
 
 
 def _bands(configuration: Mapping[str, Any]) -> list[list[str]]:

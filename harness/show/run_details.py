@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.records.identity import IDENTITY_VERSION
 from harness.records.run import BandNames
 from harness.show.lines import say
-from harness.show.reproduce import reproducing_command, software
+from harness.show.reproduce import places, reproducing_command, software
 from harness.show.tables import rows_table
 from leaderboards.query import Table, run_query, to_json
 
@@ -75,8 +75,9 @@ def print_run(details: Details, out: Console) -> None:
             out.print(Text(title, style="bold"), rows_table(table.columns, table.rows))
     if details.command is not None:
         out.print(Text("run it again", style="bold"))
-        for line, style in ((details.command, ""), (f"made by {software(details.run['provenance'])}", "dim")):
-            say(out, line, style=style)
+        say(out, details.command)
+        for line in (*places(details.run), f"made by {software(details.run['provenance'])}"):
+            say(out, line, style="dim")
 
 
 def run_as_json(details: Details) -> str:

@@ -105,6 +105,7 @@ def test_odd_names_are_shown_and_quoted(tmp_path: Path, name: str) -> None:
     assert shown.returncode == 0, shown.stderr
     assert name in shown.stdout
     assert "commit abc with uncommitted changes" in shown.stdout
+    assert f"{name}.pth stands for your path to the weights with SHA-256" in shown.stdout
     assert shlex.split(reproducing_command(name, configuration, provenance))[4:] == [
         "--backbone", name, "--weights", f"{name}={name}.pth", "--datasets", name, "--protocols", "knn",
         "--partitions", "default", "--train-draw", "seed", "--seeds", "3", "--select", "cv", "--missing-bands", "zero",

@@ -69,7 +69,7 @@ UNFIT = 'RuntimeError: Error(s) in loading state_dict: Unexpected key(s): "modul
 
 
 def test_a_backbone_that_cannot_be_built_leaves_the_others_alone(data, tmp_path):
-    done = run(data, tmp_path, "--backbone", "moody", "--weights", "moody=x")
+    done = run(data, tmp_path, "--backbone", "moody", "--weights", f"moody={__file__}")
     assert failures(done) == [
         f"failed: {name}, moody, default, knn: {UNFIT}. Add --debug for the traceback" for name in "abc"
     ]
@@ -78,7 +78,7 @@ def test_a_backbone_that_cannot_be_built_leaves_the_others_alone(data, tmp_path)
 
 
 def test_a_dry_run_reports_it_too(data, tmp_path):
-    done = run(data, tmp_path, "--backbone", "moody", "--weights", "moody=x", "--seeds", "0-2", "--dry-run")
+    done = run(data, tmp_path, "--backbone", "moody", "--weights", f"moody={__file__}", "--seeds", "0-2", "--dry-run")
     assert failures(done) == [
         f"failed: {name}, moody (3 runs of knn): {UNFIT}. Add --debug for the traceback" for name in "abc"
     ]
@@ -88,7 +88,7 @@ def test_a_dry_run_reports_it_too(data, tmp_path):
 
 def test_its_traceback_is_there_for_who_asks_once(data, tmp_path):
     for more in ((), ("--dry-run",)):
-        done = run(data, tmp_path, "--weights", "x", "--debug", *more, backbone="moody")
+        done = run(data, tmp_path, "--weights", __file__, "--debug", *more, backbone="moody")
         assert done.stderr.count("Traceback") == 1
         assert "test_one_failure.py" in done.stderr
 

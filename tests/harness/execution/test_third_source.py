@@ -151,5 +151,5 @@ def test_a_partition_that_is_not_there_is_named(root, tmp_path):
     arguments = ["run", "--backbone", "image_statistics", "--geobench-dir", root, "--protocols", "knn", "--db"]
     arguments += [tmp_path / "b.duckdb", "--cache-dir", tmp_path / "cache", "--partitions", "0.5x_train"]
     done = CliRunner().invoke(app, [*map(str, arguments)])
-    assert done.exit_code == 1
-    assert "tonnes/toy.json: no partition '0.5x_train'; there are default" in " ".join(done.output.split())
+    assert done.exit_code == 2
+    assert "unknown partition '0.5x_train'. There are: default" in done.output

@@ -48,21 +48,23 @@ def planned(data: Path, monkeypatch: pytest.MonkeyPatch):
     return plan
 
 
-KNN = ("--protocols", "knn", "--seeds", "0", "--partitions", "default", "--missing-bands", "nearest")
+KNN = ("--alone", "--protocols", "knn", "--seeds", "0", "--partitions", "default", "--missing-bands", "nearest")
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--backbone", "mp_mae", *KNN], "--backbone mp_mae --datasets"),
+        (["--backbone", "mp_mae", *KNN], "--backbone mp_mae --alone --datasets"),
+        (["--backbone", "clip?embedding=average", *KNN], "--backbone 'clip?embedding=average' --alone --datasets"),
         (["--weights", "mp_mae=optical_mae", "--backbone", "mp_mae", *KNN], "--weights mp_mae=optical_mae"),
-        (["--weights", "first=optical_mae:mp_mae", *KNN], "run --weights first=optical_mae:mp_mae --datasets"),
+        (["--weights", "first=optical_mae:mp_mae", *KNN], "run --weights first=optical_mae:mp_mae --alone --datasets"),
         (["--backbone", "mp_mae", *KNN, "--set", "knn.k=3,knn.candidates=9,3"], "--set knn.k=3"),
-        (["--backbone", "mp_mae", *KNN, "--input-size", "32", "--normalisation", "pretraining"], "--input-size 32"),
+        (["--backbone", "mp_mae", *KNN, "--input-size", "32"], "--input-size 32"),
         (
             [
                 "--backbone",
                 "image_statistics",
+                "--alone",
                 "--protocols",
                 "few_shot",
                 "--shots",
@@ -75,7 +77,7 @@ KNN = ("--protocols", "knn", "--seeds", "0", "--partitions", "default", "--missi
             "--shots 1",
         ),
     ],
-    ids=["shipped", "given", "named", "settings", "size", "few labels"],
+    ids=["shipped", "shipped, with a wish", "given", "named", "settings", "size", "few labels"],
 )
 def test_it_asks_for_the_same_run(planned, words: list[str], told: str) -> None:
     job = planned(words)
