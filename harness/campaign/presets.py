@@ -34,6 +34,7 @@ class Preset:
     band_names: BandNames = BandNames.STORED
 
 
+_COMPARED = ("mp_mae", "imagenet_mae", "image_statistics", "random_init")
 _FEW = ("0.01x_train", "0.05x_train", "0.50x_train")
 
 
@@ -101,5 +102,48 @@ PRESETS = {
         ("B6", "B5", "B4"),
         ("B8A", "B11", "B12"),
         ("VH", "VV"),
+    ),
+    "geobench2": Preset(
+        summary="GEO-Bench-2 without detection: frozen and fine-tuned (docs/geobench2.md)",
+        backbones=_COMPARED,
+        blocks=(
+            Block(
+                datasets=(
+                    "benv2",
+                    "treesatai",
+                    "so2sat",
+                    "forestnet",
+                    "burn_scars",
+                    "caffe",
+                    "cloudsen12",
+                    "dynamic_earthnet",
+                    "flair2",
+                    "fotw",
+                    "kuro_siwo",
+                    "pastis",
+                    "spacenet2",
+                    "spacenet7",
+                    "biomassters",
+                ),
+                protocols=("linear_probe", "fine_tune"),
+                partitions=("default",),
+                where_there=True,
+            ),
+        ),
+        band_names=BandNames.CORRECTED,
+    ),
+    "mmearth-bench": Preset(
+        summary="MMEarth-Bench: three shares of train, tested at random places and in Africa (docs/mmearth_bench.md)",
+        backbones=_COMPARED,
+        blocks=(
+            Block(
+                datasets=("biomass", "soil_nitrogen", "soil_organic_carbon", "soil_pH", "species"),
+                protocols=("linear_probe", "fine_tune"),
+                partitions=tuple(
+                    share + test for share in ("0.05x_train", "0.50x_train", "default") for test in ("", "_geographic")
+                ),
+                where_there=True,
+            ),
+        ),
     ),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from baselines.bands import Unit
+from baselines.bands import SENTINEL2_UM, Unit
 from harness.records.labels import LabelKind
 
 PICTURE = "TrueColourPicture"
@@ -41,6 +41,22 @@ class Band:
     def channel(self) -> str:
         """The name that finds its pixels in samples and arrays, and its statistics."""
         return self.stored_as or self.name
+
+
+def sentinel2_bands(names: str, unit: Unit, no_data: float | None = None) -> tuple[Band, ...]:
+    """Bands of Sentinel-2 by their canonical names, separated by blanks."""
+    gsd_m = dict.fromkeys(("B2", "B3", "B4", "B8"), 10.0) | dict.fromkeys(("B1", "B9", "B10"), 60.0)
+    return tuple(
+        Band(
+            name,
+            "Sentinel2",
+            wavelength_um=SENTINEL2_UM[name],
+            gsd_m=gsd_m.get(name, 20.0),
+            unit=unit,
+            no_data=no_data,
+        )
+        for name in names.split()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ VIEWS = (
     "retrieval",
     "missing_modalities",
     "area_transfer",
+    "geographic_gap",
 )
 """In creation order: a view may use those before it."""
 

@@ -55,3 +55,6 @@ INDEX_BYTES = 128 * MIB
 
 INDEX_ROWS = 1_000_000
 """Of that table: each is a file."""
+
+BLOCK_BYTES = 512 * MIB
+"""Of rows of an array that are read at once, because they share chunks."""

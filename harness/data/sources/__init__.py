@@ -6,12 +6,15 @@ from harness.data.sources.arrays import ARRAYS
 from harness.data.sources.demo import DEMO
 from harness.data.sources.geobench import GEOBENCH
 from harness.data.sources.geobench2 import GEOBENCH_2
+from harness.data.sources.mmearth_bench import MMEARTH_BENCH
 from harness.data.sources.source import Source
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.tasks import TASKS
 
-SOURCES: dict[str, Source] = {source.name: source for source in (GEOBENCH, GEOBENCH_2, DEMO, AREAS, ARRAYS)}
+SOURCES: dict[str, Source] = {
+    source.name: source for source in (GEOBENCH, GEOBENCH_2, MMEARTH_BENCH, DEMO, AREAS, ARRAYS)
+}
 
 
 def open_dataset(ref: DatasetRef) -> Dataset:

@@ -7,9 +7,12 @@ from importlib import resources
 
 import pytest
 
+from baselines.table import BACKBONES
 from command_line import harness
 from geobench_files import write_dataset
 from harness.campaign.presets import PRESETS
+from harness.data.sources.geobench2.table import DATASETS
+from harness.data.sources.mmearth_bench.dataset import PARTITIONS, TASKS_OF_TILES
 from harness.protocols import PROTOCOL_NAMES
 from leaderboards.published import published_records
 
@@ -44,8 +47,17 @@ def test_each_of_its_backbones_is_compared_with_a_published_row():
     assert "imagenet_mae_published" in comparable["imagenet_mae"]
 
 
-def test_its_protocols_exist():
-    assert {protocol for _, protocol, _ in cells()} <= set(PROTOCOL_NAMES)
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+def test_its_protocols_and_backbones_exist(preset):
+    assert {protocol for block in preset.blocks for protocol in block.protocols} <= set(PROTOCOL_NAMES)
+    assert set(preset.backbones) <= set(BACKBONES)
+
+
+def test_the_presets_of_benchmarks_have_all_that_is_read_of_them():
+    (geobench2,), (tiles,) = PRESETS["geobench2"].blocks, PRESETS["mmearth-bench"].blocks
+    assert set(geobench2.datasets) == set(DATASETS)
+    assert set(tiles.datasets) == set(TASKS_OF_TILES)
+    assert sorted(tiles.partitions) == PARTITIONS
 
 
 @pytest.fixture

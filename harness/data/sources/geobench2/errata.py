@@ -3,8 +3,8 @@
 All of this is read from the programs that wrote the files and the statistics published with them.
 """
 
-from baselines.bands import SENTINEL2_UM, Unit
-from harness.data.description import Band, Erratum
+from baselines.bands import Unit
+from harness.data.description import Band, Erratum, sentinel2_bands
 
 _WROTE = "https://github.com/The-AI-Alliance/GEO-Bench-2/blob/main/geobench_v2/generate_benchmark"
 _LANDSAT_UM = {"blue": 0.482, "green": 0.5615, "red": 0.6546, "nir": 0.8647, "swir1": 1.6089, "swir2": 2.2007}
@@ -25,7 +25,7 @@ _ERRATA = (
         dataset="dynamic_earthnet",
         stored=("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B10", "B11", "B12"),
         true=("B2", "B3", "B4", "B8", "B5", "B6", "B7", "B8A", "B11", "B12", "B1", "B9"),
-        new=(Band("B9", "Sentinel2", wavelength_um=SENTINEL2_UM["B9"], gsd_m=60.0, unit=Unit.DN_10000),),
+        new=sentinel2_bands("B9", Unit.DN_10000),
         source="https://github.com/The-AI-Alliance/GEO-Bench-2/blob/main/geobench_v2/datasets/dynamic_earthnet.py",
     ),
     Erratum(

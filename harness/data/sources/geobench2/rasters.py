@@ -54,8 +54,12 @@ def _read_hdf5(content: bytes, where: str) -> np.ndarray:
     with h5py.File(io.BytesIO(content), "r") as file:
         link = file.get(_SERIES, getlink=True)
         series = file[_SERIES] if isinstance(link, h5py.HardLink) else None
-        inside = isinstance(series, h5py.Dataset) and not series.is_virtual and not series.external
-        if not inside or series.ndim not in (3, 4) or 0 in series.shape:
+        if (
+            not isinstance(series, h5py.Dataset)
+            or (series.is_virtual or series.external)
+            or series.ndim not in (3, 4)
+            or 0 in series.shape
+        ):
             raise UserError(f"{where}: an array {_SERIES!r} of (T, C, H, W) or (C, H, W) is wanted in it. {_AGAIN}")
         chunk = series.chunks or series.shape[-3:]
         _check(tuple(map(max, series.shape[-3:], chunk[-3:])), series.dtype, where, math.prod(chunk[:-3]))

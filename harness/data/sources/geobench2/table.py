@@ -3,10 +3,10 @@
 The files do not say, so this is what the official reader (geobenchv2 0.9) knows of them. `errata` says where it errs.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from baselines.bands import SENTINEL2_UM, Unit
-from harness.data.description import Band
+from baselines.bands import Unit
+from harness.data.description import Band, sentinel2_bands
 from harness.data.sources.geobench2.class_names import (
     BENV2,
     BUILDINGS,
@@ -24,7 +24,6 @@ from harness.data.sources.geobench2.class_names import (
 )
 from harness.records.labels import IGNORED, LabelKind
 
-_GSD_M = dict.fromkeys(("B2", "B3", "B4", "B8"), 10.0) | dict.fromkeys(("B1", "B9", "B10"), 60.0)
 _LIGHT_UM = {
     "coastal": 0.43, "blue": 0.48, "green": 0.55, "yellow": 0.61, "red": 0.66, "red_edge": 0.725, "nir": 0.84,
     "nir1": 0.83, "nir2": 0.95,
@@ -64,18 +63,8 @@ class Entry:
     """The file whose zeros say where nothing was measured."""
 
 
-def _sentinel2(names: str, unit: Unit = Unit.DN_10000, after: str = "") -> tuple[Band, ...]:
-    """Bands by their canonical names; `after` is added where the same band was seen before."""
-    return tuple(
-        Band(
-            name + after,
-            "Sentinel2",
-            wavelength_um=SENTINEL2_UM[name],
-            gsd_m=_GSD_M.get(name, 20.0),
-            unit=unit,
-        )
-        for name in names.split()
-    )
+def _sentinel2(names: str, unit: Unit = Unit.DN_10000) -> tuple[Band, ...]:
+    return sentinel2_bands(names, unit)
 
 
 def _light(names: str, unit: Unit | None, gsd_m: float) -> tuple[Band, ...]:
@@ -188,7 +177,7 @@ DATASETS: dict[str, Entry] = {
         (4000, 1000, 2000),
         FOTW,
         Image(item=0, bands=_sentinel2("B4 B3 B2 B8")),
-        Image(item=1, bands=_sentinel2("B4 B3 B2 B8", after=" window b")),
+        Image(item=1, bands=tuple(replace(band, name=f"{band.name} window b") for band in _sentinel2("B4 B3 B2 B8"))),
         label=3,
     ),
     "kuro_siwo": _masks(

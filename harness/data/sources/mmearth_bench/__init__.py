@@ -1,0 +1,23 @@
+"""MMEarth-Bench: five tasks, an HDF5 file and a file of splits each (docs/mmearth_bench.md)."""
+
+from pathlib import Path
+
+from harness.data.sources.mmearth_bench.dataset import TASKS_OF_TILES, open_dataset
+from harness.data.sources.source import Source
+
+
+def find_datasets(folder: Path) -> list[Path]:
+    """Every folder with the splits of a task of its name."""
+    return [
+        file.parent for file in folder.glob("*/*_split_data.json") if file.name == f"{file.parent.name}_split_data.json"
+    ]
+
+
+# How many tiles each task has was not published, so its name has to do.
+MMEARTH_BENCH = Source(
+    name="mmearth_bench",
+    suites={"mmearth-bench": "mmearth-bench"},
+    find=find_datasets,
+    proves=lambda directory: directory.name in TASKS_OF_TILES,
+    open=open_dataset,
+)
