@@ -1,13 +1,11 @@
 """How rankings are shown: a table for each, with who cannot be told apart."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from harness.errors import UserError
-from harness.show.comparison import WIDTH
 from harness.show.tables import FittedTable
 from harness.show.visible_text import plain
 from leaderboards.statistics.ranking import GridKey, Standing
@@ -28,25 +26,25 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
     parts: list[RenderableType] = []
     for grid, standings in rankings.items():
         table = FittedTable()
-        for heading in ("place", "backbone", "weights", "tied", "mean rank", "wins", "ties", "losses"):
-            table.add_column(heading, justify="left" if heading in ("backbone", "weights", "tied") else "right")
+        for heading in ("place", "backbone", "tied", "mean rank", "wins", "ties", "losses"):
+            table.add_column(heading, justify="left" if heading in ("backbone", "tied") else "right")
+        backbones = [row.entry.backbone for row in standings]
         for row in standings:
             table.add_row(
                 _places(row),
-                plain(row.entry.backbone),
-                row.entry.weights or "",
+                plain(_name(row, several_weights=backbones.count(row.entry.backbone) > 1)),
                 row.ties or "unknown",
                 f"{row.mean_rank:.2f}",
                 *map(str, (row.wins, row.undecided, row.losses)),
             )
         shared = ", ".join(f"{name} {value}" for name, value in grid._asdict().items() if value)
-        title = textwrap.fill(f"{shared}, {standings[0].n_datasets} datasets", WIDTH)
-        parts += [Text(title, style="bold"), table]
+        parts += [Text(f"{shared}, {standings[0].n_datasets} datasets", style="bold"), table]
         if standings[0].mixed:
-            parts.append(Text(textwrap.fill(MIXED, WIDTH)))
+            parts.append(Text(MIXED))
         if doubtful := standings[0].contradicted:
-            parts.append(Text(textwrap.fill(_doubt(doubtful), WIDTH)))
-    return Group(*parts, Text(textwrap.fill(CAPTION, WIDTH), style="dim"))
+            parts.append(Text(_doubt(doubtful)))
+        parts.append(Text())
+    return Group(*parts, Text(CAPTION, style="dim"))
 
 
 def choose(rankings: Mapping[GridKey, Sequence[Standing]], partition: str | None) -> dict[GridKey, Sequence[Standing]]:
@@ -85,6 +83,10 @@ def _doubt(run_ids: Sequence[str]) -> str:
 
 def _weight(grid: GridKey, rows: Sequence[Standing]) -> tuple[int, int, str]:
     return len(rows) * rows[0].n_datasets, rows[0].n_labels, grid.partition
+
+
+def _name(row: Standing, *, several_weights: bool) -> str:
+    return f"{row.entry.backbone}@{row.entry.weights}" if several_weights else row.entry.backbone
 
 
 def _places(row: Standing) -> str:

@@ -1,17 +1,20 @@
 """Numbers of embedding spaces as a table: what a picture alone does not say."""
 
-from rich.table import Table
+from rich.console import Group
+from rich.text import Text
 
 from harness.show.embeddings.look import Look
+from harness.show.tables import FittedTable
 from harness.show.visible_text import plain
 
 
-def agreement_table(look: Look) -> Table:
+def agreement_table(look: Look) -> Group:
     """A row a backbone, colouring that was asked for, and space: the full one first, then its pictures."""
     k = look.spaces[0].neighbours.shape[1]
-    table = Table(title=plain(f"{look.dataset}, {len(look.names)} images of {look.split}, {k} nearest neighbours"))
+    title = f"{look.dataset}, {len(look.names)} images of {look.split}, {k} nearest neighbours"
+    table = FittedTable()
     for head in ("backbone", "neighbours in", "alike in"):
-        table.add_column(head, overflow="fold")
+        table.add_column(head)
     for head in ("agreement", "95 % interval", "chance", "trustworthiness"):
         table.add_column(head, justify="right")
     for space in look.spaces:
@@ -28,7 +31,7 @@ def agreement_table(look: Look) -> Table:
                     _number(found.chance),
                     trust.get(where, ""),
                 )
-    return table
+    return Group(Text(title), table)
 
 
 def _number(value: float | None) -> str:

@@ -37,6 +37,13 @@ def test_the_verbs_are_listed_under_headings_and_the_first_steps_below(tmp_path)
     assert shown.index("python -m harness run --backbone all") > shown.index("cache")
 
 
+def test_no_text_suggests_a_query_of_all_columns():
+    """They fit no terminal: a suggestion names those that answer the question."""
+    root = Path(harness.__file__).parents[1]
+    for path in (root / "README.md", *root.glob("docs/**/*.md"), *root.glob("harness/**/*.py")):
+        assert not re.search(r"harness sql[^`]*SELECT \*", path.read_text()), path
+
+
 def test_each_file_of_verbs_registers_them_itself():
     files = {path.stem for path in Path(harness.cli.__file__).parent.glob("*.py")} - NOT_VERBS
     verbs = {command.callback.__module__.rpartition(".")[2] for command in app.registered_commands}
