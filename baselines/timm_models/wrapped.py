@@ -3,7 +3,9 @@
 import copy
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from types import CodeType
 from typing import Any
 
 import torch
@@ -91,7 +93,24 @@ def _embed_blank(backbone: Backbone, side: int) -> None:
 
 
 def _hash_structure(model: nn.Module) -> str:
-    """SHA-256 (64 hex digits) over the modules it is made of, as torch prints them: the same tensors may be used
-    otherwise."""
+    """SHA-256 (64 hex digits) over what is done with its tensors: its modules as torch prints them, and the methods of
+    those that come from neither torch nor timm."""
     printed = re.sub(r" at 0x[0-9a-f]+", "", repr(model))
-    return hashlib.sha256(printed.encode()).hexdigest()
+    return hashlib.sha256("\n".join((printed, *_own_methods(model))).encode()).hexdigest()
+
+
+def _own_methods(model: nn.Module) -> Iterator[str]:
+    for kind in dict.fromkeys(base for module in model.modules() for base in type(module).__mro__):
+        if kind.__module__.partition(".")[0] not in ("builtins", "timm", "torch"):
+            methods = {name: getattr(member, "__func__", member) for name, member in vars(kind).items()}
+            yield from (f"{name} {_instructions(m.__code__)}" for name, m in methods.items() if hasattr(m, "__code__"))
+
+
+def _instructions(code: CodeType) -> str:
+    """What a function does, wherever it was written."""
+    constants = [_instructions(value) if isinstance(value, CodeType) else _shown(value) for value in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
+
+
+def _shown(constant: object) -> str:
+    return repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)

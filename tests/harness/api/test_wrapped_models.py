@@ -36,10 +36,29 @@ def test_a_transformer_of_one_size_is_fed_that_size():
     assert (declared.fixed_size, declared.native_size_px) == (True, 32)
 
 
-def test_the_same_tensors_in_another_structure_are_another_backbone():
-    one, other = (wrap(nn.Sequential(Mean(), layer)).origin for layer in (nn.ReLU(), nn.Tanh()))
-    assert one.weights_sha256 == other.weights_sha256
-    assert one.settings != other.settings
+def edited():
+    """`Mean` as after an edit of its cell, which printing it does not show."""
+
+    def forward(self, x):
+        return x.amax(dim=(2, 3))
+
+    return type("Mean", (nn.Module,), {"forward": forward})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(nn.Sequential(Mean(), nn.ReLU()), nn.Sequential(Mean(), nn.Tanh())), (Mean(), edited()())],
+    ids=["other modules", "another method"],
+)
+def test_the_same_tensors_used_otherwise_are_another_backbone(one, other):
+    origins = [wrap(model).origin for model in (one, other)]
+    assert origins[0].weights_sha256 == origins[1].weights_sha256
+    assert origins[0].settings != origins[1].settings
+
+
+def test_the_same_class_typed_again_is_the_same_backbone():
+    first, second = (wrap(edited()()).origin.settings for _ in range(2))
+    assert first == second
 
 
 def test_what_is_fed_follows_from_the_normalisation():
