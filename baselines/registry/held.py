@@ -11,6 +11,9 @@ from baselines.entry import Entry
 if TYPE_CHECKING:
     from baselines.contract import Backbone
 
+BUILDER = "baselines.timm_models.wrapped"
+"""What made them backbones, as the configuration of their runs says."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Held(Entry):

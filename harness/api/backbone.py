@@ -11,7 +11,7 @@ from torch import nn
 from baselines.contract import InputSpec
 from baselines.inputs import Moments
 from baselines.registry import backbone_names
-from baselines.registry.held import Held
+from baselines.registry.held import BUILDER, Held
 from baselines.timm_models.wrapped import wrap_model
 from harness.api.words import as_unit, kind_errors
 from harness.errors import UserError
@@ -80,7 +80,7 @@ class Backbone:
                 Held(
                     name=name,
                     summary=backbone.origin.description,
-                    module="baselines.timm_models.wrapped",
+                    module=BUILDER,
                     weights="none",
                     backbone=backbone,
                 )

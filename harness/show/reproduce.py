@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from baselines.entry import plain_name
+from baselines.registry.held import BUILDER
 from baselines.table import BACKBONES
 from harness.data.draws import is_few
 from harness.data.sources import has_erratum
@@ -66,6 +67,11 @@ def places(run: Mapping[str, Any]) -> list[str]:
     if run["suite"] not in SIMULATED:
         told.append(f"--geobench-dir says where {run['suite']} lies, unless $GEO_BENCH_DIR does")
     return told
+
+
+def was_held(configuration: Mapping[str, Any]) -> bool:
+    """Whether its backbone was a model that a Python program wrapped, which no command line can name."""
+    return configuration.get("backbone_settings", {}).get("builder") == BUILDER
 
 
 def software(provenance: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.records.identity import IDENTITY_VERSION
 from harness.records.run import BandNames
 from harness.show.lines import say
-from harness.show.reproduce import places, reproducing_command, software
+from harness.show.reproduce import places, reproducing_command, software, was_held
 from harness.show.tables import rows_table
 from leaderboards.query import Table, run_query, to_json
 
@@ -32,7 +32,7 @@ class Details:
     metrics: Table
     classes: Table
     command: str | None
-    """What makes the run again; None for a published number."""
+    """What makes the run again; None for a published number, and of a model that a Python program held."""
 
 
 def find_run(db: Path, prefix: str) -> Details:
@@ -46,12 +46,12 @@ def find_run(db: Path, prefix: str) -> Details:
     run = dict(zip(table.columns, table.rows[0], strict=True))
     for name in ("configuration", "provenance"):
         run[name] = parse_json(run[name], f"{db}: run {run_id[:12]}: {name}", "Import the run again from its source")
-    measured = run["source"] == "measured"
+    typed = run["source"] == "measured" and not was_held(run["configuration"])
     return Details(
         run=run,
         metrics=run_query(db, f"SELECT * EXCLUDE (run_id) FROM metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
         classes=run_query(db, f"SELECT * EXCLUDE (run_id) FROM class_metrics WHERE run_id = '{run_id}' ORDER BY ALL"),
-        command=reproducing_command(run["backbone"], run["configuration"], run["provenance"]) if measured else None,
+        command=reproducing_command(run["backbone"], run["configuration"], run["provenance"]) if typed else None,
     )
 
 
@@ -73,6 +73,8 @@ def print_run(details: Details, out: Console) -> None:
     for title, table in (("metrics", details.metrics), ("classes", details.classes)):
         if table.rows:
             out.print(Text(title, style="bold"), rows_table(table.columns, table.rows))
+    if was_held(configuration):
+        say(out, "A Python program held this backbone, so no command makes the run again (docs/notebooks.md).")
     if details.command is not None:
         out.print(Text("run it again", style="bold"))
         say(out, details.command)

@@ -12,6 +12,7 @@ import timm
 import torch
 
 import harness as h
+from command_line import harness
 from harness.campaign.plan import State
 from harness.errors import UserError
 from leaderboards.query import run_query
@@ -97,6 +98,16 @@ def test_a_notebook_shows_means_by_backbone(results):
 def test_a_file_answers_sql_as_a_dataframe(results, places):
     frame = h.open(places["db"]).sql("SELECT backbone, count(*) AS n FROM runs GROUP BY ALL ORDER BY ALL").df()
     assert frame.to_dict("list") == {"backbone": ["image_statistics", "my_net"], "n": [6, 6]}
+
+
+def test_a_run_of_a_held_model_is_shown_without_a_command_that_would_fail(results, places):
+    of_backbone = results.scores().groupby("backbone")["run_id"].first()
+    shown = {
+        name: harness("show", run_id[:12], "--db", places["db"], cwd=Path()) for name, run_id in of_backbone.items()
+    }
+    assert "run it again" in shown["image_statistics"].stdout
+    assert "run it again" not in shown["my_net"].stdout
+    assert "A Python program held this backbone" in shown["my_net"].stdout
 
 
 def test_features_come_in_the_order_of_the_rows(places):
