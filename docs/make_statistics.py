@@ -1,6 +1,6 @@
 """Prints the tables of simulations in docs/statistics.md and docs/ci.md: python docs/make_statistics.py TABLE
 
-TABLE is coverage_of_means, coverage_of_differences or power_of_checks.
+TABLE is coverage_of_means, coverage_of_differences, label_savings or power_of_checks.
 """
 
 import sys
@@ -9,8 +9,10 @@ import numpy as np
 
 from leaderboards.simulations.coverage import SEEDS, cover_difference, cover_mean
 from leaderboards.simulations.power import failure_rate
+from leaderboards.simulations.savings import CURVES, THIRD, study_savings
 
 N_STUDIES = 40_000
+N_SAVINGS = 2_000
 N_CHECKS = 200
 N_NULL = 1_000
 
@@ -35,6 +37,22 @@ def coverage_of_differences() -> None:
         print_row([str(n_a), *[""] * (len(SEEDS) - len(cells)), *cells])
 
 
+def label_savings() -> None:
+    """A row for each curve, true saving and number of seeds, whose standard deviation is 0.03."""
+    generator = np.random.default_rng(0)
+    heads = ["reached", "median, first reached", "median, estimated", "covered", "called a saving"]
+    print_row(["curves", "true saving", "seeds", *heads])
+    print_row(["---"] * (len(heads) + 3))
+    for curve in CURVES:
+        for saves in (False, True):
+            for n_seeds in (3, 5, 10):
+                found = study_savings(
+                    curve, saves=saves, noise=0.03, n_seeds=n_seeds, n_studies=N_SAVINGS, generator=generator
+                )
+                shares = (found.first_reached, found.first_saving, found.saving, found.covered, found.called)
+                print_row([curve, f"{THIRD if saves else 0:.0%}", str(n_seeds), *(f"{share:.0%}" for share in shares)])
+
+
 def power_of_checks() -> None:
     """Share of checks that fail, by seeds and draw, for drops of all six curves and of one."""
     generator = np.random.default_rng(0)
@@ -55,6 +73,7 @@ def power_of_checks() -> None:
 TABLES = {
     "coverage_of_means": coverage_of_means,
     "coverage_of_differences": coverage_of_differences,
+    "label_savings": label_savings,
     "power_of_checks": power_of_checks,
 }
 

@@ -7,33 +7,40 @@ from leaderboards.statistics.estimates import Estimate
 from leaderboards.statistics.mean_difference import MeanDifference
 
 
-def verdict(comparisons: Sequence[Comparison]) -> str:
-    """One sentence on A and B: where each is better, and where nobody can tell.
+def verdict(comparisons: Sequence[Comparison], means: Sequence[MeanDifference]) -> str:
+    """What may be said of A and B: who is better over all datasets, on which ones, and where nobody can tell.
 
     Args:
         comparisons: of two sides, p-values adjusted.
+        means: theirs.
     """
     a, b = comparisons[0].names
+    sentences = [
+        f"{better} is better than {worse} over the datasets by {', '.join(map(_how, sure))}."
+        for sign, better, worse in ((1, a, b), (-1, b, a))
+        if (sure := [mean for mean in means if mean.sure and sign * (mean.difference.value or 0) > 0])
+    ]
     wins, losses = ([c for c in comparisons if c.sure and sign * (c.difference.value or 0) > 0] for sign in (1, -1))
-    n = len(comparisons)
-    if not wins and not losses:
-        return f"No clear winner: {a} and {b} are told apart in none of {_count(n)}."
-    better, worse, found, against = (a, b, wins, losses) if len(wins) >= len(losses) else (b, a, losses, wins)
-    sentence = f"{better} is better than {worse} in {len(found)} of {_count(n)} ({_named(found)})"
-    sentence += f", worse in {len(against)} ({_named(against)})" if against else ", worse in none"
-    if ties := [c for c in comparisons if not c.sure]:
-        sentence += f"; no clear difference: {_named(ties)}"
-    return sentence + "."
+    ties = [c for c in comparisons if not c.sure]
+    if wins or losses:
+        found = ((f"{a} is better", wins), (f"{b} is better", losses), ("no clear difference", ties))
+        several = len({(c.protocol, c.axis) for c in comparisons}) > 1
+        sentences.append("; ".join(f"{what} on {_named(rows, several)}" for what, rows in found if rows) + ".")
+    elif sentences:
+        sentences.append("On no dataset by itself are they told apart.")
+    else:
+        sentences.append(f"No clear winner: {a} and {b} are told apart nowhere.")
+    return " ".join(sentences)
 
 
 def mean_in_words(mean: MeanDifference) -> str:
     """One line: the mean difference over datasets, and the labels saved where any are."""
     a, b = mean.names
     value, low, high = mean.difference
-    told = f"{a} - {b}: {value:+.3f}"
+    told = f"{_how(mean)}: {a} - {b} {value:+.3f}"
     if low is not None and high is not None:
-        told += f" [{low:+.3f}, {high:+.3f}]" + ("" if mean.difference.sure else ", no clear difference,")
-    told += f" over {len(mean.datasets)} datasets"
+        told += f" [{low:+.3f}, {high:+.3f}]"
+    told += f" over {len(mean.datasets)} datasets" + ("" if mean.sure else ", no clear difference")
     return told if mean.saving is None else f"{told}; {saving_in_words(mean.saving)} (median)"
 
 
@@ -55,11 +62,15 @@ def saved(share: float) -> str:
 _TENFOLD = 9.0
 
 
-def _count(n: int) -> str:
-    return f"{n} comparison{'' if n == 1 else 's'}"
+def _named(comparisons: Sequence[Comparison], several: bool) -> str:
+    """A few datasets, with the protocols where there are several; of more their number."""
+    if len(comparisons) > _NAMED:
+        return f"{len(comparisons)} rows"
+    return ", ".join(f"{c.dataset} by {_how(c)}" if several else c.dataset for c in comparisons)
 
 
-def _named(comparisons: Sequence[Comparison]) -> str:
-    """Their datasets, with the protocols where there are several."""
-    several = len({c.protocol for c in comparisons}) > 1
-    return ", ".join(dict.fromkeys(f"{c.dataset} by {c.protocol}" if several else c.dataset for c in comparisons))
+_NAMED = 4
+
+
+def _how(found: Comparison | MeanDifference) -> str:
+    return found.protocol if found.axis == "partition" else f"{found.protocol} of {found.axis}"

@@ -5,11 +5,10 @@ import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from harness.show.tables import FittedTable
 from harness.show.visible_text import plain
 from leaderboards.alarm import Alarm
 from leaderboards.query import Table as Rows
@@ -21,8 +20,6 @@ from leaderboards.words import mean_in_words, saved, verdict
 WIDTH = 80
 FRACTION, ERROR = ".3f", ".4g"
 """How scores without a unit, and errors in that of the labels, are written."""
-_GAP = 2
-"""Between columns: a padding of 1 and the box's."""
 
 
 def comparison_tables(comparisons: Sequence[Comparison], alarms: Sequence[Alarm]) -> Group:
@@ -35,9 +32,9 @@ def comparison_tables(comparisons: Sequence[Comparison], alarms: Sequence[Alarm]
     for (a, b), of_rival in groupby(comparisons, key=lambda row: row.names):
         rows = list(of_rival)
         means = mean_differences(rows)
-        lines = [f"A {a}, B {b}", verdict(rows), *map(mean_in_words, means)]
+        lines = [f"A {a}, B {b}", verdict(rows, means), *map(mean_in_words, means)]
         parts += [Text(textwrap.fill(plain(line), WIDTH), style="bold" if line is lines[0] else "") for line in lines]
-        parts.append(_table(rows, means))
+        parts += [_table(rows, means), Text("")]
     told = [
         Text(textwrap.fill(plain(alarm.describe()), WIDTH), style="yellow") for alarm in _alarms_of(alarms, comparisons)
     ]
@@ -63,36 +60,27 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> Rows:
     return Rows(columns, rows)
 
 
-def _table(comparisons: Sequence[Comparison], means: Sequence[MeanDifference]) -> Table:
-    """Names are never cut: where they leave no room for labels saved, that column goes."""
-    cells = [
-        (
+def _table(comparisons: Sequence[Comparison], means: Sequence[MeanDifference]) -> FittedTable:
+    table = FittedTable()
+    for heading in ("dataset", "score", "A - B", "labels saved"):
+        table.add_column(heading)
+    for row in comparisons:
+        cells = (
             f"{row.dataset}\n{row.protocol}\n{row.partition}, {row.n_labels} labels",
             f"A {_interval(row.a, _form(row), ' ')}\nB {_interval(row.b, _form(row), ' ')}",
-            _difference(row),
+            _interval(row.difference, f"+{_form(row)}", f"{_sign(row.sure)}\n") + _p(row.p_adjusted, row.one_seed),
             _saving(row),
         )
-        for row in comparisons
-    ]
-    cells += [
-        (
-            f"mean of {len(mean.datasets)} datasets\n{mean.protocol}",
+        table.add_row(*map(plain, cells), style="bold" if row.sure else None)
+    for mean in means:
+        how = mean.protocol if mean.axis == "partition" else f"{mean.protocol}, {mean.axis}"
+        cells = (
+            f"mean of {len(mean.datasets)} datasets\n{how}",
             f"A {_short(mean.a, FRACTION)}\nB {_short(mean.b, FRACTION)}",
-            _interval(mean.difference, f"+{FRACTION}", f"{_sign(mean.difference.sure)}\n"),
+            _interval(mean.difference, f"+{FRACTION}", f"{_sign(mean.sure)}\n") + _p(mean.p_adjusted),
             "" if mean.saving is None else _saved(mean.saving),
         )
-        for mean in means
-    ]
-    headings = ("dataset", "score", "A - B", "labels saved")
-    columns = list(zip(headings, *cells, strict=True))
-    widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
-    n_shown = 4 if sum(widths) + 3 * _GAP <= WIDTH else 3
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in headings[:n_shown]:
-        table.add_column(heading, no_wrap=True)
-    for i, row in enumerate(cells):
-        sure = i < len(comparisons) and comparisons[i].sure
-        table.add_row(*map(plain, row[:n_shown]), style="bold" if sure else None)
+        table.add_row(*map(plain, cells), style="bold" if mean.sure else None)
     return table
 
 
@@ -100,12 +88,13 @@ def _caption(comparisons: Sequence[Comparison]) -> str:
     noise = " or ".join(dict.fromkeys(row.noise for row in comparisons))
     caption = (
         f"In brackets 95 % intervals; those of A - B cover noise of {noise}{_pairing(comparisons)}. p: of no "
-        f"difference, adjusted for {len(comparisons)} rows by Holm; * and bold: below {SURE}, else a tie. labels saved:"
+        f"difference, adjusted by Holm for {len(comparisons)} rows (means: for all means of one table); * and bold: "
+        f"below {SURE}, else a tie. labels saved:"
         " share of B's labels that A does without when it reaches B's score with all of them, named only where the "
         "interval leaves out 0; below 0 it needs more."
     )
     if any(row.one_seed for row in comparisons):
-        caption += " 1 seed: found of these runs alone; another seed may differ."
+        caption += " 1 seed, at this or another number of labels: found of these runs alone; another seed may differ."
     if mixed := sum(row.mixed for row in comparisons):
         caption += (
             f" In {mixed} rows A and B were not run by the same rules: the version of the run's identity or the names "
@@ -152,12 +141,11 @@ def _sign(sure: bool) -> str:
     return " *" if sure else ""
 
 
-def _difference(row: Comparison) -> str:
-    told = _interval(row.difference, f"+{_form(row)}", f"{_sign(row.sure)}\n")
-    if row.p_adjusted is None:
-        return f"{told}\nnoise unknown"
-    p = "p <.001" if row.p_adjusted < 0.001 else f"p {_short(row.p_adjusted, FRACTION)}"
-    return f"{told}\n{p}{', 1 seed' if row.one_seed else ''}"
+def _p(p: float | None, one_seed: bool = False) -> str:
+    if p is None:
+        return "\nnoise unknown"
+    told = "p <.001" if p < 0.001 else f"p {_short(p, FRACTION)}"
+    return f"\n{told}{', 1 seed' if one_seed else ''}"
 
 
 def _saving(row: Comparison) -> str:

@@ -112,7 +112,7 @@ def write_report(text: str, path: Path) -> None:
 
 
 def _place(finding: Finding) -> str:
-    """Its partition; of an area the axis, as one backbone has curves over shares of the data and over shots."""
+    """The partition; of an area the axis, as one backbone has curves over shares of the data and over shots."""
     return f"{AREA} over {finding.curve.axis}" if finding.partition == AREA else finding.partition
 
 

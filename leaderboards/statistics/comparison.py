@@ -40,7 +40,7 @@ class Comparison(Shared):
     n_paired: int | None
     """Seeds compared pair by pair, as both have them and they draw the same training samples. None: each by its own."""
     one_seed: bool
-    """One of the two has a single seed: what is found holds for that run, and need not for another."""
+    """Some point of this has a single seed: what is found holds for that run, and need not for another."""
     saving: LabelSaving | None
     """Labels A saves against B. None: one of them has fewer than two numbers of labels."""
     parts: tuple[Part, ...] = field(repr=False, compare=False)
@@ -129,7 +129,7 @@ def _compare(
         p_adjusted=None,
         noise=found.noise,
         n_paired=found.n_paired,
-        one_seed=min(len(at_a.scores), len(at_b.scores)) == 1,
+        one_seed=min(len(point.scores) for point in concerned) == 1,
         saving=label_saving(points_a, points_b, samples, **kind) if curves else None,
         parts=found.parts,
         curve_ids=(a[0].curve_id, b[0].curve_id),

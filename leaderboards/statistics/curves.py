@@ -139,7 +139,7 @@ def saving_over(
 
 
 def median_saving(savings: Sequence[Estimate]) -> Estimate:
-    """Over datasets, of the share of labels needed; its interval has the medians of the ends of theirs."""
+    """The median over datasets of the share of labels needed; its interval has the medians of the ends of theirs."""
     values, lows, highs = zip(*savings, strict=True)
     known = None not in lows and None not in highs
     return Estimate(_median(values), *((_median(lows), _median(highs)) if known else (None, None)))

@@ -62,7 +62,7 @@ class TestSamples:
 
 
 def read_all_test_samples(path: Path, points: Mapping[str, Sequence[Point]]) -> TestSamples:
-    """Of every run of these points, by metric, that has predictions.
+    """What the predictions say of every run of these points, by metric, that has some.
 
     Raises:
         UserError: as `reading.read_points`.

@@ -5,14 +5,15 @@ labels, and what is metres here and kelvin there has no mean.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from leaderboards.statistics.comparison import Comparison
 from leaderboards.statistics.curves import median_saving
-from leaderboards.statistics.estimates import Estimate
-from leaderboards.statistics.student import Part, with_interval
+from leaderboards.statistics.estimates import SURE, Estimate
+from leaderboards.statistics.paired import holm
+from leaderboards.statistics.student import Part, two_sided_p, with_interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +33,19 @@ class MeanDifference:
     """Mean of A's scores, whatever the metric."""
     b: float
     difference: Estimate
-    """A - B. The interval is about other seeds and test samples of these datasets, not about other datasets. None if
-    some dataset has no interval."""
+    """A - B, over the seeds that are compared. Its interval is about other seeds and test samples of these datasets,
+    not about other datasets. None if some dataset has no interval."""
+    p_value: float | None
+    """Two-sided, of no difference. None: as the interval."""
+    p_adjusted: float | None
+    """By Holm over all means of the same comparisons."""
     saving: Estimate | None
     """Median over the datasets that have one; None: none has."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the two are told apart."""
+        return self.p_adjusted is not None and self.p_adjusted < SURE
 
 
 def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
@@ -46,7 +56,9 @@ def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
     groups: dict[tuple[object, ...], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.names, c.suite, c.protocol, c.selection, c.train_draw, c.axis), []).append(c)
-    return [_mean(group) for group in groups.values() if len(group) > 1 and not _has_errors(group)]
+    means = [_mean(group) for group in groups.values() if len(group) > 1 and not _has_errors(group)]
+    adjusted = iter(holm([mean.p_value for mean in means if mean.p_value is not None]))
+    return [mean if mean.p_value is None else replace(mean, p_adjusted=next(adjusted)) for mean in means]
 
 
 def _has_errors(comparisons: Sequence[Comparison]) -> bool:
@@ -63,7 +75,9 @@ def mean_parts(groups: Sequence[Sequence[Part]]) -> list[Part]:
 
 def _mean(group: Sequence[Comparison]) -> MeanDifference:
     first = group[0]
-    a, b = np.array([(c.a.value, c.b.value) for c in group], dtype=np.float64).mean(axis=0).tolist()
+    each = np.array([(c.a.value, c.b.value, c.difference.value) for c in group], dtype=np.float64)
+    a, b, difference = each.mean(axis=0).tolist()
+    parts = mean_parts([c.parts for c in group])
     savings = [c.saving.saving for c in group if c.saving is not None]
     return MeanDifference(
         names=first.names,
@@ -75,6 +89,8 @@ def _mean(group: Sequence[Comparison]) -> MeanDifference:
         datasets=tuple(c.dataset for c in group),
         a=a,
         b=b,
-        difference=with_interval(a - b, mean_parts([c.parts for c in group])),
+        difference=with_interval(difference, parts),
+        p_value=two_sided_p(difference, parts) if parts else None,
+        p_adjusted=None,
         saving=median_saving(savings) if savings else None,
     )

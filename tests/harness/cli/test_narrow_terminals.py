@@ -36,6 +36,7 @@ def test_names_are_whole(folder: Path, columns: int) -> None:
         "leaderboard --db board.duckdb --runs": (*NAMES, *PROTOCOLS, *PARTITIONS, *FEW_LABELS, run),
         f"sql --db board.duckdb '{SQL}'": (*NAMES, *PROTOCOLS, *PARTITIONS, run, "ci_high", "run_id"),
         f"show --db board.duckdb {run}": (BACKBONES[0], DATASETS[0], PROTOCOLS[0], "accuracy", "ci_high"),
+        f"compare --db board.duckdb {' '.join(BACKBONES)}": (*NAMES, *PROTOCOLS, "1.00x_train,"),
         "ranking --db board.duckdb": (*BACKBONES, *PROTOCOLS),
         f"curve --db board.duckdb --protocols {PROTOCOLS[0]}": (*BACKBONES, *DATASETS, PROTOCOLS[0]),
         "datasets --geobench-dir data": ("m-a-dataset-with-a-long-name", "accuracy", "02 04", "size_px", "erratum"),
