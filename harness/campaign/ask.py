@@ -7,7 +7,7 @@ from typing import Any, Literal
 from harness.campaign.defaults import default_workers, preset_defaults, suite_defaults, with_companions
 from harness.campaign.request import RunRequest, known_name, make_request
 from harness.data.band_matching import MissingBands
-from harness.data.sources import open_dataset
+from harness.data.sources import OWN_IMAGES, open_dataset
 from harness.data.suites import find_named
 from harness.demo.stratify import FRACTIONS
 from harness.errors import UserError
@@ -49,12 +49,14 @@ def ask(
     names, wanted = tuple(backbones), tuple(datasets)
     refs = [] if preset else find_named(geobench_dir, wanted)
     demo = demo or {ref.suite for ref in refs} == {DEMO_SUITE}
-    default = preset_defaults(preset) if preset else suite_defaults(names, demo=demo)
+    own = {ref.source for ref in refs} == {OWN_IMAGES.name}
+    default = preset_defaults(preset) if preset else suite_defaults(names, demo=demo, own=own)
     if partitions is not None:
         partitions = tuple(partitions)
         _check_partitions(partitions, refs)
     return make_request(
         preset=preset,
+        usual=default.backbones,
         backbones=with_companions(names) if demo and not alone else names,
         geobench_dir=geobench_dir,
         datasets=wanted,

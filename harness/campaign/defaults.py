@@ -25,6 +25,8 @@ class GridDefaults:
     budgets: tuple[int, ...] = (50, 100, 200, 500)
     missing_bands: MissingBands = MissingBands.ERROR
     band_names: BandNames = BandNames.CORRECTED
+    backbones: tuple[str, ...] = ()
+    """Empty: some have to be named."""
 
 
 REAL = GridDefaults(
@@ -35,6 +37,17 @@ REAL = GridDefaults(
     select=Selection.VALID,
 )
 """As GEO-Bench's published numbers are made."""
+OWN = GridDefaults(
+    protocols=("linear_probe", "knn"),
+    partitions=("all",),
+    seeds=(0, 1, 2),
+    drawn_seeds=(0,),
+    train_draw=TrainDraw.SEED,
+    select=Selection.CV,
+    backbones=("imagenet_lite", "timm:efficientnet_lite0?random", "random_features", "image_statistics"),
+)
+"""Curves of somebody's own images: their question is how many labels they need. A network, the same untrained, and two
+floors, all of which are here without a hub."""
 DEMO = GridDefaults(
     protocols=("linear_probe", "knn", "few_shot"),
     partitions=tuple(f"{share}x_train" for share in ("0.01", "0.02", "0.05", "0.10", "0.20", "0.50", "1.00")),
@@ -66,10 +79,10 @@ COMPANIONS = ("image_statistics", "random_init_demo")
 """What a backbone has to beat: no network at all, and the architecture of the demo weights, untrained."""
 
 
-def suite_defaults(backbones: Sequence[str], *, demo: bool) -> GridDefaults:
-    """What holds on real data, and on the demo suite for one backbone (or `all`) and for several."""
+def suite_defaults(backbones: Sequence[str], *, demo: bool, own: bool = False) -> GridDefaults:
+    """What holds on real data, on somebody's own, and on the demo suite for one backbone (or `all`) and for several."""
     if not demo:
-        return REAL
+        return OWN if own else REAL
     return DEMO_SHORT if len(backbones) == 1 else DEMO
 
 

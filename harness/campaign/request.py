@@ -88,6 +88,7 @@ def make_request(
     budgets: Iterable[int | Literal["all"]],
     device: str,
     preset: str | None = None,
+    usual: Iterable[str] = (),
     train_bands: Iterable[Iterable[str]] = (),
     test_bands: Iterable[Iterable[str]] = (),
     drop_bands: Iterable[str] = (),
@@ -99,6 +100,7 @@ def make_request(
     Args:
         preset: gives protocols, partitions and bands, which must then be empty; backbones unless some are named;
             datasets, of which those named are kept.
+        usual: backbones where neither some are named nor a preset is; one that is not here is left out.
         train_bands: sets of bands to train on; `test_bands` likewise. Each of the former is tried by itself and with
             each of the latter.
         settings: `PROTOCOL.SETTING=VALUE`, other than documented.
@@ -111,7 +113,7 @@ def make_request(
     blocks: tuple[Block, ...]
     bands = _band_sets(train_bands, test_bands, drop_bands)
     if preset is None:
-        asked, blocks = backbones, (replace(_one_block(datasets, protocols, partitions), bands=bands),)
+        asked, blocks = backbones or tuple(usual), (replace(_one_block(datasets, protocols, partitions), bands=bands),)
     else:
         chosen = PRESETS[known_name("preset", preset, PRESETS)]
         if [*protocols, *partitions]:

@@ -1,6 +1,8 @@
-"""The verbs about data: `datasets` lists what is there, `data demo` and `data areas` make some."""
+"""The verbs about data: `datasets` lists what is there, `data demo` and `data areas` make some. And how `run` finds
+images of somebody's own."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -180,3 +182,26 @@ def _write_tiles(directory: Path, seed: int, tiles: int, processes: int | None, 
         except mp_mae.errors.UserError as error:
             raise UserError(str(error)) from error
     return directory
+
+
+def own_root(said: SimpleNamespace) -> Path:
+    """A root of data that holds the images below `--data` as a dataset.
+
+    Args:
+        said: the options of `run` by their names.
+    Raises:
+        UserError: as `write_understood` and `read_settings`.
+    """
+    from harness.data.own.description import read_understood
+    from harness.data.own.settings import ImageSettings, read_settings
+    from harness.data.own.understand import FOLDER, write_understood
+    from harness.show.overview import understood_table
+    from harness.show.progress_bars import RichProgress
+
+    folder = said.data.expanduser()
+    own = {key: value for key, value in vars(said).items() if key in ImageSettings.model_fields}
+    settings = read_settings(folder, own | {"bands": split_names(said.bands)})
+    with RichProgress(err) as progress:
+        root = write_understood(folder, settings, said.cache_dir, progress)
+    err.print(understood_table(read_understood(root / FOLDER / root.name)))
+    return root

@@ -1,12 +1,15 @@
 """The verb that evaluates: `run`."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli.curve import show_panels
+from harness.cli.data import own_root
 from harness.cli.interruption import say_if_interrupted
+from harness.cli.options.own import Bands, BlockKm, Data, GroupBy, Labels, NoData, Task, UnitOfPixels
 from harness.cli.options.run import (
     Alone,
     Backbones,
@@ -66,6 +69,8 @@ _EXAMPLES = """Examples:
 
 `python -m harness run --backbone mp_mae` (without data: on simulated ones)
 
+`python -m harness run --data my_images` (a sub-folder a class)
+
 `python -m harness run --backbone mp_mae --weights checkpoint.pth --geobench-dir ~/dataset/geobench`
 
 `python -m harness run --backbone random_init --backbone image_statistics --datasets m-eurosat --partitions all`
@@ -91,6 +96,7 @@ def run(
     backbone: Backbones = None,
     alone: Alone = False,
     preset: PresetName = None,
+    data: Data = None,
     weights: Weights = None,
     geobench_dir: GeobenchDir = None,
     datasets: Datasets = None,
@@ -110,6 +116,13 @@ def run(
     drop_bands: DropBands = None,
     normalisation: Normalise = None,
     input_size: InputSize = None,
+    labels: Labels = None,
+    task: Task = None,
+    bands: Bands = None,
+    unit: UnitOfPixels = None,
+    no_data: NoData = None,
+    group_by: GroupBy = None,
+    block_km: BlockKm = None,
     db: Db = DEFAULT_DB,
     cache_dir: CacheDir = DEFAULT_CACHE,
     verify_data: VerifyData = False,
@@ -119,52 +132,62 @@ def run(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Evaluate backbones on GEO-Bench and store the results.
+    """Evaluate backbones on GEO-Bench, or on images of your own, and store the results.
 
+    `--data DIR` takes a folder of images, and compares a few backbones where none is named (docs/your_images.md).
     Without GEO-Bench data it runs on the built-in demo suite (`suite = 'demo'`): four tasks in a simulated world, with
     weights that learnt from other places of it, and image statistics and an untrained network beside a single backbone.
 
     A run that the leaderboard holds already is not repeated.
     Exit code: 0 all runs are in the leaderboard, 1 some failed, 2 wrong usage.
     """
+    said = SimpleNamespace(**locals())
     with user_errors(debug):
-        from harness.campaign.ask import ask
-        from harness.data.suites import has_no_data
-
-        demo = has_no_data(geobench_dir) and not preset
-        request = ask(
-            demo=demo,
-            alone=alone,
-            preset=preset,
-            backbones=split_backbones(backbone),
-            weights=split_weights(weights),
-            geobench_dir=data_place(geobench_dir, cache_dir, demo=demo),
-            datasets=split_names(datasets),
-            protocols=None if protocols is None else split_names(protocols),
-            partitions=None if partitions is None else split_names(partitions),
-            seeds=None if seeds is None else split_numbers("--seeds", seeds),
-            train_draw=train_draw,
-            selection=select,
-            settings=split_settings(settings),
-            trials=trials,
-            shots=None if shots is None else split_numbers("--shots", shots),
-            budgets=None if budgets is None else split_budgets(budgets),
-            missing_bands=missing_bands,
-            band_names=band_names,
-            train_bands=[split_names([bands]) for bands in train_bands or ()],
-            test_bands=[split_names([bands]) for bands in test_bands or ()],
-            drop_bands=split_names(drop_bands),
-            normalisation=normalisation,
-            input_size=parse_input_size(input_size),
-            db=db,
-            cache_dir=cache_dir,
-            verify_data=verify_data,
-            device=device,
-            workers=workers,
-        )
-        data_root(geobench_dir, cache_dir, demo=demo)
-        code = _work(request, dry_run, verbose, debug)
+        code = _work(_ask(said), dry_run, verbose, debug)
     raise typer.Exit(code)
+
+
+def _ask(said: SimpleNamespace) -> "RunRequest":
+    """The request that the options of `run` make, by their names, and the data it is about."""
+    from harness.campaign.ask import ask
+    from harness.data.suites import has_no_data
+
+    if said.data and (said.geobench_dir or said.preset):
+        raise UserError("--data is of images of your own: leave out --geobench-dir and --preset")
+    geobench_dir = own_root(said) if said.data else said.geobench_dir
+    demo = has_no_data(geobench_dir) and not said.preset
+    request = ask(
+        demo=demo,
+        alone=said.alone,
+        preset=said.preset,
+        backbones=split_backbones(said.backbone),
+        weights=split_weights(said.weights),
+        geobench_dir=data_place(geobench_dir, said.cache_dir, demo=demo),
+        datasets=split_names(said.datasets),
+        protocols=None if said.protocols is None else split_names(said.protocols),
+        partitions=None if said.partitions is None else split_names(said.partitions),
+        seeds=None if said.seeds is None else split_numbers("--seeds", said.seeds),
+        train_draw=said.train_draw,
+        selection=said.select,
+        settings=split_settings(said.settings),
+        trials=said.trials,
+        shots=None if said.shots is None else split_numbers("--shots", said.shots),
+        budgets=None if said.budgets is None else split_budgets(said.budgets),
+        missing_bands=said.missing_bands,
+        band_names=said.band_names,
+        train_bands=[split_names([bands]) for bands in said.train_bands or ()],
+        test_bands=[split_names([bands]) for bands in said.test_bands or ()],
+        drop_bands=split_names(said.drop_bands),
+        normalisation=said.normalisation,
+        input_size=parse_input_size(said.input_size),
+        db=said.db,
+        cache_dir=said.cache_dir,
+        verify_data=said.verify_data,
+        device=said.device,
+        workers=said.workers,
+    )
+    data_root(geobench_dir, said.cache_dir, demo=demo)
+    return request
 
 
 def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> int:

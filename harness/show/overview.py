@@ -1,16 +1,27 @@
-"""What lies below a folder of data, as a table."""
+"""What lies below a folder of data, and what was understood of somebody's own images, as tables."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Group
+from rich.text import Text
+
 from harness.data.dataset import Dataset
-from harness.data.description import describe_erratum
+from harness.data.description import describe_erratum, list_names
+from harness.data.own.description import Understood
+from harness.data.own.settings import FILE, Fit
 from harness.data.sources import open_dataset
 from harness.data.suites import discover, tell_apart
 from harness.errors import UnforeseenError, UserError
+from harness.records.labels import LabelKind
+from harness.show.tables import rows_table
+from harness.show.visible_text import plain
 from leaderboards.query import Table
 
 COLUMNS = ("dataset", "label", "classes", "size_px", "bands", "train", "valid", "test", "metric", "erratum")
+_MOST_CLASSES = 12
+"""Shown with their counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +73,47 @@ def _row(name: str, dataset: Dataset) -> tuple[object, ...]:
 def _short(band: str) -> str:
     """`08A - Vegetation Red Edge` as `08A`."""
     return band.partition(" - ")[0]
+
+
+def understood_table(understood: Understood) -> Group:
+    """A row a thing that was understood, with example values, and below it what is odd."""
+    height, width = understood.size_px
+    sizes = ", ".join(f"{len(rows)} {split}" for split, rows in understood.partitions["default"].items())
+    rows = [
+        ("images", f"{len(understood.files)} of {understood.dtype}, such as {understood.files[0]}", "--labels"),
+        ("size", f"{height} x {width} px{_fitted(understood)}", f"fit, size in {FILE}"),
+        *(("band", _band(understood, i), "--bands --unit --no-data") for i in range(len(understood.bands))),
+        ("labels", _labels(understood), "--task"),
+        ("splits", f"{sizes} ({understood.drawn})", "--group-by --block-km"),
+    ]
+    notes = [Text(plain(note), style="yellow") for note in understood.notes]
+    said = Text(f"A file {FILE} in the folder of the images says all of this once for all.", style="dim")
+    return Group(rows_table((understood.name, "understood", "to correct"), rows), *notes, said)
+
+
+def _band(understood: Understood, i: int) -> str:
+    band, examples = understood.bands[i], understood.examples
+    light = f", {1000 * band.wavelength_um:.0f} nm" if band.wavelength_um else ""
+    no_data = "" if band.no_data is None else f", no data {band.no_data:g}"
+    values = f"; {examples[i][0]:.6g} to {examples[i][2]:.6g}, mean {examples[i][1]:.6g}" if examples else ""
+    return f"{band.name} ({band.kind}{light}), unit {band.unit or 'not known'}{no_data}{values}"
+
+
+def _fitted(understood: Understood) -> str:
+    if not understood.n_fitted:
+        return ""
+    how = {Fit.CROP: "cropped in the middle, no data beyond it", Fit.RESAMPLE: "resampled"}[understood.fit]
+    return f"; {understood.n_fitted} of another size are {how}"
+
+
+def _labels(understood: Understood) -> str:
+    kind, names = understood.label_kind, understood.class_names
+    if kind is LabelKind.SINGLE_LABEL:
+        counts = Counter(understood.labels)
+        shown = [f"{name} {counts[i]}" for i, name in enumerate(names[:_MOST_CLASSES])]
+        more = f" and {len(names) - _MOST_CLASSES} more" if len(names) > _MOST_CLASSES else ""
+        return f"{len(names)} classes: {', '.join(shown)}{more}"
+    first = understood.labels[0]
+    example = ", ".join(f"{value:g}" for value in first[:8]) if isinstance(first, tuple) else first
+    what = {LabelKind.REGRESSION: "numbers", LabelKind.PIXEL_REGRESSION: "numbers of pixels"}.get(kind)
+    return f"{what or f'{len(names)} classes ({kind})'}: {list_names(names)}; first: {example}"

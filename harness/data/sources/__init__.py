@@ -7,13 +7,14 @@ from harness.data.sources.demo import DEMO
 from harness.data.sources.geobench import GEOBENCH
 from harness.data.sources.geobench2 import GEOBENCH_2
 from harness.data.sources.mmearth_bench import MMEARTH_BENCH
+from harness.data.sources.own import OWN_IMAGES
 from harness.data.sources.source import Source
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.tasks import TASKS
 
 SOURCES: dict[str, Source] = {
-    source.name: source for source in (GEOBENCH, GEOBENCH_2, MMEARTH_BENCH, DEMO, AREAS, ARRAYS)
+    source.name: source for source in (GEOBENCH, GEOBENCH_2, MMEARTH_BENCH, DEMO, AREAS, ARRAYS, OWN_IMAGES)
 }
 
 

@@ -104,7 +104,9 @@ def test_zip_files_that_were_not_unzipped_are_mentioned(tmp_path):
 
 
 def test_a_folder_without_suites_says_which_are_wanted(tmp_path):
-    with pytest.raises(UserError, match=r"classification_v1\.0 or segmentation_v1\.0 or geobench2 or mmearth-bench is wanted in it"):
+    with pytest.raises(
+        UserError, match=r"classification_v1\.0 or segmentation_v1\.0 or geobench2 or mmearth-bench is wanted in it"
+    ):
         discover(tmp_path)
 
 

@@ -1,0 +1,59 @@
+"""What the channels of somebody's images are: as they say, else as the files say; never by their number alone."""
+
+import re
+from collections.abc import Sequence
+
+from baselines.bands import RGB, S1, S2_L1C, S2_L2A, SENTINEL2_UM, Unit
+from harness.data.description import Band
+from harness.data.own.settings import ImageSettings
+from harness.errors import UserError
+
+BAND_SETS: dict[str, tuple[str, ...]] = {
+    "rgb": RGB,
+    "rgbn": (*RGB, "nir"),
+    "sentinel1": S1,
+    "sentinel2-l1c-13": S2_L1C,
+    "sentinel2-l2a-12": S2_L2A,
+}
+"""What several bands in their usual order are called."""
+
+_SENTINEL2 = re.compile(r"B0?(\d{1,2}A?)", re.IGNORECASE)
+_RADAR = ("VV", "VH", "HH", "HV")
+
+
+def describe_bands(
+    settings: ImageSettings, found: Sequence[str], n_channels: int, dtype: str, no_data: float | None, where: str
+) -> tuple[Band, ...]:
+    """The bands of images that are all alike.
+
+    Args:
+        found: names in the files; empty: they have none.
+        dtype: of the stored values. 8-bit red, green and blue are tones of a picture; no other unit is assumed.
+        no_data: what the files say; what `settings` says goes before.
+    Raises:
+        UserError: nobody names the bands, or as many as there are channels; or two have one name.
+    """
+    said = BAND_SETS.get(settings.bands[0], settings.bands) if len(settings.bands) == 1 else settings.bands
+    names = tuple(said or found)
+    if not names:
+        raise UserError(
+            f"{where}: its {n_channels} channels have no names. Say --bands B2,B3,B4,... in their order, or one of "
+            f"{', '.join(BAND_SETS)}"
+        )
+    if len(names) != n_channels:
+        raise UserError(f"--bands names {len(names)} bands ({' '.join(names)}); {where} has {n_channels} channels")
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UserError(f"{where}: bands with different names are wanted, {sorted(twice)[0]} is there twice")
+    unit = settings.unit or (Unit.UINT8 if dtype == "uint8" and names in (RGB, ("gray",)) else None)
+    value = no_data if settings.no_data is None else settings.no_data
+    return tuple(_describe(name, unit, value) for name in names)
+
+
+def _describe(name: str, unit: Unit | None, no_data: float | None) -> Band:
+    number = _SENTINEL2.fullmatch(name)
+    canonical = f"B{number[1].upper()}" if number else ""
+    if canonical in SENTINEL2_UM:
+        return Band(canonical, "Sentinel2", wavelength_um=SENTINEL2_UM[canonical], unit=unit, no_data=no_data)
+    kind = "Sentinel1" if name.upper() in _RADAR else "SpectralBand"
+    return Band(name, kind, unit=unit, no_data=no_data)

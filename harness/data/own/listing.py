@@ -1,0 +1,147 @@
+"""Which images a folder holds, and what is said of each: by the sub-folder it lies in, or by a row of a table."""
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.data.description import list_names
+from harness.data.files.budgets import JSON_BYTES
+from harness.data.files.regular_file import read_regular
+from harness.data.own.images import SUFFIXES
+from harness.errors import UserError
+from harness.records.labels import Split
+
+SPLIT_WORDS: dict[str, Split] = {
+    "train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid", "test": "test",
+}  # fmt: skip
+FILE_COLUMNS = ("file", "filename", "path", "image")
+
+
+class Row(NamedTuple):
+    """One image, and what is said of it."""
+
+    file: str
+    """From the folder on, with slashes."""
+    cells: Mapping[str, str]
+    """By column. Of class folders the columns are `label` and, where the folders above are splits, `split`."""
+
+
+def sample_name(file: str) -> str:
+    """What an image is called as a sample: its path from the folder on, without slashes."""
+    return file.replace("/", ":")
+
+
+def find_images(root: Path) -> list[str]:
+    """The images below a folder, sorted, from it on. What begins with a dot is passed over.
+
+    Raises:
+        UserError: there is none; or one is a link that leads out of the folder.
+    """
+    if not root.is_dir():
+        raise UserError(
+            f"--data {root}: a folder of images is wanted, {'a file' if root.exists() else 'nothing'} found"
+        )
+    real = root.resolve()
+    found = []
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            path = Path(folder, name)
+            if name.startswith(".") or path.suffix.casefold() not in SUFFIXES:
+                continue
+            if not path.resolve().is_relative_to(real):
+                raise UserError(f"{path}: is a link that leads out of {root}. Put the file itself in its place")
+            found.append(path.relative_to(root).as_posix())
+    if not found:
+        raise UserError(f"{root}: no image found; files of {' '.join(SUFFIXES)} are wanted, in a sub-folder a class")
+    return sorted(found)
+
+
+def rows_of_folders(files: Sequence[str], root: Path) -> list[Row]:
+    """What the folders say: `CLASS/FILE`, or `SPLIT/CLASS/FILE` where all of the first are words for splits.
+
+    Raises:
+        UserError: an image lies in no class's folder, or all lie in one.
+    """
+    parts = [file.split("/") for file in files]
+    split = all(len(of) > 2 and of[0].casefold() in SPLIT_WORDS for of in parts)
+    loose = [file for file, of in zip(files, parts, strict=True) if len(of) < 2]
+    if loose:
+        raise UserError(
+            f"{root}: {loose[0]}{_and_more(loose)} lies in no class's folder. Move it into a sub-folder named by its "
+            "class, or give a table of labels by --labels FILE.csv"
+        )
+    rows = [
+        Row(file, {"label": of[1], "split": of[0]} if split else {"label": of[0]})
+        for file, of in zip(files, parts, strict=True)
+    ]
+    classes = {row.cells["label"] for row in rows}
+    if len(classes) < 2:
+        raise UserError(f"{root}: one class only, {classes.pop()!r}; at least two sub-folders with images are wanted")
+    return rows
+
+
+def rows_of_table(table: str, files: Sequence[str], root: Path) -> tuple[list[Row], list[str]]:
+    """What a table of comma-, semicolon- or tab-separated values says of images, one row an image.
+
+    Args:
+        table: its path, from `root` on.
+    Returns:
+        The rows in the order of their files; lines on images that it leaves out.
+    Raises:
+        UserError: it cannot be read, has no column of files, is ragged, names an image twice, or one that is not there.
+    """
+    where = f"--labels {table}"
+    columns, lines = _read_table(root / table, where)
+    names = [name for name in FILE_COLUMNS if name in columns]
+    if not names:
+        raise UserError(f"{where}: no column {' or '.join(FILE_COLUMNS)}; found {list_names(columns)}")
+    there = set(files)
+    by_stem = {} if len({_stem(file) for file in files}) < len(files) else {_stem(file): file for file in files}
+    rows = [Row(by_stem.get(cells[names[0]], cells[names[0]]), cells) for cells in lines]
+    absent = [row.file for row in rows if row.file not in there]
+    if absent:
+        raise UserError(
+            f"{where}: {absent[0]}{_and_more(absent)} is labelled, but no such image lies in {root}. Correct the "
+            f"column {names[0]!r}, or add the image"
+        )
+    twice = [file for file, n in Counter(row.file for row in rows).items() if n > 1]
+    if twice:
+        raise UserError(f"{where}: {twice[0]}{_and_more(twice)} is there more than once. Keep one row an image")
+    return sorted(rows), _unlabelled(there, rows)
+
+
+def _read_table(path: Path, where: str) -> tuple[list[str], list[dict[str, str]]]:
+    try:
+        text = read_regular(path, where, JSON_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{where}: is not UTF-8. Save the table as CSV in UTF-8") from None
+    header = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
+    try:
+        columns, *lines = [[cell.strip() for cell in line] for line in reader if line]
+    except (csv.Error, ValueError) as error:
+        raise UserError(f"{where}: a table with a line of headings is wanted ({error})") from None
+    for number, line in enumerate(lines, 2):
+        if len(line) != len(columns):
+            raise UserError(f"{where}: line {number} has {len(line)} cells, the headings are {len(columns)}")
+    return columns, [dict(zip(columns, line, strict=True)) for line in lines]
+
+
+def _unlabelled(there: set[str], rows: Sequence[Row]) -> list[str]:
+    """A line on images that no row names, if there are any; a mask lies beside them and is none."""
+    named = {cell for row in rows for cell in row.cells.values()} | {row.file for row in rows}
+    left = sorted(there - named)
+    return [f"{len(left)} images have no label and are left out: {left[0]}{_and_more(left)}"] if left else []
+
+
+def _stem(file: str) -> str:
+    return Path(file).stem
+
+
+def _and_more(names: Sequence[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""

@@ -1,0 +1,76 @@
+"""What somebody says of their images: on the command line, or once for all in `dataset.toml` beside them."""
+
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from baselines.bands import Unit
+from harness.data.files.budgets import JSON_BYTES
+from harness.data.files.regular_file import read_regular
+from harness.errors import UserError
+from harness.records.labels import LabelKind
+
+FILE = "dataset.toml"
+
+
+class Fit(StrEnum):
+    """What is done to an image of another size than most."""
+
+    CROP = "crop"
+    """Its middle is taken; where it is smaller, the border has no data."""
+    RESAMPLE = "resample"
+    """Bilinear; masks take the nearest pixel."""
+
+
+class ImageSettings(BaseModel):
+    """What the files do not say, or say wrongly. None or empty: as found in the files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    """Of the dataset; empty: the folder's."""
+    labels: str = ""
+    """The table of labels, from the folder on; empty: sub-folders are classes."""
+    label_column: tuple[str, ...] = ()
+    """Several: numbers, or 0 and 1 of several classes."""
+    task: LabelKind | None = None
+    class_names: tuple[str, ...] = ()
+    """In the order of the values in masks."""
+    bands: tuple[str, ...] = ()
+    unit: Unit | None = None
+    no_data: float | None = Field(default=None, allow_inf_nan=False)
+    fit: Fit = Fit.CROP
+    size: PositiveInt | None = None
+    """Side in pixels; None: that of most images."""
+    group_by: str = ""
+    """A column: images of one group are in one split."""
+    block_km: PositiveFloat | None = None
+    """Side of blocks that are in one split; None: images are drawn one by one."""
+    seed: int = 0
+    """It draws the splits."""
+
+
+def read_settings(folder: Path, said: dict[str, Any]) -> ImageSettings:
+    """What `dataset.toml` in the folder says, if it is there, and before it what the command line says.
+
+    Raises:
+        UserError: the file is no TOML, or something is said that nobody asked, or that is of the wrong kind.
+    """
+    path, content = folder / FILE, {}
+    if path.exists():
+        try:
+            content = tomllib.loads(read_regular(path, str(path), JSON_BYTES).decode())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: is no TOML ({error}). Correct the file, or remove it") from None
+    given = {key: value for key, value in said.items() if value not in (None, (), "")}
+    try:
+        return ImageSettings.model_validate(content | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        where = f"--{key.replace('_', '-')}" if key in given else f"{path}: {key}"
+        known = "" if key in ImageSettings.model_fields else f"; there are: {', '.join(ImageSettings.model_fields)}"
+        raise UserError(f"{where}: {first['msg']}, found {first['input']!r}{known}") from None

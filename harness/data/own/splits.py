@@ -1,0 +1,131 @@
+"""Which images train, choose and test: as a table says, else drawn by a seed, image by image or group by group."""
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import get_args
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from harness.data.draws import stratified_order
+from harness.data.own.listing import SPLIT_WORDS, Row, sample_name
+from harness.errors import UserError
+from harness.records.labels import Split
+
+SHARES: dict[Split, float] = {"train": 0.7, "valid": 0.1, "test": 0.2}
+FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Of train: the points of a label-efficiency curve before `default`."""
+FEWEST = 10
+"""Train images of such a point."""
+NEAR_KM = 1.0
+"""Images nearer than that show the same field."""
+
+_EARTH_KM = 6371.0
+
+Splits = dict[Split, list[int]]
+Place = tuple[float, float]
+
+
+def draw_splits(rows: Sequence[Row], strata: np.ndarray | None, groups: Sequence[Hashable] | None, seed: int) -> Splits:
+    """Rows of the three splits: as the column `split` says, and what it leaves open drawn by the seed.
+
+    Args:
+        strata: (n,) class indices, whose shares are kept; None: images are drawn whatever they show.
+        groups: of each row; a group is in one split. None: each row is its own.
+    Raises:
+        UserError: a word for a split that is none, or a split without an image.
+    """
+    given = [row.cells.get("split", "") for row in rows]
+    unknown = sorted({word for word in given if word and word.casefold() not in SPLIT_WORDS})
+    if unknown:
+        raise UserError(f"column split: {unknown[0]!r} is no split; {', '.join(SPLIT_WORDS)} are known")
+    order = _order(rows, strata, seed)
+    if any(given):
+        splits = {split: [i for i in order if SPLIT_WORDS.get(given[i].casefold()) == split] for split in SHARES}
+        if not splits["valid"]:  # of two splits, train gives some to choose by
+            splits |= _fill(splits["train"], strata, groups, {"train": SHARES["train"], "valid": SHARES["valid"]})
+    else:
+        splits = _fill(order, strata, groups, SHARES)
+    for split in get_args(Split):
+        if not splits[split]:
+            raise UserError(f"the split {split} has no image; there are {len(rows)} images. Give some to each split")
+    return splits
+
+
+def folds(rows: Sequence[Row]) -> dict[str, Splits]:
+    """A partition for each word in the column `fold`: it tests, the next one chooses, the others train."""
+    words = [row.cells.get("fold", "") for row in rows]
+    names = sorted(set(words) - {""})
+    if len(names) < 3:
+        return {}
+    of = {name: [i for i, word in enumerate(words) if word == name] for name in names}
+    found: dict[str, Splits] = {}
+    for place, name in enumerate(names):
+        chosen = names[(place + 1) % len(names)]
+        train = [i for other in names if other not in (name, chosen) for i in of[other]]
+        found[f"fold-{name}"] = {"train": train, "valid": of[chosen], "test": of[name]}
+    return found
+
+
+def smaller_trains(splits: Splits, n_classes: int) -> dict[str, Splits]:
+    """Partitions of the beginnings of train, called `0.10x_train` and the like, and `default`."""
+    sizes = {f"{share:.2f}x_train": round(share * len(splits["train"])) for share in FRACTIONS}
+    fewest = max(FEWEST, n_classes)
+    return {
+        **{name: {**splits, "train": splits["train"][:size]} for name, size in sizes.items() if size >= fewest},
+        "default": splits,
+    }
+
+
+def blocks_of(places: Sequence[Place | None], side_km: float) -> list[Hashable]:
+    """The square of a grid over the Earth that each place lies in; an image without a place is a block of its own."""
+
+    def block(i: int, place: Place | None) -> Hashable:
+        if place is None:
+            return i
+        longitude, latitude = place
+        row = math.floor(math.radians(latitude) * _EARTH_KM / side_km)
+        parallel = math.cos(min(math.pi / 2, (abs(row + 0.5)) * side_km / _EARTH_KM)) * _EARTH_KM
+        return row, math.floor(math.radians(longitude) * parallel / side_km)
+
+    return [block(i, place) for i, place in enumerate(places)]
+
+
+def count_near(splits: Mapping[Split, Sequence[int]], places: Sequence[Place | None]) -> int:
+    """How many test images have an image of another split within `NEAR_KM`."""
+
+    def on_sphere(rows: Sequence[int]) -> np.ndarray:
+        degrees = np.radians([place for row in rows if (place := places[row])]).reshape(-1, 2)
+        longitude, latitude = degrees.T
+        flat = np.cos(latitude)
+        return _EARTH_KM * np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1)
+
+    seen, tested = on_sphere([*splits["train"], *splits["valid"]]), on_sphere(splits["test"])
+    if not len(seen) or not len(tested):
+        return 0
+    distance, _ = cKDTree(seen).query(tested)
+    return int((distance < NEAR_KM).sum())
+
+
+def _order(rows: Sequence[Row], strata: np.ndarray | None, seed: int) -> list[int]:
+    """All rows, shuffled by the seed and their names, so that each beginning has each class's share."""
+    digests = [hashlib.sha256(f"{seed}/{sample_name(row.file)}".encode()).digest() for row in rows]
+    shuffled = np.array(sorted(range(len(rows)), key=digests.__getitem__))
+    return (shuffled if strata is None else shuffled[stratified_order(strata[shuffled])]).tolist()
+
+
+def _fill(
+    order: Sequence[int], strata: np.ndarray | None, groups: Sequence[Hashable] | None, shares: Mapping[Split, float]
+) -> Splits:
+    """Groups one after the other, each to the split that is furthest behind its share; single images class by class.
+    Within a split they keep their order."""
+    single = order if strata is None else sorted(order, key=lambda i: int(strata[i]))
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for i in single if groups is None else order:
+        members[i if groups is None else groups[i]].append(i)
+    splits: dict[Split, set[int]] = {split: set() for split in shares}
+    for of_group in members.values():
+        splits[min(shares, key=lambda name: (len(splits[name]) + 0.5) / shares[name])].update(of_group)
+    return {split: [i for i in order if i in chosen] for split, chosen in splits.items()}

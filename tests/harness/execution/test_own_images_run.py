@@ -1,0 +1,53 @@
+"""A folder of images goes all the way through `harness run --data`, where its files lie."""
+
+import duckdb
+import pytest
+
+from command_line import harness
+from own_images import write_classes
+from shared_fixtures import shared_fixtures
+
+SMALL = ("--backbone", "image_statistics", "--protocols", "knn", "--seeds", "0")
+
+
+def run(data, tmp_path, *options):
+    """What `run --data` says, and the rows it stored."""
+    db = tmp_path / "leaderboard.duckdb"
+    done = harness(
+        "run", "--data", data, "--db", db, "--cache-dir", tmp_path / "cache", "--workers", 1, *options, cwd=tmp_path
+    )
+    with duckdb.connect(str(db), read_only=True) as connection:
+        return done, connection.sql("SELECT dataset, suite, partition, value FROM leaderboard ORDER BY 3").fetchall()
+
+
+def test_sub_folders_are_classes_and_their_curve_is_run(tmp_path):
+    data = write_classes(tmp_path / "my fields")
+    (data / "dark" / "broken.png").write_bytes(b"no picture")
+    done, rows = run(data, tmp_path, *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "60 of uint8" in done.stderr
+    assert "dark 30, light 30" in done.stderr
+    assert "1 images are left out: dark/broken.png: cannot be read as an image" in done.stderr
+    assert [(dataset, partition) for dataset, _, partition, _ in rows] == [
+        ("my fields", "0.50x_train"), ("my fields", "default"),
+    ]  # fmt: skip
+    assert all(value == 1.0 for *_, value in rows)
+
+
+@pytest.mark.slow
+def test_real_images_of_eurosat_are_told_apart(tmp_path):
+    data = shared_fixtures("eurosat_rgb")
+    _, rows = run(
+        data,
+        tmp_path,
+        "--backbone",
+        "image_statistics",
+        "--protocols",
+        "linear_probe",
+        "--partitions",
+        "default",
+        "--seeds",
+        "0",
+    )
+    ((*_, value),) = rows
+    assert 0.7 < value < 0.9, "image statistics know most of ten classes"
