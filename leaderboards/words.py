@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 from leaderboards.statistics.comparison import Comparison
 from leaderboards.statistics.estimates import Estimate
-from leaderboards.statistics.mean_difference import MeanDifference
+from leaderboards.statistics.mean_difference import MeanDifference, mean_differences
 
 
-def verdict(comparisons: Sequence[Comparison], means: Sequence[MeanDifference]) -> str:
+def verdict(comparisons: Sequence[Comparison]) -> str:
     """What may be said of A and B: who is better over all datasets, on which ones, and where nobody can tell.
 
     Args:
         comparisons: of two sides, p-values adjusted.
-        means: theirs.
     """
-    a, b = comparisons[0].names
+    (a, b), means = comparisons[0].names, mean_differences(comparisons)
     sentences = [
         f"{better} is better than {worse} over the datasets by {', '.join(map(_how, sure))}."
         for sign, better, worse in ((1, a, b), (-1, b, a))

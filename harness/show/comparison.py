@@ -32,7 +32,7 @@ def comparison_tables(comparisons: Sequence[Comparison], alarms: Sequence[Alarm]
     for (a, b), of_rival in groupby(comparisons, key=lambda row: row.names):
         rows = list(of_rival)
         means = mean_differences(rows)
-        lines = [f"A {a}, B {b}", verdict(rows, means), *map(mean_in_words, means)]
+        lines = [f"A {a}, B {b}", verdict(rows), *map(mean_in_words, means)]
         parts += [Text(textwrap.fill(plain(line), WIDTH), style="bold" if line is lines[0] else "") for line in lines]
         parts += [_table(rows, means), Text("")]
     told = [
