@@ -121,7 +121,7 @@ def _read_raster(path: Path, where: str) -> OpenedImage:
 def _middle(file: "rasterio.DatasetReader") -> tuple[float, float] | None:  # type: ignore[name-defined] # noqa: F821
     from rasterio.warp import transform  # noqa: PLC0415 - an extra
 
-    x, y = file.transform * (file.width / 2, file.height / 2)
+    x, y = file.xy(file.height / 2 - 0.5, file.width / 2 - 0.5)  # counted from the middle of the first pixel
     (longitude,), (latitude,) = transform(file.crs, "EPSG:4326", [x], [y])
     return (longitude, latitude) if np.isfinite([longitude, latitude]).all() else None
 
