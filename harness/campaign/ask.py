@@ -10,6 +10,7 @@ from harness.data.band_matching import MissingBands
 from harness.data.sources import OWN_IMAGES, open_dataset
 from harness.data.suites import find_named
 from harness.demo.stratify import FRACTIONS
+from harness.demo.tasks import TASKS
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.records.run import BandNames, Selection, TrainDraw
@@ -51,8 +52,11 @@ def ask(
     demo = demo or {ref.suite for ref in refs} == {DEMO_SUITE}
     own = {ref.source for ref in refs} == {OWN_IMAGES.name}
     default = preset_defaults(preset) if preset else suite_defaults(names, demo=demo, own=own)
-    if partitions is not None:
-        partitions = tuple(partitions)
+    if demo and not refs:  # not built yet, or none of its names
+        for name in wanted:
+            known_name("dataset", name.removeprefix(f"{DEMO_SUITE}/"), TASKS)
+    partitions = None if partitions is None else tuple(partitions)
+    if partitions and (demo or refs):
         _check_partitions(partitions, refs)
     return make_request(
         preset=preset,

@@ -67,7 +67,7 @@ class RunRequest(BaseModel):
     """Processes that may execute runs side by side."""
 
     def seeds_of(self, backbone: str) -> tuple[int, ...]:
-        """Those that a backbone is run with."""
+        """Seeds that a backbone is run with."""
         return self.drawn_seeds if self.drawn_seeds and find_backbone(backbone).seeded else self.seeds
 
     @property

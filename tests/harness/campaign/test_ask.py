@@ -56,6 +56,7 @@ def test_a_partition_that_no_dataset_has_is_refused_with_the_nearest(data: Path,
     assert asked(data, partitions=("all",)).blocks[0].partitions == ("all",)
     with pytest.raises(UserError, match=r"unknown partition '0.10'. Did you mean 0.10x_train\?"):
         asked(tmp_path / "to be built", demo=True, partitions=("0.10",))
+    assert asked(tmp_path / "not there", partitions=("fold1",)).blocks[0].partitions == ("fold1",)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_a_partition_that_no_dataset_has_is_refused_with_the_nearest(data: Path,
         (["--backbone", "mp_mea"], "Did you mean mp_mae?"),
         (["--backbone", "mp_mae", "--weights", "/none"], "--weights /none: no such file or folder"),
         (["--backbone", "mp_mae", "--partitions", "0.10"], "Did you mean 0.10x_train?"),
+        (["--backbone", "mp_mae", "--datasets", "demo-climat"], "Did you mean demo-climate?"),
         (["--preset", "foo"], "unknown preset 'foo'"),
         (["--backbone", "mp_mae", "--protocols", "knn", "--set", "knn.kk=3"], "no setting 'kk'"),
         (["--backbone", "mp_mae", "--geobench-dir", "none"], "no GEO-Bench data: none"),
