@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,10 +84,12 @@ def test_the_command_itself_runs_in_a_process_of_its_own(finished):
     assert "Traceback" not in again.stderr
 
 
-def test_printed_table_and_skipped_segmentation(finished):
-    _, _, printed = finished
-    assert "linear_probe" in printed.stdout
-    assert "1.00x" in printed.stdout
+def test_what_came_of_it_what_was_skipped_and_what_lies_beside_the_leaderboard(finished):
+    folder, _, printed = finished
+    assert "linear_probe: test split, one seed, 7 labels" in printed.stdout
+    assert re.search(rf"{SCENES} +[01]?\.\d{{3}} ±\.\d{{3}}", printed.stdout)
+    assert "Open leaderboards/report.html\n" in printed.stderr, "two partitions of the same samples make no curve"
+    assert (folder / "leaderboards" / "report.html").stat().st_size > 10_000
     assert f"{COVERS}, mp_mae (2 runs of knn): knn does not take segmentation labels" in printed.stderr
 
 
@@ -95,7 +98,7 @@ def test_asking_again_is_free_and_says_so(finished):
     again = harness(*arguments, cwd=folder)
     assert again.returncode == 0
     assert "in the leaderboard already" in again.stderr
-    assert "1.00x" in again.stdout
+    assert SCENES in again.stdout
     count = harness("sql", "SELECT count(*) AS n FROM runs", "--format", "csv", cwd=folder)
     assert count.stdout.split() == ["n", "6"]
 

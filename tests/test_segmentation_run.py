@@ -111,4 +111,4 @@ def test_a_backbone_without_maps_is_skipped_with_the_reason(finished, tmp_path, 
     original = ImageStatistics.__init__
     monkeypatch.setattr(ImageStatistics, "__init__", lambda self, **fields: original(self, **{**fields, "pyramid": ()}))
     printed = harness(*finished[1], cwd=tmp_path)
-    assert "fields, image_statistics: image_statistics has no features of pixels, only of images" in printed.stderr
+    assert "fields, image_statistics: no features of pixels, only of images" in printed.stderr

@@ -146,7 +146,7 @@ class Resolver:
     def _weights(self, cell: Cell) -> Path | None:
         weights = find_weights(cell.backbone, cell.dataset, self._request)
         if weights is None and find_backbone(cell.backbone).weights == "required":
-            raise DoesNotApplyError(f"no --weights {cell.backbone}=PATH was given")
+            raise DoesNotApplyError("no weights were given: --weights NAME=PATH")
         return weights
 
     def _build(self, cell: Cell, weights: Path | None) -> Backbone:
@@ -302,7 +302,7 @@ def _check_feeds(cell: Cell, protocol: ProtocolEntry, kind: LabelKind, backbone:
     """Whether the backbone has what the protocol works on."""
     of_pixels = protocol.needs is Need.PIXEL_FEATURES or (protocol.trains_backbone and TASKS[kind].per_pixel)
     if of_pixels and not backbone.pyramid:
-        raise DoesNotApplyError(f"{cell.backbone} has no features of pixels, only of images")
+        raise DoesNotApplyError("no features of pixels, only of images")
     if protocol.trains_backbone and backbone.inputs.uses - OF_BANDS:
         raise DoesNotApplyError(
             f"{cell.backbone} uses when or where images were taken, which {cell.protocol} does not tell"

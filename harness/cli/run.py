@@ -1,12 +1,14 @@
 """The verb that evaluates: `run`."""
 
-from collections.abc import Sequence
+import math
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.curve import show_panels
 from harness.cli.data import own_root
 from harness.cli.interruption import say_if_interrupted
 from harness.cli.options.own import Bands, BlockKm, Data, GroupBy, Labels, NoData, Task, UnitOfPixels
@@ -62,7 +64,6 @@ if TYPE_CHECKING:
     from harness.campaign.plan import Line
     from harness.campaign.request import RunRequest
     from harness.records.job import Job
-    from leaderboards.alarm import Alarm
 
 
 _EXAMPLES = """Examples:
@@ -85,6 +86,12 @@ _EXAMPLES = """Examples:
 
 `python -m harness run --preset mmearth-table --weights mp_mae_published=official.pth --geobench-dir DIR --dry-run`
 """
+
+
+MOST_LINES, WIDTH = 25, 80
+"""Of a terminal, that what came of a campaign takes at its end."""
+MOST_REASONS, WAYS_ON = 4, 3
+"""Lines of these."""
 
 
 def register(app: typer.Typer) -> None:
@@ -198,7 +205,7 @@ def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> i
 
     devices = Devices(request.device)
     if devices.rank == 0:
-        return _preview(request, verbose, debug) if dry_run else _run(request, debug)
+        return _preview(request, verbose, debug) if dry_run else _run(request, verbose, debug)
     try:
         if not dry_run:
             help_campaign(request, devices, Silent())
@@ -218,78 +225,113 @@ def _preview(request: "RunRequest", verbose: bool, debug: bool) -> int:
         out.print(plan_table(lines))
     out.print(summary_table(lines, estimates))
     _show_tracebacks(lines, debug)
-    return _explain(lines)
+    for text, style in _reasons(lines, verbose):
+        say(err, text, style=style)
+    return _exit_code(lines)
 
 
-def _run(request: "RunRequest", debug: bool) -> int:
+def _run(request: "RunRequest", verbose: bool, debug: bool) -> int:
     from harness.campaign.carry_out import run_campaign
     from harness.campaign.plan import State
     from harness.show.campaign.watch import CampaignWatch
     from harness.show.progress_bars import RichProgress
+    from leaderboards.file.connection import WAIT_SECONDS
+    from leaderboards.file.reader import one_look
 
     with RichProgress(err) as progress:
         watch = CampaignWatch(err, progress)
         say_if_interrupted(lambda: f"interrupted: {watch.stored} runs stored; the same command goes on from there")
         lines = run_campaign(request, progress, watch)
     there = [line.job for line in lines if line.job and line.state in (State.NEW, State.DONE)]
-    if there:
-        _show_results(request, there)
-    _show_tracebacks(lines, debug)
-    code = _explain(lines)
-    if there:
-        say(err, f"Stored in {request.db}. Ask it: python -m harness leaderboard")
-    return code
+    with one_look(request.db, WAIT_SECONDS):
+        below = [*_alarms(request, there), *_reasons(lines, verbose)]
+        _show_results(request, there, MOST_LINES - WAYS_ON - sum(math.ceil(len(text) / WIDTH) for text, _ in below))
+        _show_tracebacks(lines, debug)
+        for text, style in chain(below, _ways_on(request, there, news=watch.stored > 0)):
+            say(err, text, style=style)
+    return _exit_code(lines)
 
 
-def _show_results(request: "RunRequest", jobs: "Sequence[Job]") -> None:
-    """Ordinary runs; those on fewer bands; and what other bands at test cost."""
+def _show_results(request: "RunRequest", jobs: "Sequence[Job]", room: int) -> None:
+    """What came of ordinary runs by the main protocol; runs on fewer bands; and what other bands at test cost."""
+    from baselines.registry import find_backbone
     from harness.show.band_losses import loss_tables, read_losses
+    from harness.show.campaign.verdict import verdict
 
     ordinary = [job for job in jobs if not job.run.band_sets]
     if ordinary:
-        _show_ordinary(request, ordinary)
+        names = [find_backbone(name).name for name in request.backbones]
+        first = None if request.asked_for_all else names[0]
+        run_ids, protocol = [job.run_id for job in ordinary], _main_protocol(request, ordinary)
+        for shown in verdict(request.db, run_ids, protocol, names, first, room):
+            out.print(shown)
     on_fewer = [job.run_id for job in jobs if job.run.band_sets and not job.run.test_feed]
     if on_fewer:
-        _show_runs(request, on_fewer, [])
+        _show_runs(request, on_fewer)
     shifted = [job.run_id for job in jobs if job.run.test_feed]
-    for table in loss_tables(read_losses(request.db, run_ids=shifted)):
-        out.print(table)
+    if shifted:
+        for table in loss_tables(read_losses(request.db, run_ids=shifted)):
+            out.print(table)
 
 
-def _show_runs(request: "RunRequest", run_ids: "Sequence[str]", alarms: "Sequence[Alarm]") -> None:
-    """A row per run, those marked of which there is an alarm."""
+def _main_protocol(request: "RunRequest", jobs: "Sequence[Job]") -> str:
+    """The first one asked for by which something ran."""
+    ran = {job.run.protocol for job in jobs}
+    return next(name for block in request.blocks for name in block.protocols if name in ran)
+
+
+def _show_runs(request: "RunRequest", run_ids: "Sequence[str]") -> None:
+    """A row per run."""
     from harness.show.results import Choice, read_runs, runs_table
 
-    out.print(runs_table(read_runs(request.db, Choice(run_ids=run_ids)), alarms))
+    out.print(runs_table(read_runs(request.db, Choice(run_ids=run_ids)), []))
 
 
-def _show_ordinary(request: "RunRequest", jobs: "Sequence[Job]") -> None:
-    """A row per run; of several seeds or partitions a table of their means, and the curves they make."""
-    from harness.show.results import alarm_lines
-    from leaderboards.alarm import read_alarms
-
-    run_ids = [job.run_id for job in jobs]
-    found = read_alarms(request.db, [job.backbone for job in jobs])
-    alarms = [alarm for alarm in found if not set(run_ids).isdisjoint(alarm.run_ids)]
-    partitions = {name for block in request.blocks for name in block.partitions}
-    if len({job.run.seed for job in jobs}) == len(partitions) == 1 and not request.draws_few_labels:
-        _show_runs(request, run_ids, alarms)
-    else:
-        _show_grid(request, run_ids, alarms)
-    for line in alarm_lines(alarms):
-        say(out, line, style="yellow")
+Told = tuple[str, str | None]
+"""A line and its style."""
 
 
-def _show_grid(request: "RunRequest", run_ids: "Sequence[str]", alarms: "Sequence[Alarm]") -> None:
-    from harness.show.plots.curves import read_panels
-    from harness.show.results import Choice, means_grids, read_means
+def _alarms(request: "RunRequest", jobs: "Sequence[Job]") -> "Iterator[Told]":
+    """A line for each pretrained backbone that is surely below the statistics of its pixels somewhere."""
+    from leaderboards.alarm import ADVICE, FLOOR, read_alarms
 
-    for table in means_grids(read_means(request.db, Choice(run_ids=run_ids)), alarms):
-        out.print(table)
-    panels = [panel for panel in read_panels(request.db, run_ids=run_ids) if panel.is_curve]
-    if panels:
-        show_panels([panel for panel in panels if panel.protocol == panels[0].protocol], None)
-        show_panels(panels, request.db.with_name(f"{request.db.stem}-curves.png"))
+    run_ids = {job.run_id for job in jobs}
+    alarms = read_alarms(request.db, list({job.backbone for job in jobs})) if jobs else []
+    below = [alarm for alarm in alarms if alarm.clearly and not run_ids.isdisjoint(alarm.run_ids)]
+    for backbone in dict.fromkeys(alarm.backbone for alarm in below):
+        where = ", ".join(dict.fromkeys(alarm.dataset for alarm in below if alarm.backbone == backbone))
+        yield f"!! {backbone} is below {FLOOR} on {where}: {ADVICE}", "yellow"
+
+
+def _reasons(lines: "Sequence[Line]", verbose: bool) -> "Iterator[Told]":
+    """Why lines did not run, and what is odd about those that did."""
+    from harness.campaign.plan import State
+    from harness.show.plan_tables import STATE_STYLE, reasons
+
+    states = (State.FAILED, State.SKIPPED, State.NEW, State.DONE, State.SAME)
+    told = [(text, STATE_STYLE[state]) for state in states for text in reasons(lines, state)]
+    most = len(told) if verbose or len(told) <= MOST_REASONS else MOST_REASONS - 1
+    yield from told[:most]
+    if told[most:]:
+        yield f"{len(told) - most} more such lines: the same command with --verbose", None
+
+
+def _ways_on(request: "RunRequest", jobs: "Sequence[Job]", *, news: bool) -> "Iterator[Told]":
+    """Where report and picture lie, made anew if there is anything new, and what to type next."""
+    from baselines.registry import find_backbone
+    from harness.show.campaign.beside import keep_beside
+
+    if not jobs:
+        return
+    kept = keep_beside(request.db, [job.run_id for job in jobs], _main_protocol(request, jobs), anew=news)
+    yield from ((f"note: {problem}", "yellow") for problem in kept.problems)
+    if kept.files:
+        yield f"Open {' and '.join(map(str, kept.files))}", None
+    board = "" if request.db == DEFAULT_DB else f" --db {shlex.quote(str(request.db))}"
+    ran = [shlex.quote(find_backbone(name).name) for name in dict.fromkeys(job.backbone for job in jobs)]
+    if len(ran) > 1:
+        yield f"Next: python -m harness compare {ran[0]} {ran[1]}{board}", None
+    yield f"{'      ' if len(ran) > 1 else 'Next: '}python -m harness leaderboard{board}", None
 
 
 def _show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
@@ -298,14 +340,10 @@ def _show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
         err.print(traceback, markup=False, highlight=False)
 
 
-def _explain(lines: "Sequence[Line]") -> int:
-    """Say why lines did not run, and what is odd about those that did; the exit code that follows from it."""
+def _exit_code(lines: "Sequence[Line]") -> int:
+    """Raises UserError if nothing was to be run."""
     from harness.campaign.plan import State
-    from harness.show.plan_tables import STATE_STYLE, reasons
 
-    for state in (State.NEW, State.DONE, State.SAME, State.SKIPPED, State.FAILED):
-        for text in reasons(lines, state):
-            say(err, text, style=STATE_STYLE[state])
     if all(line.state is State.SKIPPED for line in lines):
         raise UserError("nothing to run: every combination was skipped, for the reasons above")
     return 1 if any(line.state is State.FAILED for line in lines) else 0

@@ -1,7 +1,7 @@
 """A plan in the terminal: its summary, its lines, and why lines did not run."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Group
@@ -11,6 +11,7 @@ from harness.campaign.plan import Line, State
 from harness.campaign.resolve import Cell
 from harness.data.suites import tell_apart
 from harness.records.band_sets import ALL
+from harness.records.job import DatasetRef
 from harness.show.quantities import describe_duration, describe_size
 from harness.show.tables import FittedTable, captioned
 from harness.show.visible_text import plain
@@ -29,6 +30,10 @@ _MADE_OF = (
     "time: medians of earlier runs of the same protocol and backbone with about as many train samples, in one process; "
     "the first run on a dataset also embeds its images. cache: features that are not in it yet"
 )
+
+
+MOST_LISTED = 4
+"""Names in one line."""
 
 
 @dataclass
@@ -116,19 +121,32 @@ def plan_table(lines: Sequence[Line]) -> Group:
 
 
 def reasons(lines: Sequence[Line], state: State) -> list[str]:
-    """Why lines of a state did not run, or what is odd about them: each reason once, with what it is about."""
+    """Why lines of a state did not run, or what is odd about them: each reason once, with what it is about.
+
+    Reasons that keep a backbone from running at all come first.
+    """
     names = tell_apart(line.cell.dataset for line in lines)
-    cells: dict[tuple[str, str, str], list[Cell]] = {}
+    ran = {line.cell.backbone for line in lines if line.state in (State.NEW, State.DONE, State.SAME)}
+    cells: dict[str, list[Cell]] = {}
     for line in lines:
         if line.state is state and line.reason:
-            about = "" if state is State.SKIPPED else names[line.cell.dataset]  # the same of each dataset, mostly
-            cells.setdefault((about, line.cell.backbone, line.reason), []).append(line.cell)
+            cells.setdefault(line.reason, []).append(line.cell)
     label = "note" if state is State.NEW else state
-    return [
-        f"{label}: {', '.join(dict.fromkeys(names[cell.dataset] for cell in of_reason))}, "
-        f"{backbone}{_which(of_reason, state)}: {reason}"
-        for (_, backbone, reason), of_reason in cells.items()
-    ]
+    told = sorted(cells.items(), key=lambda item: item[1][0].backbone in ran)
+    return [f"{label}: {_about(about, names)}{_which(about, state)}: {reason}" for reason, about in told]
+
+
+def _about(cells: Sequence[Cell], names: Mapping[DatasetRef, str]) -> str:
+    """Their datasets, unless these are all of several, and backbones."""
+    datasets = list(dict.fromkeys(names[cell.dataset] for cell in cells))
+    backbones = list(dict.fromkeys(cell.backbone for cell in cells))
+    shown = [] if 1 < len(datasets) == len(names) else datasets
+    return ", ".join([*_listed(shown, "datasets"), *_listed(backbones, "backbones")])
+
+
+def _listed(names: Sequence[str], what: str) -> Sequence[str]:
+    """Of many, how many."""
+    return names if len(names) <= MOST_LISTED else [f"{len(names)} {what}"]
 
 
 def _which(cells: Sequence[Cell], state: State) -> str:

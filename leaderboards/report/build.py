@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from leaderboards.file.connection import WAIT_SECONDS
+from leaderboards.file.reader import one_look
 from leaderboards.report.contents import Contents, read_contents
 from leaderboards.report.one_file import check_ending, render_page, write_page
 
@@ -19,7 +21,9 @@ def build_report(db: Path, target: Path) -> int:
         UserError: no leaderboard or an empty one, or the target is no .html file or cannot be written.
     """
     check_ending(target)  # before a large leaderboard is read
-    return write_page(render(read_contents(db), title=db.name), target)
+    with one_look(db, WAIT_SECONDS):
+        contents = read_contents(db)
+    return write_page(render(contents, title=db.name), target)
 
 
 def render(contents: Contents, title: str) -> str:

@@ -1,12 +1,14 @@
 """Backbones or protocols against each other, dataset by dataset: scores, difference with its p-value, labels saved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from leaderboards.errors import UserError
+from leaderboards.file.connection import WAIT_SECONDS
+from leaderboards.file.reader import one_look
 from leaderboards.statistics.curves import LabelSaving, label_saving
 from leaderboards.statistics.difference import Difference, difference
 from leaderboards.statistics.estimates import SURE, Estimate
@@ -56,30 +58,36 @@ class Comparison(Shared):
         return self.p_adjusted is not None and self.p_adjusted < SURE
 
 
-def compare(path: Path, a: str, *others: str, most_labels: int | None = None) -> list[Comparison]:
+def compare(
+    path: Path, a: str, *others: str, most_labels: int | None = None, only: Collection[str] | None = None
+) -> list[Comparison]:
     """A against each of the others, on every dataset and by every protocol that both were measured with.
 
     Args:
         a: a backbone's name; name@hex with the first digits of its weights or its setup (view `scores`); name:protocol
             for one protocol, then named by both sides. Each of the others likewise.
         most_labels: compare at the most labels that both have within this budget; None: at the most that both have.
+        only: curve_ids of the curves that names are looked up among; None: all.
     Raises:
         UserError: unknown, ambiguous or equal sides, nothing that both were measured with, or not within the budget.
     """
-    points = read_points(path)
-    pairs = [((a, b), shared, *curves) for b in others for shared, curves in pair_curves(points, a, b).items()]
-    curve_ids = {curve.curve_id for _, _, *curves in pairs for curve, _ in curves}
-    rules, means = read_rules(path, curve_ids), read_means(path, curve_ids)
-    places = [_common_places(curve_a[1], curve_b[1]) for _, _, curve_a, curve_b in pairs]
-    fewest = min((point.n_labels for common in places for point, _ in common), default=0)
-    if most_labels is not None and most_labels < fewest:
-        raise UserError(f"nothing was measured with {most_labels} labels or fewer by both; the fewest are {fewest}.")
-    compared = []
-    for (names, shared, curve_a, curve_b), common in zip(pairs, places, strict=True):
-        within = [pair for pair in common if most_labels is None or pair[0].n_labels <= most_labels]
-        if within:
-            one = _compare(path, names, shared, curve_a, curve_b, max(within, key=_size), means)
-            compared.append(replace(one, mixed=rules[one.curve_ids[0]] != rules[one.curve_ids[1]]))
+    points = {key: of_curve for key, of_curve in read_points(path).items() if only is None or key.curve_id in only}
+    with one_look(path, WAIT_SECONDS):
+        pairs = [((a, b), shared, *curves) for b in others for shared, curves in pair_curves(points, a, b).items()]
+        curve_ids = {curve.curve_id for _, _, *curves in pairs for curve, _ in curves}
+        rules, means = read_rules(path, curve_ids), read_means(path, curve_ids)
+        places = [_common_places(curve_a[1], curve_b[1]) for _, _, curve_a, curve_b in pairs]
+        fewest = min((point.n_labels for common in places for point, _ in common), default=0)
+        if most_labels is not None and most_labels < fewest:
+            raise UserError(
+                f"nothing was measured with {most_labels} labels or fewer by both; the fewest are {fewest}."
+            )
+        compared = []
+        for (names, shared, curve_a, curve_b), common in zip(pairs, places, strict=True):
+            within = [pair for pair in common if most_labels is None or pair[0].n_labels <= most_labels]
+            if within:
+                one = _compare(path, names, shared, curve_a, curve_b, max(within, key=_size), means)
+                compared.append(replace(one, mixed=rules[one.curve_ids[0]] != rules[one.curve_ids[1]]))
     return adjust_together(compared)
 
 

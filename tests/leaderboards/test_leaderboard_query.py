@@ -9,7 +9,10 @@ import pytest
 from leaderboard_records import make_record
 
 from leaderboards.errors import UserError
+from leaderboards.file import reader
+from leaderboards.file.connection import attach
 from leaderboards.query import Table, run_query, to_csv, to_json, to_markdown
+from leaderboards.statistics.reading import fetch
 from leaderboards.store import open_leaderboard
 
 
@@ -233,3 +236,13 @@ def test_markdown_keeps_names_and_links_and_lets_no_text_end_its_cell() -> None:
         "| imagenet_mae | 0.25 | https://a.org/b_c |\n"
         "| a\\|b # \\`c\\` &lt;img&gt; \\_d\\_ |  | \\[e\\](f) |\n"
     )
+
+
+def test_one_look_opens_the_file_once_and_gives_it_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(reader, "attach", lambda *a, **kw: (opened.append(a[1]), attach(*a, **kw))[1])
+    with reader.one_look(path, 0.0):
+        assert [fetch(path, "SELECT count(*) FROM runs", {}) for _ in range(3)] == [[(1,)]] * 3
+    assert opened == [path]
+    assert fetch(path, "SELECT count(*) FROM runs", {}) == [(1,)]
+    assert opened == [path, path]

@@ -172,4 +172,6 @@ DryRun = Annotated[
         "--dry-run", help="Only print what would run, what is there already, and how much time and disk it may take."
     ),
 ]
-Verbose = Annotated[bool, Option("--verbose", help="With --dry-run: a row for every run too.")]
+Verbose = Annotated[
+    bool, Option("--verbose", help="Every reason why something did not run; with --dry-run a row for every run.")
+]
