@@ -71,6 +71,25 @@ def test_compare_the_other_way_round_is_the_mirror_image(board: Leaderboard) -> 
     )
 
 
+def test_a_budget_of_labels_is_compared_with_as_many_as_it_allows(board: Leaderboard) -> None:
+    (row,) = compare(board.path, "good", "poor", most_labels=300)
+    assert (row.partition, row.n_labels) == ("0.10x_train", 200)
+    with pytest.raises(UserError, match="with 19 labels or fewer by both; the fewest are 20"):
+        compare(board.path, "good", "poor", most_labels=19)
+
+
+def test_a_comparison_as_rows_says_what_the_leaderboard_says_of_both(board: Leaderboard) -> None:
+    from harness.show.comparison import comparison_rows
+    from leaderboards.query import run_query
+
+    table = comparison_rows(compare(board.path, "good", "poor"))
+    (row,) = (dict(zip(table.columns, values, strict=True)) for values in table.rows)
+    sql = "SELECT value, ci_low, ci_high FROM label_efficiency WHERE partition = '1.00x_train' ORDER BY backbone"
+    points = [tuple(row[f"{side}_{name}"] for name in ("value", "low", "high")) for side in "ab"]
+    assert points == run_query(board.path, sql).rows
+    assert (row["a"], row["b"], row["sure"], row["one_seed"]) == ("good", "poor", True, False)
+
+
 def test_compare_gives_the_same_numbers_again(board: Leaderboard) -> None:
     assert compare(board.path, "good", "poor") == compare(board.path, "good", "poor")
 
@@ -228,7 +247,8 @@ def test_p_values_shown_together_are_adjusted_together(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     scores = {(b, d, "default"): generator.normal(0.5, 0.05, 4).tolist() for b in "abc" for d in "de"}
     path = board_with(tmp_path / "b.duckdb", scores).path
-    rows = adjust_together([*compare(path, "a", "b"), *compare(path, "a", "c")])
+    rows = compare(path, "a", "b", "c")
+    assert rows == adjust_together([*compare(path, "a", "b"), *compare(path, "a", "c")])
     assert [row.p_adjusted for row in rows] == pytest.approx(holm([row.p_value or 0 for row in rows]))
     assert min(row.p_adjusted or 0 for row in rows) == pytest.approx(min(1, 4 * min(row.p_value or 0 for row in rows)))
 
