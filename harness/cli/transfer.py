@@ -1,5 +1,6 @@
 """The verbs that carry runs from one leaderboard to another: `export`, `import`, `replay`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from leaderboards.agreement import Difference
     from leaderboards.merge import Merged
+    from leaderboards.store import Leaderboard
 
 _MOST_CONFLICTS = 20
 """Printed; the count is of all."""
@@ -23,8 +25,18 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=KEEPING)(replay)
 
 
+class OtherFormat(StrEnum):
+    """What the ending of a name does not tell."""
+
+    SUBMISSION = "geobench2-submission"
+
+
 def export(
     target: Annotated[Path, typer.Argument(help="A new file ending in .csv or .json, or a new folder for Parquet.")],
+    form: Annotated[
+        OtherFormat | None,
+        typer.Option("--format", help="Instead: a folder as the leaderboard of GEO-Bench-2 asks for."),
+    ] = None,
     db: Db = DEFAULT_DB,
     debug: Debug = False,
 ) -> None:
@@ -34,11 +46,23 @@ def export(
         from leaderboards.transfer import ExportFormat
         from leaderboards.transfer import export as export_leaderboard
 
+        if form is OtherFormat.SUBMISSION:
+            _submit(Leaderboard(db), target)
+            return
         forms = {".csv": ExportFormat.CSV, ".json": ExportFormat.JSON, "": ExportFormat.PARQUET}
         if target.suffix not in forms:
             raise UserError(f"{target}: expected a name ending in .csv or .json, or one without an ending for Parquet")
         n_runs = export_leaderboard(Leaderboard(db), target, forms[target.suffix])
         say(err, f"{n_runs} runs written to {target}.")
+
+
+def _submit(leaderboard: "Leaderboard", target: Path) -> None:
+    from leaderboards.transfer.submission import write_submission
+
+    submission = write_submission(leaderboard, target)
+    say(err, f"{submission.n_rows} rows written to {target}. Fill in additional_info.json before you submit a folder.")
+    for line in submission.left_out:
+        say(err, f"left out: {line}")
 
 
 def import_(

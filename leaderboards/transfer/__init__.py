@@ -1,7 +1,9 @@
 """Leaderboards as files that other tools read. `merge` takes all of them back."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
@@ -12,6 +14,8 @@ from leaderboards.file.drafts import draft_of
 from leaderboards.file.rows import SCORE_COLUMNS
 from leaderboards.query import Table, run_query, to_csv, to_json
 from leaderboards.store import Leaderboard
+
+Written = TypeVar("Written")
 
 
 class ExportFormat(StrEnum):
@@ -34,19 +38,28 @@ def export(leaderboard: Leaderboard, target: Path, form: ExportFormat) -> int:
     Raises:
         UserError: no leaderboard, something is at `target` already, or it cannot be written.
     """
+    run_query(leaderboard.path, "SELECT 1", leaderboard.wait_seconds)  # says it if there is none; upgrades an old one
+    return create(target, lambda draft: _WRITERS[form](leaderboard, draft))
+
+
+def create(target: Path, write: Callable[[Path], Written]) -> Written:
+    """Have a new file or folder written, which appears when it is complete.
+
+    Raises:
+        UserError: something is at `target` already, or it cannot be written.
+    """
     if target.exists():
         raise UserError(f"{target}: is there already. Name a new place, or move it away.")
-    run_query(leaderboard.path, "SELECT 1", leaderboard.wait_seconds)  # says it if there is none; upgrades an old one
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with draft_of(target) as draft:
-            n_runs = _WRITERS[form](leaderboard, draft)
+            written = write(draft)
             draft.rename(target)
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror}). Name a place you can write to.") from error
     except CANNOT_WRITE as error:
         raise UnavailableError(f"{target}: cannot be written ({first_line(error)}). Check the disk.") from error
-    return n_runs
+    return written
 
 
 def _write_parquet(leaderboard: Leaderboard, folder: Path) -> int:
