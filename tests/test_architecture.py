@@ -166,6 +166,12 @@ def test_a_source_of_data_is_known_by_its_protocol_alone(path):
         assert other is None or module == table or alike, f"{path} imports {imported}, one source of several"
 
 
+def test_one_module_of_the_command_line_draws_tables():
+    """Its tables keep names whole in a narrow terminal, which those of rich do not."""
+    drawing = {module_name(path) for path in FILES if "rich.table" in set(imports(path))}
+    assert {module for module in drawing if within(module, "harness")} == {"harness.show.tables"}
+
+
 def test_each_folder_can_be_overlooked():
     for folder in {path.parent for path in FILES}:
         files = sorted(path.name for path in folder.glob("*.py"))

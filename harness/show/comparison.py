@@ -1,14 +1,13 @@
-"""How comparisons of backbones or protocols are shown: tables that fit 80 columns, or rows for programs."""
+"""How comparisons of backbones or protocols are shown: tables for the terminal, or rows for programs."""
 
 import re
-import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.show.tables import FittedTable
+from harness.show.tables import NO_BREAK, FittedTable, prose
 from harness.show.visible_text import plain
 from leaderboards.alarm import Alarm
 from leaderboards.query import Table as Rows
@@ -17,7 +16,6 @@ from leaderboards.statistics.estimates import SURE, Estimate
 from leaderboards.statistics.mean_difference import MeanDifference, mean_differences
 from leaderboards.words import mean_in_words, saved, verdict
 
-WIDTH = 80
 FRACTION, ERROR = ".3f", ".4g"
 """How scores without a unit, and errors in that of the labels, are written."""
 
@@ -33,12 +31,10 @@ def comparison_tables(comparisons: Sequence[Comparison], alarms: Sequence[Alarm]
         rows = list(of_rival)
         means = mean_differences(rows)
         lines = [f"A {a}, B {b}", verdict(rows), *map(mean_in_words, means)]
-        parts += [Text(textwrap.fill(plain(line), WIDTH), style="bold" if line is lines[0] else "") for line in lines]
+        parts += [prose(line, style="bold" if line is lines[0] else "") for line in lines]
         parts += [_table(rows, means), Text("")]
-    told = [
-        Text(textwrap.fill(plain(alarm.describe()), WIDTH), style="yellow") for alarm in _alarms_of(alarms, comparisons)
-    ]
-    return Group(*parts, Text(textwrap.fill(_caption(comparisons), WIDTH), style="dim"), *told)
+    told = [prose(alarm.describe(), style="yellow") for alarm in _alarms_of(alarms, comparisons)]
+    return Group(*parts, prose(_caption(comparisons), style="dim"), *told)
 
 
 def comparison_rows(comparisons: Sequence[Comparison]) -> Rows:
@@ -129,7 +125,7 @@ def _interval(estimate: Estimate, form: str, between: str) -> str:
     value = _short(estimate.value, form)
     if estimate.ci_low is None or estimate.ci_high is None:
         return value
-    return f"{value}{between}[{_short(estimate.ci_low, form)}, {_short(estimate.ci_high, form)}]"
+    return f"{value}{between}[{_short(estimate.ci_low, form)},{NO_BREAK}{_short(estimate.ci_high, form)}]"
 
 
 def _short(value: float, form: str) -> str:
@@ -160,4 +156,4 @@ def _saved(saving: Estimate, *, at_most: bool = False) -> str:
     if saving.ci_low is None or saving.ci_high is None or saving.value is None:
         return "unknown"
     word = f"{'>' if at_most else ''}{saved(saving.value)}" if saving.sure else "not sure"
-    return f"{word}\n[{saved(saving.ci_low)}, {saved(saving.ci_high)}]"
+    return f"{word}\n[{saved(saving.ci_low)},{NO_BREAK}{saved(saving.ci_high)}]"

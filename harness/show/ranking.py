@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from harness.errors import UserError
-from harness.show.tables import FittedTable
+from harness.show.tables import FittedTable, prose
 from harness.show.visible_text import plain
 from leaderboards.statistics.ranking import GridKey, Standing
 
@@ -38,13 +38,13 @@ def ranking_tables(rankings: Mapping[GridKey, Sequence[Standing]]) -> Group:
                 *map(str, (row.wins, row.undecided, row.losses)),
             )
         shared = ", ".join(f"{name} {value}" for name, value in grid._asdict().items() if value)
-        parts += [Text(f"{shared}, {standings[0].n_datasets} datasets", style="bold"), table]
+        parts += [prose(f"{shared}, {standings[0].n_datasets} datasets", style="bold"), table]
         if standings[0].mixed:
-            parts.append(Text(MIXED))
+            parts.append(prose(MIXED))
         if doubtful := standings[0].contradicted:
-            parts.append(Text(_doubt(doubtful)))
+            parts.append(prose(_doubt(doubtful)))
         parts.append(Text())
-    return Group(*parts, Text(CAPTION, style="dim"))
+    return Group(*parts, prose(CAPTION, style="dim"))
 
 
 def choose(rankings: Mapping[GridKey, Sequence[Standing]], partition: str | None) -> dict[GridKey, Sequence[Standing]]:

@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.text import Text
 
 from harness.errors import UserError
-from harness.show.tables import HASH_DIGITS, NO_BREAK, FittedTable, captioned
+from harness.show.tables import HASH_DIGITS, NO_BREAK, FittedTable, captioned, prose
 from harness.show.visible_text import plain
 from leaderboards.alarm import Alarm
 from leaderboards.query import Table, run_query
@@ -120,7 +120,7 @@ def means_grids(means: Table, alarms: Sequence[Alarm]) -> Iterator[Group]:
         "On test, ± half of the 95 % interval. Beside each dataset the labels used, below it the best at most labels "
         f"first: whether by more than noise, `compare` tells. {ONE_SEED} one seed, its interval of test samples alone."
     )
-    yield Group(Text(said, style="dim"))
+    yield Group(prose(said, style="dim"))
 
 
 def _grid(points: Sequence[Mapping[str, Any]], marks: Mapping[tuple[str, str], str]) -> Group:
@@ -143,7 +143,7 @@ def _grid(points: Sequence[Mapping[str, Any]], marks: Mapping[tuple[str, str], s
         for curve_id, name in _call_curves(of_dataset).items():
             table.add_row(INDENT + plain(name), *(cells[curve_id].get(column, "") for column in columns))
     of_metric = metrics.pop() if len(metrics) == 1 else "score"
-    return Group(Text(f"{_describe_grid(points)}: {of_metric}, {_describe_seeds(points)}"), table, Text())
+    return Group(prose(f"{_describe_grid(points)}: {of_metric}, {_describe_seeds(points)}"), table, Text())
 
 
 def _describe_grid(points: Sequence[Mapping[str, Any]]) -> str:

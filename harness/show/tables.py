@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.constrain import Constrain
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -117,7 +118,12 @@ def _levelled(head: Sequence[Text]) -> Sequence[Text]:
 
 def captioned(table: FittedTable, caption: str) -> Group:
     """The table and what is to be known about it, with an empty line behind."""
-    return Group(table, Text(f"{caption}\n", style="dim"))
+    return Group(table, prose(f"{caption}\n", style="dim"))
+
+
+def prose(text: str, style: str = "") -> Constrain:
+    """Text as it stands, in lines of 80 columns at most that break at spaces alone."""
+    return Constrain(Text(text, style=style), 80)
 
 
 def rows_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> FittedTable:

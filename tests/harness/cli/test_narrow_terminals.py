@@ -1,6 +1,7 @@
 """In a terminal of 80 columns, and of 120, every table shows names whole: no line of it is cut or folded."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def test_names_are_whole(folder: Path, columns: int) -> None:
     }
     shown = in_terminal(list(wanted), columns, folder)
     for (command, names), lines in zip(wanted.items(), shown, strict=True):
+        assert not any(re.search("[a-z]-$", line.rstrip()) for line in lines), f"{command} folds a name at a hyphen"
         for name in names:
             assert any(name in line for line in lines), f"{command}: {name} is not whole in\n" + "\n".join(lines)
 
