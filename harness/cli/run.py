@@ -265,6 +265,7 @@ def _show_results(request: "RunRequest", jobs: "Sequence[Job]", room: int) -> No
         run_ids, protocol = [job.run_id for job in ordinary], _main_protocol(request, ordinary)
         for shown in verdict(request.db, run_ids, protocol, names, first, room):
             out.print(shown)
+        _show_answers(request, ordinary)
     on_fewer = [job.run_id for job in jobs if job.run.band_sets and not job.run.test_feed]
     if on_fewer:
         _show_runs(request, on_fewer)
@@ -278,6 +279,18 @@ def _main_protocol(request: "RunRequest", jobs: "Sequence[Job]") -> str:
     """The first one asked for by which something ran."""
     ran = {job.run.protocol for job in jobs}
     return next(name for block in request.blocks for name in block.protocols if name in ran)
+
+
+def _show_answers(request: "RunRequest", jobs: "Sequence[Job]") -> None:
+    """What somebody wants to know of data of their own, in words."""
+    from harness.data.suites import user_suite
+    from leaderboards.alarm import FLOOR
+    from leaderboards.words.answer import answer
+
+    own = dict.fromkeys((job.run.suite, job.run.dataset) for job in jobs if job.run.suite.startswith(user_suite("")))
+    for suite, dataset in own:
+        for line in answer(request.db, suite, dataset, {job.backbone for job in jobs}, FLOOR):
+            say(out, line)
 
 
 def _show_runs(request: "RunRequest", run_ids: "Sequence[str]") -> None:

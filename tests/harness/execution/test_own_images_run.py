@@ -7,7 +7,7 @@ from command_line import harness
 from own_images import write_classes
 from shared_fixtures import shared_fixtures
 
-SMALL = ("--backbone", "image_statistics", "--protocols", "knn", "--seeds", "0")
+SMALL = ("--backbone", "image_statistics,handcrafted_1", "--protocols", "knn", "--seeds", "0")
 
 
 def run(data, tmp_path, *options):
@@ -28,9 +28,10 @@ def test_sub_folders_are_classes_and_their_curve_is_run(tmp_path):
     assert "60 of uint8" in done.stderr
     assert "dark 30, light 30" in done.stderr
     assert "1 images are left out: dark/broken.png: cannot be read as an image" in done.stderr
-    assert [(dataset, partition) for dataset, _, partition, _ in rows] == [
-        ("my fields", "0.50x_train"), ("my fields", "default"),
-    ]  # fmt: skip
+    assert {row[:3] for row in rows} == {("my fields", "user:my fields", name) for name in ("0.50x_train", "default")}
+    assert " on my fields: accuracy 1.000" in done.stdout
+    assert "by knn with 42 labels. It cannot be told apart from" in done.stdout
+    assert "No labels can bring +0.05 any more: accuracy ends at 1." in done.stdout
     assert all(value == 1.0 for *_, value in rows)
 
 
