@@ -1,6 +1,8 @@
 """Curves of a training's log, drawn with matplotlib."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mp_mae.errors import UserError
+from mp_mae.modalities import MODALITIES
 from mp_mae.pictures.canvas import INCH, TARGET_COLOUR, check_writable, write_picture
 from mp_mae.training.log import StepRecord, read_log
 
+VALIDATION_COLOUR = "#dd8452"
+LEGEND = "faint: single steps, line: their running mean, orange: validation, dotted: a constant prediction"
+_COLUMNS = 4
+
+Points = Sequence[tuple[int, float]]
+"""(step, value)."""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    title: str
+    points: Points
+    held_out: Points = ()
+    constant: float | None = None
+    """The loss of whoever always predicts the same."""
+
 
 def draw_curves(log: Path, out: Path) -> None:
-    """Write a panel for each loss, for their total, the rate, the gradient and the speed, against steps.
+    """Write the picture of a log.
 
     Raises:
         UserError: no log, an empty one, or the picture cannot be written.
@@ -22,36 +41,80 @@ def draw_curves(log: Path, out: Path) -> None:
     records = read_log(log)
     if not records:
         raise UserError(f"{log}: holds no step yet. Wait for the first.")
-    names = list(records[-1].losses)
-    panels: list[tuple[str, Callable[[StepRecord], float | None]]] = [
-        *((f"{name} loss", lambda record, name=name: record.losses[name]) for name in names),
-        ("weighted total", lambda record: record.total),
-        ("learning rate", lambda record: record.rate),
-        ("gradient norm", lambda record: record.gradient_norm),
-        ("images per second", lambda record: record.images_per_second),
-    ]
-    n_cols = 4
-    n_rows = -(-len(panels) // n_cols)
-    figure = Figure(figsize=(n_cols * 2 * INCH, n_rows * 1.4 * INCH))
+    write_picture(build_curves(records), out)
+
+
+def build_curves(records: Sequence[StepRecord]) -> Figure:
+    """A panel for each loss, for what else held-out tiles say, the total, the rate, the gradient and the speed."""
+    panels = [*_losses(records), *_looks(records), *_rest(records)]
+    n_rows = -(-len(panels) // _COLUMNS)
+    figure = Figure(figsize=(_COLUMNS * 2 * INCH, (n_rows * 1.4 + 0.2) * INCH))
     height = figure.get_figheight()  # margins in inches; a layout that measures every label takes longer than all else
-    figure.subplots_adjust(0.06, 0.35 / height, 0.985, 1 - 0.3 / height, wspace=0.3, hspace=0.4)
-    axes = figure.subplots(n_rows, n_cols, squeeze=False).flat
-    for (title, value_of), each in zip(panels, axes, strict=False):  # in this order, no unused panel gets lost
-        points = [(record.step, value) for record in records if (value := value_of(record)) is not None]
-        _draw_curve(each, title, points)
-    for unused in list(axes):
-        unused.axis("off")
-    write_picture(figure, out)
+    figure.subplots_adjust(0.06, 0.45 / height, 0.985, 1 - 0.6 / height, wspace=0.3, hspace=0.5)
+    figure.suptitle(LEGEND, fontsize=7, x=0.06, ha="left", y=1 - 0.1 / height, va="top")
+    last = max(record.step for record in records)
+    for place, panel in enumerate(panels, start=1):
+        _draw(figure.add_subplot(n_rows, _COLUMNS, place), panel, last)
+    return figure
 
 
-def _draw_curve(axis: Axes, title: str, points: Sequence[tuple[int, float]]) -> None:
-    axis.set_title(title if points else f"{title}: no target yet", fontsize=8)
+def constant_loss(name: str) -> float | None:
+    """The loss of predicting a modality's mean, or all its classes alike; None where the loss is none of a modality.
+
+    Numbers are standardised, so that their mean is 0 and the squared error of predicting it 1, and so are the patches
+    of Sentinel-2 where each is normalised.
+    """
+    if name not in MODALITIES:
+        return None
+    modality = MODALITIES[name]
+    return math.log(modality.n_classes) if modality.kind.is_class else 1.0
+
+
+def _losses(records: Sequence[StepRecord]) -> list[_Panel]:
+    names = list(records[-1].losses)
+    steps = {name: [(r.step, loss) for r in records if (loss := r.losses[name]) is not None] for name in names}
+    held_out = {
+        name: [(r.step, r.held_out["loss"][name]) for r in records if name in r.held_out.get("loss", ())]
+        for name in names
+    }
+    return [_Panel(f"{name} loss", steps[name], held_out[name], constant_loss(name)) for name in names]
+
+
+def _looks(records: Sequence[StepRecord]) -> list[_Panel]:
+    """What an objective finds on held-out tiles beside its losses."""
+    found = dict.fromkeys((measure, of) for r in records for measure in r.held_out for of in r.held_out[measure])
+    return [
+        _Panel(f"{measure}, {of}", (), [(r.step, r.held_out[measure][of]) for r in records if r.held_out])
+        for measure, of in found
+        if measure != "loss"
+    ]
+
+
+def _rest(records: Sequence[StepRecord]) -> list[_Panel]:
+    values = {
+        "weighted total": [record.total for record in records],
+        "learning rate": [record.rate for record in records],
+        "gradient norm": [record.gradient_norm for record in records],
+        "images per second": [record.images_per_second for record in records],
+    }
+    steps = [record.step for record in records]
+    return [_Panel(title, list(zip(steps, of, strict=True))) for title, of in values.items()]
+
+
+def _draw(axis: Axes, panel: _Panel, last: int) -> None:
+    axis.set_title(panel.title if panel.points or panel.held_out else f"{panel.title}: no target yet", fontsize=8)
+    axis.set_xlabel("step", fontsize=7, labelpad=1)
+    axis.set_xlim(0, last)
     axis.tick_params(labelsize=6)
     axis.locator_params(nbins=4)
-    if points:
-        steps, values = zip(*points, strict=True)
+    if panel.points:
+        steps, values = zip(*panel.points, strict=True)
         axis.plot(steps, values, color=TARGET_COLOUR, alpha=0.3, linewidth=0.8)
         axis.plot(steps, _smooth(values), color=TARGET_COLOUR, linewidth=1.2)
+    if panel.held_out:
+        axis.plot(*zip(*panel.held_out, strict=True), "o-", color=VALIDATION_COLOUR, markersize=2.5, linewidth=1)
+    if panel.constant is not None:
+        axis.axhline(panel.constant, color="0.3", linestyle=":", linewidth=1)
 
 
 def _smooth(values: Sequence[float]) -> np.ndarray:

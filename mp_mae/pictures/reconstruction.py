@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 from torch import Tensor
 
 from mp_mae.data.crops import centre_crops, crop_side
-from mp_mae.data.files import MMEarthFiles, open_mmearth
+from mp_mae.data.files import METADATA, MMEarthFiles, open_mmearth
 from mp_mae.data.loader import Loader, Request
 from mp_mae.errors import UserError
 from mp_mae.masking import Mask, draw_mask
@@ -26,6 +27,8 @@ class Reconstruction:
 
     row: int
     """Its row in the file."""
+    tile_id: str
+    """What the dataset calls it."""
     pixels: np.ndarray
     """(C, H, W) what the encoder was shown, had nothing been removed; 0 = missing."""
     bands: tuple[str, ...]
@@ -99,9 +102,12 @@ def reconstruct_tiles(
             optical = denormalise_patches(optical, target, patch)
         predictions[OPTICAL] = torch.where(removed[:, None], optical, target)
     tasks = tuple(task for task in config.tasks if task.name in batch.targets)
+    with h5py.File(files.paths.h5) as file:
+        names = [file[METADATA][int(row)][0].decode(errors="replace") for row in chosen]
     return [
         Reconstruction(
             row=int(row),
+            tile_id=names[i],
             pixels=batch.input[i].numpy(),
             bands=config.encoder.bands,
             removed=removed[i].numpy(),

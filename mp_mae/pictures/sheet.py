@@ -1,12 +1,15 @@
 """The sheet of reconstructed tiles, drawn with matplotlib."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from mp_mae.modalities import OPTICAL, Kind, Modality
 from mp_mae.pictures.canvas import INCH, TARGET_COLOUR, check_writable, write_picture
@@ -30,7 +33,10 @@ def reconstruct(weights: Path, data: Path, out: Path, *, rows: Sequence[int] | N
 
 
 def draw_sheet(tiles: Sequence[Reconstruction]) -> Figure:
-    """Two rows a tile for pixel modalities, target above prediction, and one of bars for image-level ones."""
+    """Two rows a tile for pixel modalities, target above prediction, and one of bars for image-level ones.
+
+    The input stands once, as the target of Sentinel-2 where that is predicted.
+    """
     pixel = [task for task in tiles[0].tasks if task.kind.is_pixel]
     image = [task for task in tiles[0].tasks if not task.kind.is_pixel]
     n_rows, n_cols = 2 + bool(image), 1 + max(len(pixel), len(image))
@@ -38,7 +44,7 @@ def draw_sheet(tiles: Sequence[Reconstruction]) -> Figure:
     legend = "; bars: blue the target, orange predicted" if image else ""
     blocks = figure.subfigures(len(tiles), 1, squeeze=False)[:, 0]
     for block, tile in zip(blocks, tiles, strict=True):
-        block.suptitle(f"tile {tile.row}{legend}", fontsize=8, x=0.01, ha="left")
+        block.suptitle(f"tile {tile.tile_id}, row {tile.row}{legend}", fontsize=8, x=0.01, ha="left", parse_math=False)
         axes = block.subplots(n_rows, n_cols, squeeze=False)
         for each in axes.flat:
             each.axis("off")
@@ -51,14 +57,13 @@ def draw_sheet(tiles: Sequence[Reconstruction]) -> Figure:
 
 
 def _draw_input(axes: Sequence[Axes], tile: Reconstruction) -> None:
-    picture, title = _optical_picture(tile.pixels, tile.bands, tile.pixels)
-    _show(axes[0], picture, f"input {title}")
-    seen = (
-        np.where(tile.removed[..., None], 0.75, picture)
-        if picture.ndim == 3
-        else np.where(tile.removed, np.nan, picture)
-    )
-    _show(axes[1], seen, f"seen ({1 - tile.removed.mean():.0%})")
+    shown = _view(tile.bands, tile.pixels)
+    pixels = tile.pixels[shown.channels]
+    predicted = any(task.name == OPTICAL for task in tile.tasks)
+    if not predicted:
+        _show(axes[0], shown, pixels, f"input {shown.title}")
+    seen = np.where(tile.removed, np.nan, pixels)
+    _show(axes[0 if predicted else 1], shown, seen, f"seen ({1 - tile.removed.mean():.0%})")
 
 
 def _draw_numbers(axes: Sequence[Axes], task: Modality, tile: Reconstruction) -> None:
@@ -67,9 +72,12 @@ def _draw_numbers(axes: Sequence[Axes], task: Modality, tile: Reconstruction) ->
     prediction = tile.predictions[task.name]
     if task.name != OPTICAL:  # nobody trained what is predicted where the encoder could see
         prediction = np.where(tile.removed, prediction, np.nan)
-    for axis, values, what in ((axes[0], target, "target"), (axes[1], prediction, "predicted")):
-        picture, title = _optical_picture(values, task.bands, target)
-        _show(axis, picture, f"{task.name} {title}" if what == "target" else what)
+    shown = _view(task.bands, target)
+    said = ", the input" if task.name == OPTICAL else ""
+    _show(axes[0], shown, target[shown.channels], f"{task.name} {shown.title}{said}")
+    image = _show(axes[1], shown, prediction[shown.channels], "predicted")
+    if len(shown.channels) == 1:
+        _add_scale(axes, image, "standard deviations")
 
 
 def _draw_classes(axes: Sequence[Axes], task: Modality, tile: Reconstruction) -> None:
@@ -78,8 +86,12 @@ def _draw_classes(axes: Sequence[Axes], task: Modality, tile: Reconstruction) ->
     prediction = np.where(tile.removed, tile.predictions[task.name].argmax(0), -1)
     for axis, classes, title in ((axes[0], target, task.name), (axes[1], prediction, "predicted")):
         shown = np.ma.masked_less(classes, 0)
-        axis.imshow(shown, cmap=colours, vmin=0, vmax=20, interpolation="nearest")
+        image = axis.imshow(shown, cmap=colours, vmin=-0.5, vmax=19.5, interpolation="nearest")
         axis.set_title(title, fontsize=6)
+    there = np.union1d(target, prediction)
+    scale = _add_scale(axes, image, "class as stored")
+    scale.set_ticks(there[there >= 0], labels=[str(task.codes[one]) for one in there if one >= 0])
+    scale.ax.set_ylim(-0.5, task.n_classes - 0.5)
 
 
 def _draw_bars(axes: Sequence[Axes], task: Modality, tile: Reconstruction) -> None:
@@ -116,8 +128,20 @@ _DRAW: Mapping[Kind, Callable[[Sequence[Axes], Modality, Reconstruction], None]]
 }
 
 
-def _optical_picture(values: np.ndarray, bands: Sequence[str], reference: np.ndarray) -> tuple[np.ndarray, str]:
-    """A picture (H, W, 3) in 0..1, or (H, W) of one band, stretched alike for equal references; and what it shows."""
+@dataclass(frozen=True, eq=False)
+class _View:
+    """Which bands are shown, and how bright."""
+
+    channels: list[int]
+    """Three, or one."""
+    title: str
+    low: np.ndarray
+    """Of each channel, what is darkest; `high` is brightest. (C, 1, 1)."""
+    high: np.ndarray
+
+
+def _view(bands: Sequence[str], reference: np.ndarray) -> _View:
+    """RGB or the first band with values, (C, H, W), stretched alike for equal references."""
     if set(RGB) <= set(bands):
         channels = [list(bands).index(band) for band in RGB]
         title = "RGB"
@@ -125,27 +149,34 @@ def _optical_picture(values: np.ndarray, bands: Sequence[str], reference: np.nda
         with_values = [i for i in range(len(bands)) if np.isfinite(reference[i]).any()]
         channels = with_values[:1] or [0]
         title = bands[channels[0]]
-    stretched = [_stretch(values[i], reference[i]) for i in channels]
-    return (np.stack(stretched, -1) if len(channels) == 3 else stretched[0]), title
+    low, high = np.array([_limits(reference[i]) for i in channels]).T[..., None, None]
+    return _View(channels, title, low, high)
 
 
-def _stretch(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The middle 96 % of the reference to 0..1; NaN stays NaN."""
+def _limits(reference: np.ndarray) -> tuple[float, float]:
+    """Around the middle 96 % of the values."""
     valid = reference[np.isfinite(reference)]
     low, high = np.percentile(valid, (2, 98)) if len(valid) else (0.0, 0.0)
-    if high - low < 1e-6:  # constant: a standard deviation around it
-        low, high = low - 0.5, high + 0.5
-    return np.clip((values - low) / (high - low), 0, 1)
+    return (low, high) if high - low >= 1e-6 else (low - 0.5, high + 0.5)  # constant: a standard deviation around it
 
 
-def _show(axis: Axes, picture: np.ndarray, title: str) -> None:
-    if picture.ndim == 3:
-        axis.imshow(np.nan_to_num(picture, nan=0.85), interpolation="nearest")
-    else:
-        axis.imshow(
-            picture, cmap=colormaps["viridis"].with_extremes(bad="0.85"), vmin=0, vmax=1, interpolation="nearest"
-        )
+def _show(axis: Axes, view: _View, values: np.ndarray, title: str) -> AxesImage:
+    """Values (C, H, W) of the channels that are shown; NaN is grey."""
     axis.set_title(title, fontsize=6)
+    if len(values) == 3:
+        picture = np.clip((values - view.low) / (view.high - view.low), 0, 1).transpose(1, 2, 0)
+        return axis.imshow(np.nan_to_num(picture, nan=0.85), interpolation="nearest")
+    colours = colormaps["viridis"].with_extremes(bad="0.85")
+    low, high = view.low.item(), view.high.item()
+    return axis.imshow(values[0], cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+
+
+def _add_scale(axes: Sequence[Axes], image: AxesImage, label: str) -> Colorbar:
+    """What the colours of a target and its prediction mean, beside both."""
+    scale = axes[0].figure.colorbar(image, ax=list(axes), fraction=0.05, pad=0.02)
+    scale.set_label(label, fontsize=4)
+    scale.ax.tick_params(labelsize=4, length=1.5)
+    return scale
 
 
 def _finish_bars(axis: Axes, title: str, labels: Sequence[str]) -> None:

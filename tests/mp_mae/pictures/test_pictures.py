@@ -14,6 +14,7 @@ from mp_mae.losses.rules import normalise_patches
 from mp_mae.modalities import MMEARTH, Kind
 from mp_mae.patches import gather_patches, patches_to_images
 from mp_mae.pictures.reconstruction import denormalise_patches, load_trained, reconstruct_tiles
+from mp_mae.training.log import StepRecord
 from pretraining_run import tiny_settings, train
 
 PNG = b"\x89PNG"
@@ -94,12 +95,36 @@ def test_the_sheet_has_input_mask_and_every_modality_of_every_tile(shown):
     titles = [axis.get_title() for axis in figure.axes]
     n_pixel = sum(modality.kind.is_pixel for modality in MMEARTH.values())
     assert titles.count("predicted") == n_pixel * len(shown)
-    assert titles.count("input RGB") == titles.count("seen (44%)") == len(shown)
+    assert titles.count("sentinel2 RGB, the input") == titles.count("seen (44%)") == len(shown)
+    assert sum("input" in title for title in titles) == len(shown)
+    assert [block.get_suptitle()[:10] for block in figure.subfigs] == ["tile tile6", "tile tile7"]
+    scales = [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()]
+    assert len(scales) == (n_pixel - 1) * len(shown)  # Sentinel-2 is shown in its own colours
     for name in MMEARTH:
         assert sum(title.split(" ")[0].rstrip(":") == name for title in titles) == len(shown), name
     bars = next(axis for axis in figure.axes if axis.get_title() == "era5")
     assert len(bars.patches) == 2 * len(MMEARTH["era5"].bands)
     assert MMEARTH["era5"].kind is Kind.IMAGE_REGRESSION
+
+
+def test_curves_have_steps_validation_and_the_loss_of_a_constant_prediction():
+    pictures = pytest.importorskip("mp_mae.pictures.curves", reason="needs matplotlib (the extra `plots`)")
+    records = [
+        StepRecord(
+            step=step, epoch=0, rate=0.1, total=3, losses={"sentinel2": 0.5, "dynamic_world": 2.0, "match": 4.0},
+            gradient_norm=1, images_per_second=9, waiting=0, memory_mb=1,
+            held_out={"loss": {"sentinel2": 0.7}, "recall": {"all": 0.2}} if step == 20 else {},
+        )
+        for step in (10, 20)
+    ]  # fmt: skip
+    axes = {axis.get_title(): axis for axis in pictures.build_curves(records).axes}
+    assert {axis.get_xlabel() for axis in axes.values()} == {"step"}
+    *_, validation, constant = axes["sentinel2 loss"].lines
+    assert validation.get_xydata().tolist() == [[20, 0.7]]
+    assert list(constant.get_ydata()) == [1, 1]  # standardised numbers
+    assert axes["dynamic_world loss"].lines[-1].get_ydata()[0] == pytest.approx(np.log(9))
+    assert len(axes["match loss"].lines) == 2  # of no modality: nobody knows
+    assert axes["recall, all"].lines[0].get_xydata().tolist() == [[20, 0.2]]
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf"])
