@@ -18,12 +18,13 @@ def report(
     db: Db = DEFAULT_DB,
     debug: Debug = False,
 ) -> None:
-    """Write a report: ranking, label-efficiency curves, label savings, every run, in one HTML file.
+    """Write a report: who is ahead, label-efficiency curves, differences, labels saved, every run, in one HTML file.
 
     It needs no network: open it in any browser, send it, or read it on a phone.
     """
     with user_errors(debug):
+        from harness.show.reproduce import reproducing_command
         from leaderboards.report.build import build_report
 
-        megabytes = build_report(db, target) / 1e6
+        megabytes = build_report(db, target, reproducing_command) / 1e6
         say(err, f"Wrote {target} ({megabytes:.1f} MB).")

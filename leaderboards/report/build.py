@@ -4,17 +4,21 @@ from pathlib import Path
 
 from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.reader import one_look
-from leaderboards.report.contents import Contents, read_contents
+from leaderboards.report.contents import CommandOf, Contents, read_contents
 from leaderboards.report.one_file import check_ending, render_page, write_page
 
 HERE = "leaderboards.report"
-SCRIPTS = ("data.js", "dom.js", "plot.js", "cards.js", "charts.js", "matrices.js", "table.js", "page.js")
+SCRIPTS = (
+    "data.js", "dom.js", "plot.js", "verdict.js", "forest.js", "charts.js", "matrices.js", "table.js", "page.js",
+)  # fmt: skip
 """In the order they are read; they share one scope."""
 
 
-def build_report(db: Path, target: Path) -> int:
+def build_report(db: Path, target: Path, command_of: CommandOf | None = None) -> int:
     """Write the report of a leaderboard.
 
+    Args:
+        command_of: what tells how a run was made; without it the report says who does.
     Returns:
         The size of the file in bytes.
     Raises:
@@ -22,7 +26,7 @@ def build_report(db: Path, target: Path) -> int:
     """
     check_ending(target)  # before a large leaderboard is read
     with one_look(db, WAIT_SECONDS):
-        contents = read_contents(db)
+        contents = read_contents(db, command_of)
     return write_page(render(contents, title=db.name), target)
 
 

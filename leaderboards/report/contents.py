@@ -1,7 +1,8 @@
 """What the report shows, read from the leaderboard's views in one go, so that all its parts agree."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from leaderboards.alarm import Alarm, read_alarms
 from leaderboards.errors import UserError
 from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.reader import connect_to_read
+from leaderboards.looks import LOOKS
 from leaderboards.query import run_query
 from leaderboards.report.columns import encode_table, merge_keys
+from leaderboards.report.differences import COLUMNS, read_differences
 from leaderboards.report.savings import read_savings, typical_savings, with_intervals
 from leaderboards.report.standings import CELL_COLUMNS, with_ties
 from leaderboards.simulated import SIMULATED
@@ -24,8 +27,12 @@ _CURVE = "suite, dataset, protocol, selection, train_draw, axis, setup, metric, 
 QUERIES: Mapping[str, str] = {
     "points": f"""
         SELECT {_CURVE}, backbone, weights, partition, n_labels, n_labels_fit, n_labels_select, value, ci_low, ci_high,
-            n_seeds, seed_std
-        FROM label_efficiency WHERE value IS NOT NULL ORDER BY ALL""",
+            n_seeds, of_seeds
+        FROM label_efficiency JOIN (
+            SELECT curve_id, partition, samples, list(value ORDER BY seed) AS of_seeds FROM scores GROUP BY ALL
+        ) AS seeds USING (curve_id, partition)
+        WHERE value IS NOT NULL AND label_efficiency.samples IS NOT DISTINCT FROM seeds.samples ORDER BY ALL""",
+    "looks": LOOKS,
     "savings": """
         SELECT suite, dataset, protocol, selection, train_draw, axis, setup, rival_setup, metric, higher_is_better,
             source, backbone, weights, rival, rival_weights, rival_value, rival_labels, labels_needed, label_saving,
@@ -91,10 +98,15 @@ class _Rows:
     rows: Sequence[Sequence[Any]]
 
 
-def read_contents(path: Path) -> Contents:
+CommandOf = Callable[[str, Mapping[str, Any], Mapping[str, Any]], str]
+"""The command that makes a run again, from its backbone, configuration and provenance."""
+
+
+def read_contents(path: Path, command_of: CommandOf | None = None) -> Contents:
     """Everything, from one state of the file.
 
-    But for intervals of savings, tie groups and alarms: those of what changed meanwhile would be of the new state.
+    But for differences, intervals of savings, tie groups and alarms: of what changed meanwhile they would be those of
+    the new state.
 
     Raises:
         UserError: no leaderboard there, locked, of another version, or without any run.
@@ -110,10 +122,11 @@ def read_contents(path: Path) -> Contents:
     for name, add in (("savings", with_intervals), ("typical_savings", typical_savings)):
         tables[name] = _Rows(*add(tables[name].names, tables[name].rows, savings))
     page: dict[str, Any] = {name: encode_table(table.names, table.rows) for name, table in tables.items()}
+    page["differences"] = encode_table(COLUMNS, read_differences(path))
     page["ranking"] = encode_table(*with_ties(ranking.names, ranking.rows, cells.rows, read_standings(path)))
     page["alarms"] = _alarms(read_alarms(path))
     page["simulated"] = list(SIMULATED)
-    return Contents(page, _details(documents, metrics, tables["runs"]))
+    return Contents(page, _details(documents, metrics, tables["runs"], command_of))
 
 
 def _alarms(alarms: Sequence[Alarm]) -> dict[str, Any]:
@@ -131,16 +144,35 @@ def _read(connection: duckdb.DuckDBPyConnection, sql: str) -> _Rows:
     return _Rows(tuple(column[0] for column in result.description), result.fetchall())
 
 
-def _details(documents: _Rows, metrics: _Rows, runs: _Rows) -> dict[str, Any]:
-    """Configurations and provenance by their keys, as most values are the same in thousands of runs."""
+def _details(documents: _Rows, metrics: _Rows, runs: _Rows, command_of: CommandOf | None) -> dict[str, Any]:
+    """Configurations, provenance and commands by their keys, as most values are the same in thousands of runs."""
+    configurations, provenances = ([json.loads(row[position]) for row in documents.rows] for position in (0, 1))
+    backbone, source = runs.names.index("backbone"), runs.names.index("source")
+    commands = [
+        _by_option(command_of, run[backbone], *made) if command_of and run[source] == "measured" else {}
+        for run, *made in zip(runs.rows, configurations, provenances, strict=True)
+    ]
     parts = {}
-    for position, part in enumerate(("configuration", "provenance")):
-        objects = [json.loads(row[position]) for row in documents.rows]
+    for part, objects in (("configuration", configurations), ("provenance", provenances), ("commands", commands)):
         keys = merge_keys(objects)
         parts[part] = encode_table(keys, [[one.get(key) for key in keys] for one in objects])
     parts["run"] = encode_table(documents.names[2:], [row[2:] for row in documents.rows])
     parts["metrics"] = encode_table(metrics.names[1:], [row[1:] for row in metrics.rows])
     return {**parts, "n_metrics": _count_by_run(metrics, runs)}
+
+
+def _by_option(
+    command_of: CommandOf, backbone: str, configuration: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> dict[str, str]:
+    """Option -> what follows it, also where the option is given again; one after the other they are the command."""
+    try:
+        command = command_of(backbone, configuration, provenance)
+    except (KeyError, TypeError, AttributeError):  # a row that somebody else wrote, whose configuration says less
+        return {}
+    found: dict[str, str] = {}
+    for option, rest in re.findall(r"((?:^| --)\S+)((?:(?! --\S).)*)", command, re.DOTALL):
+        found[option] = f"{found[option]}{option}{rest}" if option in found else rest
+    return found
 
 
 def _count_by_run(metrics: _Rows, runs: _Rows) -> Sequence[int]:

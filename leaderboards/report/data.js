@@ -37,6 +37,9 @@ for (const rows of Object.values(tables)) {
   }
 }
 
+// The same colour and shape in every picture of this leaderboard, those of the command line included.
+const lookOf = new Map(tables.looks.map((row, look) => [row.model, look]));
+
 // Runs of pretrained networks below the statistics of their pixels: what marks their scores.
 const alarms = new Map(tables.alarms.map((row) => [row.run_id, row]));
 

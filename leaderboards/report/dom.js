@@ -54,7 +54,10 @@ function frame(draw) {
   place.redraw = () => place.replaceChildren(draw(place.clientWidth));
   return place;
 }
-function drawFrames() { for (const place of document.querySelectorAll(".frame")) place.redraw(); }
+function drawFrames() {
+  for (const place of document.querySelectorAll(".frame")) place.redraw();
+  for (const place of document.querySelectorAll(".scroll")) place.classList.toggle("wide", place.scrollWidth > place.clientWidth + 1);
+}
 
 const badge = (text) => html("span", { class: `badge ${text}` }, text);
 const sourceBadge = (source) => source === "published" ? badge("published") : null;
@@ -85,8 +88,8 @@ function fillSelect(select, options, chosen) {
   return select.value;
 }
 
-// The numbers of a picture as a table, made when somebody opens it.
-function numbersBelow(columns, rows) {
+// The numbers of a picture as a table, made when somebody opens it, and what can be taken away of both.
+function numbersBelow(columns, rows, name = "numbers") {
   const details = html("details", { class: "numbers" }, html("summary", {}, `Numbers (${rows.length})`));
   details.addEventListener("toggle", () => {
     if (details.open && details.children.length === 1) {
@@ -95,5 +98,40 @@ function numbersBelow(columns, rows) {
         html("tbody", {}, rows.map((row) => html("tr", {}, columns.map(([, cell]) => html("td", {}, String(cell(row) ?? "–")))))))));
     }
   });
-  return details;
+  return html("div", { class: "below" }, details, html("span", { class: "downloads" },
+    html("button", { type: "button", class: "link", onclick: () => saveFile(`${name}.csv`, "text/csv", csvOf(columns, rows)) }, "CSV"),
+    html("button", { type: "button", class: "link svg", onclick: (event) => {
+      const plot = event.target.closest("figure").querySelector("svg.plot");
+      saveFile(`${name}.svg`, "image/svg+xml", pictureOf(plot));
+    } }, "SVG")));
+}
+
+function saveFile(name, type, text) {
+  const link = html("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name.replace(/[^\w.-]+/g, "-") });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+// As the other tables of a leaderboard are written: a text that a spreadsheet would take for a formula begins with an apostrophe.
+function csvOf(columns, rows) {
+  const cell = (value) => {
+    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, value]) => value(row)))]
+    .map((line) => `${line.map(cell).join(",")}\n`).join("");
+}
+
+// A picture that needs no style sheet: what the page's one says is written into its elements.
+const DRAWN_BY = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "opacity", "font-size", "font-weight", "font-family", "visibility"];
+function pictureOf(plot) {
+  const copy = plot.cloneNode(true);
+  const originals = [plot, ...plot.querySelectorAll("*")];
+  for (const [i, element] of [copy, ...copy.querySelectorAll("*")].entries()) {
+    const style = getComputedStyle(originals[i]);
+    element.setAttribute("style", DRAWN_BY.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
+  }
+  copy.setAttribute("xmlns", SVG);
+  copy.style.background = getComputedStyle(document.body).backgroundColor;
+  return new XMLSerializer().serializeToString(copy);
 }

@@ -2,51 +2,40 @@
 
 const NARROW = 9;
 
+const SAVING_COLUMNS = [["backbone", (r) => r.model], ["rival", (r) => r.rivalModel], ["on", (r) => r.dataset ?? `median of ${r.n_datasets}`], ["saving", (r) => r.label_saving],
+  ["low", (r) => r.saving_low], ["high", (r) => r.saving_high], ["labels needed", (r) => r.labels_needed], ["rival's labels", (r) => r.rival_labels]];
+
 function drawSavings(place, rows, models, state) {
-  const cells = new Map(rows.map((row) => [JSON.stringify([row.model, row.rivalModel]), row]));
+  const pairs = new Map(rows.map((row) => [JSON.stringify([row.model, row.rivalModel]), row]));
   const shown = models.filter((model) => rows.some((row) => row.model === model || row.rivalModel === model));
-  if (!shown.length) {
-    place.replaceChildren(html("p", { class: "empty" }, "No two curves of two or more points to compare here."));
-    return;
-  }
-  place.replaceChildren(matrix("backbone \\ rival", shown, shown.map((model) => ({
+  fold("savings", shown.length ? null : "no two curves of two or more points to compare");
+  place.replaceChildren(...shown.length ? [matrix("backbone \\ rival", shown, shown.map((model) => ({
     head: named(state.style(model), model),
-    cells: shown.map((rival) => savingCell(model, rival, cells.get(JSON.stringify([model, rival])))),
-  })), state), numbersBelow([["backbone", (r) => r.model], ["rival", (r) => r.rivalModel], ["saving", (r) => r.label_saving], ["low", (r) => r.saving_low],
-    ["high", (r) => r.saving_high], ["labels needed", (r) => r.labels_needed], ["rival's labels", (r) => r.rival_labels], ["datasets", (r) => r.n_datasets ?? 1]],
-  rows.filter((row) => models.includes(row.model) && models.includes(row.rivalModel))));
+    cells: shown.map((rival) => model === rival ? html("td", { class: "self" }) : savingCell(pairs.get(JSON.stringify([model, rival])))),
+  })), state), numbersBelow(SAVING_COLUMNS, rows.filter((row) => models.includes(row.model) && models.includes(row.rivalModel)), "savings")] : []);
 }
 
-function savingCell(model, rival, row) {
-  if (model === rival) return html("td", { class: "self" });
+// Who needs many times as many labels does not need them counted.
+const saving = (v) => v !== null && v < -1 ? "< −100 %" : format.percent(v);
+
+// A saving, or a loss, is one only where its interval leaves out zero.
+function savingCell(row) {
   if (!row) return html("td", { class: "missing" }, "–");
-  const sure = row.saving_low > 0 || row.saving_high < 0;
-  if (sure && row.labels_needed === null) {
-    return html("td", { class: "never", ...explained(`${model} and ${rival}`, `Does not reach ${rival}'s score with all its labels.`) }, "never");
-  }
-  const kind = !sure ? "" : row.label_saving >= 0 ? "gain" : "loss";
-  return html("td", { class: kind, "--t": Math.min(1, Math.abs(row.label_saving)), ...explained(`${model} and ${rival}`, ...savingLines(model, rival, row)) },
-    sure ? `${row.at_most ? "≥ " : ""}${format.percent(row.label_saving)}` : "tie");
-}
-
-function savingLines(model, rival, row) {
-  const interval = row.saving_high === null ? "no interval: the noise of a point is not known"
-    : `95 % interval ${format.interval(row.saving_low, row.saving_high, format.percent)}`;
-  if ("n_datasets" in row) {
-    return [`Median over ${row.n_datasets} datasets; reaches ${rival}'s score on ${row.n_reached}.`, interval];
-  }
-  const needed = row.labels_needed === null ? "never reaches" : `${format.count(row.labels_needed)} labels for`;
-  return [`${needed} a score of ${scored(row)(row.rival_value)}; ${rival} used ${format.count(row.rival_labels)}.`, interval];
+  const known = row.saving_high !== null;
+  const kind = row.saving_low > 0 ? "gain" : known && row.saving_high < 0 ? "loss" : "unsure";
+  const interval = format.interval(row.saving_low, row.saving_high, saving);
+  const reached = "n_datasets" in row ? `Median over ${row.n_datasets} tasks; reaches ${row.rivalModel}'s score on ${row.n_reached}.`
+    : `${row.labels_needed === null ? "Never reaches" : `${format.count(row.labels_needed)} labels for`} a score of ${scored(row)(row.rival_value)}; ${row.rivalModel} used ${format.count(row.rival_labels)}.`;
+  return html("td", { class: kind, ...explained(`${row.model} and ${row.rivalModel}`, reached,
+    known ? `95 % interval ${interval}${kind === "unsure" ? ", which holds 0" : ""}` : "No interval: the noise of a point is not known.") },
+  kind !== "unsure" ? `${row.at_most ? "≥ " : ""}${saving(row.label_saving)} ` : known ? "" : "unknown", known ? html("small", {}, interval) : null);
 }
 
 function drawHeat(place, points, datasets, models, state) {
   const cells = groupBy(points, (p) => JSON.stringify([p.dataset, p.model]));
   const shown = models.filter((model) => points.some((p) => p.model === model));
-  if (!shown.length) {
-    place.replaceChildren(html("p", { class: "empty" }, "No scores with this choice."));
-    return;
-  }
-  place.replaceChildren(matrix("dataset", shown, datasets.map((dataset) => {
+  fold("heat", shown.length ? null : "no scores with this choice");
+  place.replaceChildren(matrix("task", shown, datasets.map((dataset) => {
     const values = points.filter((p) => p.dataset === dataset).map((p) => p.value);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     return { head: [dataset], cells: shown.map((model) => heatCell(cells.get(JSON.stringify([dataset, model])), low, high)) };
@@ -60,7 +49,7 @@ function heatCell(points, low, high) {
   const t = point.higher_is_better ? share : 1 - share;
   const interval = format.interval(point.ci_low, point.ci_high, scored(point));
   const more = points.length > 1 ? `; the first of ${points.length} settings` : "";
-  return html("td", { class: t > 0.62 ? "heat strong" : "heat", "--t": t, ...explained(`${point.model} on ${point.dataset}`, `${metricOf(point)} ${scored(point)(point.value)} ${interval}`, `${point.n_seeds} seeds${more}`) },
+  return html("td", { class: "heat", "--t": t, ...explained(`${point.model} on ${point.dataset}`, `${metricOf(point)} ${scored(point)(point.value)} ${interval}`, `${point.n_seeds} seeds${more}`) },
     scored(point)(point.value), point.source === "published" ? html("sup", { title: "published" }, "P") : null, points.length > 1 ? html("sup", {}, "*") : null);
 }
 
@@ -75,7 +64,9 @@ function matrix(corner, columns, rows, state) {
 function drawAlarms(place, rows) {
   byId("alarms").hidden = !rows.length;
   const lines = distinct(rows.toSorted((a, b) => a.source.localeCompare(b.source)).map((row) => row.told));
-  place.replaceChildren(html("ul", {}, lines.map((line) => html("li", {}, line))));
+  const sure = distinct(rows.filter((row) => row.mark === "!!").map((row) => row.told)).length;
+  place.replaceChildren(html("details", { open: sure > 0 }, html("summary", {}, `${lines.length} points, ${sure} of them beyond noise`),
+    html("ul", {}, lines.map((line) => html("li", {}, line)))));
 }
 
 function drawGaps(place, rows) {

@@ -2,6 +2,8 @@
 
 const MARGIN = { top: 8, right: 12, bottom: 40, left: 46 };
 const REACH_PX = 36;
+const LETTER_PX = 6.7, LINE_PX = 15;
+const DASHES = [null, "7 4", "2 3", "7 3 2 3"];
 
 function makeScale(kind, domain, range) {
   const f = kind === "log" ? Math.log10 : (v) => v;
@@ -41,14 +43,17 @@ function extent(values, kind) {
   return [low - room, high + room];
 }
 
-// spec: { width, height, label, x: { kind, title, format }, y: { title, format, domain },
-//         series: [{ style, hollow, line, points: [{ x, y, low, high, tip }] }] }
-function drawPlot(spec) {
+// spec: { width, height, label, named, x: { kind, title, format }, y: { title, format, domain },
+//         series: [{ name, style, variant, hollow, line, points: [{ x, y, low, high, seeds, hollow, tip }] }] }
+// named: whether the name of each series stands at its end.
+function drawPlot(given) {
+  const longest = Math.max(...given.series.map((series) => series.name?.length ?? 0));
+  const spec = { ...given, right: given.named ? Math.min(16 + longest * LETTER_PX, given.width * 0.4) : MARGIN.right };
   const { width, height } = spec;
   const points = spec.series.flatMap((series) => series.points);
   const xDomain = extent(points.map((p) => p.x), spec.x.kind);
-  const yDomain = spec.y.domain ?? extent(points.flatMap((p) => [p.y, p.low, p.high]), "linear");
-  const x = makeScale(spec.x.kind, xDomain, [MARGIN.left, width - MARGIN.right]);
+  const yDomain = spec.y.domain ?? extent(points.flatMap((p) => [p.y, p.low, p.high, ...p.seeds ?? []]), "linear");
+  const x = makeScale(spec.x.kind, xDomain, [MARGIN.left, width - spec.right]);
   const y = makeScale("linear", yDomain, [height - MARGIN.bottom, MARGIN.top]);
   const clip = (v) => Math.max(MARGIN.top, Math.min(height - MARGIN.bottom, y(v)));
   const root = svg("svg", {
@@ -58,6 +63,7 @@ function drawPlot(spec) {
   const ticks = spec.x.kind === "log" ? logTicks(xDomain, width / 52) : linearTicks(xDomain, width / 70);
   root.append(drawAxes(spec, ticks, linearTicks(yDomain, 5), x, y));
   for (const series of spec.series) root.append(drawSeries(series, x, y, clip));
+  if (spec.named) root.append(...drawNames(spec, x, y));
   listenForPoints(root, spec.series.flatMap((series) => series.points.map((p) => ({ at: [x(p.x), y(p.y)], tip: p.tip, series }))));
   return root;
 }
@@ -67,15 +73,15 @@ function drawAxes(spec, xTicks, yTicks, x, y) {
   const bottom = height - MARGIN.bottom;
   return svg("g", { class: "axes" },
     yTicks.map((t) => [
-      svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(t), y2: y(t) }),
+      svg("line", { class: "grid", x1: MARGIN.left, x2: width - spec.right, y1: y(t), y2: y(t) }),
       svg("text", { x: MARGIN.left - 6, y: y(t) + 4, "text-anchor": "end" }, spec.y.format(t)),
     ]),
     xTicks.map((t) => [
       svg("line", { class: "tick", x1: x(t), x2: x(t), y1: bottom, y2: bottom + 4 }),
       svg("text", { x: x(t), y: bottom + 17, "text-anchor": "middle" }, spec.x.format(t)),
     ]),
-    svg("line", { class: "base", x1: MARGIN.left, x2: width - MARGIN.right, y1: bottom, y2: bottom }),
-    svg("text", { class: "title", x: (MARGIN.left + width - MARGIN.right) / 2, y: height - 4, "text-anchor": "middle" }, spec.x.title),
+    svg("line", { class: "base", x1: MARGIN.left, x2: width - spec.right, y1: bottom, y2: bottom }),
+    svg("text", { class: "title", x: (MARGIN.left + width - spec.right) / 2, y: height - 4, "text-anchor": "middle" }, spec.x.title),
     svg("text", { class: "title", transform: `translate(11,${(MARGIN.top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, spec.y.title));
 }
 
@@ -88,15 +94,35 @@ function drawSeries(series, x, y, clip) {
       const lower = known.map((p) => `${x(p.x)},${clip(p.low)}`).reverse();
       group.append(svg("path", { class: "band", d: `M${[...upper, ...lower].join("L")}Z` }));
     }
-    group.append(svg("path", { class: "line", d: `M${series.points.map((p) => `${x(p.x)},${y(p.y)}`).join("L")}` }));
+    for (const p of series.points) {
+      if (p.seeds?.length > 1) group.append(...p.seeds.map((value) => svg("circle", { class: "seed", cx: x(p.x), cy: y(value), r: 1.8 })));
+    }
+    group.append(svg("path", { class: "line", "stroke-dasharray": DASHES[(series.variant ?? 0) % DASHES.length], d: `M${series.points.map((p) => `${x(p.x)},${y(p.y)}`).join("L")}` }));
   }
   if (!series.line || known.length === 1) {
     for (const p of known) {
       group.append(svg("path", { class: "bar", d: `M${x(p.x)},${clip(p.low)}V${clip(p.high)}` }));
     }
   }
-  group.append(...series.points.map((p) => drawMarker(series.style, x(p.x), y(p.y), p.small ? 3 : 4, series.hollow)));
+  group.append(...series.points.map((p) => drawMarker(series.style, x(p.x), y(p.y), 4, p.hollow || series.hollow)));
   return group;
+}
+
+// Names beside the ends of their lines, moved apart where they would cover each other.
+function drawNames(spec, x, y) {
+  const ends = spec.series.filter((series) => series.points.length).map((series) => {
+    const last = series.points.at(-1);
+    return { series, from: [x(last.x), y(last.y)], at: y(last.y) };
+  }).sort((a, b) => a.at - b.at);
+  let free = MARGIN.top;
+  for (const end of ends) { end.at = Math.max(end.at, free); free = end.at + LINE_PX; }
+  let below = spec.height - MARGIN.bottom;
+  for (const end of ends.toReversed()) { end.at = Math.min(end.at, below); below = end.at - LINE_PX; }
+  const left = spec.width - spec.right + 10;
+  const fit = Math.floor((spec.right - 12) / LETTER_PX);
+  return ends.map(({ series, from, at }) => svg("g", { class: "name", "--c": series.style.colour },
+    svg("path", { class: "leader", d: `M${from[0] + 6},${from[1]}L${left - 3},${at}` }),
+    svg("text", { x: left, y: at + 4 }, series.name.length > fit ? `${series.name.slice(0, fit - 1)}…` : series.name, svg("title", {}, series.name))));
 }
 
 // The nearest point speaks: with the mouse, with a finger, and with the arrow keys.

@@ -1,29 +1,32 @@
-// Every run: a table to filter, sort and leaf through, and a dialog with all that is known about one run.
+// All scores: a table to filter, sort and leaf through, of means over seeds or of single runs, and a dialog with all that is
+// known about one run.
 
 const PAGE_ROWS = 50;
 const FILTERS = ["dataset", "model", "protocol", "partition", "source"];
 const COLUMNS = [
-  ["backbone", "model"], ["dataset", "dataset"], ["protocol", "protocol"], ["partition", "partition"], ["seed", "seed"],
+  ["backbone", "model"], ["dataset", "dataset"], ["protocol", "protocol"], ["partition", "partition"], ["seeds", "n_seeds"], ["seed", "seed"],
   ["labels", "n_labels"], ["metric", "metric"], ["score", "value"], ["95 % interval", "ci_low"],
 ];
-const NUMBERS = new Set(["seed", "n_labels", "value", "ci_low"]);
-const tableState = { sort: "value", descending: true, page: 0, text: "", filters: {}, suite: null };
+const NUMBERS = new Set(["n_seeds", "seed", "n_labels", "value", "ci_low"]);
+const tableState = { grain: "means", sort: "value", descending: true, page: 0, text: "", filters: {}, suite: null };
 
-tables.runs.forEach((row, i) => { row.at = i; });
+for (const rows of [tables.runs, tables.points]) rows.forEach((row, i) => { row.at = i; });
+const shownColumns = () => COLUMNS.filter(([, name]) => name !== (tableState.grain === "means" ? "seed" : "n_seeds"));
 
-function chosenRuns() {
+function chosenRows() {
   const words = tableState.text.toLowerCase().split(/\s+/).filter(Boolean);
   const filters = Object.entries(tableState.filters).filter(([, value]) => value !== "");
-  const rows = tables.runs.filter((row) => row.suite === tableState.suite
-    && filters.every(([name, value]) => row[name] === value) && words.every((word) => haystack(row).includes(word) || row.run_id.startsWith(word)));
+  const rows = (tableState.grain === "means" ? tables.points : tables.runs).filter((row) => row.suite === tableState.suite
+    && filters.every(([name, value]) => row[name] === value) && words.every((word) => haystack(row).includes(word) || row.run_id?.startsWith(word)));
   const { sort, descending } = tableState;
   const sign = descending ? -1 : 1;
-  const pointing = (row) => row.higher_is_better ? 1 : -1;  // best first, or worst first, whichever way a metric points
-  return rows.sort((a, b) => {
-    if (a[sort] === null || b[sort] === null) return (a[sort] === null) - (b[sort] === null);
-    const order = sort === "value" ? pointing(a) * a.value - pointing(b) * b.value : NUMBERS.has(sort) ? a[sort] - b[sort] : sort === "partition" ? byPartition(a[sort], b[sort]) : a[sort].localeCompare(b[sort]);
-    return sign * order || a.at - b.at;
-  });
+  const compare = (a, b) => {
+    if (sort === "value" || sort === "ci_low") return (a.higher_is_better ? 1 : -1) * (a[sort] - b[sort]);  // best first, whichever way it points
+    return NUMBERS.has(sort) ? a[sort] - b[sort] : sort === "partition" ? byPartition(a[sort], b[sort]) : a[sort].localeCompare(b[sort]);
+  };
+  const scores = sort === "value" || sort === "ci_low";
+  return rows.sort((a, b) => (scores ? a.metric.localeCompare(b.metric) : 0)  // scores of different metrics are never in one order
+    || (a[sort] === null || b[sort] === null ? (a[sort] === null) - (b[sort] === null) : sign * compare(a, b)) || a.at - b.at);
 }
 
 function haystack(row) {
@@ -33,14 +36,17 @@ function haystack(row) {
 }
 
 function drawTable() {
-  const rows = chosenRuns();
+  const rows = chosenRows();
   const last = Math.max(0, Math.ceil(rows.length / PAGE_ROWS) - 1);
   tableState.page = Math.min(tableState.page, last);
   const from = tableState.page * PAGE_ROWS;
-  byId("runs-head").replaceChildren(html("tr", {}, COLUMNS.map(([title, name]) => headCell(title, name))));
-  byId("runs-body").replaceChildren(...rows.slice(from, from + PAGE_ROWS).map(runRow));
+  byId("runs-head").replaceChildren(html("tr", {}, shownColumns().map(([title, name]) => headCell(title, name))));
+  byId("runs-body").replaceChildren(...rows.slice(from, from + PAGE_ROWS).map(scoreRow));
   byId("runs-count").textContent = rows.length
-    ? `${from + 1} – ${Math.min(from + PAGE_ROWS, rows.length)} of ${rows.length} runs` : "No run matches; clear a filter.";
+    ? `${from + 1} – ${Math.min(from + PAGE_ROWS, rows.length)} of ${rows.length} ${tableState.grain === "means" ? "means" : "runs"}` : "Nothing matches; clear a filter.";
+  byId("runs-grain").addEventListener("change", (event) => { Object.assign(tableState, { grain: event.target.value, page: 0 }); drawTable(); });
+  byId("runs-csv").addEventListener("click", () => saveFile("scores.csv", "text/csv", csvOf(
+    [...shownColumns().slice(0, -1).map(([title, name]) => [title, (row) => row[name]]), ["low", (row) => row.ci_low], ["high", (row) => row.ci_high]], chosenRows())));
   byId("runs-previous").disabled = tableState.page === 0;
   byId("runs-next").disabled = tableState.page === last;
 }
@@ -57,16 +63,24 @@ function headCell(title, name) {
     html("button", { type: "button", "data-column": name, onclick: sort }, title, html("span", { "aria-hidden": "true" }, sorted ? (tableState.descending ? " ▾" : " ▴") : "")));
 }
 
-function runRow(row) {
-  const open = html("button", { type: "button", class: "link", onclick: () => showRun(row) }, row.model);
+function scoreRow(row) {
+  const open = html("button", { type: "button", class: "link", onclick: () => row.run_id ? showRun(row) : showRunsOf(row) }, row.model);
+  const number = (value) => html("td", { class: "number" }, value === null ? "–" : String(value));
   return html("tr", { class: row.source },
     html("td", {}, open, " ", sourceBadge(row.source)),
     [row.dataset, row.protocol, row.partition].map((text) => html("td", {}, text)),
-    html("td", { class: "number" }, row.seed === null ? "–" : String(row.seed)),
-    html("td", { class: "number" }, row.n_labels === null ? "–" : String(row.n_labels)),
+    number(row.run_id ? row.seed : row.n_seeds), number(row.n_labels),
     html("td", {}, metricOf(row)),
     html("td", { class: "number" }, scored(row)(row.value), alarmOf(row)),
     html("td", { class: "number" }, format.interval(row.ci_low, row.ci_high, scored(row))));
+}
+
+// From a mean to the runs that it is of.
+function showRunsOf(row) {
+  tableState.grain = byId("runs-grain").value = "runs";
+  for (const name of FILTERS) tableState.filters[name] = byId(`runs-${name}`).value = row[name];
+  tableState.page = 0;
+  drawTable();
 }
 
 function alarmOf(row) {
@@ -101,7 +115,7 @@ function readDetails() {
   const block = readBlock("details-data");
   let offset = 0;
   const offsets = block.n_metrics.map((n) => { offset += n; return offset - n; });
-  const parts = Object.fromEntries(["configuration", "provenance", "run", "metrics"].map((name) => [name, decodeTable(block[name])]));
+  const parts = Object.fromEntries(["configuration", "provenance", "commands", "run", "metrics"].map((name) => [name, decodeTable(block[name])]));
   return { ...parts, metricsOf: (i) => parts.metrics.slice(offsets[i], offsets[i] + block.n_metrics[i]) };
 }
 
@@ -116,9 +130,15 @@ function showRun(row) {
   byId("run-title").replaceChildren(`${row.model} on ${row.dataset} `, sourceBadge(row.source) ?? "", SIMULATED.includes(row.suite) ? badge("simulated") : "");
   byId("run-body").replaceChildren(
     html("p", {}, `${row.protocol}, ${row.partition}${row.seed === null ? "" : `, seed ${row.seed}`}. run_id `, html("code", {}, row.run_id)),
-    row.source === "measured" ? html("p", {}, "The command that makes it again: ", html("code", {}, `python -m harness show ${row.run_id.slice(0, 12)}`)) : "",
+    row.source === "measured" ? html("p", {}, "The command that makes it again: ", html("code", {}, commandOf(row))) : "",
     ...sections);
   byId("run").showModal();
+}
+
+// Kept option by option, as most are the same in thousands of runs.
+function commandOf(row) {
+  const options = Object.entries(details.commands[row.at]).filter(([, value]) => value !== null);
+  return options.length ? options.map(([option, value]) => option + value).join("") : `python -m harness show ${row.run_id.slice(0, 8)}`;
 }
 
 function facts(title, values) {

@@ -90,7 +90,7 @@ def _draw_classes(axes: Sequence[Axes], task: Modality, tile: Reconstruction) ->
         axis.set_title(title, fontsize=6)
     there = np.union1d(target, prediction)
     scale = _add_scale(axes, image, "class as stored")
-    scale.set_ticks(there[there >= 0], labels=[str(task.codes[one]) for one in there if one >= 0])
+    scale.set_ticks(there[there >= 0].tolist(), labels=[str(task.codes[one]) for one in there if one >= 0])
     scale.ax.set_ylim(-0.5, task.n_classes - 0.5)
 
 

@@ -8,6 +8,7 @@ import leaderboards.errors
 from harness.errors import UserError
 from harness.show.plots.curves import read_panels
 from harness.show.plots.figure import draw_figure
+from harness.show.reproduce import reproducing_command
 from leaderboards.report.build import build_report
 
 
@@ -34,7 +35,7 @@ def keep_beside(db: Path, run_ids: Sequence[str], protocol: str, *, anew: bool) 
 
     kept = Kept([], [])
     writers: dict[str, Callable[[Path], object]] = {
-        "report.html": lambda path: build_report(db, path),
+        "report.html": lambda path: build_report(db, path, reproducing_command),
         "curves.png": draw,
     }
     for name, write in writers.items():

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -22,7 +23,7 @@ from leaderboards.report.columns import encode, encode_table, script_safe_json
 from leaderboards.statistics.comparison import compare
 from leaderboards.statistics.ranking import GridKey, read_standings
 from leaderboards.store import open_leaderboard
-from report_boards import BACKBONES, campaign, published, write_board
+from report_boards import BACKBONES, SUITE, campaign, published, write_board
 
 HARMFUL = "</script><script>alert(1)</script>\"'&<!--é中../../etc/passwd"
 
@@ -148,6 +149,36 @@ def test_the_typical_saving_lies_between_those_of_two_datasets(elements: Element
     for name in ("label_saving", "saving_low", "saving_high"):
         needed = [1 - row[name] for row in single]
         assert 1 - typical[name] == pytest.approx((needed[0] * needed[1]) ** 0.5, abs=1e-5)
+
+
+def test_a_pair_is_told_apart_where_its_ranking_tells_it_apart(elements: Elements, db: Path) -> None:
+    """On one dataset the ranking tests the same differences, and considers the same pairs."""
+    key = GridKey("demo", "linear_probe", "cv", "partition", "1.00x_train", "measured")
+    first, second = read_standings(db)[key]
+    (row,) = [row for row in rows(elements, "differences") if row["suite"] == "demo"]
+    assert row["apart"] == (first.ties != second.ties)
+    assert row["dataset"] == "demo-climate"
+
+
+def test_the_mean_difference_is_over_the_datasets_that_both_were_measured_on(elements: Elements) -> None:
+    wanted = {"suite": SUITE, "partition": "0.01x_train", "backbone": "imagenet_mae", "rival": "mp_mae"}
+    single = {row["dataset"]: row for row in rows(elements, "differences") if wanted.items() <= row.items()}
+    mean = single.pop(None)
+    assert mean["n_datasets"] == len(single) == 2
+    assert mean["difference"] == pytest.approx(sum(row["difference"] for row in single.values()) / 2, abs=1e-6)
+    variance = sum((row["high"] - row["low"]) ** 2 for row in single.values()) / 4
+    assert mean["high"] - mean["low"] == pytest.approx(variance**0.5, rel=0.3)  # degrees of freedom differ
+
+
+def test_who_was_run_in_two_setups_is_compared_with_nobody(tmp_path: Path) -> None:
+    records = campaign(backbones=BACKBONES[:3], datasets=["m-eurosat"], partitions=["1.00x_train"])
+    other = [
+        replace(one, run=replace(one.run, run_id=one.run.run_id[::-1], configuration={"bands": ["B4"]}))
+        for one in records
+        if one.run.backbone == BACKBONES[0]
+    ]
+    found = rows(report_of(write_board(tmp_path / "board.duckdb", [*records, *other])), "differences")
+    assert {name for row in found for name in (row["backbone"], row["rival"])} == set(BACKBONES[1:3])
 
 
 def test_intervals_of_label_savings_are_those_of_compare(elements: Elements, db: Path) -> None:
