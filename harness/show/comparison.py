@@ -26,6 +26,8 @@ def comparison_tables(comparisons: Sequence[Comparison], alarms: Sequence[Alarm]
     Args:
         alarms: of any points; a line for each that is compared here.
     """
+    if not comparisons:
+        return Group(Text("Nothing to compare: the two have no point on the same samples."))
     parts: list[RenderableType] = []
     for (a, b), of_rival in groupby(comparisons, key=lambda row: row.names):
         rows = list(of_rival)
@@ -85,9 +87,8 @@ def _caption(comparisons: Sequence[Comparison]) -> str:
     caption = (
         f"In brackets 95 % intervals; those of A - B cover noise of {noise}{_pairing(comparisons)}. p: of no "
         f"difference, adjusted by Holm for {len(comparisons)} rows (means: for all means of one table); * and bold: "
-        f"below {SURE}, else a tie. labels saved:"
-        " share of B's labels that A does without when it reaches B's score with all of them, named only where the "
-        "interval leaves out 0; below 0 it needs more."
+        f"below {SURE}, else a tie. labels saved: share of B's labels that A does without when it reaches B's score "
+        "with all of them, named only where the interval leaves out 0; below 0 it needs more."
     )
     if any(row.one_seed for row in comparisons):
         caption += " 1 seed, at this or another number of labels: found of these runs alone; another seed may differ."

@@ -146,7 +146,7 @@ def median_saving(savings: Sequence[Estimate]) -> Estimate:
 
 
 def _median(savings: Sequence[float]) -> float:
-    """Of two in the middle the geometric mean of what is needed, so that A over B and B over A stay mirror images."""
+    """A median of what is needed: of two in the middle the geometric mean, so that A over B mirrors B over A."""
     return float(1 - np.exp(np.median(np.log1p(-np.array(savings)))))
 
 

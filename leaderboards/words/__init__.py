@@ -28,7 +28,9 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     elif sentences:
         sentences.append("On no dataset by itself are they told apart.")
     else:
-        sentences.append(f"No clear winner: {a} and {b} are told apart nowhere.")
+        return f"No clear winner: {a} and {b} are told apart nowhere."
+    if any(c.one_seed for c in comparisons):
+        sentences.append("Where a point has one seed, another seed may say otherwise.")
     return " ".join(sentences)
 
 

@@ -1,5 +1,7 @@
 """What is said of a comparison: a winner only where two are told apart."""
 
+from dataclasses import replace
+
 import pytest
 
 from leaderboards.statistics.comparison import Comparison
@@ -50,6 +52,13 @@ def test_the_verdict_names_a_winner_only_where_two_are_told_apart(differences: d
 def test_protocols_are_named_where_there_are_several() -> None:
     rows = [comparison("crops", 0.1), comparison("crops", 0.0, protocol="few_shot")]
     assert verdict(rows) == "mine is better on crops by knn; no clear difference on crops by few_shot."
+
+
+def test_a_winner_of_one_seed_is_not_named_without_saying_so() -> None:
+    single = replace(comparison("crops", 0.1), one_seed=True)
+    assert verdict([single]).endswith(
+        "mine is better on crops. Where a point has one seed, another seed may say otherwise."
+    )
 
 
 def test_a_mean_within_noise_is_no_clear_difference() -> None:
