@@ -137,11 +137,13 @@ PRESETS = {
         backbones=_COMPARED,
         blocks=(
             Block(
-                datasets=("biomass", "soil_nitrogen", "soil_organic_carbon", "soil_pH", "species"),
-                protocols=("linear_probe", "fine_tune"),
-                partitions=tuple(
-                    share + test for share in ("0.05x_train", "0.50x_train", "default") for test in ("", "_geographic")
+                datasets=tuple(
+                    task + test
+                    for task in ("biomass", "soil_nitrogen", "soil_organic_carbon", "soil_pH", "species")
+                    for test in ("", "-geographic")
                 ),
+                protocols=("linear_probe", "fine_tune"),
+                partitions=("0.05x_train", "0.50x_train", "default"),
                 where_there=True,
             ),
         ),

@@ -1,5 +1,5 @@
 -- geographic_gap: one row per run tested at random places, beside the run that differs in one thing alone: it was tested
--- where no train sample is (partition with '_geographic' behind it; docs/mmearth_bench.md).
+-- where no train sample is (dataset with '-geographic' behind its name; docs/mmearth_bench.md).
 --
 -- Units     value, geographic_value: scores on test. gap: by how much it is worse elsewhere, value - geographic_value, or
 --           the other way round where lower is better. All in the units of the metric.
@@ -11,11 +11,11 @@ CREATE OR REPLACE VIEW geographic_gap AS
 WITH tested AS (
     SELECT
         *,
-        suffix(partition, '_geographic') AS is_far,
-        md5(json_array(suite, dataset, protocol, replace(partition, '_geographic', ''), seed, weights_sha256, n_labels_fit,
+        suffix(dataset, '-geographic') AS is_far,
+        md5(json_array(suite, replace(dataset, '-geographic', ''), protocol, partition, seed, weights_sha256, n_labels_fit,
             list_sort(map_entries(json_merge_patch(
                 configuration,
-                '{"partition":null,"partition_sha256":null,"test_sha256":null,"dataset_fingerprint":null}'
+                '{"dataset":null,"partition_sha256":null,"test_sha256":null,"dataset_fingerprint":null}'
             )::MAP(VARCHAR, JSON))))::VARCHAR) AS alike
     FROM runs WHERE source = 'measured'
 )

@@ -8,7 +8,7 @@ import pytest
 
 import harness.data.sources.mmearth_bench.tiles
 from harness.data.sources import open_dataset
-from harness.data.sources.mmearth_bench.dataset import TASKS_OF_TILES
+from harness.data.sources.mmearth_bench.dataset import ELSEWHERE, TASKS_OF_TILES
 from harness.data.suites import discover
 from harness.errors import UserError
 from mmearth_bench_files import S2, SIDE, SPECIES, SPLITS, N, simulated_patches, write_task
@@ -19,8 +19,8 @@ def patches():
     return simulated_patches()
 
 
-def read(root):
-    (ref,) = discover(root)
+def read(root, test=""):
+    (ref,) = [ref for ref in discover(root) if ref.name.endswith(ELSEWHERE) == bool(test)]
     return open_dataset(ref)
 
 
@@ -29,7 +29,7 @@ def test_a_task_has_its_kind_of_labels(tmp_path, patches, task):
     write_task(tmp_path, task, patches)
     dataset = read(tmp_path)
     label = dataset.read_sample("000003").label
-    assert (dataset.suite, len(dataset.samples)) == ("mmearth-bench", N)
+    assert (dataset.suite, len(dataset.samples)) == ("mmearth-bench", 10)
     if task == "species":
         assert dataset.spec.class_names == tuple(sorted(SPECIES, key=SPECIES.__getitem__))
         assert label.tolist() == [1, 1, 1]
@@ -59,15 +59,16 @@ def test_pixels_are_the_bands_of_their_names(tmp_path, patches, monkeypatch, blo
 
 def test_each_share_of_train_is_tested_at_random_places_and_in_africa(tmp_path, patches):
     write_task(tmp_path, "species", patches)
-    dataset = read(tmp_path)
-    shares = ("0.05x_train", "0.50x_train", "default")
-    assert dataset.partitions() == [share + test for share in shares for test in ("", "_geographic")]
+    random, elsewhere = read(tmp_path), read(tmp_path, ELSEWHERE)
+    assert [random.name, elsewhere.name] == ["species", "species-geographic"]
+    assert random.file_of("000000") == elsewhere.file_of("000000")
     for name, percent in {"default": 100, "0.50x_train": 50, "0.05x_train": 5}.items():
-        near, far = dataset.partition(name), dataset.partition(f"{name}_geographic")
+        near, far = random.partition(name), elsewhere.partition(name)
         assert (near.train, near.valid) == (far.train, far.valid)
         assert [int(row) for row in near.train] == SPLITS[f"train_{percent}%_indices"]
         assert [int(row) for row in near.test] == SPLITS["random_test_indices"]
         assert [int(row) for row in far.test] == SPLITS["geographic_test_indices"]
+    assert random.partitions() == elsewhere.partitions() == ["0.05x_train", "0.50x_train", "default"]
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from harness.data.sources.mmearth_bench.dataset import TASKS_OF_TILES, open_dataset
+from harness.data.sources.mmearth_bench.dataset import ELSEWHERE, TASKS_OF_TILES, open_dataset
 from harness.data.sources.source import Source
 
 
 def find_datasets(folder: Path) -> list[Path]:
-    """Every folder with the splits of a task of its name."""
-    return [
-        file.parent for file in folder.glob("*/*_split_data.json") if file.name == f"{file.parent.name}_split_data.json"
+    """Two for every folder with the splits of a task of its name, as it is tested at two kinds of places. The second is
+    called like no folder."""
+    tasks = [
+        file.parent for file in folder.glob("*/*_split_data.json") if file.stem == f"{file.parent.name}_split_data"
     ]
+    return [task.with_name(task.name + test) for task in tasks for test in ("", ELSEWHERE)]
 
 
 # How many tiles each task has was not published, so its name has to do.
@@ -18,6 +20,6 @@ MMEARTH_BENCH = Source(
     name="mmearth_bench",
     suites={"mmearth-bench": "mmearth-bench"},
     find=find_datasets,
-    proves=lambda directory: directory.name in TASKS_OF_TILES,
+    proves=lambda directory: directory.name.removesuffix(ELSEWHERE) in TASKS_OF_TILES,
     open=open_dataset,
 )

@@ -28,9 +28,9 @@ TASKS_OF_TILES: Mapping[str, tuple[LabelKind, str]] = {
 }
 """Task -> kind of its labels and headline metric."""
 
-_PERCENT = {"default": 100, "0.50x_train": 50, "0.05x_train": 5}
-_TESTS = {"": "random_test_indices", "_geographic": "geographic_test_indices"}
-PARTITIONS = sorted(share + test for share in _PERCENT for test in _TESTS)
+ELSEWHERE = "-geographic"
+"""Behind the name of a task: the dataset that is tested in Africa, where no tile of train is."""
+_PERCENT = {"0.05x_train": 5, "0.50x_train": 50, "default": 100}
 _NO_FOOTPRINT = -9999
 
 _IMAGES: Mapping[str, tuple[tuple[int, ...], tuple[Band, ...]]] = {
@@ -65,35 +65,46 @@ _IMAGES: Mapping[str, tuple[tuple[int, ...], tuple[Band, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class MMEarthBenchDataset(Dataset):
-    """`TASK.h5` and `TASK_split_data.json`; a sample is called by its row in the file."""
+    """A task tested at one of two kinds of places; a sample is called by its row in `TASK.h5`."""
 
+    task: str
     splits: Mapping[str, Any]
-    """The file of splits."""
+    """Content of `TASK_split_data.json`."""
 
     @cached_property
     def samples(self) -> frozenset[str]:
-        return frozenset(_name(row) for row in range(self._tiles.count("Sentinel2")))
+        """Tiles of its own splits."""
+        named = {name for names in self._splits("default").values() for name in names}
+        return frozenset(name for row in range(self._tiles.count("Sentinel2")) if (name := _name(row)) in named)
 
     def file_of(self, sample: str) -> Path:
-        return self.directory / f"{self.name}.h5"
+        return self.directory / f"{self.task}.h5"
 
     def partitions(self) -> list[str]:
-        return list(PARTITIONS)
+        return list(_PERCENT)
 
     def partition(self, name: str) -> Partition:
-        """`default`, or a share of its train split; with `_geographic` behind it, tested where no tile of train is."""
-        where = f"{self.name}/{_splits_file(self.name)}"
-        if name not in PARTITIONS:
-            raise UserError(f"{where}: no partition {name!r}; there are: {', '.join(PARTITIONS)}")
-        share = name.removesuffix("_geographic")
-        keys = {
-            "train": f"train_{_PERCENT[share]}%_indices",
-            "valid": "val_indices",
-            "test": _TESTS[name.removeprefix(share)],
+        """`default`, or a nested share of its train split."""
+        if name not in _PERCENT:
+            raise UserError(f"{self._where}: no partition {name!r}; there are: {', '.join(_PERCENT)}")
+        return build_partition(name, self._splits(name), self.samples, self._where)
+
+    def _splits(self, partition: str) -> dict[str, list[str]]:
+        return {
+            "train": self._rows(f"train_{_PERCENT[partition]}%_indices"),
+            "valid": self._rows("val_indices"),
+            "test": self._rows("geographic_test_indices" if self.name.endswith(ELSEWHERE) else "random_test_indices"),
         }
-        return build_partition(
-            name, {split: self._rows(key, where) for split, key in keys.items()}, self.samples, where
-        )
+
+    def _rows(self, key: str) -> list[str]:
+        rows = self.splits.get(key)
+        if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
+            raise UserError(f"{self._where}: {key} is no list of rows. Download the file again")
+        return [_name(row) for row in rows]
+
+    @property
+    def _where(self) -> str:
+        return f"{self.task}/{_splits_file(self.task)}"
 
     def read_statistics(self) -> None:
         """None: those of the file are of each share of train, so they are computed over the whole of it."""
@@ -114,32 +125,28 @@ class MMEarthBenchDataset(Dataset):
 
     def _label(self, row: int) -> Any:
         if self.spec.label_kind is LabelKind.MULTI_LABEL:
-            named = self._tiles.names(self.name, row)
+            named = self._tiles.names(self.task, row)
             if unknown := set(named) - set(self.spec.class_names):
                 raise UserError(f"{self._tiles.where}: {min(unknown)[:50]!r} is no species of species_labels.json")
             return [int(species in named) for species in self.spec.class_names]
-        values = self._tiles.row(self.name, row)
+        values = self._tiles.row(self.task, row)
         if self.spec.label_kind is LabelKind.PIXEL_REGRESSION:
             return np.where(values == _NO_FOOTPRINT, np.nan, values)
         return values.tolist()
 
-    def _rows(self, key: str, where: str) -> list[str]:
-        rows = self.splits.get(key)
-        if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
-            raise UserError(f"{where}: {key} is no list of rows. Download the file again")
-        return [_name(row) for row in rows]
-
     @cached_property
     def _tiles(self) -> TileFile:
-        return TileFile(self.directory / f"{self.name}.h5", f"{self.name}/{self.name}.h5")
+        return TileFile(self.directory / f"{self.task}.h5", f"{self.task}/{self.task}.h5")
 
 
 def open_dataset(ref: DatasetRef) -> MMEarthBenchDataset:
     """Open a task. UserError: there is no such task, or its splits or the names of its species are damaged."""
-    if ref.name not in TASKS_OF_TILES:
-        raise UserError(f"{ref.directory}: no task of MMEarth-Bench; there are: {', '.join(TASKS_OF_TILES)}")
-    kind, metric = TASKS_OF_TILES[ref.name]
-    names = _read_species(ref.directory) if kind is LabelKind.MULTI_LABEL else (ref.name,)
+    task = ref.name.removesuffix(ELSEWHERE)
+    directory = ref.directory.with_name(task)
+    if task not in TASKS_OF_TILES:
+        raise UserError(f"{directory}: no task of MMEarth-Bench; there are: {', '.join(TASKS_OF_TILES)}")
+    kind, metric = TASKS_OF_TILES[task]
+    names = _read_species(directory) if kind is LabelKind.MULTI_LABEL else (task,)
     bands = tuple(band for _, bands in _IMAGES.values() for band in bands)
     spec = DatasetSpec(
         dataset=ref.name,
@@ -151,10 +158,9 @@ def open_dataset(ref: DatasetRef) -> MMEarthBenchDataset:
         bands=bands,
         metric=metric,
     )
-    file = _splits_file(ref.name)
-    splits = read_json_object(ref.directory / file, f"{ref.name}/{file}")
+    splits = read_json_object(directory / _splits_file(task), f"{task}/{_splits_file(task)}")
     return MMEarthBenchDataset(
-        name=ref.name, suite=ref.suite, directory=ref.directory, spec=spec, bands=bands, splits=splits
+        name=ref.name, suite=ref.suite, directory=directory, spec=spec, bands=bands, task=task, splits=splits
     )
 
 
