@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from baselines.registry import find_backbone
 from harness.campaign.plan import Line, State
 from harness.errors import UserError
 from harness.execution.workbench import Workbench
@@ -86,9 +87,10 @@ class _TimeTeller:
 
     def __call__(self, job: Job, n_train: int) -> float | None:
         """Seconds; None if no earlier run is like it."""
+        stored_as = find_backbone(job.backbone).name
         alike = [
             timing
-            for timing in self._earlier.get((job.run.protocol, job.backbone), ())
+            for timing in self._earlier.get((job.run.protocol, stored_as), ())
             if timing.n_train <= WITHIN * n_train and n_train <= WITHIN * timing.n_train
         ]
         here = [timing for timing in alike if timing.dataset == job.run.dataset]

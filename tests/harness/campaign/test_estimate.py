@@ -2,6 +2,7 @@
 
 import pytest
 
+from baselines.entry import DEMO_WEIGHTS
 from command_line import harness
 from geobench_files import write_dataset, write_partition
 from harness.campaign.estimate import NOTHING, UNKNOWN, estimate_plan
@@ -56,6 +57,12 @@ def test_a_run_takes_what_the_nearest_earlier_run_of_its_dataset_took(asked):
     assert told["one", "linear_probe"] == 2.0, "50 of its own are nearer to 40 than 30 are"
     assert told["two", "linear_probe"] == 9.0, "of another dataset, as there is none of its own"
     assert told["one", "knn"] is None, "another backbone tells nothing"
+
+
+def test_earlier_runs_of_a_named_checkpoint_are_found_under_its_name(asked):
+    named = {"first=mp_mae": DEMO_WEIGHTS / "mp_mae"}
+    of_checkpoint = asked.model_copy(update={"backbones": tuple(named), "weights": named})
+    assert seconds(of_checkpoint, timing("knn", "one", N_TRAIN, 3.0, backbone="first"))["one", "knn"] == 3.0
 
 
 @pytest.mark.parametrize(("n_train", "known"), [(19, False), (20, True), (80, True), (81, False)])
