@@ -13,7 +13,7 @@ from baselines.registry import check_name, find_backbone
 from baselines.table import BACKBONES
 from harness.campaign.changes import Changes, read_changes
 from harness.campaign.presets import PRESETS, Block
-from harness.campaign.weights import assign_weights, check_there, name_checkpoints
+from harness.campaign.weights import read_weights
 from harness.data.band_matching import MissingBands
 from harness.errors import UserError
 from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
@@ -131,9 +131,7 @@ def make_request(
         check_name(name)
     if not names and not weights:
         raise UserError("name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME")
-    checkpoints, others = name_checkpoints(weights, names)
-    assigned = {**assign_weights(others, names), **checkpoints}
-    check_there(assigned.values())
+    checkpoints, assigned = read_weights(weights, names)
     shots, budgets = tuple(shots), tuple(budgets)
     few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]
     if few and not shots and not budgets:

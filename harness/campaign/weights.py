@@ -10,6 +10,18 @@ from baselines.table import BACKBONES
 from harness.errors import UserError
 
 
+def read_weights(given: Iterable[str], backbones: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Path]]:
+    """The named checkpoints, which are backbones beside the chosen ones, and the weights of these and of those.
+
+    Raises:
+        UserError: a path that is for no backbone, for which there is no file, or whose name another has.
+    """
+    checkpoints, others = name_checkpoints(given, backbones)
+    assigned = {**assign_weights(others, backbones), **checkpoints}
+    check_there(assigned.values())
+    return tuple(checkpoints), assigned
+
+
 def assign_weights(given: Iterable[str], backbones: tuple[str, ...]) -> dict[str, Path]:
     """Weights by backbone from `PATH` (for the one chosen backbone that takes weights) or `BACKBONE=PATH`.
 

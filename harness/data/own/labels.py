@@ -54,7 +54,9 @@ def read_labels(rows: Sequence[Row], settings: ImageSettings, root: Path) -> Lab
     absent = [name for name in chosen if name not in columns]
     if absent or not chosen:
         wanted = f"no column {absent[0]!r}" if absent else f"no column {', '.join(COLUMNS)}"
-        raise UserError(f"--label-column: {wanted} of labels; the table has {list_names(columns)}")
+        raise UserError(
+            f"{wanted} of labels; the table has {list_names(columns)}. Name one as label_column in dataset.toml"
+        )
     empty = [row.file for row in rows if not all(row.cells[name] for name in chosen)]
     kind = settings.task or _usual_kind(rows, chosen)
     if empty and kind is not LabelKind.MULTI_LABEL:
@@ -63,7 +65,7 @@ def read_labels(rows: Sequence[Row], settings: ImageSettings, root: Path) -> Lab
     if not TASKS[kind].fewest_classes <= len(labels.class_names) <= CLASSES:
         raise UserError(
             f"labels of column {' '.join(chosen)}: {len(labels.class_names)} classes of {kind}; from "
-            f"{TASKS[kind].fewest_classes} to {CLASSES} are wanted. Say another --task or --label-column"
+            f"{TASKS[kind].fewest_classes} to {CLASSES} are wanted. Say another --task, or label_column in dataset.toml"
         )
     return labels
 

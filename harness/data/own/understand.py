@@ -52,7 +52,9 @@ def write_understood(root: Path, settings: ImageSettings, cache_dir: Path, progr
     files = find_images(root)
     name = settings.name or root.resolve().name
     if "," in name or "/" in name or name.startswith("."):
-        raise UserError(f"--data {root}: a dataset cannot be called {name!r}. Say --name with neither comma nor slash")
+        raise UserError(
+            f"--data {root}: a dataset cannot be called {name!r}. Name it in dataset.toml, without comma or slash"
+        )
     target = cache_dir / "own" / _digest(root, files, settings) / name
     if not (target / FOLDER / name / FILE).exists():
         understood = _understand(root, name, files, settings, progress)
