@@ -297,7 +297,7 @@ def _show_runs(request: "RunRequest", run_ids: "Sequence[str]") -> None:
     """A row per run."""
     from harness.show.results import Choice, read_runs, runs_table
 
-    out.print(runs_table(read_runs(request.db, Choice(run_ids=run_ids)), []))
+    out.print(runs_table(read_runs(request.db, Choice(), run_ids), []))
 
 
 Told = tuple[str, str | None]

@@ -26,8 +26,6 @@ class Choice:
     datasets: Sequence[str] = ()
     protocols: Sequence[str] = ()
     backbones: Sequence[str] = ()
-    run_ids: Sequence[str] | None = None
-    """These runs, and the points they belong to."""
     top: int | None = None
     """How many of those that compete: backbones on a dataset by a protocol, or runs with the same labels."""
 
@@ -38,10 +36,7 @@ _CHOSEN = """
     AND (len($backbones) = 0 OR list_contains($backbones, backbone))
 """
 _MEANS = f"""
-    WITH chosen AS (
-        FROM label_efficiency WHERE {_CHOSEN} AND ($run_ids IS NULL OR (curve_id, partition, samples) IN (
-            SELECT (curve_id, partition, samples) FROM scores WHERE list_contains($run_ids, run_id)))
-    ),
+    WITH chosen AS (FROM label_efficiency WHERE {_CHOSEN}),
     ranked AS (
         SELECT curve_id, row_number() OVER (
             PARTITION BY suite, protocol, dataset, axis, metric
@@ -83,12 +78,16 @@ def read_means(db: Path, choice: Choice) -> Table:
     return _read(db, _MEANS, choice)
 
 
-def read_runs(db: Path, choice: Choice) -> Table:
-    """The headline metric of runs, the best first among those with the same labels; errors as `read_means`."""
-    return _read(db, _RUNS, choice)
+def read_runs(db: Path, choice: Choice, run_ids: Sequence[str] | None = None) -> Table:
+    """The headline metric of runs, the best first among those with the same labels; errors as `read_means`.
+
+    Args:
+        run_ids: these alone; None: all that are chosen.
+    """
+    return _read(db, _RUNS, choice, run_ids=run_ids)
 
 
-def _read(db: Path, sql: str, choice: Choice) -> Table:
+def _read(db: Path, sql: str, choice: Choice, **more: Any) -> Table:
     for column, names in (("dataset", choice.datasets), ("protocol", choice.protocols), ("backbone", choice.backbones)):
         there = [name for (name,) in run_query(db, f"SELECT DISTINCT {column} FROM runs ORDER BY ALL").rows]
         for name in names:
@@ -96,7 +95,7 @@ def _read(db: Path, sql: str, choice: Choice) -> Table:
                 near = difflib.get_close_matches(name, there, n=1)
                 meant = f"Did you mean {near[0]}? " if near else ""
                 raise UserError(f"{db}: no run of {column} {name!r}. {meant}There are: {', '.join(there) or 'none'}")
-    return run_query(db, sql, parameters=asdict(choice))
+    return run_query(db, sql, parameters=asdict(choice) | more)
 
 
 INDENT = NO_BREAK * 2
@@ -142,17 +141,16 @@ def _grid(points: Sequence[Mapping[str, Any]], marks: Mapping[tuple[str, str], s
             cells.setdefault(point["curve_id"], {})[point["partition"]] = _mean(point, marks.get(place, ""))
         for curve_id, name in _call_curves(of_dataset).items():
             table.add_row(INDENT + plain(name), *(cells[curve_id].get(column, "") for column in columns))
-    of_metric = metrics.pop() if len(metrics) == 1 else "score"
-    return Group(prose(f"{_describe_grid(points)}: {of_metric}, {_describe_seeds(points)}"), table, Text())
-
-
-def _describe_grid(points: Sequence[Mapping[str, Any]]) -> str:
-    suite = points[0]["suite"]
-    return f"{points[0]['protocol']}, {suite}{mark(suite)}"
+    suite, of_metric = points[0]["suite"], metrics.pop() if len(metrics) == 1 else "score"
+    title = f"{points[0]['protocol']}, {suite}{mark(suite)}: {of_metric}, {_describe_seeds(points)}"
+    return Group(prose(title), table, Text())
 
 
 def _describe_seeds(points: Sequence[Mapping[str, Any]]) -> str:
-    fewest, most = (choose(point["n_seeds"] for point in points) for choose in (min, max))
+    counts = {point["n_seeds"] for point in points if point["source"] == "measured"}
+    if not counts:
+        return "published"
+    fewest, most = min(counts), max(counts)
     return "one seed" if most == 1 else f"mean of {fewest if fewest == most else f'{fewest} to {most}'} seeds"
 
 
