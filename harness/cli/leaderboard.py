@@ -89,8 +89,8 @@ def sql(
 ) -> None:
     """Query the leaderboard with SQL. Read-only: nothing can be written and no other file can be read.
 
-    Tables show the first 8 digits of a hash, which `show` takes. In CSV a text that a spreadsheet would take for a formula
-    begins with an apostrophe.
+    Tables show the first 8 digits of a hash, which `show` takes. In CSV a text that a spreadsheet would take for a
+    formula begins with an apostrophe.
     """
     with user_errors(debug):
         from harness.errors import UserError
