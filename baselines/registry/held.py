@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baselines.entry import Entry
+from mp_mae.errors import UserError
 
 if TYPE_CHECKING:
     from baselines.contract import Backbone
@@ -35,9 +36,15 @@ def find_held(name: str) -> Held | None:
 
 @contextmanager
 def holding(entries: Iterable[Held]) -> Iterator[None]:
-    """Let the registry know some backbones by their names, in this process, for the duration of the context."""
+    """Let the registry know some backbones by their names, in this process, for the duration of the context.
+
+    Raises:
+        UserError: two have one name.
+    """
     before = dict(_HELD)
-    _HELD.update((entry.name, entry) for entry in entries)
+    for entry in entries:
+        if _HELD.setdefault(entry.name, entry) is not entry:
+            raise UserError(f"two backbones are called {entry.name}. Wrap one of them under another name")
     try:
         yield
     finally:

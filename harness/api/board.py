@@ -87,6 +87,7 @@ class Board:
                 self.db,
                 datasets=[dataset] if dataset else [],
                 protocols=[protocol] if protocol else [],
+                backbones=[] if self.run_ids is None else self.scores()["backbone"].unique().tolist(),
                 run_ids=self.run_ids,
             )[0]
             axis = plt.subplots(layout="constrained")[1] if ax is None else ax

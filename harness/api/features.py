@@ -9,7 +9,7 @@ from harness.api.backbone import Backbone
 from harness.api.dataset import Dataset
 from harness.api.requests import make_requests
 from harness.api.run import session_board
-from harness.api.words import below_the_cell, kind_errors
+from harness.api.words import as_list, below_the_cell, kind_errors
 from harness.campaign.feature_job import feature_job
 from harness.campaign.plan import choose_datasets
 from harness.campaign.request import RunRequest
@@ -43,11 +43,13 @@ def features(backbone: str | Backbone, dataset: str | Dataset, *, seed: int = 0,
     Raises:
         UserError: an unknown name, or a backbone that cannot embed this dataset.
     """
-    held = [backbone.entry] if isinstance(backbone, Backbone) else []
+    (model,) = as_list([backbone], Backbone, "backbone: a name, or h.Backbone.wrap(model, bands=[...]), is wanted")
+    (images,) = as_list([dataset], Dataset, "dataset: a name, or h.Dataset.from_arrays(X, y, bands=[...]), is wanted")
+    held = [model.entry] if isinstance(model, Backbone) else []
     with kind_errors(), RichProgress(below_the_cell()) as progress, holding(held):
         (request,) = make_requests(
-            [backbone],
-            [dataset],
+            [model],
+            [images],
             progress,
             db=session_board(),
             protocols=("linear_probe",),

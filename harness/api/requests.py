@@ -1,6 +1,6 @@
 """What a notebook asks for, as requests: one of the datasets that are named, and one of each made of arrays."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,3 @@ def make_requests(
             whole = {**words, **unsaid, "alone": True}
             requests.append(ask(demo=True, geobench_dir=own.store(cache), datasets=(own.name,), **common, **whole))
     return requests
-
-
-def as_list(given: Any) -> list[Any]:
-    """One thing, or several, as a list of them; None: none."""
-    if given is None:
-        return []
-    return list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]

@@ -9,9 +9,9 @@ from typing import Any
 from baselines.registry.held import holding
 from harness.api.backbone import Backbone
 from harness.api.dataset import Dataset
-from harness.api.requests import as_list, make_requests
+from harness.api.requests import make_requests
 from harness.api.results import Results
-from harness.api.words import below_the_cell, kind_errors
+from harness.api.words import as_list, below_the_cell, kind_errors
 from harness.campaign.carry_out import run_campaign
 from harness.errors import UserError
 from harness.show.campaign.watch import CampaignWatch
@@ -50,13 +50,17 @@ def run(
         UserError: an unknown name, with the nearest known one; or nothing that could be run. One run that fails is no
             error: `Results.not_run` says why.
     """
-    models, board = as_list(backbones), session_board() if db is None else Path(db)
+    models = as_list(backbones, Backbone, "backbones: names, or h.Backbone.wrap(model, bands=[...]), are wanted")
+    images = as_list(datasets, Dataset, "datasets: names, or h.Dataset.from_arrays(X, y, bands=[...]), are wanted")
+    if isinstance(seeds, int):
+        raise UserError(f"seeds: numbers in a list are wanted, such as range({seeds}); found {seeds}")
+    board = session_board() if db is None else Path(db).expanduser()
     held = [model.entry for model in models if isinstance(model, Backbone)]
     console = below_the_cell()
-    with kind_errors(), RichProgress(console) as progress, holding(held):
+    with kind_errors(), holding(held), RichProgress(console) as progress:
         requests = make_requests(
             models,
-            as_list(datasets),
+            images,
             progress,
             db=board,
             geobench_dir=geobench_dir,
@@ -64,8 +68,8 @@ def run(
             weights=weights,
             workers=workers,
             device=device,
-            protocols=as_list(protocols) or None,
-            partitions=as_list(partitions) or None,
+            protocols=as_list(protocols, str, "protocols: names are wanted") or None,
+            partitions=as_list(partitions, str, "partitions: names are wanted") or None,
             seeds=seeds,
             **options,
         )

@@ -1,7 +1,8 @@
 """Words of notebooks as the harness knows them, and its errors as notebooks show them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 
@@ -19,6 +20,22 @@ def as_unit(text: str | None) -> Unit | None:
         if text.casefold() in (unit.value.casefold(), unit.name.casefold()):
             return unit
     raise UserError(f"unknown unit {text!r}. There are: {', '.join(map(repr, map(str, Unit)))}")
+
+
+def as_list(given: Any, kind: type, wanted: str) -> list[Any]:
+    """One thing or several as a list; None: none.
+
+    Args:
+        kind: what each has to be, where it is no name.
+        wanted: how the message begins if one is something else.
+    """
+    if isinstance(given, str | kind):
+        return [given]
+    things = list(given) if isinstance(given, Iterable) else [] if given is None else [given]
+    foreign = [type(thing).__name__ for thing in things if not isinstance(thing, str | kind)]
+    if foreign:
+        raise UserError(f"{wanted}; found {foreign[0]}")
+    return things
 
 
 @contextmanager

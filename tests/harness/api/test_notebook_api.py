@@ -83,9 +83,12 @@ def test_a_comparison_has_a_row_per_protocol(results):
     assert row["difference"] == pytest.approx(row["a_value"] - row["b_value"])
 
 
-def test_a_plot_has_a_line_per_backbone(results):
-    axis = results.plot("lakes", "knn")
-    assert {text.get_text() for text in axis.get_legend().get_texts()} == {"my_net", "image_statistics"}
+def test_a_plot_has_a_line_per_backbone_that_was_asked_for(results, places):
+    def shown(axis):
+        return {text.get_text() for text in axis.get_legend().get_texts()}
+
+    assert shown(results.plot("lakes", "knn")) == {"my_net", "image_statistics"}
+    assert shown(h.run("image_statistics", lakes(), "knn", range(2), **places).plot()) == {"image_statistics"}
 
 
 def test_a_notebook_shows_means_by_backbone(results):
@@ -124,6 +127,27 @@ def test_what_cannot_be_run_is_told_with_its_reason(places):
     mine = h.Dataset.from_arrays(X, y, bands=["red", "green", "blue", "nir"])
     with pytest.raises(UserError, match=r"nothing could be run: my_net wants bands B2.*missing-bands"):
         h.run(my_net(), mine, "knn", **places)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"backbones": torch.nn.Identity()}, "or h.Backbone.wrap(model, bands=[...]), are wanted; found Identity"),
+        ({"datasets": images()}, "or h.Dataset.from_arrays(X, y, bands=[...]), are wanted; found ndarray"),
+        ({"seeds": 3}, "seeds: numbers in a list are wanted, such as range(3)"),
+        ({"protocols": 3}, "protocols: names are wanted; found int"),
+        ({"backbones": "mp_mea"}, "Did you mean mp_mae?"),
+    ],
+)
+def test_a_word_that_is_none_is_answered_with_what_to_type(places, words, told):
+    with pytest.raises(UserError) as refused:
+        h.run(**{"backbones": "image_statistics", "datasets": lakes(), **words}, **places)
+    assert told in str(refused.value)
+
+
+def test_two_models_of_one_name_are_refused(places):
+    with pytest.raises(UserError, match="two backbones are called my_net"):
+        h.run([my_net(), my_net(0.01)], lakes(), "knn", **places)
 
 
 def test_importing_is_instant_and_reading_needs_no_torch(results, places):
