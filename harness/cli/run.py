@@ -254,13 +254,12 @@ def _run(request: "RunRequest", verbose: bool, debug: bool) -> int:
 
 def _show_results(request: "RunRequest", jobs: "Sequence[Job]", room: int) -> None:
     """What came of ordinary runs by the main protocol; runs on fewer bands; and what other bands at test cost."""
-    from baselines.registry import find_backbone
     from harness.show.band_losses import loss_tables, read_losses
     from harness.show.campaign.verdict import verdict
 
     ordinary = [job for job in jobs if not job.run.band_sets]
     if ordinary:
-        names = [find_backbone(name).name for name in request.backbones]
+        names = _names(ordinary)
         first = None if request.asked_for_all else names[0]
         run_ids, protocol = [job.run_id for job in ordinary], _main_protocol(request, ordinary)
         for shown in verdict(request.db, run_ids, protocol, names, first, room):
@@ -291,6 +290,13 @@ def _show_answers(request: "RunRequest", jobs: "Sequence[Job]") -> None:
     for suite, dataset in own:
         for line in answer(request.db, suite, dataset, {job.backbone for job in jobs}, FLOOR):
             say(out, line)
+
+
+def _names(jobs: "Sequence[Job]") -> list[str]:
+    """The backbones as they are stored, in the order in which they were asked for."""
+    from baselines.registry import find_backbone
+
+    return [find_backbone(name).name for name in dict.fromkeys(job.backbone for job in jobs)]
 
 
 def _show_runs(request: "RunRequest", run_ids: "Sequence[str]") -> None:
@@ -331,7 +337,6 @@ def _reasons(lines: "Sequence[Line]", verbose: bool) -> "Iterator[Told]":
 
 def _ways_on(request: "RunRequest", jobs: "Sequence[Job]", *, news: bool) -> "Iterator[Told]":
     """Where report and picture lie, made anew if there is anything new, and what to type next."""
-    from baselines.registry import find_backbone
     from harness.show.campaign.beside import keep_beside
 
     if not jobs:
@@ -341,7 +346,7 @@ def _ways_on(request: "RunRequest", jobs: "Sequence[Job]", *, news: bool) -> "It
     if kept.files:
         yield f"Open {' and '.join(map(str, kept.files))}", None
     board = "" if request.db == DEFAULT_DB else f" --db {shlex.quote(str(request.db))}"
-    ran = [shlex.quote(find_backbone(name).name) for name in dict.fromkeys(job.backbone for job in jobs)]
+    ran = [shlex.quote(name) for name in _names(jobs)]
     if len(ran) > 1:
         yield f"Next: python -m harness compare {ran[0]} {ran[1]}{board}", None
     yield f"{'      ' if len(ran) > 1 else 'Next: '}python -m harness leaderboard{board}", None

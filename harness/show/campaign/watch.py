@@ -63,7 +63,7 @@ class CampaignWatch:
         self._bar.advance()
         seconds, unknown = self._time.left
         known = describe_duration(seconds)
-        self._bar.describe(self._doing(), f"{known} + {unknown} runs" if unknown else known)
+        self._bar.describe(self._doing(), f"{known} + {unknown} unknown" if unknown else known)
 
     def _columns(self) -> list[tuple[str, ...]]:
         shown = [(cell.backbone, self._names[cell.dataset], cell.protocol) for cell in self._cells]

@@ -120,7 +120,7 @@ def test_the_curve_is_one_over_labelled_images(finished):
     assert [(row["axis"], row["partition"]) for row in found] == [("images", f"n={n}") for n in (10, 20, 30)]
     drawn = harness("curve", "--protocols", "few_shot_area", cwd=folder)
     assert drawn.returncode == 0, drawn.stderr
-    assert "by images" in drawn.stdout
+    assert "fields, few_shot_area" in drawn.stdout
 
 
 def test_draws_are_nested_seeded_and_the_same_for_all_backbones(data):

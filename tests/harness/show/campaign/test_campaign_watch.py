@@ -49,7 +49,7 @@ def test_the_bar_names_backbone_and_dataset_and_fits_the_terminal():
     shown = told(terminal=True)
     assert "mp_mae, climate" in shown
     assert "mp_mae, crops" in shown
-    assert "+ 1 runs" in shown, "crops is like nothing that ended"
+    assert "+ 1 unknown" in shown, "crops is like nothing that ended"
 
 
 @pytest.mark.parametrize("n_done", [0, 2])
