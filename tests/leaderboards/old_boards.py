@@ -1,6 +1,7 @@
 """Leaderboards as older versions wrote them, all with the same runs, and what the views of version 5 said of these.
 
-`views_v5.json` was written by the last version before schema 6, from a leaderboard with the runs of `records()`.
+`views_v5.json` was written by the last version before schema 6, from a leaderboard with the runs of `records()`;
+but the saving of whoever never reaches the rival's score, which was NULL then.
 """
 
 import json
