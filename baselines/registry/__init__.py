@@ -7,6 +7,7 @@
 | `clip?embedding=average` | an entry of `BACKBONES`, with what is wished for |
 | `path/my_model.py:build` | a function of a Python file that the user names |
 | `first=mp_mae` | a checkpoint of a backbone, under a name that the user chooses |
+| `embeddings:FILE.parquet` | vectors that were made elsewhere |
 | `timm:resnet18`, `torchgeo:ResNet50_Weights.SENTINEL2_ALL_MOCO` | whatever the scheme makes of the rest |
 | any other | what a Python program holds under that name, while it runs it |
 
@@ -36,6 +37,7 @@ SCHEMES = {
     "timm": "baselines.timm_models",
     "torchgeo": "baselines.foundation.torchgeo_models",
     "terratorch": "baselines.foundation.terratorch_models",
+    "embeddings": "baselines.stored_embeddings",
 }
 """What stands before a colon -> the module whose `find_entry(rest) -> Entry` knows the names behind it."""
 

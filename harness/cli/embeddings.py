@@ -1,14 +1,19 @@
-"""The verb `embeddings`."""
+"""The verbs about vectors of images: `embeddings` draws them, `embed` writes them."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.data import own_root
 from harness.cli.options.embeddings import ColourBy, DatasetName, Limit, OfSplit, Seed, Shown, SplitName, Target
+from harness.cli.options.own import Data
 from harness.cli.options.run import CacheDir, Device, Missing, Weights
 from harness.cli.options.words import split_backbones, split_weights
 from harness.cli.terminal import (
     DEFAULT_CACHE,
+    EVALUATING,
     READING,
     Debug,
     GeobenchDir,
@@ -19,6 +24,7 @@ from harness.cli.terminal import (
     say,
     user_errors,
 )
+from harness.errors import UserError
 
 if TYPE_CHECKING:
     from harness.show.embeddings.look import Look
@@ -34,10 +40,18 @@ _EXAMPLES = """Examples:
 An untrained network beside a trained one shows what the pixels alone do: compare the numbers, not the pictures.
 """
 
+_EMBED_EXAMPLES = """Examples:
+
+`python -m harness embed --backbone imagenet_lite --data my_images --out vectors.parquet`
+
+`python -m harness run --data my_images --backbone embeddings:vectors.parquet --backbone image_statistics`
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to the command line."""
     app.command(rich_help_panel=READING, epilog=_EXAMPLES)(embeddings)
+    app.command(rich_help_panel=EVALUATING, epilog=_EMBED_EXAMPLES)(embed)
 
 
 def embeddings(
@@ -96,6 +110,42 @@ def embeddings(
             write_look(look, target)
         _tell(look)
         say(err, f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
+
+
+def embed(
+    backbone: Annotated[str, typer.Option(metavar="NAME", help="The one that embeds.")],
+    target: Annotated[Path, typer.Option("--out", metavar="FILE.parquet", help="Where to write.")],
+    data: Data = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of GEO-Bench's datasets, without --data.")
+    ] = None,
+    seed: Seed = 0,
+    weights: Weights = None,
+    geobench_dir: GeobenchDir = None,
+    missing_bands: Missing = None,
+    cache_dir: CacheDir = DEFAULT_CACHE,
+    device: Device = "auto",
+    debug: Debug = False,
+) -> None:
+    """Write the vector of every image, for other programs and for `run --backbone embeddings:FILE.parquet`.
+
+    A row an image: `sample`, `split` and `embedding`. What made them is in the file's own metadata.
+    """
+    with user_errors(debug):
+        from harness.api.features import features
+        from harness.store.vectors import write_vectors
+
+        if (data is None) == (dataset is None):
+            raise UserError("say whose images: --data DIR, or --dataset NAME of those of --geobench-dir")
+        if target.suffix != ".parquet":
+            raise UserError(f"--out {target}: a file that ends in .parquet is wanted")
+        root = own_root(SimpleNamespace(data=data, bands=None, cache_dir=cache_dir)) if data else geobench_dir
+        options = {"geobench_dir": root, "cache_dir": cache_dir, "device": device, "missing_bands": missing_bands}
+        name = dataset or str(root and root.name)
+        made = features(backbone, name, seed=seed, weights=split_weights(weights), **options)
+        told = {"backbone": backbone, "dataset": name, "seed": str(seed), "weights": " ".join(weights or ())}
+        write_vectors(target, made.names, made.splits, made.vectors, told)
+        say(err, f"Wrote {target}: {len(made.names)} vectors of {made.vectors.shape[1]} numbers.")
 
 
 def _tell(look: "Look") -> None:

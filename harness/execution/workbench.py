@@ -12,6 +12,7 @@ from baselines.contract import Backbone, Features, FittedBackbone, Level, fitted
 from baselines.inputs import Preparation
 from baselines.meter import InputMeter, NetworkInput
 from baselines.registry import find_backbone
+from baselines.stored_embeddings import StoredEmbeddings
 from harness.data.arrays import ArrayCache, is_converted, open_arrays
 from harness.data.dataset import Dataset
 from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_few
@@ -340,7 +341,11 @@ class Workbench:
         )
 
     def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
-        return pooled(self._embed(job, meter))
+        vectors = pooled(self._embed(job, meter))  # of stored vectors as well: it measures what entered
+        backbone, samples = self.backbone_of(job), self.arrays(job.dataset).samples
+        if isinstance(backbone, StoredEmbeddings):
+            return backbone.lookup([samples[row] for row in self.feature_rows(job)])
+        return vectors
 
     def _extract_pyramid(self, job: Job, meter: InputMeter) -> tuple[Sequence[Level], Iterator[Features]]:
         return self.backbone_of(job).pyramid, self._embed(job, meter)

@@ -35,6 +35,23 @@ def test_sub_folders_are_classes_and_their_curve_is_run(tmp_path):
     assert all(value == 1.0 for *_, value in rows)
 
 
+def test_vectors_that_were_written_score_as_what_wrote_them(tmp_path):
+    data, vectors = write_classes(tmp_path / "fields", classes={"dark": 40, "darker": 36}), tmp_path / "v.parquet"
+    cache = ("--cache-dir", tmp_path / "cache")
+    done = harness("embed", "--backbone", "image_statistics", "--data", data, "--out", vectors, *cache, cwd=tmp_path)
+    assert "60 vectors of 27 numbers" in done.stderr
+    with duckdb.connect() as connection:
+        facts = connection.sql(f"SELECT key, value FROM parquet_kv_metadata('{vectors}')").fetchall()
+    assert (b"backbone", b"image_statistics") in facts
+    names = f"embeddings:{vectors},image_statistics"
+    run(data, tmp_path, "--backbone", names, "--protocols", "knn", "--seeds", "0", "--partitions", "default")
+    with duckdb.connect(str(tmp_path / "leaderboard.duckdb"), read_only=True) as connection:
+        found = connection.sql("SELECT backbone, round(value, 9) FROM leaderboard ORDER BY 1").fetchall()
+    assert [name for name, _ in found] == names.split(",")
+    assert len({value for _, value in found}) == 1
+    assert 0.5 < found[0][1] < 1
+
+
 @pytest.mark.slow
 def test_real_images_of_eurosat_are_told_apart(tmp_path):
     data = shared_fixtures("eurosat_rgb")
