@@ -34,7 +34,7 @@ class Table:
     """Python values as DuckDB gives them; None is NULL."""
 
     def df(self) -> "pandas.DataFrame":
-        """The same as a DataFrame, for notebooks."""
+        """A DataFrame of it, for notebooks."""
         import pandas  # noqa: PLC0415 - half a second that commands need not wait
 
         return pandas.DataFrame(self.rows, columns=list(self.columns))

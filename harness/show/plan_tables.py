@@ -145,7 +145,7 @@ def _about(cells: Sequence[Cell], names: Mapping[DatasetRef, str]) -> str:
 
 
 def _listed(names: Sequence[str], what: str) -> Sequence[str]:
-    """Of many, how many."""
+    """Names, or how many there are of many."""
     return names if len(names) <= MOST_LISTED else [f"{len(names)} {what}"]
 
 
