@@ -288,7 +288,7 @@ def _show_answers(request: "RunRequest", jobs: "Sequence[Job]") -> None:
 
     own = dict.fromkeys((job.run.suite, job.run.dataset) for job in jobs if job.run.suite.startswith(user_suite("")))
     for suite, dataset in own:
-        for line in answer(request.db, suite, dataset, {job.backbone for job in jobs}, FLOOR):
+        for line in answer(request.db, suite, dataset, set(_names(jobs)), FLOOR):
             say(out, line)
 
 
@@ -315,7 +315,7 @@ def _alarms(request: "RunRequest", jobs: "Sequence[Job]") -> "Iterator[Told]":
     from leaderboards.alarm import ADVICE, FLOOR, read_alarms
 
     run_ids = {job.run_id for job in jobs}
-    alarms = read_alarms(request.db, list({job.backbone for job in jobs})) if jobs else []
+    alarms = read_alarms(request.db, _names(jobs)) if jobs else []
     below = [alarm for alarm in alarms if alarm.clearly and not run_ids.isdisjoint(alarm.run_ids)]
     for backbone in dict.fromkeys(alarm.backbone for alarm in below):
         where = ", ".join(dict.fromkeys(alarm.dataset for alarm in below if alarm.backbone == backbone))

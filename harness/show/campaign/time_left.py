@@ -68,7 +68,7 @@ class TimeLeft:
         )
 
     def _typical(self, cost: _Cost) -> float | None:
-        """Of its class; where none of it ended, of the other partitions of that dataset."""
+        """Seconds of its class; where none of it ended, of the other partitions of that dataset."""
         alike = self._seconds.get(cost) or [
             seconds for other, taken in self._seconds.items() if other[:2] == cost[:2] for seconds in taken
         ]

@@ -103,7 +103,7 @@ def _height(shown: FittedTable | Text) -> int:
 
 
 def _mean_rank(curves: _Curves, name: str) -> float:
-    """Over its datasets, by the last points; 0 is best."""
+    """Mean over its datasets of the rank by their last points; 0 is best."""
     ranks = [
         sum(_gain(other[-1]) > _gain(row[name][-1]) for other in row.values()) for row in curves.values() if name in row
     ]
@@ -171,7 +171,7 @@ def _title(curves: _Curves, protocol: str) -> str:
 
 
 def _metrics(curves: _Curves) -> str:
-    """Of which datasets a score is what."""
+    """Metrics, and the datasets of each."""
     names = _names(curves)
     of_dataset = {names[dataset]: next(iter(row.values()))[0] for dataset, row in curves.items()}
     named = sorted((p.metric + ("" if p.higher_is_better else ", lower is better"), d) for d, p in of_dataset.items())

@@ -15,7 +15,10 @@ from harness.data.sources.source import SIMULATED_FILE
 from harness.execution.provenance import describe_choices
 from harness.records.identity import configuration
 from harness.records.job import Job
+from harness.show.reproduce import places as places_left_open
 from harness.show.reproduce import reproducing_command
+from harness.show.run_details import find_run
+from leaderboards.query import run_query
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +89,18 @@ def test_it_asks_for_the_same_run(planned, words: list[str], told: str) -> None:
     assert told in command
     again = planned(shlex.split(command)[4:])
     assert (again.run_id, find_backbone(again.backbone).name) == (job.run_id, stored_as)
+
+
+def test_a_named_checkpoint_keeps_its_name_in_rows_and_in_the_command_shown(data: Path, tmp_path: Path) -> None:
+    places = ("--geobench-dir", data, "--cache-dir", data / "cache", "--db", tmp_path / "board.duckdb")
+    words = ("--weights", "first=optical_mae:mp_mae", *KNN, "--device", "cpu", "--workers", 1)
+    done = harness("run", *words, *places, cwd=DEMO_WEIGHTS)
+    assert done.returncode == 0, done.stderr
+    (row,) = run_query(tmp_path / "board.duckdb", "SELECT backbone, run_id FROM runs").rows
+    assert row[0] == "first"
+    details = find_run(tmp_path / "board.duckdb", row[1])
+    assert details.command is not None
+    assert "--weights first=optical_mae:mp_mae --alone" in details.command
+    assert places_left_open(details.run) == [
+        f"optical_mae stands for your path to the weights with SHA-256 {details.run['weights_sha256'][:12]}"
+    ]
