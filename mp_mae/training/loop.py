@@ -94,9 +94,11 @@ def run_steps(training: Training, first: int, reporter: Reporter, stop: Callable
 def _look(training: Training) -> Mapping[str, Mapping[str, float]]:
     """What the first process finds on held-out tiles while the others wait; nothing where there is nothing to see."""
     found: Mapping[str, Mapping[str, float]] = {}
-    if isinstance(training.model, ComparingObjective) and len(held_out_rows(training.plan.files)):
+    # Of several crops of a tile there is one alone to look at, the centre; who compares tiles knows what to do with it.
+    can_look = isinstance(training.model, ComparingObjective) or training.model.crops_per_tile == 1
+    if can_look and len(held_out_rows(training.plan.files)):
         if training.accelerator.is_main_process:
-            found = look_at_held_out(training, training.model)
+            found = look_at_held_out(training)
         training.accelerator.wait_for_everyone()
     return found
 

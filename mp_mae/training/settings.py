@@ -50,7 +50,7 @@ class Settings:
     save_every: Annotated[int, "optimizer steps between checkpoints"] = 200
     keep: Annotated[int, "checkpoints that stay"] = 3
     log_every: Annotated[int, "optimizer steps between lines of the log"] = 1
-    validate_every: Annotated[int, "optimizer steps between looks at held-out tiles, if the objective has any"] = 200
+    validate_every: Annotated[int, "optimizer steps between looks at the held-out tiles of the split val"] = 200
     tracker: Annotated[Literal["none", "tensorboard", "wandb"], "where else the log goes"] = "none"
 
     def __post_init__(self) -> None:

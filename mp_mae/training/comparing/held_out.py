@@ -1,6 +1,8 @@
 """Looks at held-out tiles while a training goes on."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,20 +24,46 @@ def held_out_rows(files: MMEarthFiles) -> np.ndarray:
 
 
 @torch.no_grad()
-def look_at_held_out(training: Training, model: ComparingObjective) -> Mapping[str, Mapping[str, float]]:
-    """What the objective makes of the held-out tiles' centre crops: numbers by measure and by what they are of."""
-    plan, accelerator = training.plan, training.accelerator
-    rows, micro = held_out_rows(plan.files), plan.order.micro_batch
-    loader = Loader(
-        plan.files, capacity=micro, crop=plan.crop, device=accelerator.device, workers=plan.settings.workers
-    )
-    never = model.draw(torch.Generator().manual_seed(0), micro, plan.crop)
-    embedded, known = [], []
+def look_at_held_out(training: Training) -> Mapping[str, Mapping[str, float]]:
+    """What the objective makes of the held-out tiles' centre crops: numbers by measure and by what they are of.
+
+    Of one that compares tiles that is what it judges them by; of any other its losses, with the same masks each time.
+    """
+    model = training.model
     model.eval()
-    for batch in loader.batches(evaluation_requests(plan.files, rows, micro, crop=plan.crop)):
-        inputs = model.inputs(batch.input, batch.targets, never[: len(batch.rows)])
-        with accelerator.autocast():
+    found = _judge(training, model) if isinstance(model, ComparingObjective) else {"loss": _losses(training)}
+    model.train()
+    return found
+
+
+def _judge(training: Training, model: ComparingObjective) -> Mapping[str, Mapping[str, float]]:
+    embedded, known = [], []
+    for inputs in _inputs(training):
+        with training.accelerator.autocast():
             embedded.append(model.embed(*inputs).float())
         known.append(model.known(*inputs))
-    model.train()
-    return model.judge(torch.cat(embedded), torch.cat(known), training.places_of(rows))
+    return model.judge(torch.cat(embedded), torch.cat(known), training.places_of(held_out_rows(training.plan.files)))
+
+
+def _losses(training: Training) -> Mapping[str, float]:
+    """Means over all valid values; a loss without one is left out."""
+    totals: defaultdict[str, float] = defaultdict(float)
+    counts: defaultdict[str, int] = defaultdict(int)
+    for inputs in _inputs(training):
+        with training.accelerator.autocast():
+            report = training.model(*inputs)
+        for name, n_valid in report.n_valid.items():
+            if n := int(n_valid):
+                totals[name] += n * float(report.by_task[name])
+                counts[name] += n
+    return {name: totals[name] / n for name, n in counts.items()}
+
+
+def _inputs(training: Training) -> Iterator[tuple[Any, ...]]:
+    """What the model is called with, micro-batch by micro-batch."""
+    plan, device = training.plan, training.accelerator.device
+    rows, micro = held_out_rows(plan.files), plan.order.micro_batch
+    loader = Loader(plan.files, capacity=micro, crop=plan.crop, device=device, workers=plan.settings.workers)
+    drawn = training.model.draw(torch.Generator().manual_seed(0), micro, plan.crop)
+    for batch in loader.batches(evaluation_requests(plan.files, rows, micro, crop=plan.crop)):
+        yield training.model.inputs(batch.input, batch.targets, drawn[: len(batch.rows)])
