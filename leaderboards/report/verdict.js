@@ -24,9 +24,17 @@ function rankedVerdict(ranked, state) {
   const behind = others.filter((row) => !tied(row, first)).map((row) => row.model);
   const told = "at 95 %, paired over seeds and test samples, all pairs considered (Holm).";
   if (!equals.length) return [`${first.model} is ahead of ${behind.length > 1 ? `all ${behind.length} others` : behind[0]}, ${where}.`, `Told apart ${told}`];
-  return [`No clear winner: ${listed([first.model, ...equals])} cannot be told apart ${where}.`,
-    behind.length ? `${first.model} is ahead of ${listed(behind)}, told apart ${told}` : `Tested ${told}`];
+  const unknown = equals.filter((model) => isUnknown(first.model, model, state));
+  const known = equals.filter((model) => !unknown.includes(model));
+  return [known.length ? `No clear winner: ${listed([first.model, ...known])} cannot be told apart, ${where}.`
+    : `No clear winner: too little is known of ${listed(unknown)}, ${where}.`,
+  behind.length ? `${first.model} is ahead of ${listed(behind)}, told apart ${told}` : `Tested ${told}`,
+  ...unknown.length ? [`Nobody knows how far noise moves the difference from ${listed(unknown)}: one seed, and no stored predictions.`] : []];
 }
+
+// Whether the noise of the difference of two is unknown on some task.
+const isUnknown = (a, b, state) => tables.differences.some((row) => inMeasured(row) && row.partition === state.partition
+  && row.low === null && [a, b].includes(row.model) && [a, b].includes(row.rivalModel));
 
 const listed = (names) => names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0];
 const letters = (row) => row.ties.match(/[a-z]\d*/g);

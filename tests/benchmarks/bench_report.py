@@ -48,7 +48,7 @@ def test_ten_thousand_runs_load_in_2_s(benchmark, db):
             times.append(timing)
 
         benchmark.pedantic(load, rounds=ROUNDS, warmup_rounds=1)
-        assert len(driver.find_elements("css selector", "#curves svg.plot")) == 6
+        assert len(driver.find_elements("css selector", "#tasks svg.plot")) == 6
         assert problems(driver) == []
     median = sorted(times[1:])[ROUNDS // 2]
     print(f"\nreport of 10,080 runs: loaded and drawn in {median:.0f} ms")

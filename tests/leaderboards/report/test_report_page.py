@@ -50,6 +50,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *campaign(backbones=[*BACKBONES[:3], HARMFUL], datasets=DATASETS, partitions=PARTITIONS),
         *campaign(backbones=BACKBONES[:1], datasets=DATASETS[:1], protocols=["knn"], partitions=PARTITIONS[:2]),
         *campaign("demo", BACKBONES[:2], ["demo-climate"], partitions=["1.00x_train"]),
+        *campaign("demo", BACKBONES[2:3], ["demo-climate"], partitions=["1.00x_train"], n_seeds=1),
         *(replace(one, run=replace(one.run, metric="f1"), metrics=[replace(m, metric="f1") for m in one.metrics])
           for one in campaign(backbones=BACKBONES[:2], datasets=["m-bigearthnet"], protocols=["linear_probe_sgd"],
                               partitions=PARTITIONS[:1])),
@@ -120,6 +121,14 @@ def test_the_first_sentence_names_who_cannot_be_told_apart_and_no_winner_among_t
         assert all(one.entry.backbone in sentence for one in tied)
     else:
         assert sentence == f"{first.entry.backbone}@abababab is ahead of all 3 others, with 20 labels, on 2 tasks."
+
+
+def test_of_a_single_seed_it_is_said_that_nobody_knows_its_noise(page: Any) -> None:
+    choose(page, "suite", "demo (simulated)")
+    sentence, *more = texts(page, "#verdict p")
+    assert sentence == f"No clear winner: too little is known of {BACKBONES[2]}, with 2000 labels, on 1 task."
+    assert more[-1].startswith(f"Nobody knows how far noise moves the difference from {BACKBONES[2]}: one seed")
+    assert len(page.find_elements("css selector", "#curve .mark.hollow")) == 1
 
 
 def test_a_backbone_alone_is_no_comparison_yet(page: Any) -> None:
@@ -321,7 +330,7 @@ def test_simulated_runs_are_labelled_and_never_shown_with_real_ones(page: Any) -
     choose(page, "suite", "demo (simulated)")
     assert find(page, "#simulated").is_displayed()
     assert texts(page, "#curve figcaption") == ["demo-climate"]
-    assert len(texts(page, "#ranking tbody tr")) == 2
+    assert len(texts(page, "#ranking tbody tr")) == 3
     assert set(texts(page, "#runs-body td:nth-child(2)")) == {"demo-climate"}
 
 
