@@ -39,7 +39,7 @@ def find_images(root: Path) -> list[str]:
     """The images below a folder, sorted, from it on. What begins with a dot is passed over.
 
     Raises:
-        UserError: there is none; or one is a link that leads out of the folder.
+        UserError: there is none; or one is a link that leads out of the folder, or lies behind a linked folder.
     """
     if not root.is_dir():
         raise UserError(
@@ -49,6 +49,9 @@ def find_images(root: Path) -> list[str]:
     found = []
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith(".")]
+        for name in below:
+            if Path(folder, name).is_symlink():  # which may lead out, or round in circles
+                raise UserError(f"{Path(folder, name)}: is a link to a folder. Put the folder itself in its place")
         for name in names:
             path = Path(folder, name)
             if name.startswith(".") or path.suffix.casefold() not in SUFFIXES:

@@ -59,9 +59,12 @@ def write_understood(root: Path, settings: ImageSettings, cache_dir: Path, progr
     if not (target / FOLDER / name / FILE).exists():
         understood = _understand(root, name, files, settings, progress)
         partial = partial_folder(target)
-        (partial / FOLDER / name).mkdir(parents=True, exist_ok=True)
-        (partial / FOLDER / name / FILE).write_text(understood.model_dump_json())
-        partial.rename(target)
+        try:
+            (partial / FOLDER / name).mkdir(parents=True, exist_ok=True)
+            (partial / FOLDER / name / FILE).write_text(understood.model_dump_json())
+            partial.rename(target)
+        except OSError as error:
+            raise UserError(f"--cache-dir {cache_dir}: cannot be written ({error.strerror}). Choose another") from None
     return target
 
 

@@ -57,6 +57,10 @@ def test_a_link_that_leads_out_is_refused_and_one_within_is_followed(tmp_path):
     (root / "a" / "3.png").symlink_to(outside)
     with refused(r"3\.png: is a link that leads out"):
         find_images(root)
+    (root / "a" / "3.png").unlink()
+    (root / "b").symlink_to(tmp_path)
+    with refused(r"b: is a link to a folder"):
+        find_images(root)
 
 
 def table(tmp_path, text):
