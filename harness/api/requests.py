@@ -50,7 +50,7 @@ def make_requests(
         given = None if geobench_dir is None else Path(geobench_dir)
         demo = has_no_data(given)
         if demo:
-            progress.notice("no GEO-Bench data here: the simulated demo suite serves (README: Real data)")
+            progress.notice("no GEO-Bench data here: the simulated demo suite serves (docs/geobench.md)")
         root = demo_root(cache, progress) if demo else find_root(given)
         requests.append(ask(demo=demo, geobench_dir=root, datasets=named, **common, **words))
     for own in datasets:

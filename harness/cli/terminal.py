@@ -146,6 +146,6 @@ def data_root(geobench_dir: Path | None, cache_dir: Path, *, demo: bool) -> Path
 
     if not demo:
         return find_root(geobench_dir)
-    say(err, "No GEO-Bench data here: the simulated demo suite serves (README: Real data).", style="yellow")
+    say(err, "No GEO-Bench data here: the simulated demo suite serves (docs/geobench.md).", style="yellow")
     with RichProgress(err) as progress:
         return demo_root(cache_dir, progress)

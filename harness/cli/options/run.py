@@ -46,7 +46,7 @@ Protocols = Annotated[
     list[str] | None,
     Option(
         metavar="NAME,...",
-        help="Protocols: linear_probe, conv_probe, knn, few_shot, fine_tune ... (README lists all). Default: "
+        help="Protocols: linear_probe, conv_probe, knn, few_shot, fine_tune ... (docs/protocols.md). Default: "
         "linear_probe,knn; on the demo suite few_shot too.",
     ),
 ]
