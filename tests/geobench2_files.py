@@ -84,9 +84,9 @@ def write_dataset(root: Path, name: str, patches: Patches, parts: int = 1) -> Pa
     rows = []
     for i, split in enumerate(SPLITS):
         items, labels = WRITERS[name](patches, i)
-        columns = {"tortilla:data_split": split, "add_test_split": False, **labels}
-        columns["stac:centroid"] = f"POINT ({10 + i} -46.25)"
-        rows.append(Packed(f"sample_{i}", "TORTILLA", tortilla(items), columns))
+        columns = {"tortilla:data_split": split, "stac:centroid": f"POINT ({10 + i} -46.25)", **labels}
+        items = [item._replace(columns={**columns, **item.columns}) for item in items]
+        rows.append(Packed(f"sample_{i}", "TORTILLA", tortilla(items), {**columns, "add_test_split": False}))
     for part in range(parts):  # the last samples first, so that only their names give their order
         ending = f".{part:04}.part" if parts > 1 else ""
         (folder / f"geobench_{name}{ending}.tortilla").write_bytes(tortilla(rows[::-1][part::parts]))
@@ -122,7 +122,7 @@ def _treesatai(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
 
 def _so2sat(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:
     items = [tif("s1", radar(patches, i, "VH", "VV")), tif("s2", optical(patches, i, S2_10) / np.float64(10_000))]
-    return items, {"labels": ["Water", "Open low-rise"][i % 2]}
+    return items, {"labels": [16, 5][i % 2]}
 
 
 def _forestnet(patches: Patches, i: int) -> tuple[list[Packed], dict[str, Any]]:

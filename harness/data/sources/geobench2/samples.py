@@ -30,9 +30,10 @@ def read_sample(file: Path, row: Item, entry: Entry, spec: DatasetSpec, where: s
         UserError: something is missing, damaged or of the wrong kind; begins with `where`.
     """
     items = read_index(file, where, row) if row.format == TORTILLA else [row]
+    said = items[0].columns if items else {}  # the index of the whole may call classes otherwise
     images = [_read_image(file, items, image, where) for image in entry.images]
     if isinstance(entry.label, str):
-        raw = _read_column(row.columns.get(entry.label), entry, spec.label_kind, where)
+        raw = _read_column(said.get(entry.label), entry, spec.label_kind, where)
         size = max(image.shape[1:] for image in images if image is not None)
     else:
         raw = _read_mask(file, items, entry.label, entry.codes, where)
@@ -44,7 +45,7 @@ def read_sample(file: Path, row: Item, entry: Entry, spec: DatasetSpec, where: s
     if entry.valid is not None:
         valid = _read(file, items, entry.valid, where)[0] != 0
         pixels = np.where(valid, pixels, np.float32(np.nan))
-    return Sample(row.id, pixels, label, place=_read_place(row.columns))
+    return Sample(row.id, pixels, label, place=_read_place(said))
 
 
 def _read_image(file: Path, items: Sequence[Item], image: Image, where: str) -> np.ndarray | None:

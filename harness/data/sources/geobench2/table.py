@@ -56,7 +56,7 @@ class Entry:
     """In label order; the name of the number where that is predicted."""
     images: tuple[Image, ...]
     label: int | str
-    """A column of the index, with names or indices of classes; or the place of a mask among the files."""
+    """A column of the table of the files, with names or indices of classes; or the place of a mask among them."""
     codes: tuple[int, ...] = field(default=())
     """Of a mask: stored value -> class. Empty: they are the classes."""
     valid: int | None = None
