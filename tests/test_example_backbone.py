@@ -79,7 +79,9 @@ def test_a_file_is_run_as_it_is_and_is_found_again_until_it_is_edited(data, tmp_
 
 
 def test_the_twenty_lines_of_the_page_keep_the_contract(tmp_path):
-    (text,) = re.findall(r"```python\n(.*?def build\(weights, seed\).*?)```", (ROOT / "docs" / "your_backbone.md").read_text(), re.S)
+    (text,) = re.findall(
+        r"```python\n(.*?def build\(weights, seed\).*?)```", (ROOT / "docs" / "your_backbone.md").read_text(), re.S
+    )
     (tmp_path / "my_model.py").write_text(text)
     state = timm.create_model("convnextv2_nano", in_chans=4, num_classes=0).state_dict()
     save_file(state, tmp_path / "my_weights.safetensors")
