@@ -63,6 +63,7 @@ def test_leaderboard_row_in_full(board: Leaderboard) -> None:
         "partition": "0.10x_train",
         "seed": 0,
         "n_train": 200,
+        "n_labels": 200,
         "n_labels_fit": 200,
         "n_labels_select": 0,
         "metric": "accuracy",
