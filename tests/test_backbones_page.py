@@ -17,7 +17,7 @@ from harness.cli.terminal import Format
 from leaderboards.query import to_markdown
 
 PAGE = (Path(__file__).parent.parent / "docs" / "backbones.md").read_text()
-INTERNAL = {"file", "package", "code_sha256", "has_demo_weights", "demo_twin"}
+INTERNAL = {"file", "package", "code_sha256", "has_demo_weights", "checkpoint_of", "demo_twin"}
 """Fields of an entry that whoever writes a backbone has no use for."""
 
 

@@ -50,7 +50,7 @@ def convert(root, cache_dir, progress=None):
 
 
 def left_behind(cache_dir):
-    return sorted(path.name for path in (cache_dir / "arrays" / f"geobench-{SUITE.replace('_', '-')}").glob("*"))
+    return sorted(path.name for path in (cache_dir / "arrays" / "user:data").glob("*"))
 
 
 # What the arrays hold

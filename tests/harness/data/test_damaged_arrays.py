@@ -166,7 +166,7 @@ def test_arrays_of_another_dataset_in_this_ones_place_are_not_taken(root, cache_
     shutil.copytree(theirs, entries[0][1])
     log = Log()
     assert is_sound(convert(root, cache_dir, log), root)
-    assert re.search(r"manifest\.json is of arrays/geobench-classification-v1\.0/other-", log.notices[0])
+    assert re.search(r"manifest\.json is of arrays/user:data/other-", log.notices[0])
 
 
 def test_only_rows_that_are_read_are_checked(root, cache_dir, monkeypatch):

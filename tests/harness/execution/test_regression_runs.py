@@ -94,11 +94,12 @@ def test_a_row_says_which_way_its_headline_points(finished):
 
 def test_two_protocols_are_compared_image_by_image(finished):
     folder, _ = finished
-    told = harness("compare", "image_statistics:linear_probe", "image_statistics:knn", cwd=folder)
+    sides = "image_statistics:linear_probe", "image_statistics:knn"
+    told = harness("compare", *sides, "--format", "json", cwd=folder)
     assert told.returncode == 0, told.stderr
-    (yields,) = [line.split() for line in told.stdout.splitlines() if line.lstrip().startswith("yields")]
-    assert yields[3] == "+.121"
-    assert yields[4] == "<.001"  # of no difference, paired over 80 images
+    (yields,) = [row for row in json.loads(told.stdout) if row["dataset"] == "yields"]
+    assert yields["difference"] == pytest.approx(0.121, abs=5e-4)
+    assert yields["p_adjusted"] < 0.001  # of no difference, paired over 80 images
 
 
 def test_where_a_benchmark_ranks_by_an_error_the_smallest_is_chosen_and_the_row_says_so(

@@ -6,7 +6,7 @@ import torch
 
 from command_line import harness
 from geobench_files import write_dataset
-from harness.extraction import extraction as features
+from harness.extraction import batches
 from harness.store.manifest import read_manifest
 
 
@@ -19,7 +19,7 @@ def threads():
 
 def test_features_do_not_depend_on_the_number_of_threads(tmp_path, monkeypatch):
     write_dataset(tmp_path / "data", n_samples=12)
-    monkeypatch.setitem(features.PIXELS_PER_BATCH, "cpu", 32)  # two images at a time
+    monkeypatch.setitem(batches.PIXELS_PER_BATCH, "cpu", 32)  # two images at a time
     found = []
     for count in (1, 3):
         torch.set_num_threads(count)
@@ -37,7 +37,7 @@ def test_features_do_not_depend_on_the_number_of_threads(tmp_path, monkeypatch):
 
 def test_work_is_done_in_order_by_threads_that_compute_alone_and_the_setting_comes_back():
     torch.set_num_threads(3)
-    seen = list(features._ordered(lambda item: (item, torch.get_num_threads()), range(20), 3))
+    seen = list(batches._ordered(lambda item: (item, torch.get_num_threads()), range(20), 3))
     assert seen == [(item, 1) for item in range(20)]
     assert torch.get_num_threads() == 3
 
@@ -49,7 +49,7 @@ def test_what_fails_on_a_thread_fails_here():
         return item
 
     torch.set_num_threads(2)
-    done = features._ordered(work, range(20), 2)
+    done = batches._ordered(work, range(20), 2)
     assert [next(done) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="five"):
         next(done)

@@ -77,4 +77,4 @@ def test_nothing_in_the_harness_trains_by_a_loop_of_its_own():
     texts = {path.relative_to(HARNESS).as_posix(): path.read_text() for path in HARNESS.rglob("*.py")}
     assert [path for path, text in texts.items() if "optimizer.step()" in text] == ["training/loop.py"]
     assert [path for path, text in texts.items() if "optim.AdamW(" in text] == ["training/groups.py"]
-    assert [path for path, text in texts.items() if "math.cos(" in text] == ["training/recipe.py"]
+    assert [path for path, text in texts.items() if "math.cos(math.pi *" in text] == ["training/recipe.py"]
