@@ -6,13 +6,19 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.errors import UserError
 from harness.records.identity import hash_names
 
+FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Of train, as in GEO-Bench: the points of a label-efficiency curve before `default`."""
+FEWEST = 10
+"""Train samples of the smallest such point."""
+
 _SPLITS = ("train", "valid", "test")
 
+_Sample = TypeVar("_Sample")
 _SAMPLE_NAME = re.compile(r"(?!\.)[^/\\\0]+")
 """One file name: no separator, and no dot at its beginning, so neither `..` nor an absolute path."""
 
@@ -59,6 +65,22 @@ def build_partition(
     _check_disjoint(checked, where)
     _check_present((*train, *valid, *test), samples, where, suffix)
     return Partition(name, train, valid, test, hash_splits(train, valid, test))
+
+
+def smaller_trains(train: Sequence[_Sample], fewest: int = FEWEST) -> dict[str, Sequence[_Sample]]:
+    """Train splits by partition: beginnings of one, called `0.10x_train` and the like, and `default`, the whole.
+
+    Args:
+        fewest: samples that a beginning has at least.
+    """
+    sizes = {f"{share:.2f}x_train": round(share * len(train)) for share in FRACTIONS}
+    return {name: train[:size] for name, size in sizes.items() if size >= fewest} | {"default": train}
+
+
+def require_partition(name: str, there: Collection[str], where: str) -> None:
+    """UserError: there is no such partition; begins with `where`, and lists those there are."""
+    if name not in there:
+        raise UserError(f"{where}: no partition {name!r}; there are: {', '.join(there)}")
 
 
 def hash_splits(train: Sequence[str], valid: Sequence[str], test: Sequence[str]) -> str:

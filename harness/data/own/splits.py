@@ -11,14 +11,11 @@ from scipy.spatial import cKDTree
 
 from harness.data.draws import stratified_order
 from harness.data.own.listing import SPLIT_WORDS, Row, sample_name
+from harness.data.partitions import FEWEST, smaller_trains
 from harness.errors import UserError
 from harness.records.labels import Split
 
 SHARES: dict[Split, float] = {"train": 0.7, "valid": 0.1, "test": 0.2}
-FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-"""Of train: the points of a label-efficiency curve before `default`."""
-FEWEST = 10
-"""Train images of such a point."""
 NEAR_KM = 1.0
 """Images nearer than that show the same field."""
 
@@ -69,14 +66,10 @@ def folds(rows: Sequence[Row]) -> dict[str, Splits]:
     return found
 
 
-def smaller_trains(splits: Splits, n_classes: int) -> dict[str, Splits]:
-    """Partitions of the beginnings of train, called `0.10x_train` and the like, and `default`."""
-    sizes = {f"{share:.2f}x_train": round(share * len(splits["train"])) for share in FRACTIONS}
-    fewest = max(FEWEST, n_classes)
-    return {
-        **{name: {**splits, "train": splits["train"][:size]} for name, size in sizes.items() if size >= fewest},
-        "default": splits,
-    }
+def partitions_of(splits: Splits, n_classes: int) -> dict[str, Splits]:
+    """The splits with smaller and smaller beginnings of train, none below an image a class."""
+    trains = smaller_trains(splits["train"], max(FEWEST, n_classes))
+    return {name: {**splits, "train": list(train)} for name, train in trains.items()}
 
 
 def blocks_of(places: Sequence[Place | None], side_km: float) -> list[Hashable]:

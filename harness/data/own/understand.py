@@ -16,7 +16,7 @@ from harness.data.own.images import OpenedImage, UnreadableError, open_image
 from harness.data.own.labels import read_labels
 from harness.data.own.listing import Row, find_images, rows_of_folders, rows_of_table
 from harness.data.own.settings import ImageSettings
-from harness.data.own.splits import NEAR_KM, SHARES, Place, blocks_of, count_near, draw_splits, folds, smaller_trains
+from harness.data.own.splits import NEAR_KM, SHARES, Place, blocks_of, count_near, draw_splits, folds, partitions_of
 from harness.errors import UserError
 from harness.records.labels import LabelKind
 from harness.records.progress import Progress
@@ -117,7 +117,7 @@ def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSett
         files=tuple(row.file for row in rows),
         labels=labels.labels,
         places=tuple(places) if any(places) else (),
-        partitions=smaller_trains(splits, len(labels.class_names)) | folds(rows),
+        partitions=partitions_of(splits, len(labels.class_names)) | folds(rows),
         drawn=drawn,
         notes=tuple(notes),
     )

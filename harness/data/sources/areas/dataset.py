@@ -10,8 +10,8 @@ import numpy as np
 from harness.data.dataset import Dataset
 from harness.data.description import DatasetSpec, Sample
 from harness.data.files.budgets import SAMPLE_BYTES
-from harness.data.files.regular_file import check_regular
-from harness.data.partitions import Partition, build_partition
+from harness.data.files.mapped_array import map_array
+from harness.data.partitions import Partition, build_partition, require_partition
 from harness.data.sources.areas.description import (
     MAKE_AGAIN,
     SPLITS,
@@ -51,8 +51,7 @@ class AreaDataset(Dataset):
 
     def partition(self, name: str) -> Partition:
         where = f"{self.name}/{TASK_FILE}"
-        if name not in self.labelling.train_sizes:
-            raise UserError(f"{where}: no partition {name!r}; there are: {', '.join(self.partitions())}")
+        require_partition(name, self.partitions(), where)
         train = self.labelling.train_order[: self.labelling.train_sizes[name]]
         splits = {"train": train, "valid": self.area.names["valid"], "test": self.area.names["test"]}
         return build_partition(name, {split: sorted(names) for split, names in splits.items()}, self.samples, where)
@@ -86,7 +85,7 @@ class AreaDataset(Dataset):
         if (split, what) not in self._opened:
             folder = self.directory if what == "labels" else self.directory.parent
             file = folder / f"{split}-{what}.npy"
-            array = _map(file, f"{folder.name}/{file.name}")
+            array = map_array(file, f"{folder.name}/{file.name}", MAKE_AGAIN)
             self._check(array, split, what, f"{folder.name}/{file.name}")
             self._opened[split, what] = array
         return self._opened[split, what]
@@ -105,15 +104,6 @@ class AreaDataset(Dataset):
             raise UserError(f"{where}: {wanted} is wanted, {found} found. {MAKE_AGAIN}")
         if array[:1].nbytes > SAMPLE_BYTES:
             raise UserError(f"{where}: an image has {array[:1].nbytes} bytes; at most {SAMPLE_BYTES} are read")
-
-
-def _map(file: Path, where: str) -> np.ndarray:
-    try:
-        check_regular(file, where)
-        return np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{where}: cannot be read ({reason}). {MAKE_AGAIN}") from None
 
 
 def open_dataset(ref: DatasetRef) -> AreaDataset:

@@ -9,6 +9,7 @@ import numpy as np
 from harness.data.dataset import Dataset
 from harness.data.description import DatasetSpec, Sample
 from harness.data.files.budgets import SAMPLE_BYTES
+from harness.data.files.mapped_array import map_array
 from harness.data.files.own_arrays import (
     DESCRIPTION,
     LABELS,
@@ -17,24 +18,10 @@ from harness.data.files.own_arrays import (
     Description,
     read_description,
 )
-from harness.data.files.regular_file import check_regular
-from harness.data.partitions import Partition, build_partition
+from harness.data.partitions import Partition, build_partition, require_partition, smaller_trains
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.tasks import TASKS, parse_label
-
-SHARES = {
-    "0.01x_train": 0.01,
-    "0.02x_train": 0.02,
-    "0.05x_train": 0.05,
-    "0.10x_train": 0.1,
-    "0.20x_train": 0.2,
-    "0.50x_train": 0.5,
-    "default": 1.0,
-}
-"""Partition -> share of the train rows it has, as in GEO-Bench."""
-FEWEST = 10
-"""Train samples of the smallest partition, where there are so many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +38,12 @@ class ArraysDataset(Dataset):
         return self.directory / PIXELS
 
     def partitions(self) -> list[str]:
-        whole = len(self.described.rows["train"])
-        return sorted(name for name, share in SHARES.items() if share == 1 or round(share * whole) >= FEWEST)
+        return sorted(smaller_trains(self.described.rows["train"]))
 
     def partition(self, name: str) -> Partition:
         where, rows = f"{self.name}/{DESCRIPTION}", self.described.rows
-        if name not in self.partitions():
-            raise UserError(f"{where}: no partition {name!r}; there are: {', '.join(self.partitions())}")
-        chosen = {**rows, "train": rows["train"][: round(SHARES[name] * len(rows["train"]))]}
+        require_partition(name, self.partitions(), where)
+        chosen = {**rows, "train": smaller_trains(rows["train"])[name]}
         splits = {str(split): list(map(self.described.sample, of_split)) for split, of_split in chosen.items()}
         return build_partition(name, splits, self.samples, where)
 
@@ -93,11 +78,7 @@ class ArraysDataset(Dataset):
     def _map(self, file_name: str) -> np.ndarray:
         """A memory-mapped array with a row for each sample."""
         where, n_samples = f"{self.name}/{file_name}", self.described.n_samples
-        try:
-            check_regular(self.directory / file_name, where)
-            array: np.ndarray = np.load(self.directory / file_name, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{where}: cannot be read ({error}). {MAKE_AGAIN}") from None
+        array = map_array(self.directory / file_name, where, MAKE_AGAIN)
         if len(array) != n_samples:
             raise UserError(f"{where}: {n_samples} rows are wanted, {len(array)} found. {MAKE_AGAIN}")
         return array

@@ -12,7 +12,7 @@ from baselines.bands import Unit
 from harness.data.dataset import Dataset
 from harness.data.description import Band, DatasetSpec, Sample, sentinel2_bands
 from harness.data.files.json_file import read_json_object
-from harness.data.partitions import Partition, build_partition
+from harness.data.partitions import Partition, build_partition, require_partition
 from harness.data.sources.mmearth_bench.tiles import TileFile
 from harness.errors import UserError
 from harness.records.job import DatasetRef
@@ -85,8 +85,7 @@ class MMEarthBenchDataset(Dataset):
 
     def partition(self, name: str) -> Partition:
         """`default`, or a nested share of its train split."""
-        if name not in _PERCENT:
-            raise UserError(f"{self._where}: no partition {name!r}; there are: {', '.join(_PERCENT)}")
+        require_partition(name, self.partitions(), self._where)
         return build_partition(name, self._splits(name), self.samples, self._where)
 
     def _splits(self, partition: str) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from harness.data.own.fitting import fit_image, fit_mask
 from harness.data.own.images import open_image, open_mask
 from harness.data.own.labels import find_mask
 from harness.data.own.settings import Fit
-from harness.data.partitions import Partition, build_partition
+from harness.data.partitions import Partition, build_partition, require_partition
 from harness.errors import UserError
 from harness.records.job import DatasetRef
 from harness.records.labels import IGNORED, LabelKind
@@ -38,8 +38,7 @@ class OwnDataset(Dataset):
         return sorted(self.understood.partitions)
 
     def partition(self, name: str) -> Partition:
-        if name not in self.understood.partitions:
-            raise UserError(f"{self.name}: no partition {name!r}; there are: {', '.join(self.partitions())}")
+        require_partition(name, self.partitions(), self.name)
         samples = self.understood.samples
         splits: dict[str, list[str]] = {
             split: sorted(samples[row] for row in rows) for split, rows in self.understood.partitions[name].items()

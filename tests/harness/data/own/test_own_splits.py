@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.data.own.listing import Row
-from harness.data.own.splits import blocks_of, count_near, draw_splits, folds, smaller_trains
+from harness.data.own.splits import blocks_of, count_near, draw_splits, folds, partitions_of
 from harness.errors import UserError
 
 N = 200
@@ -29,7 +29,7 @@ def test_each_split_has_each_class_by_its_share_and_the_seed_decides_who():
 
 def test_smaller_trains_are_beginnings_that_keep_the_shares():
     strata = np.array([0] * 150 + [1] * 50)
-    partitions = smaller_trains(draw_splits(rows(), strata, None, 0), 2)
+    partitions = partitions_of(draw_splits(rows(), strata, None, 0), 2)
     assert {name: len(of["train"]) for name, of in partitions.items()} == {
         "0.10x_train": 14, "0.20x_train": 28, "0.50x_train": 70, "default": 140,
     }  # fmt: skip
