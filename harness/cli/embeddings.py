@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.data import own_root
+from harness.cli.data.own import own_root
 from harness.cli.options.embeddings import ColourBy, DatasetName, Limit, OfSplit, Seed, Shown, SplitName, Target
 from harness.cli.options.own import Data
 from harness.cli.options.run import CacheDir, Device, Missing, Weights

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.data import own_root
+from harness.cli.data.own import own_root
 from harness.cli.interruption import say_if_interrupted
 from harness.cli.options.own import Bands, BlockKm, Data, GroupBy, Labels, NoData, Task, UnitOfPixels
 from harness.cli.options.run import (

@@ -1,25 +1,11 @@
-"""The verbs about data: `datasets` lists what is there, `data demo` and `data areas` make some. And how `run` finds
-images of somebody's own."""
+"""The verbs that simulate data: `data demo` and `data areas`."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.terminal import (
-    EVALUATING,
-    Debug,
-    Format,
-    FormatOption,
-    GeobenchDir,
-    err,
-    out,
-    say,
-    show_rows,
-    split_names,
-    user_errors,
-)
+from harness.cli.terminal import Debug, err, out, say, split_names, user_errors
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +13,7 @@ if TYPE_CHECKING:
     from harness.records.labels import Split
     from harness.records.progress import Progress
 
-_DEMO_EXAMPLES = """Examples:
+DEMO_EXAMPLES = """Examples:
 
 `python -m harness data demo --out demo_data`
 
@@ -38,7 +24,7 @@ _DEMO_EXAMPLES = """Examples:
 `python -m harness data demo --out demo_data --tiles 20000 --seed 1 --tasks demo-climate,demo-crops`
 """
 
-_AREAS_EXAMPLES = """Examples:
+AREAS_EXAMPLES = """Examples:
 
 `python -m harness data areas --out areas_data`
 
@@ -46,30 +32,6 @@ _AREAS_EXAMPLES = """Examples:
 
 `python -m harness run --backbone image_statistics --geobench-dir areas_data --protocols few_shot --budgets 50,200,all`
 """
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs of this module to the command line."""
-    app.command(rich_help_panel=EVALUATING)(datasets)
-    group = typer.Typer(help="Make data to try things on.", no_args_is_help=True)
-    group.command(epilog=_DEMO_EXAMPLES)(demo)
-    group.command(epilog=_AREAS_EXAMPLES)(areas)
-    app.add_typer(group, name="data", rich_help_panel=EVALUATING)
-
-
-def datasets(geobench_dir: GeobenchDir = None, form: FormatOption = Format.table, debug: Debug = False) -> None:
-    """List the datasets below a GEO-Bench folder: task, bands, sizes of the splits."""
-    with user_errors(debug):
-        from harness.data.suites import find_root
-        from harness.show.overview import describe_datasets
-
-        overview = describe_datasets(find_root(geobench_dir))
-        show_rows(overview.table, form)
-        for erratum in overview.errata:
-            say(err, f"{erratum}; corrected here and in `run`, unless with --band-names stored", style="yellow")
-        for problem in overview.problems:
-            say(err, f"failed: {problem}", style="red")
-    raise typer.Exit(1 if overview.problems else 0)
 
 
 def demo(
@@ -182,26 +144,3 @@ def _write_tiles(directory: Path, seed: int, tiles: int, processes: int | None, 
         except mp_mae.errors.UserError as error:
             raise UserError(str(error)) from error
     return directory
-
-
-def own_root(said: SimpleNamespace) -> Path:
-    """A root of data that holds the images below `--data` as a dataset.
-
-    Args:
-        said: the options of `run` by their names.
-    Raises:
-        UserError: as `write_understood` and `read_settings`.
-    """
-    from harness.data.own.description import read_understood
-    from harness.data.own.settings import ImageSettings, read_settings
-    from harness.data.own.understand import FOLDER, write_understood
-    from harness.show.overview import understood_table
-    from harness.show.progress_bars import RichProgress
-
-    folder = said.data.expanduser()
-    own = {key: value for key, value in vars(said).items() if key in ImageSettings.model_fields}
-    settings = read_settings(folder, own | {"bands": split_names(said.bands)})
-    with RichProgress(err) as progress:
-        root = write_understood(folder, settings, said.cache_dir, progress)
-    err.print(understood_table(read_understood(root / FOLDER / root.name)))
-    return root

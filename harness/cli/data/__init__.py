@@ -1,0 +1,16 @@
+"""The verbs about data: `datasets`, and those of `data`, in the order `--help` shows them; a file each kind of them."""
+
+import typer
+
+from harness.cli.data.listing import datasets
+from harness.cli.data.simulated import AREAS_EXAMPLES, DEMO_EXAMPLES, areas, demo
+from harness.cli.terminal import EVALUATING
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this folder to the command line."""
+    app.command(rich_help_panel=EVALUATING)(datasets)
+    group = typer.Typer(help="Make data to try things on.", no_args_is_help=True)
+    group.command(epilog=DEMO_EXAMPLES)(demo)
+    group.command(epilog=AREAS_EXAMPLES)(areas)
+    app.add_typer(group, name="data", rich_help_panel=EVALUATING)
