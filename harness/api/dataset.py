@@ -5,9 +5,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from harness.data.description import Band
 from harness.data.draws import build_pool, stratified_order
 from harness.data.files.own_arrays import LABELS, PIXELS, Description, write_description
 from harness.errors import UserError
-from harness.records.labels import LabelKind, Split
+from harness.records.labels import UNLABELLED, LabelKind, Split
+
+Said = TypeVar("Said")
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 TRAIN, VALID = 0.6, 0.2
@@ -46,6 +48,8 @@ class Dataset:
         *,
         bands: Sequence[str],
         unit: str | Mapping[str, str] | None = None,
+        no_data: float | Mapping[str, float] | None = None,
+        ignore: Sequence[int] = UNLABELLED,
         split: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
         name: str = "mine",
@@ -55,11 +59,14 @@ class Dataset:
         Args:
             X: (N, C, H, W) integers or floating point, as the sensor has them; NaN: no data.
             y: what an image shows. (N,) integers or texts: one class each; (N, K) of 0 and 1 (integers or booleans):
-                several; (N, H, W) integers: a class for each pixel, 255 for none; floating point (N,), (N, K) or
+                several; (N, H, W) integers: a class for each pixel, `ignore` for none; floating point (N,), (N, K) or
                 (N, H, W): numbers of an image or a pixel, NaN in a pixel that has none.
             bands: what the channels are, in their order: Sentinel-2's `B4` or another name, such as `red` or `VV`.
             unit: of the values, such as `reflectance`, or by the band's name. None: not known, which will do for
                 everything that the dataset's own statistics standardise.
+            no_data: the value that stands where nothing was measured, of all bands or by the band's name. NaN does so
+                anyway.
+            ignore: values of masks that stand for no label.
             split: N of `train`, `valid` and `test`. Default: 60, 20 and 20 % at random. Images that overlap, or lie
                 side by side, belong into one of them: at random, tests are easier than the world.
             class_names: in the order of the classes. Default: what `y` has.
@@ -75,11 +82,11 @@ class Dataset:
                 raise UserError(f"X: numbers of shape (N, C, H, W) are wanted, found {X.dtype} {X.shape}")
             if isinstance(bands, str) or len(set(bands)) != X.shape[1] or len(bands) != X.shape[1]:
                 raise UserError(f"bands: {X.shape[1]} different names are wanted, one a channel of X; found {bands!r}")
-            labels = read_labels(y, X.shape, class_names)
+            labels = read_labels(y, X.shape, class_names, ignore)
             described = Description(
                 label_kind=labels.kind,
                 class_names=labels.class_names,
-                bands=_describe_bands(bands, unit),
+                bands=_describe_bands(bands, unit, no_data),
                 rows=_split(split, labels),
             )
             return cls(name, described, X, labels.values)
@@ -127,11 +134,20 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
-def _describe_bands(names: Sequence[str], unit: str | Mapping[str, str] | None) -> tuple[Band, ...]:
-    units = unit if isinstance(unit, Mapping) else dict.fromkeys(names, unit)
-    if foreign := units.keys() - set(names):
-        raise UserError(f"unit: {' '.join(sorted(foreign))} is none of the bands {' '.join(names)}")
-    return tuple(_describe_band(name, units.get(name)) for name in names)
+def _describe_bands(
+    names: Sequence[str], unit: str | Mapping[str, str] | None, no_data: float | Mapping[str, float] | None
+) -> tuple[Band, ...]:
+    units, values = _by_band("unit", unit, names), _by_band("no_data", no_data, names)
+    return tuple(replace(_describe_band(name, units.get(name)), no_data=values.get(name)) for name in names)
+
+
+def _by_band(word: str, said: Said | Mapping[str, Said], names: Sequence[str]) -> Mapping[str, Said]:
+    """What was said of all bands, or of some by their names."""
+    if not isinstance(said, Mapping):
+        return dict.fromkeys(names, said)
+    if foreign := said.keys() - set(names):
+        raise UserError(f"{word}: {' '.join(sorted(foreign))} is none of the bands {' '.join(names)}")
+    return said
 
 
 def _describe_band(name: str, unit: str | None) -> Band:

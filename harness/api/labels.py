@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.records.labels import IGNORED, LabelKind
+from harness.records.measured import is_measured
 from harness.tasks import TASKS
 
 _WANTED = (
@@ -26,12 +27,14 @@ class Labels(NamedTuple):
     """Or of the numbers that are predicted."""
 
 
-def read_labels(y: Any, pixels: tuple[int, ...], class_names: Sequence[str] | None) -> Labels:
+def read_labels(y: Any, pixels: tuple[int, ...], class_names: Sequence[str] | None, ignore: Sequence[int]) -> Labels:
     """Labels of N images.
 
     Args:
         pixels: (N, C, H, W), the shape of the images.
         class_names: None: what `y` itself says.
+        ignore: values of masks that stand for no label. Of numbers of pixels it is NaN, and what nobody can have
+            measured.
     Raises:
         UserError: no kind of label looks like that, or there is not one an image.
     """
@@ -42,9 +45,11 @@ def read_labels(y: Any, pixels: tuple[int, ...], class_names: Sequence[str] | No
             f"y: one label for each of the {pixels[0]} images is wanted, {_WANTED}; found {values.dtype} {values.shape}"
         )
     if kind in (LabelKind.SINGLE_LABEL, LabelKind.SEGMENTATION):
-        values, names = _as_indices(values, class_names)
+        labelled = np.ones(values.shape, bool) if kind is LabelKind.SINGLE_LABEL else ~np.isin(values, ignore)
+        values, names = _as_indices(values, labelled, class_names)
     else:
         names = tuple(class_names or map(str, range(values.shape[1] if values.ndim == 2 else 1)))
+        values = np.where(is_measured(values), values, np.nan) if kind is LabelKind.PIXEL_REGRESSION else values
     task, n_images = TASKS[kind], len(values)
     if len(names) < task.fewest_classes:
         raise UserError(f"y: a single class ({', '.join(names)}) leaves nothing to predict")
@@ -68,12 +73,13 @@ def _kind(y: np.ndarray, pixels: tuple[int, ...]) -> LabelKind | None:
     return of_numbers if y.dtype.kind == "f" else of_classes
 
 
-def _as_indices(values: np.ndarray, class_names: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...]]:
+def _as_indices(
+    values: np.ndarray, labelled: np.ndarray, class_names: Sequence[str] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Classes numbered from 0: as they are where they have names, else in their order, called what they were called."""
     texts = values.dtype.kind in "US"
-    labelled = np.ones(values.shape, bool) if values.ndim == 1 else values != IGNORED
     if class_names is not None and not texts:
-        return values, tuple(class_names)
+        return np.where(labelled, values, IGNORED) if values.ndim > 1 else values, tuple(class_names)
     names = np.unique(values[labelled]) if class_names is None else np.array(class_names)
     if foreign := sorted(set(values[labelled].ravel().tolist()) - set(names.tolist())):
         raise UserError(f"y: {foreign[0]} is none of class_names: {', '.join(names.tolist())}")

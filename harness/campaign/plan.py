@@ -15,7 +15,7 @@ from harness.campaign.request import WHOLE_TRAIN, RunRequest, known_name
 from harness.campaign.resolve import Cell, Resolver
 from harness.data.band_matching import canonical_name
 from harness.data.draws import budget, shot
-from harness.data.suites import discover
+from harness.data.suites import discover, tell_apart
 from harness.errors import DoesNotApplyError, UserError
 from harness.execution.workbench import Workbench
 from harness.protocols import runs_on_few_labels
@@ -64,29 +64,26 @@ class Line:
 def choose_datasets(
     names: Sequence[str], root: Path, band_names: BandNames, *, where_there: bool = False
 ) -> list[DatasetRef]:
-    """The datasets asked for, by name or by suite and name; all of the root if none was named.
+    """The datasets asked for, by name, which may be that of several suites, or by suite or folder and name; all of the
+    root if none was named.
 
     Args:
         where_there: whether names that are not there are left out, as long as one is.
     Raises:
-        UserError: a name that is not there, or that two suites have.
+        UserError: a name that is not there.
     """
     refs = [replace(ref, band_names=band_names) for ref in discover(root)]
     if not names:
         return refs
     called: dict[str, list[DatasetRef]] = {}
     for ref in refs:
-        called.setdefault(ref.name, []).append(ref)
-    for ref in refs:
-        called[ref.qualified_name] = [ref]
-    chosen = []
-    for name in [name for name in names if name in called or not where_there] or names:
-        matches = called[known_name("dataset", name, called)]
-        if len(matches) > 1:
-            ways = " or ".join(ref.qualified_name for ref in matches)
-            raise UserError(f"--datasets {name}: {len(matches)} suites have a dataset of that name. Say {ways}")
-        chosen += matches
-    return list(dict.fromkeys(chosen))
+        for name in ref.names:
+            called.setdefault(name, []).append(ref)
+    chosen = [name for name in names if name in called or not where_there] or names
+    for name in chosen:
+        if name not in called:
+            known_name("dataset", name, tell_apart(refs).values())
+    return list(dict.fromkeys(ref for name in chosen for ref in called[name]))
 
 
 def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:

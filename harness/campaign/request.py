@@ -56,6 +56,8 @@ class RunRequest(BaseModel):
     band_names: BandNames = BandNames.CORRECTED
     normalisation: NormalisationPolicy | None = None
     """None: each backbone's own default."""
+    ignore_nodata: bool = False
+    """Whether pixels without image data are left out of training and metrics of masks."""
     input_size: PositiveInt | Literal["native"] | None = None
     """Side in pixels every image is resampled to; `native`: the one its backbone was trained with; None: its own."""
     db: Path

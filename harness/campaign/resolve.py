@@ -216,6 +216,11 @@ class Resolver:
             facts=self._facts(pairing, backbone, bands),
         )
 
+    def _ignores_nodata(self, ref: DatasetRef) -> bool:
+        """`Run.ignore_nodata`: where it was asked for, and can make a difference."""
+        per_pixel = TASKS[self._workbench.dataset(ref).spec.label_kind].per_pixel
+        return self._request.ignore_nodata and per_pixel and self._workbench.arrays(ref).may_have_blank_pixels
+
     def _check_lengths(self, job: Job) -> None:
         """Refuse features of test that have other lengths than those that the predictor is fitted on."""
         if len(job.at_test.run.bands) == len(job.run.bands) and job.at_test.run.facts == job.run.facts:
@@ -255,6 +260,7 @@ class Resolver:
             extraction_version=EXTRACTION_VERSION,
             band_sets=feeds.sets,
             test_feed=tested_on[0].fields if tested_on else {},
+            ignore_nodata=self._ignores_nodata(ref),
             fitted_on=workbench.fitted_on(ref, partition) if isinstance(backbone, FittedBackbone) else "",
             metric=AREAS.headline if of_areas else dataset.spec.metric,
             metrics_version=METRICS_VERSION,

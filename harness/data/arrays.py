@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.data.convert import DAYS, LABELS, PIXELS, PLACES, ArrayFacts, convert, differing_samples
 from harness.data.dataset import Dataset, locate
+from harness.data.no_data.blank_pixels import without_blank
 from harness.data.source_files import SourceFiles, list_source_files
 from harness.errors import UserError
 from harness.records.progress import Progress
@@ -50,6 +51,16 @@ class ArrayCache:
     def samples(self) -> tuple[str, ...]:
         """Names, in the order of the arrays."""
         return tuple(self.sample_sha256)
+
+    @property
+    def may_have_blank_pixels(self) -> bool:
+        """Whether some pixels may be without data in all channels: each channel lacks some."""
+        return len(self.n_nonfinite) == len(self.bands)
+
+    @cached_property
+    def labels_of_data(self) -> np.ndarray:
+        """`labels` of pixels, without those in which no channel has data."""
+        return without_blank(self.labels, self.pixels)
 
     @cached_property
     def content_sha256(self) -> str:
@@ -230,9 +241,10 @@ def _tell_nonfinite(arrays: ArrayCache, progress: Progress) -> None:
     if arrays.n_nonfinite:
         total, n_samples = sum(arrays.n_nonfinite.values()), len(arrays.samples)
         progress.notice(
-            f"{arrays.dataset}: {total} pixels in {arrays.n_nonfinite_samples} of {n_samples} samples are NaN or "
-            f'infinite, first in sample {arrays.first_nonfinite_sample}, band "{arrays.first_nonfinite_band}"; '
-            "they count as no data and become the band's mean"
+            f"{arrays.dataset}: {total} pixels in {arrays.n_nonfinite_samples} of {n_samples} samples have no data "
+            "(NaN, infinite, beyond 10^15, or the value declared for it), first in sample "
+            f'{arrays.first_nonfinite_sample}, band "{arrays.first_nonfinite_band}"; a backbone sees the band\'s mean '
+            "there"
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.data.dataset import Dataset, locate
 from harness.data.description import Sample
+from harness.data.no_data.marking import mark_no_data
 from harness.data.reading import read_samples
 from harness.errors import UserError
 from harness.records.progress import Progress
@@ -181,19 +182,9 @@ def differing_samples(
 
 def _read(dataset: Dataset, names: Sequence[str], workers: int) -> Generator[Sample, None, None]:
     """The samples in the order of `names`, with NaN where nothing was measured. Whoever stops early closes it."""
-    values = [band.no_data for band in dataset.spec.bands]
     with closing(read_samples(dataset, names, workers)) as samples:
         for sample in samples:
-            yield sample if values.count(None) == len(values) else _with_nan(sample, values)
-
-
-def _with_nan(sample: Sample, no_data: Sequence[float | None]) -> Sample:
-    """The sample with NaN where a band has the value that it declares for no data. Integers become floating point."""
-    pixels = sample.pixels.astype(np.result_type(sample.pixels.dtype, np.float32))
-    for band, stored, value in zip(pixels, sample.pixels, no_data, strict=True):
-        if value is not None:
-            band[stored == value] = np.nan
-    return replace(sample, pixels=pixels)
+            yield replace(sample, pixels=mark_no_data(sample.pixels, dataset.spec.bands))
 
 
 def _check_fits(sample: Sample, shape: tuple[int, ...], dtype: np.dtype[Any], dataset: Dataset) -> None:

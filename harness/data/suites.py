@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from harness.data.sources import SOURCES
@@ -60,7 +61,8 @@ def user_suite(name: str) -> str:
 def discover(root: Path) -> list[DatasetRef]:
     """Every dataset of every source below a root, by suite, folder and name.
 
-    The suite is what a dataset's own files prove; others that lie in its folder are their user's.
+    The suite is what a dataset's own files prove; others that lie in its folder are their user's. Of their user's, two
+    of one name in two folders are of suites of their own, so that nothing that is stored mixes them.
 
     Raises:
         UserError: there is none, or `root` is a suite or a dataset itself; says which directory to pass.
@@ -75,6 +77,11 @@ def discover(root: Path) -> list[DatasetRef]:
     ]
     if not found:
         raise UserError(_why_none(root.resolve()))
+    called = Counter((ref.suite, ref.name) for ref in found)
+    found = [
+        replace(ref, suite=f"{ref.suite}:{ref.directory.parent.name}") if called[ref.suite, ref.name] > 1 else ref
+        for ref in found
+    ]
     return sorted(found, key=lambda ref: (ref.suite, ref.qualified_name))
 
 
@@ -84,7 +91,7 @@ def find_named(root: Path, names: Collection[str]) -> list[DatasetRef]:
         there = discover(root)
     except UserError:  # said when the data are wanted
         return []
-    return [ref for ref in there if not names or ref.name in names or ref.qualified_name in names]
+    return [ref for ref in there if not names or not set(ref.names).isdisjoint(names)]
 
 
 def tell_apart(refs: Iterable[DatasetRef]) -> dict[DatasetRef, str]:

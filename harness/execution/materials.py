@@ -40,7 +40,8 @@ def build_material(job: Job, partition: Partition, workbench: Workbench, protoco
 def read_targets(job: Job, samples: tuple[str, ...], workbench: Workbench, scoring: Scoring[Any]) -> np.ndarray:
     """What is predicted of samples by name, in their order."""
     arrays = workbench.arrays(job.dataset)
-    return scoring.targets(arrays.labels[arrays.rows(samples)], workbench.dataset(job.dataset).spec.n_classes)
+    labels = arrays.labels_of_data if job.run.ignore_nodata else arrays.labels
+    return scoring.targets(labels[arrays.rows(samples)], workbench.dataset(job.dataset).spec.n_classes)
 
 
 class RunMaterial:

@@ -29,7 +29,7 @@ FEATURE_FIELDS = (
 """The fields of a run that decide its features; partitions, seeds and protocols share them."""
 
 
-LATER_FIELDS = ("facts", "band_sets", "test_feed", "fitted_on")
+LATER_FIELDS = ("facts", "band_sets", "test_feed", "fitted_on", "ignore_nodata")
 """Fields that runs of before did not have: a run in which one is empty is the same as without it."""
 
 

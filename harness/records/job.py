@@ -27,6 +27,12 @@ class DatasetRef:
         """Folder of the suite and name, which no other dataset of the root has."""
         return f"{self.directory.parent.name}/{self.name}"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be asked for by: the first of several datasets, the second of it alone, the third if the suite
+        has one of that name."""
+        return self.name, self.qualified_name, f"{self.suite}/{self.name}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Places:

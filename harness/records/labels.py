@@ -10,6 +10,8 @@ ScoredSplit = Literal["valid", "test"]
 
 IGNORED = 255
 """Value of a mask's pixels that have no label, in every mask we hand out."""
+UNLABELLED = (-1, IGNORED)
+"""What stands for it in files, unless their owner says otherwise."""
 
 
 class LabelKind(StrEnum):

@@ -104,6 +104,9 @@ class Run:
     fitted_on: str = ""
     """Over the sorted names of the unlabelled train images of `default` that the backbone was fitted to: those that the
     run does not choose by or test on. Empty for one that is not fitted, and then no part of the identity."""
+    ignore_nodata: bool = False
+    """Whether pixels without any image data have no label, of a dataset that has such pixels. False, it is no part of
+    the identity."""
     seed: int
     """0 where it decides nothing, so that the same run is not repeated under many numbers."""
 

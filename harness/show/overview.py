@@ -92,10 +92,12 @@ def understood_table(understood: Understood) -> Group:
 
 
 def _band(understood: Understood, i: int) -> str:
-    band, examples = understood.bands[i], understood.examples
+    band, examples = understood.bands[i], understood.examples[i]
     light = f", {1000 * band.wavelength_um:.0f} nm" if band.wavelength_um else ""
     no_data = "" if band.no_data is None else f", no data {band.no_data:g}"
-    values = f"; {examples[i][0]:.6g} to {examples[i][2]:.6g}, mean {examples[i][1]:.6g}" if examples else ""
+    values = "; without data"
+    if examples:
+        values = f"; {examples[0]:.6g} to {examples[2]:.6g}, mean {examples[1]:.6g}"
     return f"{band.name} ({band.kind}{light}), unit {band.unit or 'not known'}{no_data}{values}"
 
 

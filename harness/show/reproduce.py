@@ -29,7 +29,7 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
         arguments = ["--backbone", backbone, *(["--weights", f"{backbone}={weights}"] if weights else [])]
     if configuration.get("suite") == DEMO_SUITE:
         arguments.append("--alone")
-    arguments += ["--datasets", configuration["dataset"], "--protocols", configuration["protocol"]]
+    arguments += ["--datasets", _dataset(configuration), "--protocols", configuration["protocol"]]
     arguments += _draw(partition, configuration.get("train_draw", "partition"))
     arguments += ["--seeds", str(configuration["seed"])]
     if configuration.get("selection", "none") != "none":  # else the protocol leaves no choice
@@ -42,6 +42,8 @@ def reproducing_command(backbone: str, configuration: Mapping[str, Any], provena
     # What is left out is the default, or what runs of before the option were made with.
     if configuration.get("input_size") is not None:
         arguments += ["--input-size", str(configuration["input_size"])]
+    if configuration.get("ignore_nodata"):
+        arguments.append("--ignore-nodata")
     if "normalisation" in configuration:  # always told, as each backbone has a default of its own
         arguments += ["--normalisation", configuration["normalisation"]]
     if has_erratum(configuration["dataset"]):  # runs of before there were errata took the files' word
@@ -88,6 +90,12 @@ def _weights_file(backbone: str, configuration: Mapping[str, Any], provenance: M
     entry = BACKBONES.get(plain_name(backbone))
     shipped = entry.demo_weights if entry and configuration.get("suite") in SIMULATED else None
     return None if shipped is not None and file == shipped.name else file
+
+
+def _dataset(configuration: Mapping[str, Any]) -> str:
+    """The dataset's name; after its suite where that is one of two that have the name (`suites.discover`)."""
+    suite, name = str(configuration.get("suite", "")), str(configuration["dataset"])
+    return f"{suite}/{name}" if suite.count(":") > 1 else name
 
 
 def _bands(configuration: Mapping[str, Any]) -> list[list[str]]:

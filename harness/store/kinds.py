@@ -18,7 +18,7 @@ class Kind:
     """Of the keys: how many levels of folders they have."""
 
 
-ARRAYS = Kind(folder="arrays", version=5, noun="arrays", pattern="*/*")
+ARRAYS = Kind(folder="arrays", version=6, noun="arrays", pattern="*/*")
 FEATURES = Kind(folder="features", version=2, noun="features")
 PIXEL_FEATURES = Kind(folder="pixel_features", version=4, noun="features of pixels")
 MODALITIES = Kind(folder="modalities", version=1, noun="features of modalities")

@@ -13,9 +13,6 @@ from harness.metrics.regression import (
 )
 from harness.tasks.scoring import Scoring
 
-LARGEST = 1e15
-"""Of a label, in any unit. What is larger marks no data (GDAL's -3.4e38, NetCDF's 9.97e36)."""
-
 
 class ScoredNumbers(Scoring[Errors]):
     """Predictions that are numbers, one or several an image."""

@@ -8,7 +8,8 @@ import numpy as np
 from harness.errors import UserError
 from harness.metrics.regression import Errors, pixel_errors
 from harness.records.labels import LabelKind
-from harness.tasks.numbers import LARGEST, ScoredNumbers
+from harness.records.measured import LARGEST, is_measured
+from harness.tasks.numbers import ScoredNumbers
 from harness.tasks.scoring import Rows
 from harness.tasks.task import Layout, Task, describe
 from leaderboards.schema import ErrorSumsRow
@@ -25,17 +26,12 @@ class PixelRegression(ScoredNumbers, Task[Errors]):
     no_shots = "--shots of pixels' numbers: they have no classes to be drawn by. Use --budgets"
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
-        """Returns (H, W) float32. A pixel that is masked (`numpy.ma`) has no label."""
+        """Returns (H, W) float32. A pixel has no label (NaN) that is masked (`numpy.ma`), or has what nobody can have
+        measured."""
         if not isinstance(raw, np.ndarray) or raw.ndim != 2 or raw.dtype.kind not in "iuf":
             raise UserError(f"{where}: its label is {describe(raw)}; numbers in two dimensions are wanted")
         values = np.ma.filled(raw.astype(np.float64), np.nan)
-        wrong = np.abs(values) > LARGEST
-        if wrong.any():
-            raise UserError(
-                f"{where}: its label has the value {values[wrong][0]}, which nobody measured. Write NaN where a pixel "
-                "has no label"
-            )
-        return values.astype(np.float32)
+        return np.where(is_measured(values), values, np.nan).astype(np.float32)
 
     def layout(self, n_samples: int, size_px: tuple[int, ...], n_classes: int) -> Layout:
         return Layout(np.float32, (n_samples, *size_px))

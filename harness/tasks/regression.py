@@ -8,7 +8,8 @@ import numpy as np
 from harness.errors import UserError
 from harness.metrics.regression import Errors
 from harness.records.labels import LabelKind
-from harness.tasks.numbers import LARGEST, ScoredNumbers
+from harness.records.measured import LARGEST
+from harness.tasks.numbers import ScoredNumbers
 from harness.tasks.scoring import Rows
 from harness.tasks.task import Layout, Task, as_vector, describe
 from leaderboards.schema import ValueRow

@@ -8,16 +8,14 @@ import numpy as np
 from harness.errors import UserError
 from harness.metrics import MASK_METRICS, ClassScore, Scored, evaluate_masks, headline_mask_value, per_class_masks
 from harness.metrics.segmentation import confusion_matrices
-from harness.records.labels import IGNORED, LabelKind
+from harness.records.labels import IGNORED, UNLABELLED, LabelKind
+from harness.records.measured import is_measured
 from harness.tasks.scoring import Rows
 from harness.tasks.task import Layout, Task, describe
 from leaderboards.schema import MaskRow
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_STORED_AS_IGNORED = (-1, 255)
-"""How masks in the wild mark pixels without a label."""
 
 
 class Segmentation(Task[np.ndarray]):
@@ -34,18 +32,19 @@ class Segmentation(Task[np.ndarray]):
         return tuple(MASK_METRICS)
 
     def parse(self, raw: Any, n_classes: int, where: str) -> np.ndarray:
-        """Returns an (H, W) uint8 mask of class indices. A pixel that is masked (`numpy.ma`) has no label."""
+        """Returns an (H, W) uint8 mask of class indices. A pixel has no label that is masked (`numpy.ma`), is one of
+        `UNLABELLED`, or, in floating point, NaN or what nobody can have measured."""
         if not isinstance(raw, np.ndarray) or raw.ndim != 2 or raw.dtype.kind not in "iuf":
             raise UserError(f"{where}: its label is {describe(raw)}; a mask of two dimensions is wanted")
         if n_classes > IGNORED:
             raise UserError(f"{where}: masks of {n_classes} classes; at most {IGNORED} can be held")
         raw, masked = np.ma.getdata(raw), np.ma.getmaskarray(raw)
-        ignored = masked | np.isin(raw, _STORED_AS_IGNORED)
+        ignored = masked | np.isin(raw, UNLABELLED) | ~is_measured(raw)
         wrong = ~ignored & ~((raw >= 0) & (raw < n_classes) & (raw == np.floor(raw)))
         if wrong.any():
             raise UserError(
                 f"{where}: its mask has the value {raw[wrong][0]}; classes are 0 to {n_classes - 1}, and "
-                f"{' or '.join(map(str, _STORED_AS_IGNORED))} where a pixel has no label"
+                f"{' or '.join(map(str, UNLABELLED))} where a pixel has no label"
             )
         return np.where(ignored, IGNORED, raw).astype(np.uint8)
 

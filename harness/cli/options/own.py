@@ -35,7 +35,14 @@ Bands = Annotated[
     ),
 ]
 UnitOfPixels = Annotated[Unit | None, Option(rich_help_panel=PANEL, help="Of the stored values. Default: not known.")]
-NoData = Annotated[float | None, Option(rich_help_panel=PANEL, help="Stored value that stands for no data.")]
+NoData = Annotated[
+    str | None,
+    Option(
+        metavar="VALUE|BAND=VALUE,...",
+        rich_help_panel=PANEL,
+        help="Stored value that stands for no data, of all bands or of some. Default: as the files say. NaN is none.",
+    ),
+]
 GroupBy = Annotated[
     str | None,
     Option(metavar="COLUMN", rich_help_panel=PANEL, help="Images that are alike in it stay in one split."),

@@ -39,7 +39,7 @@ Datasets = Annotated[
     list[str] | None,
     Option(
         metavar="NAME,...",
-        help="Datasets, by name; by FOLDER/NAME where two suites have one of that name. Default: all there are.",
+        help="Datasets, by name; by SUITE/NAME or FOLDER/NAME one of several that have a name. Default: all there are.",
     ),
 ]
 Protocols = Annotated[
@@ -147,6 +147,13 @@ InputSize = Annotated[
         metavar="N|native",
         help="Resample every image to N x N pixels before it is embedded, or to the size its backbone was trained "
         "with. Default: images keep their own size.",
+    ),
+]
+IgnoreNoData = Annotated[
+    bool,
+    Option(
+        "--ignore-nodata",
+        help="Masks: pixels in which no band has data are left out of training and metrics, as those without a label.",
     ),
 ]
 Normalise = Annotated[

@@ -47,9 +47,6 @@ SIDE_PX = 2**20
 TIME_STEPS = 100_000
 """As a specification declares them: daily images of 270 years."""
 
-LARGEST_PIXEL = 1e15
-"""In any unit. What is larger marks no data (GDAL's -3.4e38, NetCDF's 9.97e36), and its square leaves float32."""
-
 INDEX_BYTES = 128 * MIB
 """Of the table of a tortilla, packed or unpacked; that of 30,000 samples takes about 5 MiB."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from baselines.bands import RGB, S1, S2_L1C, S2_L2A, SENTINEL2_UM, Unit
 from harness.data.description import Band
@@ -46,14 +47,19 @@ def describe_bands(
     if twice:
         raise UserError(f"{where}: bands with different names are wanted, {sorted(twice)[0]} is there twice")
     unit = settings.unit or (Unit.UINT8 if dtype == "uint8" and names in (RGB, ("gray",)) else None)
-    value = no_data if settings.no_data is None else settings.no_data
-    return tuple(_describe(name, unit, value) for name in names)
+    bands = [_describe(name, unit) for name in names]
+    values = settings.no_data if isinstance(settings.no_data, dict) else dict.fromkeys(names, settings.no_data)
+    if unknown := values.keys() - {*names, *(band.name for band in bands)}:
+        raise UserError(f"no_data: {sorted(unknown)[0]!r} is none of the bands {' '.join(names)} of {where}")
+    return tuple(
+        replace(band, no_data=next((v for key in (name, band.name) if (v := values.get(key)) is not None), no_data))
+        for name, band in zip(names, bands, strict=True)
+    )
 
 
-def _describe(name: str, unit: Unit | None, no_data: float | None) -> Band:
+def _describe(name: str, unit: Unit | None) -> Band:
     number = _SENTINEL2.fullmatch(name)
     canonical = f"B{number[1].upper()}" if number else ""
     if canonical in SENTINEL2_UM:
-        return Band(canonical, "Sentinel2", wavelength_um=SENTINEL2_UM[canonical], unit=unit, no_data=no_data)
-    kind = "Sentinel1" if name.upper() in _RADAR else "SpectralBand"
-    return Band(name, kind, unit=unit, no_data=no_data)
+        return Band(canonical, "Sentinel2", wavelength_um=SENTINEL2_UM[canonical], unit=unit)
+    return Band(name, "Sentinel1" if name.upper() in _RADAR else "SpectralBand", unit=unit)

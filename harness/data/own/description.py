@@ -32,8 +32,8 @@ class Understood(BaseModel):
     bands: tuple[Band, ...]
     dtype: str
     """Of the stored values."""
-    examples: tuple[tuple[float, float, float], ...]
-    """Least, mean and greatest value of each band, over a few images."""
+    examples: tuple[tuple[float, ...], ...]
+    """Least, mean and greatest value of each band, over a few images; nothing of a band that has no data in them."""
     size_px: tuple[int, int]
     """(height, width)."""
     fit: Fit

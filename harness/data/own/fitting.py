@@ -1,8 +1,11 @@
 """Images and masks of another size than most: cropped or resampled to it."""
 
+from functools import partial
+
 import numpy as np
 from PIL import Image
 
+from harness.data.no_data.marking import resample_data
 from harness.data.own.settings import Fit
 
 
@@ -11,9 +14,13 @@ def fit_image(pixels: np.ndarray, size_px: tuple[int, int], fit: Fit) -> np.ndar
     if pixels.shape[1:] == size_px:
         return pixels
     if fit is Fit.RESAMPLE:
-        resized = np.stack([_resized(band.astype(np.float32), size_px, Image.Resampling.BILINEAR) for band in pixels])
+        resized = np.stack([resample_data(band.astype(np.float32), partial(_bilinear, size_px)) for band in pixels])
         return (np.rint(resized) if pixels.dtype.kind in "iu" else resized).astype(pixels.dtype)
     return np.stack([_middle(band, size_px, np.nan) for band in pixels])
+
+
+def _bilinear(size_px: tuple[int, int], values: np.ndarray) -> np.ndarray:
+    return _resized(values, size_px, Image.Resampling.BILINEAR)
 
 
 def fit_mask(mask: np.ndarray, size_px: tuple[int, int], fit: Fit, unlabelled: float) -> np.ndarray:

@@ -14,7 +14,8 @@ from harness.data.own.images import open_mask
 from harness.data.own.listing import Row
 from harness.data.own.settings import ImageSettings
 from harness.errors import UserError
-from harness.records.labels import IGNORED, LabelKind
+from harness.records.labels import LabelKind
+from harness.records.measured import is_measured
 from harness.tasks import TASKS
 
 Label = int | tuple[float, ...] | str
@@ -62,10 +63,11 @@ def read_labels(rows: Sequence[Row], settings: ImageSettings, root: Path) -> Lab
     if empty and kind is not LabelKind.MULTI_LABEL:
         raise UserError(f"{empty[0]}: has no label in column {' or '.join(chosen)}. Fill it in, or leave the row out")
     labels = _READERS[kind](rows, chosen, settings, root)
-    if not TASKS[kind].fewest_classes <= len(labels.class_names) <= CLASSES:
+    fewest = TASKS[labels.kind].fewest_classes
+    if not fewest <= len(labels.class_names) <= CLASSES:
         raise UserError(
-            f"labels of column {' '.join(chosen)}: {len(labels.class_names)} classes of {kind}; from "
-            f"{TASKS[kind].fewest_classes} to {CLASSES} are wanted. Say another --task, or label_column in dataset.toml"
+            f"labels of column {' '.join(chosen)}: {len(labels.class_names)} classes of {labels.kind}; from {fewest} "
+            f"to {CLASSES} are wanted. Say another --task, or label_column in dataset.toml"
         )
     return labels
 
@@ -114,20 +116,34 @@ def _read_numbers(rows: Sequence[Row], columns: Sequence[str], settings: ImageSe
 
 
 def _read_masks(rows: Sequence[Row], columns: Sequence[str], settings: ImageSettings, root: Path) -> Labels:
-    """Masks of whole numbers are classes, whatever values they have; of floating point they are numbers."""
-    files, values, is_number = [row.cells[columns[0]] for row in rows], set[int](), False
+    """Masks of whole numbers are classes, whatever values they have; of floating point they are numbers, unless they
+    are said to be classes."""
+    files, values, kind = [row.cells[columns[0]] for row in rows], set[int](), settings.task
     for file in files:
         mask = open_mask(find_mask(root, file), file)
-        is_number |= mask.dtype.kind == "f"
-        if not is_number:
-            values.update(np.unique(mask.compressed()).tolist())
-    if settings.task is LabelKind.PIXEL_REGRESSION or is_number:
-        return Labels(kind=LabelKind.PIXEL_REGRESSION, class_names=(columns[0],), labels=tuple(files))
-    known = tuple(sorted(values - {-1, IGNORED}))
+        if mask.dtype.kind == "f" and kind is not LabelKind.SEGMENTATION:
+            kind = LabelKind.PIXEL_REGRESSION
+        if kind is not LabelKind.PIXEL_REGRESSION:
+            values.update(_whole_numbers(mask, file))
+    if kind is LabelKind.PIXEL_REGRESSION:
+        return Labels(kind=kind, class_names=(columns[0],), labels=tuple(files))
+    known = tuple(sorted(values - set(settings.ignore)))
     names = settings.class_names or tuple(map(str, known))
     if len(names) != len(known):
         raise UserError(f"class_names: {len(names)} names of the {len(known)} values {list_names([*map(str, known)])}")
     return Labels(kind=LabelKind.SEGMENTATION, class_names=names, labels=tuple(files), mask_values=known)
+
+
+def _whole_numbers(mask: np.ma.MaskedArray, file: str) -> list[int]:
+    """The different values of a mask, without those that nobody can have measured. UserError: a fraction."""
+    found = np.unique(mask.compressed())
+    found = found[is_measured(found)]
+    if (found != np.rint(found)).any():
+        raise UserError(
+            f"{file}: this mask has the value {found[found != np.rint(found)][0]:g}; whole numbers are classes. Say "
+            "--task pixel_regression if these are numbers"
+        )
+    return [int(value) for value in found.tolist()]
 
 
 def find_mask(root: Path, file: str) -> Path:

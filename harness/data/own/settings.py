@@ -5,13 +5,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, ValidationError, field_validator
 
 from baselines.bands import Unit
 from harness.data.files.budgets import JSON_BYTES
 from harness.data.files.regular_file import read_regular
 from harness.errors import UserError
-from harness.records.labels import LabelKind
+from harness.records.labels import UNLABELLED, LabelKind
 
 FILE = "dataset.toml"
 
@@ -41,7 +41,10 @@ class ImageSettings(BaseModel):
     """In the order of the values in masks."""
     bands: tuple[str, ...] = ()
     unit: Unit | None = None
-    no_data: float | None = Field(default=None, allow_inf_nan=False)
+    no_data: float | dict[str, float] | None = None
+    """Of all bands, or by the band's name."""
+    ignore: tuple[int, ...] = UNLABELLED
+    """Values in masks of pixels that have no label."""
     fit: Fit = Fit.CROP
     size: PositiveInt | None = None
     """Side in pixels; None: that of most images."""
@@ -51,6 +54,15 @@ class ImageSettings(BaseModel):
     """Side of blocks that are in one split; None: images are drawn one by one."""
     seed: int = 0
     """It draws the splits."""
+
+    @field_validator("no_data", mode="before")
+    @classmethod
+    def _of_words(cls, said: Any) -> Any:
+        """`-9999`, or `B2=0,elevation=-9999`, as the command line has them."""
+        if not isinstance(said, str) or "=" not in said:
+            return said
+        pairs = (word.rpartition("=") for word in said.split(","))
+        return {band.strip(): value for band, _, value in pairs}
 
 
 def read_settings(folder: Path, said: dict[str, Any]) -> ImageSettings:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.description import list_names
+from harness.data.description import Band, list_names
+from harness.data.no_data.marking import mark_no_data
 from harness.data.own.bands import describe_bands
 from harness.data.own.description import FILE, Understood
 from harness.data.own.images import OpenedImage, UnreadableError, open_image
@@ -78,7 +79,7 @@ def _digest(root: Path, files: Sequence[str], settings: ImageSettings) -> str:
 
 def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSettings, progress: Progress) -> Understood:
     rows, notes = rows_of_table(settings.labels, files, root) if settings.labels else (rows_of_folders(files, root), [])
-    looks, examples, unreadable = _look_at_all(root, rows, progress)
+    looks, shown, unreadable = _look_at_all(root, rows, progress)
     rows = [row for row in rows if row.file in looks]
     notes += unreadable
     seen = [looks[row.file] for row in rows]
@@ -110,7 +111,7 @@ def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSett
         mask_values=labels.mask_values,
         bands=bands,
         dtype=first.dtype,
-        examples=examples,
+        examples=_values(shown, bands),
         size_px=size_px,
         fit=settings.fit,
         n_fitted=sum(look.size_px != size_px for look in seen),
@@ -125,8 +126,8 @@ def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSett
 
 def _look_at_all(
     root: Path, rows: Sequence[Row], progress: Progress
-) -> tuple[dict[str, Look], tuple[tuple[float, float, float], ...], list[str]]:
-    """Every image that can be read, values of some, and a line on those that cannot."""
+) -> tuple[dict[str, Look], list[OpenedImage], list[str]]:
+    """Every image that can be read, some with their pixels, and a line on those that cannot."""
     looks: dict[str, Look] = {}
     shown, bad = [], []
     chosen = {row.file for row in rows[:: max(1, len(rows) // _EXAMPLES)]}
@@ -144,7 +145,7 @@ def _look_at_all(
     if not looks:
         raise UserError(f"{root}: no image can be read; {bad[0]}")
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    return looks, _values(shown), [f"{len(bad)} images are left out: {bad[0]}{more}"] if bad else []
+    return looks, shown, [f"{len(bad)} images are left out: {bad[0]}{more}"] if bad else []
 
 
 def _look(opened: OpenedImage) -> Look:
@@ -160,15 +161,11 @@ def _look(opened: OpenedImage) -> Look:
     )
 
 
-def _values(shown: Sequence[OpenedImage]) -> tuple[tuple[float, float, float], ...]:
-    """Least, mean and greatest value of each channel that is data."""
-    if len({len(opened.pixels) for opened in shown}) > 1:
-        return ()  # refused below, and named there
-    values = np.concatenate([opened.pixels.reshape(len(opened.pixels), -1) for opened in shown], axis=1)
-    found = np.ma.masked_invalid(values.astype(np.float64))
-    if shown[0].no_data is not None:
-        found = np.ma.masked_equal(found, shown[0].no_data)
-    return tuple((float(band.min()), float(band.mean()), float(band.max())) for band in found if band.count())
+def _values(shown: Sequence[OpenedImage], bands: Sequence[Band]) -> tuple[tuple[float, ...], ...]:
+    """Least, mean and greatest value of each channel; nothing of one without data."""
+    marked = [mark_no_data(opened.pixels, bands).reshape(len(bands), -1) for opened in shown]
+    found = np.ma.masked_invalid(np.concatenate(marked, axis=1).astype(np.float64))
+    return tuple((float(band.min()), float(band.mean()), float(band.max())) if band.count() else () for band in found)
 
 
 def _check_alike(rows: Sequence[Row], seen: Sequence[Look]) -> None:

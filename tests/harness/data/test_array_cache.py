@@ -131,8 +131,8 @@ def test_nonfinite_pixels_are_kept_counted_and_told_each_time(tmp_path, cache_di
         arrays = convert(tmp_path, cache_dir, log)
         assert arrays.n_nonfinite == {"04 - Red": 6}
         assert log.notices == [
-            'toy: 6 pixels in 2 of 6 samples are NaN or infinite, first in sample id_0, band "04 - Red"; '
-            "they count as no data and become the band's mean"
+            "toy: 6 pixels in 2 of 6 samples have no data (NaN, infinite, beyond 10^15, or the value declared for it), "
+            'first in sample id_0, band "04 - Red"; a backbone sees the band\'s mean there'
         ]
     np.testing.assert_array_equal(arrays.pixels[arrays.rows(["id_0"])[0]], holes)
 

@@ -93,3 +93,9 @@ def test_statistics_of_an_open_dataset_are_read_once(tmp_path):
     assert dataset.statistics.of_channel["04 - Red"].mean == 5.0
     (dataset.directory / "band_stats.json").unlink()
     assert normalisation(dataset, ["02 - Blue"]).mean.tolist() == [5.0]
+
+
+def test_statistics_in_which_a_fill_value_counted_as_a_measurement_are_refused(tmp_path):
+    write_statistics(write_dataset(tmp_path), [BLUE, RED], mean=-3.4e36, std=1e37)
+    with pytest.raises(UserError, match=r"toy/band_stats\.json: band \"02 - Blue\" has mean .*Look for a fill value"):
+        normalisation(read_dataset(tmp_path), ["02 - Blue"])

@@ -189,6 +189,17 @@ def test_files_that_are_missing_or_exchanged_are_told(tmp_path, patches, monkeyp
         read(tmp_path).read_sample("sample_0")
 
 
+def test_a_pixel_of_a_coded_mask_may_be_without_label(tmp_path, patches, monkeypatch):
+    items, _ = WRITERS["spacenet7"](patches, 0)
+    mask = np.zeros((SIDE, SIDE), np.int16)
+    mask[0, :4] = 1, 255, -1, 0
+    monkeypatch.setitem(WRITERS, "spacenet7", lambda patches, i: ([items[0], tif("mask", mask)], {}))
+    write_dataset(tmp_path, "spacenet7", patches)
+    label = read(tmp_path).read_sample("sample_0").label
+    assert label[0, :4].tolist() == [2, 255, 255, 1]
+    assert (label[1:] == 1).all()
+
+
 # Whose data these are
 
 
@@ -199,12 +210,32 @@ def test_the_suite_is_that_of_the_leaderboard_if_the_splits_have_the_published_s
     assert read(tmp_path).suite == "geobench-2"
 
 
-@pytest.mark.parametrize("name", ["everwatch", "spacenet8"])
-def test_what_nothing_here_learns_is_named(tmp_path, name):
-    (tmp_path / "geobench2" / name).mkdir(parents=True)
-    (tmp_path / "geobench2" / name / f"geobench_{name}.tortilla").touch()
-    with pytest.raises(DoesNotApplyError, match=f"^{name}: cannot be evaluated here: "):
-        read(tmp_path)
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (("everwatch", "nzcattle", "substation", "pastis_r", "wind_turbine"), "objects are to be detected"),
+        (("spacenet6", "spacenet8"), "its leaderboard does not have it"),
+    ],
+)
+def test_what_nothing_here_learns_is_named_with_the_reason(tmp_path, names, reason):
+    for name in names:
+        (tmp_path / "geobench2" / name).mkdir(parents=True)
+        (tmp_path / "geobench2" / name / f"geobench_{name}.tortilla").touch()
+        with pytest.raises(DoesNotApplyError, match=f"^{name}: cannot be evaluated here: {reason}$"):
+            read(tmp_path, name)
+
+
+def test_every_dataset_whose_channels_have_other_names_than_they_are_has_an_erratum_with_its_source(tmp_path, patches):
+    """The traps of its reader; a channel that is no measurement at all (the radar of treesatai) is left out."""
+    wrong = {"benv2": 2, "so2sat": 2, "treesatai": 2, "dynamic_earthnet": 9, "forestnet": 6}
+    for name in DATASETS:
+        write_dataset(tmp_path, name, patches)
+        dataset, stored = read(tmp_path, name), read(tmp_path, name, BandNames.STORED)
+        renamed = [band.channel for band in dataset.bands if band.channel != band.name]
+        assert len(renamed) == wrong.get(name, 0), name
+        assert (dataset.erratum is not None) == (name in wrong), name
+        assert dataset.erratum is None or dataset.erratum.source.startswith("https://")
+        assert [band.name for band in stored.bands] == [band.channel for band in dataset.bands], name
 
 
 def test_a_folder_of_another_name_lists_what_there_is(tmp_path):

@@ -12,7 +12,6 @@ from harness.cli.app import app
 from harness.data.dataset import normalisation
 from harness.data.sources import SOURCES
 from harness.data.suites import discover
-from harness.errors import UserError
 from harness.execution.workbench import Workbench
 from harness.records.job import Places
 from harness.records.progress import Silent
@@ -68,16 +67,18 @@ def test_classes_are_learnt_with_statistics_computed_on_train(root, tmp_path):
     assert json.loads(provenance)["pixels_without_data"] == {"nir": 2}
 
 
-def test_a_fill_value_that_nobody_declared_is_found_in_the_statistics(root, tmp_path):
+def test_a_fill_value_that_nobody_declared_counts_in_no_statistics(root, tmp_path):
     pixels, amount = toy_pixels()
     pixels[3, 1, 0, 0] = -3.4e38
     labels = (amount > 0.5).astype(np.int64)
     write_toy(root, "greens", pixels, labels, label_kind="single_label", class_names=["a", "b"])
     (ref,) = discover(root)
     workbench = Workbench(Places(cache_dir=tmp_path / "cache", device="cpu"), Silent())
-    with pytest.raises(UserError, match=r'train split: band "nir" has mean .*Look for a fill value'):
-        normalisation(workbench.measured_dataset(ref), ["nir"])
-    normalisation(workbench.measured_dataset(ref), ["red"])
+    train = pixels[: N // 2, 1].astype(np.float64)
+    used = normalisation(workbench.measured_dataset(ref), ["nir"])
+    np.testing.assert_allclose(used.mean, train[train > -1e15].mean(), rtol=1e-6)
+    np.testing.assert_allclose(used.std, train[train > -1e15].std(), rtol=1e-6)
+    assert workbench.arrays(ref).n_nonfinite == {"nir": 1}
 
 
 BY_DAY = """

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import datetime
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from scipy.ndimage import zoom
 
 from harness.data.description import DatasetSpec, Sample, list_names
-from harness.data.files.budgets import BANDS, DESCRIPTION_CHARACTERS, LARGEST_PIXEL, NAME_CHARACTERS
+from harness.data.files.budgets import BANDS, DESCRIPTION_CHARACTERS, NAME_CHARACTERS
 from harness.data.files.regular_file import check_regular
+from harness.data.no_data.marking import mark_no_data, resample_data
 from harness.data.sources.geobench.hdf5_datasets import read_datasets, read_text_attribute
 from harness.data.sources.geobench.pickle_allowlist import Record
 from harness.data.sources.geobench.unpickle import safe_unpickle
@@ -45,7 +47,6 @@ def read_sample(path: Path, spec: DatasetSpec) -> Sample:
             attributes = _read_attributes(file, where)
             chosen, label_key, dates = _choose(attributes, file, spec, where)
             bands, mask = read_datasets(file, chosen, label_key, where)
-        _check_values(bands, spec, where)
         pixels = _stack(bands, spec, where)
     except FileNotFoundError:
         raise UserError(f"{where}: is missing, the download is incomplete. Download the dataset again") from None
@@ -117,19 +118,6 @@ def _read_name_and_date(attributes: dict[Any, Any], key: str, where: str) -> tup
     return name, date
 
 
-def _check_values(bands: list[np.ndarray], spec: DatasetSpec, where: str) -> None:
-    """Refuse values that are no measurements: means over them would be infinite, or say nothing."""
-    for band, described in zip(bands, spec.bands, strict=True):
-        if band.dtype.kind == "f":
-            largest = np.max(np.abs(band), initial=0, where=np.isfinite(band))
-            if float(largest) > LARGEST_PIXEL:
-                value = band[np.abs(band) == largest][0]
-                raise UserError(
-                    f'{where}: band "{described.name}" has the value {value:.8g}, which nothing measures. If it marks '
-                    "no data, store NaN there, or declare it as the fill value of the HDF5 dataset"
-                )
-
-
 def _stack(bands: list[np.ndarray], spec: DatasetSpec, where: str) -> np.ndarray:
     if all(band.shape == bands[0].shape for band in bands):
         return np.stack(bands)  # (C, H, W)
@@ -143,9 +131,15 @@ def _stack(bands: list[np.ndarray], spec: DatasetSpec, where: str) -> np.ndarray
             )
         # GEO-Bench's package resamples with a third axis; without it the last digit can differ.
         factors = (height / band.shape[0], width / band.shape[1], 1)
-        same = band.shape == (height, width)
-        resampled.append(band if same else zoom(band[..., None], factors, order=_SPLINE_ORDER)[..., 0])
+        if band.shape != (height, width):
+            (marked,) = mark_no_data(band[None], [described])  # which must not be mixed with data
+            band = resample_data(marked, partial(_zoom, factors=factors))  # noqa: PLW2901
+        resampled.append(band)
     return np.stack(resampled)
+
+
+def _zoom(band: np.ndarray, factors: tuple[float, ...]) -> np.ndarray:
+    return zoom(band[..., None], factors, order=_SPLINE_ORDER)[..., 0]
 
 
 def _size(array: np.ndarray) -> str:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from scipy.ndimage import zoom
 
 from harness.data.description import DatasetSpec, Sample
+from harness.data.no_data.marking import mark_no_data, resample_data
 from harness.data.sources.geobench2.rasters import read_raster
 from harness.data.sources.geobench2.table import Entry, Image
 from harness.data.sources.geobench2.tortilla import TORTILLA, Item, read_index, read_item
 from harness.errors import UserError
-from harness.records.labels import LabelKind
+from harness.records.labels import IGNORED, UNLABELLED, LabelKind
+from harness.records.measured import is_measured
 from harness.tasks import parse_label
 
 _POINT = re.compile(r"POINT ?\((\S+) (\S+)\)")
@@ -89,11 +92,15 @@ def _read_mask(file: Path, items: Sequence[Item], key: int, codes: Sequence[int]
     mask = _read(file, items, key, where)[0]
     if not codes:
         return mask
-    if mask.min() < 0 or mask.max() >= len(codes):
+    labelled = is_measured(mask) & ~np.isin(mask, UNLABELLED)
+    found = mask[labelled]
+    if found.size and not (found.min() >= 0 and found.max() < len(codes)):
         raise UserError(
-            f"{where}: its mask has values from {mask.min()} to {mask.max()}; 0 to {len(codes) - 1} are known"
+            f"{where}: its mask has values from {found.min()} to {found.max()}; 0 to {len(codes) - 1} are known"
         )
-    return np.array(codes)[mask.astype(np.intp)]
+    classes = np.full(mask.shape, IGNORED)
+    classes[labelled] = np.array(codes)[found.astype(np.intp)]
+    return classes
 
 
 def _resample(image: np.ndarray | None, described: Image, size: tuple[int, ...]) -> np.ndarray:
@@ -102,8 +109,13 @@ def _resample(image: np.ndarray | None, described: Image, size: tuple[int, ...])
         return np.full((n_bands, *size), np.nan, np.float32)
     if image.shape[1:] == size:
         return image
-    factors = (1, *(wanted / found for wanted, found in zip(size, image.shape[1:], strict=True)))
-    return zoom(image, factors, order=1, mode="nearest", grid_mode=True)
+    factors = tuple(wanted / found for wanted, found in zip(size, image.shape[1:], strict=True))
+    marked = mark_no_data(image, [band for band in described.bands if band is not None])  # not to be mixed with data
+    return np.stack([resample_data(band, partial(_zoom, factors=factors)) for band in marked])
+
+
+def _zoom(band: np.ndarray, factors: tuple[float, ...]) -> np.ndarray:
+    return zoom(band, factors, order=1, mode="nearest", grid_mode=True)
 
 
 def _read_place(columns: Mapping[str, Any]) -> tuple[float, float] | None:

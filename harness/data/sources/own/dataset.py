@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.data.dataset import Dataset
 from harness.data.description import DatasetSpec, Sample
+from harness.data.no_data.marking import mark_no_data
 from harness.data.own.description import Understood, read_understood
 from harness.data.own.fitting import fit_image, fit_mask
 from harness.data.own.images import open_image, open_mask
@@ -54,7 +55,7 @@ class OwnDataset(Dataset):
         pixels = open_image(what.root / file, file).pixels
         own_size = pixels.shape[1:]
         if what.fit is Fit.RESAMPLE and own_size != what.size_px:
-            pixels = self._without_no_data(pixels)  # which must not be mixed with data
+            pixels = mark_no_data(pixels, self.bands)  # which must not be mixed with data
         raw: Any = list(label) if isinstance(label, tuple) else label
         if isinstance(label, str):
             raw = self._read_mask(label, own_size, file)
@@ -77,16 +78,6 @@ class OwnDataset(Dataset):
         place = np.minimum(np.searchsorted(known, mask.data), len(known) - 1)
         indices = np.where((known[place] == mask.data) & ~mask.mask, place, IGNORED)
         return fit_mask(indices.astype(np.int32), what.size_px, what.fit, IGNORED)
-
-    def _without_no_data(self, pixels: np.ndarray) -> np.ndarray:
-        """NaN where a band has its value for no data."""
-        values = [band.no_data for band in self.bands]
-        if values.count(None) == len(values):
-            return pixels
-        kept = pixels.astype(np.result_type(pixels.dtype, np.float32))
-        for band, value in zip(kept, values, strict=True):
-            band[band == value] = np.nan
-        return kept
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
