@@ -43,13 +43,13 @@ RENAMED = {
     "from harness.records import DatasetRef": "from harness.records.job import DatasetRef",
     "from harness.progress import": "from harness.records.progress import",
     # features are entries of one store, and their JSON is its manifest
-    "from harness.extraction import _read\n": "from harness.store.manifest import read_manifest\n",
+    "from harness.features import _read\n": "from harness.store.manifest import read_manifest\n",
     "from harness.pixel_features import _read as pread\n": "",
     "t(f'{label} features json',lambda: _read(d/'x.npy',3))": (
         "(d/'manifest.json').write_bytes(b); t(f'{label} features json',lambda: read_manifest(d))"
     ),
     "pread(p,3)": "read_manifest(p)",
-    "from harness.extraction import cached_features,_read as fread\n": "",
+    "from harness.features import cached_features,_read as fread\n": "",
     "# features\n": "sys.exit()  # damaged features: tests/harness/execution/test_runs_and_the_cache.py\n",
     # and so are arrays
     "a.fingerprint": "a.content_sha256",

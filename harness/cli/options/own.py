@@ -36,7 +36,7 @@ Bands = Annotated[
 ]
 UnitOfPixels = Annotated[Unit | None, Option(rich_help_panel=PANEL, help="Of the stored values. Default: not known.")]
 NoData = Annotated[
-    str | None,
+    list[str] | None,
     Option(
         metavar="VALUE|BAND=VALUE,...",
         rich_help_panel=PANEL,

@@ -58,11 +58,12 @@ class ImageSettings(BaseModel):
     @field_validator("no_data", mode="before")
     @classmethod
     def _of_words(cls, said: Any) -> Any:
-        """`-9999`, or `B2=0,elevation=-9999`, as the command line has them."""
-        if not isinstance(said, str) or "=" not in said:
+        """`-9999`, or `B2=0,elevation=-9999`, as the command line has them, once or several times."""
+        if not isinstance(said, list):
             return said
-        pairs = (word.rpartition("=") for word in said.split(","))
-        return {band.strip(): value for band, _, value in pairs}
+        words = ",".join(said)
+        pairs = (word.rpartition("=") for word in words.split(","))
+        return {band.strip(): value for band, _, value in pairs} if "=" in words else words
 
 
 def read_settings(folder: Path, said: dict[str, Any]) -> ImageSettings:

@@ -54,8 +54,9 @@ MASK = np.array([[0, 1], [1, 0]], np.uint8)
         ("no_data = -9999", {}, [-9999, -9999]),
         ("no_data = {B02 = 0, height = -9999}", {}, [0, -9999]),
         ("no_data = {B2 = 0}", {}, [0, None]),
-        ("no_data = 0", {"no_data": "height=-9999"}, [None, -9999]),
-        ("", {"no_data": "-3.4028235e38"}, [-3.4028235e38] * 2),
+        ("", {"no_data": ["B2=0", "height=-9999"]}, [0, -9999]),
+        ("no_data = 0", {"no_data": ["height=-9999"]}, [None, -9999]),
+        ("", {"no_data": ["-3.4028235e38"]}, [-3.4028235e38] * 2),
     ],
 )
 def test_no_data_is_said_of_all_bands_or_of_one(root, toml, said, values):
@@ -85,7 +86,7 @@ def test_a_band_without_any_data_is_said_to_have_none(root):
 )
 def test_no_data_that_cannot_be_is_one_line(root, said, error):
     with pytest.raises(UserError, match=error):
-        opened(root, MASK, no_data=said)
+        opened(root, MASK, no_data=[said])
 
 
 def test_several_values_of_masks_stand_for_no_label(root):
