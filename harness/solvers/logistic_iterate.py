@@ -9,14 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.solvers.eigenbasis import Eigenbasis
+from harness.solvers.logistic_intercepts import settle_intercepts
 from harness.solvers.logistic_links import Curvature, Link
 
-MAX_INTERCEPT_STEPS = 2
-"""They converge beside the slopes, a step an iterate is nearly always enough."""
-MAX_INTERCEPT_STEP = 10.0
-"""A longer one is cut short: exp() of it could round to nothing beside 1."""
-ROUNDING = 1e-12
-"""By this fraction an objective may seem to rise although the step was a descent."""
 CACHE_ELEMENTS = 65_536
 """Numbers an elementwise pass works on at once, so that they stay in the processor's cache."""
 
@@ -121,8 +116,10 @@ def _pass_samples(data: Data, problems: np.ndarray, values: np.ndarray, intercep
     settled, loss, excess = np.empty((m, k)), np.empty(m), np.empty((m, k))
     total_curvature, curvatures = np.empty((m, k, k)), []
     for part in slices(m, k * n):
-        p, loss[part], settled[part] = _settle_intercepts(data, problems[part], values[part], intercepts[part])
-        excess[part] = p.sum(axis=2) - data.totals[problems[part]]
+        which = problems[part]
+        totals = data.totals[which]
+        p, loss[part], settled[part] = settle_intercepts(data.link, which, totals, values[part], intercepts[part])
+        excess[part] = p.sum(axis=2) - totals
         total_curvature[part] = data.link.total_curvature(p)
         curvatures.append(data.link.curvature(p))
         values[part] = p
@@ -159,30 +156,3 @@ def _least_mix(totals: np.ndarray, excess: np.ndarray, n: int) -> np.ndarray:
     p because entropy is concave.
     """
     return np.minimum(1.0, (np.abs(excess) / np.minimum(totals, n - totals)).max(axis=1))
-
-
-def _settle_intercepts(
-    data: Data, problems: np.ndarray, logits: np.ndarray, intercepts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Newton steps on the (m, k) intercepts alone, from (m, k, n) logits without them: probabilities, losses, them."""
-    totals = data.totals[problems]
-    p, loss = data.link.probabilities(logits + intercepts[..., None], problems)
-    for _ in range(MAX_INTERCEPT_STEPS):
-        excess = p.sum(axis=2) - totals
-        if np.abs(excess).max() <= np.finfo(np.float64).eps * logits.shape[2]:
-            break
-        step = -(invert_curvature(data.link.total_curvature(p)) @ excess[..., None])[..., 0]
-        step = np.clip(step, -MAX_INTERCEPT_STEP, MAX_INTERCEPT_STEP)
-        shifted, change = data.link.shift(p, step, totals)
-        if not (change <= ROUNDING * loss).all():
-            break  # too far from the optimum for Newton; the next iterate is nearer
-        p, loss, intercepts = shifted, loss + change, intercepts + step
-    return p, loss, intercepts
-
-
-def invert_curvature(curvature: np.ndarray) -> np.ndarray:
-    """(m, k, k) -> (m, k, k), for changes that sum to zero over the k classes; of equal ones it knows nothing."""
-    k = curvature.shape[1]
-    size = np.trace(curvature, axis1=1, axis2=2)[:, None, None] / k + np.finfo(np.float64).tiny
-    equal = np.ones((k, k)) / k if k > 1 else np.zeros((1, 1))
-    return np.linalg.inv(curvature + size * (equal + ROUNDING * np.eye(k)))

@@ -9,6 +9,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+TINY = 1e-300
+"""Samples predicted to be of a class that is predicted nowhere: its logarithm is finite."""
+
 
 class Curvature(NamedTuple):
     """What Hessian products need to know of an iterate."""
@@ -36,6 +39,14 @@ class Link(Protocol):
         """Probabilities after (m, k) `step` is added to the intercepts, and the (m,) changes of the losses.
 
         `totals` (m, k) counts the positive samples. It takes no exponential per sample.
+        """
+        ...
+
+    def scale_step(self, p: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        """(m, k) step of the intercepts that iterative scaling takes: it never raises a loss.
+
+        Each class becomes as much likelier, before all are normalised, as it has more positive samples than predicted.
+        Source: Darroch and Ratcliff, Generalized iterative scaling for log-linear models (1972).
         """
         ...
 
@@ -79,10 +90,16 @@ class Softmax:
         change = np.log1p(growth).sum(axis=1) - (step * totals).sum(axis=1)
         return p * np.exp(step)[..., None] / (1.0 + growth[:, None]), change
 
+    def scale_step(self, p: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        step = np.log(totals / np.maximum(p.sum(axis=2), TINY))
+        return step - step.mean(axis=1, keepdims=True)
+
     def total_curvature(self, p: np.ndarray) -> np.ndarray:
         curvature = -(p @ p.transpose(0, 2, 1))
         diagonal = np.arange(p.shape[1])
-        curvature[:, diagonal, diagonal] += p.sum(axis=2)
+        curvature[:, diagonal, diagonal] = 0.0
+        # Rows sum to zero. A difference from the sum of p would lose a class that is fitted almost surely.
+        curvature[:, diagonal, diagonal] = -curvature.sum(axis=2)
         return curvature
 
     def curvature(self, p: np.ndarray) -> Curvature:
@@ -121,6 +138,10 @@ class Sigmoid:
         growth = p * np.expm1(step)[..., None]
         change = np.log1p(growth).sum(axis=(1, 2)) - (step * totals).sum(axis=1)
         return p * np.exp(step)[..., None] / (1.0 + growth), change
+
+    def scale_step(self, p: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        yes, no = (np.maximum(either.sum(axis=2), TINY) for either in (p, 1.0 - p))
+        return np.log(totals / yes) - np.log((p.shape[2] - totals) / no)
 
     def total_curvature(self, p: np.ndarray) -> np.ndarray:
         return (p * (1.0 - p)).sum(axis=2)[:, :, None]

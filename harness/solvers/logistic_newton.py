@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.solvers.logistic_iterate import ROUNDING, Data, Iterate, dot, evaluate, invert_curvature, slices
+from harness.solvers.logistic_intercepts import ROUNDING, invert_curvature
+from harness.solvers.logistic_iterate import Data, Iterate, dot, evaluate, slices
 from harness.solvers.logistic_links import Curvature
 
 RELATIVE_GAP = 1e-7
@@ -12,7 +13,9 @@ RELATIVE_GAP = 1e-7
 FORCING = 0.01
 """Conjugate gradients end when the residual, in the preconditioner's norm, fell to this fraction."""
 MAX_NEWTON_STEPS = 100
-MAX_HALVINGS = 40
+MAX_HALVINGS = 30
+SINGLE_ROUNDING = 1e-6
+"""Of the total curvature, in float32: directions with a smaller share of it are taken to have that much."""
 MAX_PRODUCTS = 1_000
 """Hessian products in one Newton step; what is needed stays below 100."""
 
@@ -57,7 +60,21 @@ def solve(data: Data, start: Iterate, relative_gap: float) -> Optima:
 
 
 def _line_search(data: Data, now: Iterate, direction: "_Direction") -> Iterate:
-    """The first of the steps 1, 1/2, 1/4, ... that lowers each objective enough (Armijo). Nearly always 1."""
+    """The first of the steps 1, 1/2, 1/4, ... that lowers each objective enough (Armijo). Nearly always 1.
+
+    Where rounding spoilt the direction so that none does, the same along the preconditioned gradient, which leads down.
+    """
+    direction = direction.replace(data, now, ~(dot(now.gradient, direction.slopes) < 0))
+    for _ in range(2):
+        new, lower = _backtrack(data, now, direction)
+        if lower.all():
+            return new
+        direction = direction.replace(data, now, ~lower)
+    raise _not_converged(now)
+
+
+def _backtrack(data: Data, now: Iterate, direction: "_Direction") -> tuple[Iterate, np.ndarray]:
+    """Where the search along a direction ended, and (m,) whether that is low enough."""
     descent = dot(now.gradient, direction.slopes)
     length = np.ones((len(descent), 1))
     for _ in range(MAX_HALVINGS):
@@ -70,9 +87,9 @@ def _line_search(data: Data, now: Iterate, direction: "_Direction") -> Iterate:
         )
         lower = new.objective <= now.objective * (1 + ROUNDING) + 1e-4 * length[:, 0] * descent
         if lower.all():
-            return new
+            break
         length[~lower] *= 0.5
-    raise _not_converged(now)
+    return new, lower
 
 
 def _not_converged(now: Iterate) -> NotConvergedError:
@@ -111,6 +128,16 @@ class _Direction(NamedTuple):
     intercepts: np.ndarray  # (m, k), their response
     products: np.ndarray  # (m,), Hessian products it took
 
+    def replace(self, data: Data, now: Iterate, which: np.ndarray) -> "_Direction":
+        """The preconditioned gradient instead, for the (m,) problems of `which`; its intercepts have yet to follow."""
+        if not which.any():
+            return self
+        steepest = -(_build_preconditioner(data, now) @ now.gradient)
+        return self._replace(
+            slopes=np.where(which[:, None, None], steepest, self.slopes),
+            intercepts=np.where(which[:, None], 0.0, self.intercepts),
+        )
+
 
 class _Conjugate(NamedTuple):
     """Conjugate gradients under way, of the m problems that are not done; float32 but for what `enough` is."""
@@ -141,20 +168,26 @@ class _Conjugate(NamedTuple):
         )
 
     def advance(self, data: Data) -> tuple["_Conjugate", np.ndarray]:
-        """One product with the Hessian further, and (m,) which problems are done."""
+        """One product with the Hessian further, and (m,) which problems are done.
+
+        A product without curvature along the search is rounding's: the step so far has to do.
+        """
         product, response = self.hessian.multiply(data, self.search)
-        length = (self.size / dot(self.search, product))[:, None]
+        curvature = dot(self.search, product)
+        lost = ~(curvature > 0)
+        length = np.divide(self.size, curvature, out=np.zeros_like(curvature), where=~lost)[:, None]
         residual = self.residual - length[..., None] * product
         downhill = self.precondition @ residual
         size = dot(residual, downhill)
+        again = np.divide(size, self.size, out=np.zeros_like(size), where=self.size > 0)
         further = self._replace(
             step=self.step + length[..., None] * self.search,
             shift=self.shift + length * response,
             residual=residual,
-            search=downhill + (size / self.size)[:, None, None] * self.search,
+            search=downhill + again[:, None, None] * self.search,
             size=size,
         )
-        return further, (size <= self.small) | (dot(residual, residual) <= self.enough)
+        return further, lost | (size <= self.small) | (dot(residual, residual) <= self.enough)
 
 
 def _newton_direction(data: Data, now: Iterate, relative_gap: float) -> _Direction:
@@ -175,7 +208,7 @@ def _newton_direction(data: Data, now: Iterate, relative_gap: float) -> _Directi
 
 def _begin_conjugate(data: Data, now: Iterate, relative_gap: float) -> _Conjugate:
     precondition = _build_preconditioner(data, now)
-    inverse = invert_curvature(now.total_curvature).astype(np.float32)
+    inverse = invert_curvature(now.total_curvature, SINGLE_ROUNDING).astype(np.float32)
     residual = -now.gradient.astype(np.float32)
     search = precondition @ residual
     size = dot(residual, search)
