@@ -1,8 +1,11 @@
 """Pixels without image data: part of training and metrics as always, unless they are to be ignored."""
 
+import json
+
 import numpy as np
 import pytest
 
+from command_line import harness
 from harness.campaign.plan import build_plan
 from harness.campaign.request import make_request
 from harness.data.sources import SOURCES
@@ -77,6 +80,28 @@ def test_numbers_of_pixels_are_judged_where_there_is_data(made):
     job, workbench = made(ignore=True, labels=heights, label_kind="pixel_regression", class_names=["height"])
     record = execute(job, workbench)
     assert [row.n_pixels for row in record.error_sums] == [SIDE * SIDE - BLANK - 1] * (N // 4)
+
+
+def test_the_command_line_asks_for_it_and_keeps_both_kinds_of_runs_apart(made, tmp_path):
+    made(ignore=False)
+    command = (
+        "run", "--backbone", "image_statistics", "--geobench-dir", tmp_path / "True0", "--workers", "1",
+        "--cache-dir", tmp_path / "cache", "--protocols", "linear_probe", "--device", "cpu",
+    )  # fmt: skip
+    for options in ((), ("--ignore-nodata",)):
+        done = harness(*command, *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    rows = json.loads(
+        harness(
+            "sql", "SELECT configuration ->> '$.ignore_nodata' AS ignored, curve_id, sum(list_sum(n_pixels)) AS pixels "
+            "FROM runs JOIN mask_counts USING (run_id) GROUP BY ALL ORDER BY pixels", "--format", "json", cwd=tmp_path,
+        ).stdout
+    )  # fmt: skip
+    assert [(row["ignored"], int(row["pixels"])) for row in rows] == [
+        ("true", (SIDE * SIDE - BLANK) * N // 4),
+        (None, SIDE * SIDE * N // 4),
+    ]
+    assert rows[0]["curve_id"] != rows[1]["curve_id"], "they are never averaged"
 
 
 def test_where_all_pixels_have_data_it_is_the_same_run(made):
