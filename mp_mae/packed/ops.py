@@ -26,10 +26,11 @@ def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor, windows: Windows) ->
 def site_norm(x: Tensor) -> Tensor:
     """L2 norm over the sites, which global response normalisation starts from: (G, R, C) -> (G, 1, C).
 
+    In float32 at least, also of half precision: a sum over thousands of sites loses what GRN compares otherwise.
     `torch.linalg.vector_norm` does not vectorise this reduction on CPUs, where it takes several times as long.
     """
     if x.device.type != "cpu":
-        return torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        return torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
     out: Tensor = _SiteNorm.apply(x)
     return out
 
@@ -103,11 +104,12 @@ def _with_empty_row(x: Tensor) -> Tensor:
 class _SiteNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        norm = (x * x).sum(1, keepdim=True).sqrt()
+        exact = x.to(torch.promote_types(x.dtype, torch.float32))
+        norm = (exact * exact).sum(1, keepdim=True).sqrt()
         ctx.save_for_backward(x, norm)
         return norm
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         x, norm = ctx.saved_tensors
-        return x * (grad / norm).masked_fill(norm == 0, 0)  # as torch's norm: no gradient at zero
+        return (x * (grad / norm).masked_fill(norm == 0, 0)).to(x.dtype)  # as torch's norm: no gradient at zero

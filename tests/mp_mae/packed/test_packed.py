@@ -240,6 +240,16 @@ def test_the_norm_has_no_gradient_at_zero():
     torch.testing.assert_close(x.grad, torch.tensor([[[0.6, 0.0], [0.8, 0.0]]]))
 
 
+def test_the_norm_of_half_precision_is_summed_in_float32():
+    x = torch.randn(2, 3000, 5, generator=torch.Generator().manual_seed(0)).bfloat16().requires_grad_()
+    norm = site_norm(x)
+    assert norm.dtype == torch.float32
+    torch.testing.assert_close(norm.double(), x.double().square().sum(1, keepdim=True).sqrt(), rtol=1e-6, atol=0)
+    norm.sum().backward()
+    assert x.grad.dtype == torch.bfloat16
+    torch.testing.assert_close(x.grad.double(), x.detach().double() / norm.detach().double(), rtol=4e-3, atol=0)
+
+
 @pytest.mark.slow
 def test_it_compiles_without_a_graph_break():
     encoder = random_encoder()
