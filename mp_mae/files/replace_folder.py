@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from mp_mae.files.flush import flush
+
 _EXCHANGE = 2
 """The flag of renameat2(2) on Linux, and of renamex_np(2) on macOS, that lets two names change places."""
 _HERE = -100
@@ -27,9 +29,9 @@ def replacing(folder: Path) -> Iterator[Path]:
     with _partial_folder(folder) as partial:
         yield partial
         for path in (*partial.iterdir(), partial):
-            _flush(path)
+            flush(path)
         _rename(partial, folder)
-        _flush(folder.parent)
+        flush(folder.parent)
 
 
 def is_free(folder: Path) -> bool:
@@ -117,9 +119,6 @@ if sys.platform == "win32":
         """There is no claim that ends with a process, so nothing is known to be left over."""
         yield False
 
-    def _flush(path: Path) -> None:
-        """The system writes folders and files when it closes them."""
-
 else:
     import fcntl
 
@@ -138,13 +137,5 @@ else:
             claimed = False
         try:
             yield claimed
-        finally:
-            os.close(handle)
-
-    def _flush(path: Path) -> None:
-        """So that a power cut after the rename cannot leave an empty file, or no folder, under the final name."""
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
         finally:
             os.close(handle)
