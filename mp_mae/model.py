@@ -77,8 +77,8 @@ class MPMAE(Objective):
             x: (B, C, H, W) standardised pixels in the encoder's bands, 0 where missing.
             targets: by modality, shaped as its Kind says; modalities that are no task are ignored.
             mask: patches that are seen and those that are predicted, on the device of `x`.
-            share_counts: (T,) numbers of valid targets here -> their mean over the processes that share a batch.
-                With it, gradients averaged over processes are those of the whole batch.
+            share_counts: (T,) numbers of valid targets here -> what losses are divided by instead: their mean over
+                the calls that share a batch. With it, gradients averaged over calls are those of the whole batch.
         Raises:
             UserError: a task without target, or a target of another shape than the image's.
         """
@@ -95,6 +95,16 @@ class MPMAE(Objective):
             by_task=dict(zip(names, means.detach().unbind(), strict=True)),
             n_valid=dict(zip(names, counts.unbind(), strict=True)),
         )
+
+    def counts(self, x: Tensor, targets: Mapping[str, Tensor], mask: Mask) -> Tensor | None:
+        of_kind = LOSS_RULES[self.config.losses].counts
+        if of_kind is None:
+            return None
+        return torch.stack([of_kind[task.kind](self._filled(task, targets[task.name], mask)) for task in self.tasks])
+
+    @classmethod
+    def depends_on_micro_batch(cls, options: MPMAEOptions) -> bool:
+        return options.grn == "batch" or LOSS_RULES[options.losses].counts is None
 
     def predict(self, x: Tensor, mask: Mask) -> dict[str, Tensor]:
         """Every task at all patches, visible ones too: (B, C, H, W) for pixel tasks, (B, C) for image tasks.
@@ -119,13 +129,16 @@ class MPMAE(Objective):
         return predictions
 
     def _loss(self, task: Modality, prediction: Tensor, target: Tensor, mask: Mask) -> LossSum:
-        rules = LOSS_RULES[self.config.losses]
-        if task.kind.is_pixel:
-            target = gather_patches(target, mask.removed, self.config.encoder.patch)
-        target = rules.fill(task.kind, target)
+        rules, target = LOSS_RULES[self.config.losses], self._filled(task, target, mask)
         if task.name == OPTICAL and self.config.normalise_optical:
             target = normalise_patches(target)
         return rules.by_kind[task.kind](prediction, target)
+
+    def _filled(self, task: Modality, target: Tensor, mask: Mask) -> Tensor:
+        """What a prediction of the task is held against, but for the normalisation of patches."""
+        if task.kind.is_pixel:
+            target = gather_patches(target, mask.removed, self.config.encoder.patch)
+        return LOSS_RULES[self.config.losses].fill(task.kind, target)
 
     def _check_targets(self, x: Tensor, targets: Mapping[str, Tensor]) -> None:
         for task in self.tasks:

@@ -61,8 +61,9 @@ class Objective(nn.Module, ABC):
 
         module(*inputs, share_counts) -> LossReport
 
-    `share_counts` is None, or turns a tensor of counts of this process into their mean over the processes that share a
-    batch. Losses that divide by shared counts have, averaged over processes, the gradient of the whole batch.
+    `share_counts` is None, or turns the counts of this call into what its losses divide by: the mean over all calls of
+    the step (`counts`), or over those of all processes at the same time. Averaged over these calls, gradients are then
+    those of the whole batch.
     Everything that decides how a training goes on is in the module's tensors, the seed and the step, so an objective
     keeps no other state and takes random numbers from `draw` alone.
     Every parameter gets a gradient in every step, or is frozen (`requires_grad_(False)`): processes and checkpoints
@@ -134,6 +135,16 @@ class Objective(nn.Module, ABC):
             targets: by modality, cut alike, shaped and marked as its Kind says.
             drawn: (B, ...) rows of what `draw` returned, on the CPU.
         """
+
+    def counts(self, *inputs: Any) -> Tensor | None:
+        """Numbers of values that the losses of a micro-batch are means of, (T,) int64 in the order of their names, from
+        what the module is called with. None, as here: they are not known before the predictions."""
+        return None
+
+    @classmethod
+    def depends_on_micro_batch(cls, options: Any) -> bool:
+        """Whether the size of the micro-batch is part of what is learnt and has to stay when a training is resumed."""
+        return cls.compares_tiles
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

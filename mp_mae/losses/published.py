@@ -18,6 +18,11 @@ def mean_of_valid_patches(prediction: Tensor, target: Tensor) -> LossSum:
     return LossSum(means.sum(), (n_valid > 0).sum())
 
 
+def count_patches(target: Tensor) -> Tensor:
+    """How many patches of (B, R, P, C) have a value."""
+    return (~target.isnan()).flatten(2).any(2).sum()
+
+
 def mean_of_nonzero_patches(prediction: Tensor, target: Tensor) -> LossSum:
     """Mean as in `mean_of_valid_patches`, but a patch predicted without any error does not count: published MP-MAE."""
     means, _ = _patch_errors(prediction, target)
@@ -48,9 +53,14 @@ def _with_pixel_regression(
 
 
 VALID_PATCHES = LossRules(
-    by_kind=_with_pixel_regression(mean_of_valid_patches), fill=VALID_PIXELS.fill, skip_empty=True
+    by_kind=_with_pixel_regression(mean_of_valid_patches),
+    fill=VALID_PIXELS.fill,
+    counts={**(VALID_PIXELS.counts or {}), Kind.PIXEL_REGRESSION: count_patches},
+    skip_empty=True,
 )
 """Missing data are excluded, but patches weigh alike."""
 
-PUBLISHED = LossRules(by_kind=_with_pixel_regression(mean_of_nonzero_patches), fill=fill_as_published, skip_empty=False)
+PUBLISHED = LossRules(
+    by_kind=_with_pixel_regression(mean_of_nonzero_patches), fill=fill_as_published, counts=None, skip_empty=False
+)
 """What published MP-MAE was trained with, exactly."""

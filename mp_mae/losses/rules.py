@@ -27,6 +27,9 @@ class LossSum(NamedTuple):
 LossFunction = Callable[[Tensor, Tensor], LossSum]
 """(predictions, targets) -> LossSum. Predictions at removed patches (B, R, P, C) or of images (B, C)."""
 
+CountFunction = Callable[[Tensor], Tensor]
+"""targets, as a LossFunction has them -> int64 scalar: LossSum.n_values."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossRules:
@@ -35,6 +38,8 @@ class LossRules:
     by_kind: Mapping[Kind, LossFunction]
     fill: Callable[[Kind, Tensor], Tensor]
     """What becomes of a target before anything else is done with it."""
+    counts: Mapping[Kind, CountFunction] | None
+    """What the counts of `by_kind` are without a prediction; None: they depend on it."""
     skip_empty: bool
     """A task without one valid target contributes nothing. False, as published: its loss is 0 / 0, not a number, and
     so is the total; what contributes nothing is a task whose loss is exactly 0."""
@@ -53,7 +58,17 @@ def cross_entropy(prediction: Tensor, target: Tensor) -> LossSum:
     """Cross-entropy of logits (..., K) at the class indices (...) int64 that are not -1, in nats."""
     logits = at_least_float32(prediction).flatten(0, -2)
     total = F.cross_entropy(logits, target.flatten(), ignore_index=-1, reduction="sum")
-    return LossSum(total, (target >= 0).sum())
+    return LossSum(total, count_classes(target))
+
+
+def count_numbers(target: Tensor) -> Tensor:
+    """How many targets are not NaN."""
+    return target.numel() - target.isnan().count_nonzero()
+
+
+def count_classes(target: Tensor) -> Tensor:
+    """How many class indices are not -1."""
+    return (target >= 0).sum()
 
 
 VALID_PIXELS = LossRules(
@@ -64,6 +79,12 @@ VALID_PIXELS = LossRules(
         Kind.IMAGE_CLASS: cross_entropy,
     },
     fill=lambda kind, target: target,
+    counts={
+        Kind.PIXEL_REGRESSION: count_numbers,
+        Kind.PIXEL_CLASS: count_classes,
+        Kind.IMAGE_REGRESSION: count_numbers,
+        Kind.IMAGE_CLASS: count_classes,
+    },
     skip_empty=True,
 )
 """Ours: the mean over all valid values of the batch."""
