@@ -40,10 +40,10 @@ def train(settings: Settings, out: Path, *, resume: bool = False, stop: Callable
     return pretrain(settings, out, resume=resume, reporter=Silent(), stop=stop)
 
 
-def after(steps: int) -> Callable[[], bool]:
-    """Asks to stop once `steps` steps have been done: the loop asks once a step."""
-    asked = iter(range(1, steps + 1))
-    return lambda: next(asked) == steps
+def after(steps: int, asks: int = 1) -> Callable[[], bool]:
+    """Asks to stop once `steps` steps have been done: the loop asks as often in each as it has micro-batches."""
+    asked = iter(range(1, steps * asks + 1))
+    return lambda: next(asked) == steps * asks
 
 
 def weights(out: Path, step: int) -> dict[str, Tensor]:

@@ -21,8 +21,10 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMAND = re.compile(r"python -m (harness|mp_mae)\b((?:\\\n|(?! [#|&>])[^`;\n])*)")
 """To the end of its line, or of several that are joined; not what is piped, redirected or a comment."""
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-OF_OTHER_PROGRAMS = {"--repo-type", "--local-dir", "--upgrade", "--force-reinstall", "--porcelain"}
-"""Of `hf download`, `pip install` and `git status`."""
+OF_OTHER_PROGRAMS = {
+    "--repo-type", "--local-dir", "--upgrade", "--force-reinstall", "--porcelain", "--multi-gpu", "--dynamo-backend",
+}  # fmt: skip
+"""Of `hf download`, `pip install`, `git status` and `accelerate launch`."""
 
 
 def verbs_of_harness() -> dict[str, set[str]]:

@@ -15,7 +15,7 @@ from mp_mae.cli.reconstruct import RECONSTRUCT
 from mp_mae.cli.shards import SHARDS
 from mp_mae.cli.signals import InterruptOnSigterm
 from mp_mae.cli.verb import Verb, err, process_number
-from mp_mae.errors import NonFiniteLossError, UserError
+from mp_mae.errors import AgreedError, NonFiniteLossError, UserError
 
 VERBS: dict[str, Verb] = {
     "pretrain": PRETRAIN,
@@ -31,24 +31,25 @@ VERBS: dict[str, Verb] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 done (or saved after SIGTERM), 1 the training diverged, 2 something to correct; bugs keep theirs.
+    """Exit code: 0 done, 1 the training diverged, 2 something to correct, 75 stopped and saved (STOPPED); bugs keep
+    theirs.
 
     128 plus the signal's number after Ctrl-C, and after SIGTERM where there is nothing to save.
     """
     args = build_parser().parse_args(arguments)
     terminated = InterruptOnSigterm()
     try:
-        args.verb.run(args)
+        return args.verb.run(args) or 0
     except UserError as error:
         if args.debug:
             raise
         where = f"process {process_number()}: " if process_number() else ""
-        err.print(f"error: {where}{error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        if not (where and isinstance(error, AgreedError)):
+            err.print(f"error: {where}{error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1 if isinstance(error, NonFiniteLossError) else 2
     except KeyboardInterrupt:
         err.print("interrupted; a training goes on from its newest checkpoint with --resume auto")
         return 128 + (signal.SIGTERM if terminated.asked else signal.SIGINT)
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from mp_mae.cli.signals import StopOnSigterm
-from mp_mae.cli.verb import Verb, err, say
+from mp_mae.cli.verb import STOPPED, Verb, err, say
 from mp_mae.config import check_choice
 from mp_mae.training.progress import build_reporter
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processes", type=int, default=2, help="that simulate (default 2)")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     from mp_mae.data.write import write_mmearth  # noqa: PLC0415 - imports h5py
     from mp_mae.training.demo_weights import STRATEGIES, train_demo_weights  # noqa: PLC0415 - imports torch
 
@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> None:
     )
     if not finished.complete:
         say(f"stopped at step {finished.step} of {finished.total_steps} of {finished.out}. Go on: the same command")
+        return STOPPED
+    return 0
 
 
 DEMO = Verb(

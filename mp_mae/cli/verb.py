@@ -14,6 +14,10 @@ from mp_mae.visible_text import VisibleConsole
 if TYPE_CHECKING:
     from mp_mae.checkpoint import Checkpoint
 
+STOPPED = 75
+"""Exit code of a training that was stopped and saved what it had reached: the same command goes on with it. It is
+EX_TEMPFAIL of sysexits.h, try again."""
+
 out = VisibleConsole()
 err = VisibleConsole(stderr=True)
 
@@ -27,7 +31,8 @@ class Verb:
     examples: str
     """Command lines, indented by two spaces, below lines that say what they are for."""
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], None]
+    run: Callable[[argparse.Namespace], int | None]
+    """Returns an exit code; None is 0."""
 
 
 def say(text: str) -> None:

@@ -71,8 +71,8 @@ def constant_loss(name: str) -> float | None:
 
 
 def _losses(records: Sequence[StepRecord]) -> list[_Panel]:
-    names = list(records[-1].losses)
-    steps = {name: [(r.step, loss) for r in records if (loss := r.losses[name]) is not None] for name in names}
+    names = next((list(record.losses) for record in reversed(records) if record.losses), [])
+    steps = {name: [(r.step, loss) for r in records if (loss := r.losses.get(name)) is not None] for name in names}
     held_out = {
         name: [(r.step, r.held_out["loss"][name]) for r in records if name in r.held_out.get("loss", ())]
         for name in names

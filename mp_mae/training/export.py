@@ -22,6 +22,8 @@ def encoder_checkpoint(state: Mapping[str, Tensor], facts: TrainingFacts, step: 
     """The encoder among the tensors of an objective, with what it was trained on and for how long."""
     request = facts.request
     encoder = request.encoder
+    happened = {"changes": list(facts.changes), "left_out_steps": list(facts.left_out)}
+    on_the_way = {key: value for key, value in happened.items() if value}
     return Checkpoint(
         encoder=encoder,
         state={name.removeprefix(_PREFIX): tensor for name, tensor in state.items() if name.startswith(_PREFIX)},
@@ -35,7 +37,7 @@ def encoder_checkpoint(state: Mapping[str, Tensor], facts: TrainingFacts, step: 
                 },
             },
             normalisation=facts.normalisation,
-            training={"steps": step, **facts.schedule, **facts.settings, "dataset": facts.dataset},
+            training={"steps": step, **facts.schedule, **facts.settings, "dataset": facts.dataset, **on_the_way},
         ),
     )
 
@@ -62,7 +64,10 @@ def find_state(run: Path, step: int | None = None) -> SavedState:
     if newest is None:
         found = f"there are steps {', '.join(map(str, steps))}" if steps else "there is none"
         wanted = "a checkpoint" if step is None else f"the checkpoint of step {step}"
-        raise UserError(f"{run}: wanted {wanted}, {found}. Pass the folder that a training wrote (--out).")
+        advice = "Pass the folder that a training wrote (--out)."
+        if steps:
+            advice = "Pass one of these; a training with --set keep_every=N keeps more of them."
+        raise UserError(f"{run}: wanted {wanted}, {found}. {advice}")
     return newest
 
 

@@ -1,8 +1,9 @@
 """The log of a training: one JSON object a line, in the order of the steps."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -40,14 +41,23 @@ class StepRecord:
     held_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What a look at held-out tiles after this step found, by measure and by what it is of; empty where none was
     taken."""
+    left_out: str = ""
+    """Why the batch was left out and the model stayed as it was: then there are no losses and `total` is NaN."""
 
 
 class TrainingLog:
     """Appends records to a file; a line is there completely once `write` returns."""
 
     def __init__(self, path: Path, first_step: int) -> None:
-        """Continue the log at `first_step`: later lines, of an attempt that was interrupted, are dropped."""
-        earlier = [record for record in read_log(path) if record.step <= first_step] if path.exists() else []
+        """Continue the log at `first_step`: later lines, of an attempt that was interrupted, are dropped.
+
+        Where nothing of an earlier attempt is left but its log, that stays under another name.
+        """
+        found = read_log(path) if path.exists() else []
+        earlier = [record for record in found if record.step <= first_step]
+        self.notices = list(_lost(path, found, first_step))
+        if found and not first_step:
+            path.replace(_free_name(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, "".join(map(_line, earlier)))
         self._file: IO[str] = path.open("a", encoding="utf-8")
@@ -80,9 +90,27 @@ def read_log(path: Path) -> Sequence[StepRecord]:
     return records
 
 
+def _lost(path: Path, found: Sequence[StepRecord], first_step: int) -> Iterator[str]:
+    """What the user should know of steps that were logged and never saved."""
+    last = found[-1].step if found else 0
+    if found and not first_step:
+        yield (
+            f"{path.parent} holds no checkpoint of a training that came to step {last}: it begins again, and its old "
+            f"log is {_free_name(path).name}."
+        )
+    elif last > first_step:
+        yield f"Steps {first_step + 1} to {last} were logged but not saved: they are done again."
+
+
+def _free_name(path: Path) -> Path:
+    """log.jsonl -> log-before-1.jsonl, or the next number that is free."""
+    names = (path.with_name(f"{path.stem}-before-{number}{path.suffix}") for number in count(1))
+    return next(name for name in names if not name.exists())
+
+
 def _line(record: StepRecord) -> str:
     described = asdict(record)
-    for name in ("watched", "held_out"):
+    for name in ("watched", "held_out", "left_out"):
         if not described[name]:
             del described[name]
     return json.dumps(described) + "\n"

@@ -64,6 +64,8 @@ class ObjectiveEntry:
     """Here: the tensors below the module `encoder`, which is an MP-MAE encoder."""
     backbone: str = "mp_mae"
     """Name of the backbone, in the harness, that loads what is exported."""
+    backbones: Mapping[str, str] = field(default_factory=dict)
+    """Names of others, by the preset that they stand for."""
 
 
 def _load_mp_mae() -> "type[Objective]":
@@ -74,7 +76,10 @@ def _load_mp_mae() -> "type[Objective]":
 
 OBJECTIVES: dict[str, ObjectiveEntry] = {
     "mp_mae": ObjectiveEntry(
-        summary="predict every modality at the removed patches", options=MPMAEOptions, load=_load_mp_mae
+        summary="predict every modality at the removed patches",
+        options=MPMAEOptions,
+        load=_load_mp_mae,
+        backbones={"s2": "optical_mae", "rgb": "rgb_mae"},
     ),
 }
 """Those of this package."""

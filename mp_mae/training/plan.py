@@ -15,17 +15,24 @@ from mp_mae.data.h5 import describe_columns
 from mp_mae.data.order import TrainingOrder
 from mp_mae.data.statistics import LEVELS
 from mp_mae.errors import UserError
-from mp_mae.modalities import choose_modalities
+from mp_mae.modalities import MODALITIES, choose_modalities
 from mp_mae.objective import ModelRequest, Objective
 from mp_mae.training.objectives import find_objective
+from mp_mae.training.processes.batches import (
+    choose_micro_batch,
+    effective_batch,
+    micro_batch_limit,
+    stored_batch,
+    useful_batch,
+)
 from mp_mae.training.schedule import learning_rate, scaled_rate
 from mp_mae.training.settings import Settings
+from mp_mae.training.state import SavedState
 
 PATCH_OF_TILE = {64: 8, 128: 16}
 """Published patch size by side of the tile, in pixels."""
-CPU_MICRO_BATCH = 64
-"""More at once is no faster on a CPU and takes more memory."""
-LARGEST_MICRO_BATCH = 4096
+_MUCH = 10**9
+"""Bytes that are told."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +48,8 @@ class TrainingPlan:
     crop: int
     """Side in pixels."""
     order: TrainingOrder
+    limit: int
+    """Tiles that may go through the model at once, as memory allows."""
     notices: tuple[str, ...]
     """What the user should know: how settings were limited."""
 
@@ -55,7 +64,8 @@ class TrainingPlan:
 
     @property
     def peak_rate(self) -> float:
-        return scaled_rate(self.settings.base_rate, self.order.global_batch)
+        settings = self.settings
+        return scaled_rate(settings.base_rate, self.order.global_batch) if settings.scale_rate else settings.base_rate
 
     def rate(self, step: int) -> float:
         """Learning rate of an optimizer step."""
@@ -83,13 +93,11 @@ def open_files(settings: Settings) -> MMEarthFiles:
     )
 
 
-def make_plan(
-    settings: Settings, files: MMEarthFiles, device: torch.device, *, processes: int = 1, rank: int = 0
-) -> TrainingPlan:
-    """Resolve the settings for one of `processes` processes.
+def choose_model(settings: Settings, files: MMEarthFiles) -> tuple[int, ModelRequest]:
+    """Side of the crop in pixels, and what the model is built for.
 
     Raises:
-        UserError: sizes that do not go together, masks that keep no patch, a batch that cannot be divided.
+        UserError: crop, patch and tiles do not go together.
     """
     crop = crop_side(files.side, settings.crop)
     patch = settings.patch or PATCH_OF_TILE.get(files.side)
@@ -108,12 +116,58 @@ def make_plan(
         bands=files.input.bands,
         modalities=tuple(modality.name for modality in files.modalities),
     )
+    return crop, request
+
+
+def tiles_at_once(settings: Settings, files: MMEarthFiles, device: torch.device, processes: int = 1) -> int:
+    """Tiles that may go through the model at once on this device. Raises UserError as `choose_model` does."""
+    crop, request = choose_model(settings, files)
     objective = find_objective(settings.objective).load()
-    per_tile = objective.bytes_per_tile(settings.options, request, crop)
+    held = settings.batch // processes * bytes_read(request, crop) * objective.crops_per_tile
+    return micro_batch_limit(objective.bytes_per_tile(settings.options, request, crop), device, held=held)
+
+
+def bytes_read(request: ModelRequest, crop: int) -> int:
+    """Memory of one tile as it was read, input and targets."""
+    numbers = [MODALITIES[name] for name in request.modalities]
+    of_pixel = sum(8 if each.kind.is_class else 4 * len(each.bands) for each in numbers if each.kind.is_pixel)
+    return (4 * len(request.bands) + of_pixel) * crop**2
+
+
+def make_plan(
+    settings: Settings,
+    files: MMEarthFiles,
+    device: torch.device,
+    *,
+    processes: int = 1,
+    rank: int = 0,
+    limit: int | None = None,
+    saved: SavedState | None = None,
+) -> TrainingPlan:
+    """Resolve the settings for one of `processes` processes.
+
+    Args:
+        limit: tiles that may go through the model at once; None: what fits on the device.
+        saved: the checkpoint of a training that is resumed, whose sizes stay.
+    Raises:
+        UserError: sizes that do not go together, masks that keep no patch, a batch that cannot be divided.
+    """
+    crop, request = choose_model(settings, files)
+    objective = find_objective(settings.objective).load()
     rows = files.rows("train")
-    limit = settings.micro_batch or micro_batch_limit(per_tile, device)
-    batch = effective_batch(settings, len(rows), processes)
-    micro = settings.micro_batch or largest_divisor(batch // processes, limit)
+    if limit is None:
+        limit = tiles_at_once(settings, files, device, processes)
+    if saved and saved.facts.settings["batch"] == settings.batch:
+        batch = stored_batch(saved.facts.schedule["effective_batch"], settings, processes)
+    else:
+        batch = effective_batch(settings, len(rows), processes)
+    micro = choose_micro_batch(
+        settings,
+        batch // processes,
+        limit,
+        stored=saved.history.micro_batch if saved else None,
+        pinned=objective.depends_on_micro_batch(settings.options),
+    )
     order = TrainingOrder(
         n=len(rows), global_batch=batch, micro_batch=micro, processes=processes, rank=rank, seed=settings.seed
     )
@@ -125,47 +179,10 @@ def make_plan(
         request=request,
         crop=crop,
         order=order,
+        limit=limit,
         notices=(),
     )
     return replace(plan, notices=tuple(_notices(plan)))
-
-
-def effective_batch(settings: Settings, n: int, processes: int) -> int:
-    """Images of one optimizer step: the batch asked for, or what a smaller split allows.
-
-    A limited batch is a multiple of the processes and, where the split is large enough, can be cut into micro-batches
-    of a useful size on every machine.
-
-    Raises:
-        UserError: fewer samples than processes, or than one micro-batch of each.
-    """
-    if settings.batch <= n:
-        return settings.batch
-    unit = processes * (settings.micro_batch or 1)
-    if n < unit:
-        raise UserError(
-            f"The training split has {n} tiles, too few for {processes} processes with "
-            f"{settings.micro_batch or 1} at once. Use fewer processes or a smaller micro_batch."
-        )
-    for batch in range(n - n % unit, 0, -unit):
-        share = batch // processes
-        if settings.micro_batch or share <= CPU_MICRO_BATCH or largest_divisor(share, CPU_MICRO_BATCH) >= 32:
-            return batch
-    return unit
-
-
-def largest_divisor(n: int, limit: int) -> int:
-    """Largest divisor of n that is at most `limit`."""
-    return next(divisor for divisor in range(min(n, limit), 0, -1) if n % divisor == 0)
-
-
-def micro_batch_limit(per_tile: int, device: torch.device) -> int:
-    """Tiles of so many bytes that go through the model at once: half the free GPU memory; a constant on a CPU."""
-    if device.type != "cuda":
-        return CPU_MICRO_BATCH
-    free, _ = torch.cuda.mem_get_info(device)
-    fitting = max(free // 2 // per_tile, 1)
-    return int(min(2 ** (fitting.bit_length() - 1), LARGEST_MICRO_BATCH))
 
 
 def model_facts(plan: TrainingPlan) -> dict[str, Any]:
@@ -223,9 +240,25 @@ def _notices(plan: TrainingPlan) -> Iterator[str]:
     if plan.files.left_out:
         yield f"{plan.files.paths.h5.name} has no {', '.join(plan.files.left_out)}: training goes on without."
     if order.global_batch < settings.batch:
+        small = order.n < settings.batch
+        why = f"training split has {order.n} tiles" if small else f"batch cannot be divided over {order.processes}"
         yield (
-            f"The training split has {order.n} tiles: the effective batch is {order.global_batch} instead of "
+            f"The {why}{'' if small else ' processes'}: the effective batch is {order.global_batch} instead of "
             f"{settings.batch}, and the peak rate {plan.peak_rate:.3g}."
+        )
+    share = order.global_batch // order.processes
+    held = share * bytes_read(plan.request, plan.crop) * plan.objective.crops_per_tile
+    if order.accumulation > 1 and held > _MUCH:
+        yield (
+            f"The {share} tiles of a process in each step wait in memory until their values are counted: "
+            f"{held / 1e9:.1f} GB. More processes or a smaller batch need less."
+        )
+    if not settings.micro_batch and order.micro_batch < min(share, plan.limit) // 4:
+        better = useful_batch(order.global_batch, order.processes)
+        yield (
+            f"The {share} tiles of a process in each step have no divisor between {order.micro_batch} and "
+            f"{plan.limit}, so no more than {order.micro_batch} at once go through the model, which is slow. "
+            f"Pass --batch {better} for a new training."
         )
     if order.left_out:
         yield f"Every epoch leaves out {order.left_out} of {order.n} tiles, others each time, to fill whole batches."

@@ -13,6 +13,9 @@ from mp_mae.errors import UserError
 AUTO = "auto"
 """How None is written in TOML and on the command line: chosen from the data or the machine."""
 
+_PYTHON_BOOLS = {"True": True, "False": False}
+"""What somebody types who thinks of Python, where TOML has true and false."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Values by key of a TOML file, unchecked. Raises UserError when it cannot be read."""
@@ -73,6 +76,8 @@ def coerce(key: str, value: Any, kinds: Mapping[str, Any]) -> Any:
             return value  # the record it goes into knows the choices
     elif _is(kind, value):
         return kind(value)
+    elif kind is bool and value in _PYTHON_BOOLS:
+        return _PYTHON_BOOLS[value]
     raise UserError(f"{key} is {value!r}; wanted {_describe(kinds[key])}.")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from mp_mae.config import SIZES, check_choice, check_choices, check_lowest, check_size
 from mp_mae.errors import UserError
-from mp_mae.modalities import MODALITIES, PRESET_BANDS, PRESETS
+from mp_mae.modalities import MODALITIES, OPTICAL, PRESET_BANDS, PRESETS
 from mp_mae.training.objectives import ObjectiveEntry, find_objective, objective_of_preset
 from mp_mae.training.setting_values import AUTO, coerce, format_toml, read_word, split_assignment
 
@@ -35,20 +35,24 @@ class Settings:
     epochs: Annotated[int, "passes over the data"] = 200
     warmup_epochs: Annotated[int | None, "of these, with a rate that rises from 0; auto: a fifth"] = None
     batch: Annotated[int, "images of one optimizer step, over all processes; at most one pass over the data"] = 4096
-    base_rate: Annotated[float, "learning rate at a batch of 256; scales with the batch"] = 1.5e-4
+    base_rate: Annotated[float, "learning rate at a batch of 256"] = 1.5e-4
+    scale_rate: Annotated[bool, "the rate is proportional to the batch; false: base_rate whatever the batch"] = True
     weight_decay: Annotated[float, "of kernels and matrices"] = 0.05
     betas: Annotated[tuple[float, float], "of AdamW"] = (0.9, 0.95)
     clip_norm: Annotated[float, "largest norm of the gradient; 0: not clipped"] = 0.0
     precision: Annotated[Literal["auto", "float32", "bf16"], "auto: bf16 on a GPU, float32 elsewhere"] = "auto"
     seed: Annotated[int, "of weights, order, crops and masks"] = 0
     # the machine; any of these may change when a training is resumed
-    device: Annotated[Literal["auto", "cpu"], "auto (a GPU if there is one) or cpu"] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], "auto (a GPU if there is one), cpu or cuda"] = "auto"
     micro_batch: Annotated[int | None, "images that go through the model at once; auto: what fits"] = None
     compile: Annotated[bool, "torch.compile: minutes before the first step, for long trainings alone"] = False
     workers: Annotated[int, "reading threads of each process"] = 2
     # the records
     save_every: Annotated[int, "optimizer steps between checkpoints"] = 200
-    keep: Annotated[int, "checkpoints that stay"] = 3
+    save_minutes: Annotated[float, "minutes between checkpoints, where steps are slow"] = 15.0
+    keep: Annotated[int, "newest checkpoints that stay"] = 3
+    keep_every: Annotated[int | None, "steps whose multiples are saved and stay, too; auto: none"] = None
+    skip_batches: Annotated[int, "batches whose loss is not finite that may be left out"] = 0
     log_every: Annotated[int, "optimizer steps between lines of the log"] = 1
     validate_every: Annotated[int, "optimizer steps between looks at the held-out tiles of the split val"] = 200
     tracker: Annotated[Literal["none", "tensorboard", "wandb"], "where else the log goes"] = "none"
@@ -62,6 +66,7 @@ class Settings:
             check_choice("preset", name, (*PRESETS, *MODALITIES, *self.entry.presets))
         if not self.preset:
             raise UserError(f"preset names nothing to predict; pass one of {', '.join(PRESETS)}.")
+        self._check_bands()
         if not self.base_rate > 0:
             raise UserError(f"base_rate is {self.base_rate}; pass a number above 0.")
         if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
@@ -79,19 +84,44 @@ class Settings:
             found = type(self.options).__name__
             raise UserError(f"objective is {self.objective}, options are {found}; pass {wanted.__name__}.")
 
+    def _check_bands(self) -> None:
+        """Raises UserError when presets want different bands of Sentinel-2 and nothing says which are read."""
+        wanted = {name: self._bands_of(name) for name in self.preset if OPTICAL in self._modalities_of(name)}
+        if self.bands is None and len(set(wanted.values())) > 1:
+            told = "; ".join(
+                f"{name} reads {', '.join(bands) if bands else 'every band'}" for name, bands in wanted.items()
+            )
+            raise UserError(
+                f"preset {','.join(self.preset)} wants different bands of Sentinel-2: {told}. "
+                "Name one of them, or choose the bands: --set bands=B2,B3,B4."
+            )
+
+    def _modalities_of(self, name: str) -> tuple[str, ...]:
+        """Modalities of a preset, or of that name."""
+        own = self.entry.presets.get(name)
+        return own.modalities if own else PRESETS.get(name, (name,))
+
+    def _bands_of(self, name: str) -> tuple[str, ...] | None:
+        """Bands that a preset reads; None: every one."""
+        own = self.entry.presets.get(name)
+        return own.bands if own else PRESET_BANDS.get(name)
+
     @property
     def entry(self) -> ObjectiveEntry:
         return find_objective(self.objective)
 
+    @property
+    def backbone(self) -> str:
+        """Name of the backbone, in the harness, that loads what this training exports."""
+        return self.entry.backbones.get(",".join(self.preset), self.entry.backbone)
+
     def modality_names(self) -> tuple[str, ...]:
         """What is learnt from, presets written out."""
-        presets = {**PRESETS, **{name: preset.modalities for name, preset in self.entry.presets.items()}}
-        return tuple(dict.fromkeys(name for chosen in self.preset for name in presets.get(chosen, (chosen,))))
+        return tuple(dict.fromkeys(name for chosen in self.preset for name in self._modalities_of(chosen)))
 
     def input_bands(self, every_band: tuple[str, ...]) -> tuple[str, ...]:
         """Sentinel-2 bands that are read."""
-        bands = {**PRESET_BANDS, **{name: preset.bands for name, preset in self.entry.presets.items()}}
-        of_presets = [bands[chosen] for chosen in self.preset if chosen in bands]
+        of_presets = [bands for name in self.preset if (bands := self._bands_of(name))]
         return self.bands or (of_presets[0] if of_presets else every_band)
 
     def substitutes(self) -> dict[str, str]:
@@ -102,8 +132,8 @@ class Settings:
 
 _LOWEST = {
     "crop": 1, "epochs": 1, "warmup_epochs": 0, "batch": 1, "weight_decay": 0, "clip_norm": 0, "seed": 0,
-    "micro_batch": 1, "workers": 1, "save_every": 1, "keep": 1, "log_every": 1,
-    "validate_every": 1,
+    "micro_batch": 1, "workers": 1, "save_every": 1, "save_minutes": 0, "keep": 1, "keep_every": 1, "log_every": 1,
+    "validate_every": 1, "skip_batches": 0,
 }  # fmt: skip
 
 MAY_CHANGE = frozenset(
@@ -114,15 +144,21 @@ MAY_CHANGE = frozenset(
         "compile",
         "workers",
         "save_every",
+        "save_minutes",
         "keep",
+        "keep_every",
+        "skip_batches",
         "log_every",
         "validate_every",
         "tracker",
     )
 )
 """Settings that a resumed training may change: where things are and how fast they go. Another micro-batch or device
-changes results by rounding, and by how missing values are averaged (`mp_mae.training.step`). Where an objective
-compares tiles (`Objective.compares_tiles`), the size of the micro-batch that was used has to stay."""
+changes results by rounding. Where it decides what is learnt (`Objective.depends_on_micro_batch`), the size of the
+micro-batch that was used has to stay."""
+
+MAY_DIFFER = frozenset(("data", "device", "workers"))
+"""Settings that processes of one training may have otherwise than the others: where things are on their machine."""
 
 
 def setting_kinds(objective: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the training loop works with, built from its plan: device, model, optimizer, and where it starts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,17 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from mp_mae.data.places import read_positions
-from mp_mae.errors import UserError
 from mp_mae.files.replace_file import write_whole
 from mp_mae.objective import ComparingObjective, Objective
-from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
-from mp_mae.training.settings import MAY_CHANGE, Settings, as_fields, to_toml
-from mp_mae.training.state import (
-    SavedState,
-    TrainingFacts,
-    check_same_training,
-    newest_state,
-    restore_model,
-    restore_optimizer,
-)
+from mp_mae.training.processes.launch import package_versions
+from mp_mae.training.settings import MAY_CHANGE, as_fields, to_toml
+from mp_mae.training.state import History, SavedState, TrainingFacts, restore_model, restore_optimizer, with_history
 
 SETTINGS = "settings.toml"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Training:
     """What the loop works with."""
 
@@ -38,9 +30,11 @@ class Training:
     model: Objective
     """The model as it is saved."""
     parallel: nn.Module
-    """The model as it is called: with mixed precision, and gradients averaged over processes."""
+    """The model as it is called: with mixed precision, and gradients averaged over processes (`join_processes`)."""
     optimizer: torch.optim.Optimizer
     facts: TrainingFacts
+    """Replaced where a batch is left out."""
+    history: History
     out: Path
     places: Tensor | None
     """(n_tiles, 3) float64 km on the device, as `mp_mae.data.places` has them; None: the objective does not ask."""
@@ -51,29 +45,14 @@ class Training:
         return self.places[torch.from_numpy(rows).to(self.places.device)]
 
 
-def build_accelerator(settings: Settings, out: Path) -> Accelerator:
-    """Raises UserError when the tracker is not installed."""
-    on_gpu = settings.device == "auto" and torch.cuda.is_available()
-    precision = settings.precision
-    if precision == "auto":
-        # Older GPUs emulate bf16, slower than float32.
-        precision = "bf16" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if settings.tracker != "none" and not find_spec(settings.tracker):
-        raise UserError(f"tracker={settings.tracker}: it is not installed. Run: pip install {settings.tracker}")
-    accelerator = Accelerator(
-        mixed_precision={"bf16": "bf16", "float32": "no"}[precision],
-        cpu=not on_gpu,
-        log_with=None if settings.tracker == "none" else settings.tracker,
-        project_dir=out,
-    )
-    if settings.tracker != "none":
-        accelerator.init_trackers("mp_mae", config={key: str(value) for key, value in as_fields(settings).items()})
-    return accelerator
+def training_facts(plan: TrainingPlan, precision: str) -> TrainingFacts:
+    """What a training with this plan is: compared when it is resumed, and exported with its encoder.
 
-
-def training_facts(plan: TrainingPlan) -> TrainingFacts:
-    """What a training with this plan is: compared when it is resumed, and exported with its encoder."""
-    settings = as_fields(plan.settings)
+    Args:
+        precision: float32 or bf16, what `auto` became.
+    """
+    settings = {**as_fields(plan.settings), "precision": precision}
+    pinned = plan.objective.depends_on_micro_batch(plan.settings.options)
     return TrainingFacts(
         settings={key: value for key, value in settings.items() if key not in MAY_CHANGE},
         dataset=dataset_facts(plan),
@@ -84,30 +63,16 @@ def training_facts(plan: TrainingPlan) -> TrainingFacts:
             "total_steps": plan.total_steps,
             "crop_px": plan.crop,
             "peak_rate": plan.peak_rate,
-            **({"micro_batch": plan.order.micro_batch} if plan.objective.compares_tiles else {}),
+            **({"micro_batch": plan.order.micro_batch} if pinned else {}),
         },
         normalisation=input_statistics(plan.files, targets=plan.objective.reads_targets),
     )
 
 
-def find_start(out: Path, facts: TrainingFacts, *, resume: bool) -> SavedState | None:
-    """The checkpoint to go on from, None for a fresh start.
-
-    Raises:
-        UserError: `out` holds a training and `resume` was not asked for, or another training than this.
-    """
-    saved = newest_state(out / CHECKPOINTS)
-    if saved is None:
-        return None
-    if not resume:
-        raise UserError(f"{out}: holds a training at step {saved.step}. Pass --resume auto, or choose another --out.")
-    check_same_training(saved, facts)
-    return saved
-
-
 def build_training(
     accelerator: Accelerator, plan: TrainingPlan, facts: TrainingFacts, out: Path, saved: SavedState | None
 ) -> Training:
+    """This process's training at its first step, or where `saved` is. Raises UserError when that cannot be restored."""
     model = build_model(plan).to(accelerator.device)
     if saved:
         restore_model(model, saved)
@@ -124,12 +89,23 @@ def build_training(
         accelerator=accelerator,
         plan=plan,
         model=model,
-        parallel=accelerator.prepare(model),
+        parallel=model,
         optimizer=optimizer,
-        facts=facts,
+        facts=with_history(saved, facts) if saved else facts,
+        history=History(
+            processes=plan.order.processes,
+            micro_batch=plan.order.micro_batch,
+            device=accelerator.device.type,
+            packages=package_versions(),
+        ),
         out=out,
         places=_find_places(plan, accelerator.device) if isinstance(model, ComparingObjective) else None,
     )
+
+
+def join_processes(training: Training) -> None:
+    """From here on the model is called as one of several. They wait for each other, so all have to come to this."""
+    training.parallel = training.accelerator.prepare(training.model)
 
 
 def _find_places(plan: TrainingPlan, device: torch.device) -> Tensor:
@@ -158,14 +134,27 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     ]
 
 
+def describe_start(training: Training, saved: SavedState | None) -> Iterator[str]:
+    """What is otherwise than when the checkpoint was written that the training goes on from."""
+    if saved is None:
+        return
+    for change in training.facts.changes[len(saved.facts.changes) :]:
+        yield f"From step {saved.step} on {change['key']} is {change['now']}, which was {change['before']}."
+    before, now = saved.history.packages, training.history.packages
+    newer = [f"{name} {before[name]} -> {now[name]}" for name in before if name in now and before[name] != now[name]]
+    if newer:
+        yield f"Since step {saved.step} packages have changed, and with them perhaps last digits: {', '.join(newer)}."
+
+
 def describe_work(training: Training, first: int) -> str:
     plan, accelerator = training.plan, training.accelerator
     order, device = plan.order, accelerator.device
     resumed = f"resuming at step {first} of" if first else "training"
+    steps = "1 step" if plan.total_steps == 1 else f"{plan.total_steps} steps"
     return (
-        f"{resumed} {plan.total_steps} steps of {plan.settings.objective}: {plan.settings.size}, {plan.crop} px crops, "
+        f"{resumed} {steps} of {plan.settings.objective}: {plan.settings.size}, {plan.crop} px crops, "
         f"{plan.request.patch} px patches, {len(plan.modalities)} modalities, {order.n} tiles; "
         f"batch {order.global_batch} = {order.processes} x {order.micro_batch} x {order.accumulation} "
-        f"(processes x micro-batch x accumulation) on {device.type}, precision {accelerator.mixed_precision}, "
+        f"(processes x micro-batch x accumulation) on {device.type}, precision {training.facts.settings['precision']}, "
         f"peak rate {plan.peak_rate:.3g}"
     )

@@ -6,8 +6,8 @@ order, crops, masks and learning rate follow from the seed and the step.
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,12 @@ STATE_VERSION = 1
 MODEL_FILE = "model.safetensors"
 OPTIMIZER_FILE = "optimizer.safetensors"
 STATE_FILE = "state.json"
-FIRST_OBJECTIVE = "mp_mae"
-"""What a checkpoint was trained with that does not say: it was written when there was no other."""
+ADDED_SINCE = {"objective": "mp_mae", "scale_rate": True}
+"""Settings that a checkpoint does not tell which was written when there was no choice, and what they were."""
+CHANGEABLE = ("base_rate", "clip_norm")
+"""Settings that decide the outcome and may still be changed when a training is resumed, because a training that
+diverges is helped by nothing else. Changes are kept (`TrainingFacts.changes`)."""
+_COMPARED = ("settings", "dataset", "model", "schedule", "normalisation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,10 @@ class TrainingFacts:
     """Effective batch and number of steps."""
     normalisation: Mapping[str, Any]
     """Band statistics that standardise the input."""
+    changes: Sequence[Mapping[str, Any]] = ()
+    """Settings that were changed on the way (`step`, `key`, `before`, `now`), in the order of the steps."""
+    left_out: Sequence[int] = ()
+    """Steps whose batch was left out because its loss was not finite, counted from 1."""
 
     @property
     def request(self) -> ModelRequest:
@@ -59,6 +67,18 @@ class TrainingFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class History:
+    """How a training came to where it is, as JSON values: what a checkpoint tells beside what is compared."""
+
+    processes: int | None = None
+    """That worked on it last, and below what they had; None and nothing in a checkpoint from before this was told."""
+    micro_batch: int | None = None
+    device: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Versions by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SavedState:
     """A checkpoint on disk; its tensors are still to be read."""
 
@@ -66,6 +86,13 @@ class SavedState:
     step: int
     """Optimizer steps done."""
     facts: TrainingFacts
+    history: History
+
+    @property
+    def precision(self) -> str | None:
+        """float32 or bf16; None in a checkpoint from before this was told."""
+        stored = self.facts.settings["precision"]
+        return None if stored == "auto" else str(stored)
 
     def model_tensors(self) -> dict[str, Tensor]:
         return _load(self.folder / MODEL_FILE)
@@ -82,14 +109,21 @@ class SavedState:
         return model
 
 
-def save_state(root: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, facts: TrainingFacts) -> Path:
+def save_state(
+    root: Path,
+    step: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    facts: TrainingFacts,
+    history: History,
+) -> Path:
     """Write the checkpoint of `step` below `root`; it appears complete under its name or not at all.
 
     Raises:
         UserError: it cannot be written.
     """
-    folder = root / f"step-{step:08d}"
-    described = {"format_version": STATE_VERSION, "step": step, **asdict(facts)}
+    folder = _folder(root, step)
+    described = {"format_version": STATE_VERSION, "step": step, **asdict(facts), "history": asdict(history)}
     try:
         with replacing(folder) as partial:
             save_file(_on_cpu(model.state_dict()), partial / MODEL_FILE)
@@ -100,10 +134,12 @@ def save_state(root: Path, step: int, model: nn.Module, optimizer: torch.optim.O
     return folder
 
 
-def keep_newest(root: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints, and what a killed process left half written."""
+def keep_newest(root: Path, keep: int, every: int | None) -> None:
+    """Delete all but the newest `keep` checkpoints and those of every so many steps, and what a killed process left
+    half written."""
     for folder in _folders(root)[:-keep]:
-        shutil.rmtree(folder)
+        if not every or int(folder.name.removeprefix("step-")) % every:
+            shutil.rmtree(folder)
     for partial in root.glob(".step-*.partial"):
         shutil.rmtree(partial)
 
@@ -112,6 +148,12 @@ def newest_state(root: Path) -> SavedState | None:
     """The newest checkpoint below `root`, or None. Raises UserError when it cannot be read."""
     folders = _folders(root)
     return read_state(folders[-1]) if folders else None
+
+
+def state_of_step(root: Path, step: int) -> SavedState | None:
+    """The checkpoint of a step below `root`, or None. Raises UserError when it cannot be read."""
+    folder = _folder(root, step)
+    return read_state(folder) if folder.is_dir() else None
 
 
 def read_state(folder: Path) -> SavedState:
@@ -124,29 +166,80 @@ def read_state(folder: Path) -> SavedState:
                 f"{path}: wanted format_version {STATE_VERSION}, found {described['format_version']}. "
                 "Update this package."
             )
-        facts = TrainingFacts(**{name: described[name] for name in TrainingFacts.__dataclass_fields__})
-        facts = replace(facts, settings={"objective": FIRST_OBJECTIVE, **facts.settings})
-        return SavedState(folder=folder, step=int(described["step"]), facts=facts)
+        stored = {name: described[name] for name in _COMPARED} | {
+            name: described.get(name, ()) for name in ("changes", "left_out")
+        }
+        facts = TrainingFacts(**{**stored, "settings": {**ADDED_SINCE, **stored["settings"]}})
+        history = History(**described.get("history", {}))
+        _check_used(facts, history)
+        return SavedState(folder=folder, step=int(described["step"]), facts=facts, history=history)
     except (ValueError, OverflowError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}: {error}). Delete {folder} to use an older one."
         ) from error
 
 
+def _check_used(facts: TrainingFacts, history: History) -> None:
+    """Raises KeyError or TypeError where what a resumed training reads is not there, or not of its type."""
+    numbers = [facts.schedule["effective_batch"], facts.settings["batch"], *facts.left_out]
+    if history.micro_batch is not None:
+        numbers.append(history.micro_batch)
+    rates = [facts.schedule["peak_rate"], *(facts.settings[key] for key in CHANGEABLE)]
+    lists = (facts.changes, facts.left_out)
+    fine = (
+        all(type(number) is int and number > 0 for number in numbers)
+        and all(type(rate) in (int, float) for rate in rates)
+        and all(isinstance(value, list | tuple) for value in lists)
+        and isinstance(facts.settings["precision"], str)
+        and isinstance(history.packages, dict)
+    )
+    if not fine:
+        raise TypeError("a batch, a rate, the precision or what happened on the way is not of its type")
+
+
 def check_same_training(saved: SavedState, wanted: TrainingFacts) -> None:
     """Raises UserError that names every key in which a checkpoint and the training that wants to resume it differ."""
-    before, now = asdict(saved.facts), json.loads(json.dumps(asdict(wanted)))
-    differing = [
-        f"{key} ({_short(before[part].get(key))}, now {_short(now[part].get(key))})"
-        for part in ("settings", "dataset", "normalisation", "schedule")
-        for key in sorted(before[part].keys() | now[part].keys())
-        if before[part].get(key) != now[part].get(key)
-    ]
-    if differing:
+    before, now = compared_facts(saved.facts), compared_facts(wanted)
+    if saved.precision is None:
+        before["settings"]["precision"] = now["settings"]["precision"]
+    if "micro_batch" not in before["schedule"]:  # it was not told everywhere where it matters
+        now["schedule"].pop("micro_batch", None)
+    for key in CHANGEABLE:
+        now["settings"][key] = before["settings"][key]
+    now["schedule"]["peak_rate"] = before["schedule"]["peak_rate"]  # which follows from the settings
+    if differing := describe_differences(before, now, now="now"):
         raise UserError(
             f"{saved.folder}: belongs to a training that differs in {', '.join(differing)}. "
             "Resume with the same settings and data, or choose another --out."
         )
+
+
+def with_history(saved: SavedState, wanted: TrainingFacts) -> TrainingFacts:
+    """The facts of a training that goes on from a checkpoint: what happened before, and what is changed now."""
+    changed = [
+        {"step": saved.step, "key": key, "before": before, "now": now}
+        for key in CHANGEABLE
+        if (before := saved.facts.settings[key]) != (now := wanted.settings[key])
+    ]
+    return replace(wanted, changes=[*saved.facts.changes, *changed], left_out=list(saved.facts.left_out))
+
+
+def compared_facts(facts: TrainingFacts) -> dict[str, dict[str, Any]]:
+    """What two trainings that are the same have alike, as JSON values by group and key."""
+    described = json.loads(json.dumps(asdict(facts)))
+    return {part: described[part] for part in ("settings", "dataset", "normalisation", "schedule")}
+
+
+def describe_differences(
+    one: Mapping[str, Mapping[str, Any]], other: Mapping[str, Mapping[str, Any]], *, now: str
+) -> list[str]:
+    """`key (value, NOW value)` of every key whose values differ, of JSON values by group and key."""
+    return [
+        f"{key} ({_short(one[part].get(key))}, {now} {_short(other[part].get(key))})"
+        for part in one
+        for key in sorted(one[part].keys() | other[part].keys())
+        if one[part].get(key) != other[part].get(key)
+    ]
 
 
 def restore_model(model: nn.Module, saved: SavedState) -> None:
@@ -204,6 +297,10 @@ def _short(value: Any) -> str:
 def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Copies, each with memory of its own: safetensors refuses a tensor that a model has under two names."""
     return {name: torch.empty(t.shape, dtype=t.dtype).copy_(t.detach()) for name, t in tensors.items()}
+
+
+def _folder(root: Path, step: int) -> Path:
+    return root / f"step-{step:08d}"
 
 
 def _folders(root: Path) -> list[Path]:

@@ -1,56 +1,66 @@
 """One optimizer step: random numbers, micro-batches, what all processes together found, update.
 
 What a step computes depends on the settings, the seed and the step alone: its samples, crops and random numbers are
-drawn for the whole batch, whoever works on which part. Losses are means over the valid values of the micro-batches
-that all processes work on at the same time; where a process works on several after one another, their gradients are
-averaged.
+drawn for the whole batch, whoever works on which part. Losses are means over the valid values of the whole step
+(`mp_mae.training.stepping.feed`), so that neither the micro-batch nor the number of processes is part of what is
+learnt. Where an objective counts values with its predictions alone, they are means over the micro-batches that all
+processes work on at the same time.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from mp_mae.data.prepare import Batch
 from mp_mae.errors import NonFiniteLossError, UserError
-from mp_mae.objective import ComparingObjective, LossReport, Objective
+from mp_mae.objective import ComparingObjective, LossReport
 from mp_mae.training.comparing.gradients import add_step_gradients
-from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.log import StepRecord
 from mp_mae.training.plan import TrainingPlan
 from mp_mae.training.setup import Training
-from mp_mae.training.state import newest_state
-
-DRAW_STREAM = 2
-"""Random stream of one (seed, step); the data's streams of one (seed, epoch) are 0 and the odd ones."""
+from mp_mae.training.stepping.feed import Feed, step_draws
+from mp_mae.training.stepping.leave import StopWish
 
 
-def take_step(
-    training: Training, step: int, batches: Iterator[Batch], stop: Callable[[], bool]
-) -> tuple[StepRecord, bool]:
-    """One optimizer step. Returns its record, and whether any process was told to stop.
+@dataclass(frozen=True, kw_only=True)
+class StepEnd:
+    """How a step ended, the same in every process."""
 
+    record: StepRecord
+    stopped: bool
+    """Whether any process was told to stop."""
+    save: bool
+    """Whether the first process wants to save what was reached."""
+
+
+def take_step(training: Training, step: int, feed: Feed, wish: StopWish, save: Callable[[], bool]) -> StepEnd:
+    """One optimizer step.
+
+    Args:
+        save: whether this process wants to save after it.
     Raises:
-        NonFiniteLossError: before the model is touched.
+        NonFiniteLossError: before the model is touched; its gradients are there to be forgotten.
+        StepGivenUpError: likewise.
         UserError: a parameter that is trained got no gradient, or there was nothing to compare.
     """
     plan, began = training.plan, time.perf_counter()
-    draws = step_draws(plan, training.model, step)
     if isinstance(training.model, ComparingObjective):
-        report, waited = add_step_gradients(training, training.model, draws, batches)
-        reports = [report]
+        draws = step_draws(plan, training.model, step)
+        report, waited = add_step_gradients(training, training.model, draws, feed.batches, wish)
+        reports, of_step = [report], False
     else:
-        reports, waited = add_gradients(training, draws, batches)
+        reports, of_step = add_gradients(training, feed, wish)
+        waited = feed.seconds_waited()
     norm = nn.utils.get_total_norm(_gradients(training))
-    sums = sum_over_processes(training.accelerator, reports, norm, stop())
-    _check_finite(sums, step, training.out)
+    wishes = norm.new_tensor([wish.here(), save()], dtype=torch.float64)
+    sums = sum_over_processes(training.accelerator, reports, norm, wishes, of_step=of_step)
+    _check_finite(sums, step)
     if isinstance(training.model, ComparingObjective):
         _check_comparable(sums, step, plan)
     update(training, plan.rate(step), norm)
@@ -67,48 +77,30 @@ def take_step(
         memory_mb=_memory_mb(training.accelerator.device),
         watched={name: float(value) for name, value in reports[-1].watched.items()},
     )
-    return record, sums.stopped
+    return StepEnd(record=record, stopped=sums.wishes[0], save=sums.wishes[1])
 
 
-def add_gradients(
-    training: Training, draws: Sequence[Tensor], batches: Iterator[Batch]
-) -> tuple[list[LossReport], float]:
-    """Forward and backward of every micro-batch of this process. Returns their losses, and the seconds without data.
+def add_gradients(training: Training, feed: Feed, wish: StopWish) -> tuple[list[LossReport], bool]:
+    """Forward and backward of every micro-batch of this process, and whether losses are means over the whole step.
 
     With the last micro-batch, gradients are averaged over processes.
-
-    Args:
-        draws: this process's random numbers, (micro_batch, ...) for each micro-batch.
     """
     accelerator, accumulation = training.accelerator, training.plan.order.accumulation
     reports: list[LossReport] = []
-    waited = 0.0
-    for index, drawn in enumerate(draws):
-        asked = time.perf_counter()
-        batch = next(batches)
-        waited += time.perf_counter() - asked
+    counts = feed.mean_counts()
+    share = _share_counts(accelerator) if counts is None else _always(counts)
+    for index in range(accumulation):
         is_last = index + 1 == accumulation
+        if index:
+            wish.leave_if_asked(is_last=is_last)
+        inputs = feed.take()
         with nullcontext() if is_last else accelerator.no_sync(training.parallel):
-            inputs = training.model.inputs(batch.input, batch.targets, drawn)
-            report: LossReport = training.parallel(*inputs, _share_counts(accelerator))
+            report: LossReport = training.parallel(*inputs, share)
             accelerator.backward(report.total / accumulation)
         reports.append(report)
-    return reports, waited
-
-
-def step_draws(plan: TrainingPlan, model: Objective, step: int) -> list[Tensor]:
-    """This process's random numbers of one step, (micro_batch, ...) for each micro-batch.
-
-    Drawn for all positions of the global batch, so that a sample's numbers do not depend on who works on it.
-    """
-    order = plan.order
-    seed = np.random.SeedSequence((plan.settings.seed, step, DRAW_STREAM)).generate_state(1, np.uint64)[0]
-    generator = torch.Generator().manual_seed(int(seed) >> 1)  # torch wants 63 bits
-    drawn = model.draw(generator, order.global_batch, plan.crop)
-    assert len(drawn) == order.global_batch, "an objective draws for every tile of the step"
-    share = order.global_batch // order.processes
-    own = drawn[order.rank * share : (order.rank + 1) * share]
-    return list(own.split(order.micro_batch))
+        del inputs
+        feed.read_ahead()
+    return reports, counts is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,28 +112,34 @@ class StepSums:
     gradient_norm: float
     non_finite: tuple[str, ...]
     """Losses that are infinite or not a number."""
-    stopped: bool
+    wishes: tuple[bool, ...]
+    """Whether any process has each of the wishes."""
 
 
-def sum_over_processes(accelerator: Accelerator, reports: list[LossReport], norm: Tensor, stop: bool) -> StepSums:
-    """One exchange between processes, and the step's only wait for the device.
+def sum_over_processes(
+    accelerator: Accelerator, reports: list[LossReport], norm: Tensor, wishes: Tensor, *, of_step: bool
+) -> StepSums:
+    """One exchange between processes, and a wait for the device.
 
-    Of M micro-batches and T losses, every process sends (M, T) means, (M, T) counts, (M,) totals and its wish to stop.
+    Of M micro-batches and T losses, every process sends (M, T) means, (M, T) counts, (M,) totals and its wishes.
+
+    Args:
+        of_step: whether each micro-batch's losses were divided by its share of the step's counts, not by its own.
     """
     names = list(reports[0].by_task)
     sent = (
         _table(names, (report.by_task for report in reports)),
         _table(names, (report.n_valid for report in reports)),
         torch.stack([report.total.detach() for report in reports]).double(),
-        norm.new_tensor([stop], dtype=torch.float64),
+        wishes,
     )
     summed = accelerator.reduce(torch.cat([part.flatten() for part in sent]), "sum").cpu()
     parts = summed.split([part.numel() for part in sent])
-    means, counts, totals, stops = (part.view(like.shape) for part, like in zip(parts, sent, strict=True))
+    means, counts, totals, wanted = (part.view(like.shape) for part, like in zip(parts, sent, strict=True))
     # A process divides by the counts that all share, so the mean over processes is that of the common micro-batch.
     means = means / accelerator.num_processes
     n_valid = counts.sum(0)
-    losses = torch.where(counts > 0, means * counts, 0).sum(0) / n_valid
+    losses = means.mean(0) if of_step else torch.where(counts > 0, means * counts, 0).sum(0) / n_valid
     return StepSums(
         total=float(totals.mean() / accelerator.num_processes),
         losses={
@@ -149,7 +147,7 @@ def sum_over_processes(accelerator: Accelerator, reports: list[LossReport], norm
         },
         gradient_norm=float(norm),
         non_finite=tuple(name for name, fine in zip(names, means.isfinite().all(0), strict=True) if not fine),
-        stopped=bool(stops > 0),
+        wishes=tuple((wanted > 0).tolist()),
     )
 
 
@@ -186,7 +184,7 @@ def _table(names: list[str], rows: Iterable[Mapping[str, Tensor]]) -> Tensor:
     return torch.stack([torch.stack([row[name] for name in names]).double() for row in rows])
 
 
-def _check_finite(sums: StepSums, step: int, out: Path) -> None:
+def _check_finite(sums: StepSums, step: int) -> None:
     if sums.non_finite:
         found = f"the loss of {', '.join(sums.non_finite)} is not finite"
     elif not np.isfinite(sums.total):
@@ -195,12 +193,7 @@ def _check_finite(sums: StepSums, step: int, out: Path) -> None:
         found = "the losses are finite, but their gradient is not"
     else:
         return
-    newest = newest_state(out / CHECKPOINTS)
-    kept = f"The newest checkpoint, {newest.folder}, is from before." if newest else "There is no checkpoint yet."
-    raise NonFiniteLossError(
-        f"step {step + 1}: {found}; the training stopped before using it. {kept} "
-        "Start again with a smaller base_rate or with clip_norm=1."
-    )
+    raise NonFiniteLossError(f"step {step + 1}: {found}")
 
 
 def _check_comparable(sums: StepSums, step: int, plan: TrainingPlan) -> None:
@@ -216,6 +209,10 @@ def _share_counts(accelerator: Accelerator) -> Callable[[Tensor], Tensor] | None
     if accelerator.num_processes == 1:
         return None
     return lambda counts: accelerator.reduce(counts, "sum") / accelerator.num_processes
+
+
+def _always(counts: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda own: counts
 
 
 def _memory_mb(device: torch.device) -> float:

@@ -12,10 +12,11 @@ from torch import Tensor
 from mp_mae.data.prepare import Batch
 from mp_mae.objective import CachedGradient, ComparingObjective, LossReport
 from mp_mae.training.setup import Training
+from mp_mae.training.stepping.leave import StopWish
 
 
 def add_step_gradients(
-    training: Training, model: ComparingObjective, draws: Sequence[Tensor], batches: Iterator[Batch]
+    training: Training, model: ComparingObjective, draws: Sequence[Tensor], batches: Iterator[Batch], wish: StopWish
 ) -> tuple[LossReport, float]:
     """Gradients of the whole step at the parameters. Returns its losses, and the seconds without data.
 
@@ -23,6 +24,8 @@ def add_step_gradients(
 
     Args:
         draws: this process's random numbers, (micro_batch, ...) for each micro-batch.
+    Raises:
+        StepGivenUpError: somebody wished to stop.
     """
     inputs: list[tuple[Any, ...]] = []
     here: list[Tensor] = []
@@ -37,16 +40,18 @@ def add_step_gradients(
         report: LossReport = training.parallel(inputs[0], here[0], None)
         training.accelerator.backward(report.total)
         return report, waited
-    report, cached = compare_step(training, model, inputs, torch.cat(here))
+    report, cached = compare_step(training, model, inputs, torch.cat(here), wish)
     for index, (each, gradient) in enumerate(zip(inputs, cached, strict=True)):
         is_last = index + 1 == len(inputs)
+        if index:
+            wish.leave_if_asked(is_last=is_last)
         with nullcontext() if is_last else training.accelerator.no_sync(training.parallel):
             training.accelerator.backward(training.parallel(each, None, gradient))
     return report, waited
 
 
 def compare_step(
-    training: Training, model: ComparingObjective, inputs: Sequence[tuple[Any, ...]], places: Tensor
+    training: Training, model: ComparingObjective, inputs: Sequence[tuple[Any, ...]], places: Tensor, wish: StopWish
 ) -> tuple[LossReport, list[CachedGradient]]:
     """The losses of a step, the same in every process, and their gradient at each micro-batch of this one.
 
@@ -56,7 +61,7 @@ def compare_step(
     """
     accelerator = training.accelerator
     with torch.no_grad(), accelerator.autocast():
-        embedded = torch.cat([model.embed(*each) for each in inputs])
+        embedded = torch.cat(_embed_each(model, inputs, wish))
         known = torch.cat([model.known(*each) for each in inputs])
     share, rank = len(embedded), accelerator.process_index
     of_all = accelerator.gather(embedded).detach().requires_grad_()
@@ -66,6 +71,15 @@ def compare_step(
     at_each = {name: gradient / len(inputs) for name, gradient in at_parameters.items()}
     cached = [CachedGradient(embedded=part, parameters=at_each) for part in own.split(share // len(inputs))]
     return replace(report, total=report.total.detach()), cached
+
+
+def _embed_each(model: ComparingObjective, inputs: Sequence[tuple[Any, ...]], wish: StopWish) -> list[Tensor]:
+    embedded: list[Tensor] = []
+    for each in inputs:
+        if embedded:
+            wish.leave_if_asked(is_last=len(embedded) + 1 == len(inputs))
+        embedded.append(model.embed(*each))
+    return embedded
 
 
 def _gradients(model: ComparingObjective, total: Tensor, embedded: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:

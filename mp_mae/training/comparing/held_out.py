@@ -11,6 +11,7 @@ from mp_mae.data.files import MMEarthFiles
 from mp_mae.data.loader import Loader, evaluation_requests
 from mp_mae.objective import ComparingObjective
 from mp_mae.training.setup import Training
+from mp_mae.training.stepping.leave import StepGivenUpError, StopWish
 
 SPLIT = "val"
 MOST_TILES = 2000
@@ -24,32 +25,38 @@ def held_out_rows(files: MMEarthFiles) -> np.ndarray:
 
 
 @torch.no_grad()
-def look_at_held_out(training: Training) -> Mapping[str, Mapping[str, float]]:
+def look_at_held_out(training: Training, wish: StopWish) -> Mapping[str, Mapping[str, float]]:
     """What the objective makes of the held-out tiles' centre crops: numbers by measure and by what they are of.
 
     Of one that compares tiles that is what it judges them by; of any other its losses, with the same masks each time.
+    Nothing if somebody asks to stop meanwhile.
     """
     model = training.model
     model.eval()
-    found = _judge(training, model) if isinstance(model, ComparingObjective) else {"loss": _losses(training)}
-    model.train()
-    return found
+    try:
+        if isinstance(model, ComparingObjective):
+            return _judge(training, model, wish)
+        return {"loss": _losses(training, wish)}
+    except StepGivenUpError:
+        return {}
+    finally:
+        model.train()
 
 
-def _judge(training: Training, model: ComparingObjective) -> Mapping[str, Mapping[str, float]]:
+def _judge(training: Training, model: ComparingObjective, wish: StopWish) -> Mapping[str, Mapping[str, float]]:
     embedded, known = [], []
-    for inputs in _inputs(training):
+    for inputs in _inputs(training, wish):
         with training.accelerator.autocast():
             embedded.append(model.embed(*inputs).float())
         known.append(model.known(*inputs))
     return model.judge(torch.cat(embedded), torch.cat(known), training.places_of(held_out_rows(training.plan.files)))
 
 
-def _losses(training: Training) -> Mapping[str, float]:
+def _losses(training: Training, wish: StopWish) -> Mapping[str, float]:
     """Means over all valid values; a loss without one is left out."""
     totals: defaultdict[str, float] = defaultdict(float)
     counts: defaultdict[str, int] = defaultdict(int)
-    for inputs in _inputs(training):
+    for inputs in _inputs(training, wish):
         with training.accelerator.autocast():
             report = training.model(*inputs)
         for name, n_valid in report.n_valid.items():
@@ -59,11 +66,13 @@ def _losses(training: Training) -> Mapping[str, float]:
     return {name: totals[name] / n for name, n in counts.items()}
 
 
-def _inputs(training: Training) -> Iterator[tuple[Any, ...]]:
-    """What the model is called with, micro-batch by micro-batch."""
+def _inputs(training: Training, wish: StopWish) -> Iterator[tuple[Any, ...]]:
+    """What the model is called with, micro-batch by micro-batch. Raises StepGivenUpError once somebody asks to stop."""
     plan, device = training.plan, training.accelerator.device
     rows, micro = held_out_rows(plan.files), plan.order.micro_batch
     loader = Loader(plan.files, capacity=micro, crop=plan.crop, device=device, workers=plan.settings.workers)
     drawn = training.model.draw(torch.Generator().manual_seed(0), micro, plan.crop)
     for batch in loader.batches(evaluation_requests(plan.files, rows, micro, crop=plan.crop)):
+        if wish.here():
+            raise StepGivenUpError
         yield training.model.inputs(batch.input, batch.targets, drawn[: len(batch.rows)])

@@ -9,10 +9,11 @@ from torch.nn import functional as F
 from clip_training import clip, clip_settings  # noqa: F401 - a fixture
 from generated_mmearth import write_mmearth
 from mp_mae.training.comparing import gradients
-from mp_mae.training.loop import _batches
 from mp_mae.training.plan import make_plan, open_files
-from mp_mae.training.setup import build_accelerator, build_training, training_facts
-from mp_mae.training.step import step_draws
+from mp_mae.training.processes.launch import build_accelerator
+from mp_mae.training.setup import build_training, training_facts
+from mp_mae.training.stepping.feed import read_batches, step_draws
+from mp_mae.training.stepping.leave import StopWish
 
 pytestmark = pytest.mark.usefixtures("clip")
 
@@ -24,12 +25,14 @@ def tiles(tmp_path_factory):
 
 def step_gradients(settings, out):
     """Gradients by parameter of the second step of a training, and its losses."""
-    accelerator = build_accelerator(settings, out)
+    accelerator = build_accelerator(settings, out, "float32")
     plan = make_plan(settings, open_files(settings), accelerator.device)
-    training = build_training(accelerator, plan, training_facts(plan), out, None)
+    training = build_training(accelerator, plan, training_facts(plan, "float32"), out, None)
     draws = step_draws(plan, training.model, 1)
-    batches = _batches(training, 1)
-    report, _ = gradients.add_step_gradients(training, training.model, draws, batches)
+    batches = read_batches(training, 1, 2)
+    report, _ = gradients.add_step_gradients(
+        training, training.model, draws, batches, StopWish(accelerator, lambda: False)
+    )
     batches.close()
     return {name: p.grad.clone() for name, p in training.model.named_parameters()}, report
 
@@ -61,10 +64,10 @@ def test_a_gradient_of_each_micro_batch_alone_is_another_one(tiles, tmp_path, mo
     wanted, _ = step_gradients(whole, tmp_path)
     rest = gradients.compare_step
 
-    def without_others(training, model, inputs, places):
-        report, cached = rest(training, model, inputs, places)
+    def without_others(training, model, inputs, places, wish):
+        report, cached = rest(training, model, inputs, places, wish)
         for each, one in zip(inputs, cached, strict=True):
-            alone = rest(training, model, [each], places[: len(each[1])])[1][0]
+            alone = rest(training, model, [each], places[: len(each[1])], wish)[1][0]
             one.embedded.copy_(alone.embedded)
         return report, cached
 
@@ -78,11 +81,11 @@ def test_the_gradient_is_that_of_the_plain_formula(tmp_path):
     data = write_mmearth(tmp_path / "whole", n=8, side=16)
     settings = clip_settings(data, batch=8, micro_batch=2, drop_modality=0, drop_channel=0, same_place_km=0)
     found, report = step_gradients(settings, tmp_path)
-    accelerator = build_accelerator(settings, tmp_path)
+    accelerator = build_accelerator(settings, tmp_path, "float32")
     plan = make_plan(settings, open_files(settings), accelerator.device)
-    training = build_training(accelerator, plan, training_facts(plan), tmp_path, None)
+    training = build_training(accelerator, plan, training_facts(plan, "float32"), tmp_path, None)
     model = training.model.model
-    targets = [batch.targets for _, batch in zip(range(4), _batches(training, 1), strict=False)]
+    targets = [batch.targets for _, batch in zip(range(4), read_batches(training, 1, 2), strict=False)]
     images = {name: torch.cat([each[name] for each in targets]) for name in plan.modalities}
     z = {name: model.project(name, model.pooled(name, images[name])) for name in plan.modalities}
     own = torch.arange(8)

@@ -92,7 +92,7 @@ def test_the_preset_is_a_choice_of_data_and_of_the_objective():
 def test_it_resumes_bit_for_bit(tiles, tmp_path, steps):
     settings = clip_settings(tiles, micro_batch=2, validate_every=2)
     train(settings, tmp_path / "whole")
-    assert not train(settings, tmp_path / "parts", stop=after(steps)).complete
+    assert not train(settings, tmp_path / "parts", stop=after(steps, asks=3)).complete
     train(settings, tmp_path / "parts", resume=True)
     for file in ("model.safetensors", "optimizer.safetensors"):
         whole, parts = ((tmp_path / name / "checkpoints/step-00000006" / file) for name in ("whole", "parts"))

@@ -102,7 +102,7 @@ def test_the_objective_trains_is_logged_and_its_encoder_is_exported(settings, tm
 @pytest.mark.parametrize("steps", [2, 5])  # in the middle of an epoch, and of the next one
 def test_the_objective_resumes_bit_for_bit(settings, tmp_path, steps):
     train(settings, tmp_path / "whole")
-    assert not train(settings, tmp_path / "parts", stop=after(steps)).complete
+    assert not train(settings, tmp_path / "parts", stop=after(steps, asks=2)).complete
     train(settings, tmp_path / "parts", resume=True)
     for file in ("model.safetensors", "optimizer.safetensors"):
         whole, parts = ((tmp_path / name / "checkpoints/step-00000006" / file) for name in ("whole", "parts"))
@@ -119,7 +119,7 @@ def test_the_objective_resumes_bit_for_bit(settings, tmp_path, steps):
     ],
 )
 def test_its_own_settings_and_its_name_are_compared_when_it_is_resumed(settings, tmp_path, changes, says):
-    train(settings, tmp_path, stop=after(1))
+    train(settings, tmp_path, stop=after(1, asks=2))
     with pytest.raises(UserError, match=says):
         train(changed(settings, **changes), tmp_path, resume=True)
 
@@ -160,7 +160,7 @@ def test_a_parameter_without_gradient_is_named_before_any_checkpoint_is_written(
 def test_a_module_under_two_names_is_saved_and_resumed_bit_for_bit(settings, tmp_path, monkeypatch):
     use(monkeypatch, WithTwoNames)
     train(settings, tmp_path / "whole")
-    train(settings, tmp_path / "parts", stop=after(2))
+    train(settings, tmp_path / "parts", stop=after(2, asks=2))
     train(settings, tmp_path / "parts", resume=True)
     whole, parts = (weights(tmp_path / name, 6) for name in ("whole", "parts"))
     assert torch.equal(whole["norm.weight"], whole["encoder.head.norm.weight"])
@@ -168,11 +168,11 @@ def test_a_module_under_two_names_is_saved_and_resumed_bit_for_bit(settings, tmp
 
 
 def test_the_micro_batch_stays_where_tiles_are_compared_and_may_change_elsewhere(settings, tiles, tmp_path):
-    train(settings, tmp_path / "two_crops", stop=after(1))
+    train(settings, tmp_path / "two_crops", stop=after(1, asks=2))
     with pytest.raises(UserError, match=r"differs in micro_batch \(2, now 4\)\."):
         train(changed(settings, micro_batch=4), tmp_path / "two_crops", resume=True)
     alone = tiny_settings(tiles, size="demo", preset=("s2",), micro_batch=2)
-    train(alone, tmp_path / "mp_mae", stop=after(1))
+    train(alone, tmp_path / "mp_mae", stop=after(1, asks=2))
     assert train(changed(alone, micro_batch=4), tmp_path / "mp_mae", resume=True).complete
 
 
@@ -224,7 +224,7 @@ def test_the_two_crops_of_a_tile_are_at_places_of_their_own_and_the_first_is_tha
 
 
 def test_pictures_are_drawn_of_mp_mae_alone(settings, tmp_path):
-    train(settings, tmp_path, stop=after(1))
+    train(settings, tmp_path, stop=after(1, asks=2))
     with pytest.raises(UserError, match=r"wanted a training of the objective mp_mae.*found one of two_crops"):
         load_trained(tmp_path)
 

@@ -47,7 +47,7 @@ def logged(out):
 
 @pytest.mark.parametrize("steps", [2, 3, 5])  # in the middle of an epoch, at its end, in the next one
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(settings, uninterrupted, tmp_path, steps):
-    finished = train(settings, tmp_path, stop=after(steps))
+    finished = train(settings, tmp_path, stop=after(steps, asks=2))
     assert (finished.step, finished.complete) == (steps, False)
     assert train(settings, tmp_path, resume=True).complete
     assert checkpoint_bytes(tmp_path, 6) == checkpoint_bytes(uninterrupted, 6)
@@ -59,7 +59,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint_and_repeats_the_rest
 
     def killed():
         asked.append(True)
-        if len(asked) == 4:
+        if len(asked) == 8:
             raise KeyboardInterrupt  # within the fourth step
         return False
 
@@ -116,9 +116,9 @@ def test_the_machine_may_change(settings, tiles, uninterrupted):
 
 
 def test_weights_of_another_model_are_refused(settings, tmp_path):
-    train(settings, tmp_path, stop=after(1))
+    train(settings, tmp_path, stop=after(1, asks=2))
     folder = tmp_path / "checkpoints" / "step-00000001"
-    other = train(changed(settings, decoder_width=16), tmp_path / "other", stop=after(1)).out
+    other = train(changed(settings, decoder_width=16), tmp_path / "other", stop=after(1, asks=2)).out
     foreign = other / "checkpoints" / "step-00000001" / "model.safetensors"
     (folder / "model.safetensors").write_bytes(foreign.read_bytes())
     with pytest.raises(
@@ -141,16 +141,29 @@ def age_state(folder):
     (folder / "state.json").write_text(json.dumps({**described, "format_version": 0}))
 
 
+def without_batch(folder):
+    described = json.loads((folder / "state.json").read_text())
+    del described["schedule"]["effective_batch"]
+    (folder / "state.json").write_text(json.dumps(described))
+
+
+def with_words_for_numbers(folder):
+    described = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps({**described, "history": {"micro_batch": "many"}}))
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
+        (without_batch, r"state\.json: damaged \(KeyError: 'effective_batch'\)"),
+        (with_words_for_numbers, r"state\.json: damaged \(TypeError: a batch"),
         (cut_weights, r"optimizer\.safetensors: cannot read the weights .*to use an older checkpoint"),
         (cut_state, r"state\.json: is not JSON"),
         (age_state, r"state\.json: wanted format_version 1, found 0"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused_with_its_file_named(settings, tmp_path, damage, says):
-    train(replace(settings, preset=("lat",)), tmp_path, stop=after(1))
+    train(replace(settings, preset=("lat",)), tmp_path, stop=after(1, asks=2))
     damage(tmp_path / "checkpoints" / "step-00000001")
     with pytest.raises(UserError, match=says):
         train(replace(settings, preset=("lat",)), tmp_path, resume=True)

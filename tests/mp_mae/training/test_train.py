@@ -14,7 +14,8 @@ from mp_mae.modalities import MODALITIES
 from mp_mae.model import MPMAE
 from mp_mae.training.export import find_state
 from mp_mae.training.log import read_log
-from mp_mae.training.plan import effective_batch, largest_divisor, make_plan, open_files
+from mp_mae.training.plan import _notices, bytes_read, make_plan, open_files
+from mp_mae.training.processes.batches import effective_batch, largest_divisor
 from mp_mae.training.setup import build_model
 from mp_mae.training.step import step_draws
 from pretraining_run import after, tiny_settings, train, weights
@@ -105,6 +106,12 @@ def test_initial_weights_depend_on_the_seed_and_leave_the_generator_alone(tiles)
         (51, 2, None, 50),  # the same for both
         (3001, 1, None, 3000),  # 50 x 60: 3001 is a prime
         (100, 1, 32, 96),  # whole micro-batches
+        (5000, 3, None, 4095),  # 3 x 1365, in micro-batches of 39
+        (5000, 5, None, 4095),
+        (5000, 6, None, 4092),
+        (5000, 7, None, 4095),
+        (5000, 12, None, 4080),  # 12 x 340, in micro-batches of 34: of 341 no more than 31 go at once
+        (5000, 24, None, 4080),
     ],
 )
 def test_effective_batch_is_limited_to_what_the_split_allows(n, processes, micro_batch, wanted):
@@ -122,6 +129,37 @@ def test_the_user_is_told_when_the_batch_is_limited_and_tiles_are_left_out(tiles
     limited = plan_of(tiny_settings(tiles, batch=4096)).notices
     assert "12 tiles: the effective batch is 12 instead of 4096" in limited[0]
     assert "leaves out 2 of 12 tiles" in plan_of(tiny_settings(tiles, batch=5)).notices[0]
+
+
+@pytest.mark.parametrize("processes", [3, 5, 6, 7, 12, 24])
+def test_any_number_of_processes_divides_the_default_batch_and_the_user_is_told(processes, tmp_path):
+    files = open_files(tiny_settings(write_mmearth(tmp_path / "tiles", n=16, side=16), preset=("lat",)))
+    many = replace(files, splits={"train": np.arange(5000)})
+    settings = tiny_settings("DIR", preset=("lat",), batch=4096)
+    plan = make_plan(settings, many, CPU, processes=processes, rank=processes - 1)
+    assert plan.order.global_batch % processes == 0
+    assert plan.order.micro_batch >= 31
+    assert f"batch cannot be divided over {processes} processes: the effective batch is" in plan.notices[0]
+
+
+def test_tiles_that_wait_in_memory_are_told(tmp_path):
+    files = open_files(tiny_settings(write_mmearth(tmp_path / "tiles", n=16, side=16)))
+    many = replace(files, splits={"train": np.arange(5000)})
+    plan = make_plan(tiny_settings("DIR", batch=4096), many, CPU)
+    # 12 bands twice, 8 of radar, elevation and slope, height and its spread, two classes of 8 bytes
+    assert bytes_read(plan.request, 16) == (4 * (12 + 12 + 8 + 2 + 2) + 2 * 8) * 16 * 16
+    assert not any("wait in memory" in text for text in plan.notices)
+    large = replace(plan, crop=56)
+    assert any("4096 tiles of a process in each step wait in memory" in text for text in _notices(large))
+
+
+def test_a_batch_without_divisors_is_told(tmp_path):
+    files = open_files(tiny_settings(write_mmearth(tmp_path / "tiles", n=16, side=16), preset=("lat",)))
+    many = replace(files, splits={"train": np.arange(5000)})
+    plan = make_plan(tiny_settings("DIR", preset=("lat",), batch=4093), many, CPU)
+    assert (plan.order.global_batch, plan.order.micro_batch) == (4093, 1)
+    assert "4093 tiles of a process in each step have no divisor between 1 and 64" in plan.notices[0]
+    assert "--batch 4092" in plan.notices[0]  # 62 x 66
 
 
 @pytest.mark.parametrize(
@@ -226,7 +264,7 @@ def test_clipping_bounds_the_step_and_the_log_keeps_the_norm_before_it(tiles, tm
 
 
 def test_a_tracker_that_is_not_installed_is_refused_with_the_command_to_install_it(tiles, tmp_path, monkeypatch):
-    monkeypatch.setattr("mp_mae.training.setup.find_spec", lambda name: None)
+    monkeypatch.setattr("mp_mae.training.processes.launch.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install wandb"):
         train(tiny_settings(tiles, tracker="wandb"), tmp_path / "run")
 

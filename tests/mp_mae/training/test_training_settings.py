@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from generated_mmearth import write_mmearth
 from mp_mae.cli.app import build_parser
 from mp_mae.cli.pretrain import gather_settings
 from mp_mae.config import MMEARTH_S2_BANDS
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESETS
+from mp_mae.training.plan import make_plan, open_files
 from mp_mae.training.recipes import RECIPES
 from mp_mae.training.setting_values import read_toml
 from mp_mae.training.settings import (
@@ -38,6 +41,9 @@ def set_one(text: str) -> Settings:
         ("base_rate=1e-3", "base_rate", 1e-3),
         ("base_rate=1", "base_rate", 1.0),
         ("turn=true", "turn", True),
+        ("turn=True", "turn", True),
+        ("turn=False", "turn", False),
+        ("keep_every=auto", "keep_every", None),
         ("patch=16", "patch", 16),
         ("patch=auto", "patch", None),
         ("preset=sentinel2,aster", "preset", ("sentinel2", "aster")),
@@ -63,7 +69,12 @@ def test_a_value_of_the_command_line_gets_the_type_of_its_key(text, key, value):
         ("epochs=true", "epochs is True; wanted a whole number"),
         ("epochs=0", "epochs is 0; pass at least 1"),
         ("patch=eight", "patch is 'eight'; wanted a whole number or auto"),
-        ("turn=True", "turn is 'True'; wanted true or false"),
+        ("turn=yes", "turn is 'yes'; wanted true or false"),
+        ("preset=rgb,s2", "different bands of Sentinel-2: rgb reads B2, B3, B4; s2 reads every band. Name one of them"),
+        ("preset=rgb,all", "rgb reads B2, B3, B4; all reads every band"),
+        ("preset=sentinel2,rgb", "sentinel2 reads every band; rgb reads B2, B3, B4"),
+        ("skip_batches=-1", "skip_batches is -1; pass at least 0"),
+        ("keep_every=0", "keep_every is 0; pass at least 1"),
         ("betas=0.9", "betas is 0.9; wanted a list such as [0.9, 0.95]"),
         ("betas=0.9,much", "betas is '0.9,much'; wanted a list"),
         ("weighting=uncertain", "weighting is 'uncertain'. Did you mean uncertainty?"),
@@ -98,7 +109,21 @@ def test_settings_survive_toml(tmp_path):
 
 
 def gather(*words: str) -> Settings:
-    return gather_settings(build_parser().parse_args(["pretrain", "--out", "runs/x", *words]))
+    return gather_settings(build_parser().parse_args(["pretrain", "--out", "runs/x", *words]))[0]
+
+
+def test_a_file_alone_says_everything(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('data = "tiles"\nout = "runs/y"\nrecipe = "quick"\nepochs = 7\n')
+    alone = build_parser().parse_args(["pretrain", "--config", str(file)])
+    assert gather_settings(alone) == (replace(RECIPES["quick"]("tiles"), epochs=7), Path("runs/y"))
+    changed = build_parser().parse_args(["pretrain", "--config", str(file), "--out", "z", "--recipe", "demo"])
+    assert gather_settings(changed) == (replace(RECIPES["demo"]("tiles"), epochs=7), Path("z"))
+    file.write_text('data = "tiles"\nout = "runs/y"\nrecipe = "quickly"\n')
+    with pytest.raises(UserError, match=r"recipe is 'quickly'\. Did you mean quick"):
+        gather_settings(alone)
+    with pytest.raises(UserError, match="no folder to write to: pass --out DIR"):
+        gather_settings(build_parser().parse_args(["pretrain", "--data", "tiles"]))
 
 
 def test_flags_change_the_file_and_the_file_changes_the_recipe(tmp_path):
@@ -167,3 +192,12 @@ def test_the_published_recipe_differs_from_ours_in_its_defects_only():
 
 def test_paths_are_kept_as_they_were_typed():
     assert gather("--data", str(Path("a") / "b")).data == str(Path("a") / "b")
+
+
+def test_a_quick_look_at_few_tiles_has_a_rate_that_moves_something(tmp_path):
+    data = write_mmearth(tmp_path / "tiles", n=9, side=16)
+    settings = vary(RECIPES["quick"](str(data)), {"crop": 16, "patch": 8}, "test")
+    plan = make_plan(settings, open_files(settings), torch.device("cpu"))
+    assert (plan.order.global_batch, plan.peak_rate) == (9, 1e-3)
+    scaled = replace(plan, settings=replace(settings, scale_rate=True))
+    assert scaled.peak_rate == pytest.approx(1e-3 * 9 / 256)
