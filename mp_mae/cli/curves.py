@@ -8,7 +8,7 @@ from mp_mae.training.log import LOG
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="folder of a training")
+    parser.add_argument("run", type=Path, help="folder of a training, or its log.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="picture to write: .png, .pdf or .svg")
 
 
@@ -16,7 +16,7 @@ def run(args: argparse.Namespace) -> None:
     need_matplotlib("curves")
     from mp_mae.pictures.curves import draw_curves  # noqa: PLC0415 - needs the optional matplotlib
 
-    draw_curves(args.run / LOG, args.out)
+    draw_curves(args.run if args.run.is_file() else args.run / LOG, args.out)
     say(str(args.out))
 
 

@@ -9,7 +9,7 @@ from mp_mae.cli.verb import Verb, say
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="folder of a training")
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
+    parser.add_argument("--step", type=int, help="of a checkpoint that is there (default: the newest)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -21,7 +21,9 @@ def run(args: argparse.Namespace) -> None:
 EXPORT = Verb(
     name="export",
     summary="write the encoder of a training's checkpoint",
-    examples="  python -m mp_mae export runs/atto encoder-at-1000 --step 1000",
+    examples="""
+a checkpoint that stayed because the training had --set keep_every=1000:
+  python -m mp_mae export runs/atto encoder-at-1000 --step 1000""",
     add_arguments=add_arguments,
     run=run,
 )

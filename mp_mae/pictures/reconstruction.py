@@ -13,6 +13,7 @@ from mp_mae.data.crops import centre_crops, crop_side
 from mp_mae.data.files import METADATA, MMEarthFiles, open_mmearth
 from mp_mae.data.loader import Loader, Request
 from mp_mae.errors import UserError
+from mp_mae.files.weights_folder import CONFIG_FILE
 from mp_mae.masking import Mask, draw_mask
 from mp_mae.modalities import OPTICAL, Modality, choose_modalities
 from mp_mae.model import MPMAE
@@ -54,6 +55,11 @@ class TrainedModel:
 
 def load_trained(path: Path) -> TrainedModel:
     """A model from the folder of a training, or from an official file. Raises UserError when it is neither."""
+    if (path / CONFIG_FILE).is_file():
+        raise UserError(
+            f"{path}: an exported encoder has no decoder, which draws. Pass the folder of its training: --run "
+            f"{path.parent}."
+        )
     if path.is_dir():
         saved = find_state(path)
         model = saved.build_model().eval()

@@ -14,6 +14,7 @@ from generated_mmearth import write_mmearth
 from mp_mae.checkpoint import load_checkpoint
 from mp_mae.cli.app import VERBS, build_parser, main
 from mp_mae.training.log import read_log
+from mp_mae.training.settings import Settings, vary
 from pretraining_run import TINY
 
 ROOT = Path(__file__).parents[3]
@@ -42,6 +43,15 @@ def test_pretrain_says_how_to_go_on_and_its_progress_names_losses_and_speed(run,
     )
     for word in ("step 6/6", "sentinel2", "biome", "images/s", "MB", "s left", "batch 4 = 1 x 4 x 1"):
         assert word in printed.err
+    assert "precision float32" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("preset", "backbone"),
+    [("rgb", "rgb_mae"), ("s2", "optical_mae"), ("s2,sentinel1", "mp_mae"), ("clip", "clip"), ("all", "mp_mae")],
+)
+def test_the_backbone_that_loads_an_encoder_follows_from_its_preset(preset, backbone):
+    assert vary(Settings(data="DIR"), {"preset": preset}, "test").backbone == backbone
 
 
 def test_an_error_is_one_line_and_exit_code_2(tiles, tmp_path, capsys):
@@ -88,7 +98,7 @@ def test_resume_auto_goes_on_and_says_so_when_all_is_done(run, tiles, capsys):
     assert "is complete: 6 steps" in capsys.readouterr().err
 
 
-def test_sigterm_saves_and_exits_0_and_the_training_can_be_resumed(tiles, tmp_path):
+def test_sigterm_saves_and_exits_with_75_and_the_training_can_be_resumed(tiles, tmp_path):
     command = [
         sys.executable, "-m", "mp_mae", "pretrain", "--data", str(tiles), "--preset", "lat",
         "--out", str(tmp_path / "run"), *TINY_FLAGS, "--set=epochs=100000", "--set=log_every=1",
@@ -104,7 +114,7 @@ def test_sigterm_saves_and_exits_0_and_the_training_can_be_resumed(tiles, tmp_pa
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         printed, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    assert process.returncode == 75, errors
     done = read_log(log)[-1].step
     assert f"stopped at step {done} of 300000" in printed
     assert (tmp_path / "run" / "checkpoints" / f"step-{done:08d}" / "state.json").is_file()
@@ -116,7 +126,29 @@ def test_export_writes_the_encoder_of_a_step(run, tmp_path, capsys):
     assert checkpoint.sha256 == load_checkpoint(run / "encoder").sha256
     assert capsys.readouterr().out.rstrip().endswith(checkpoint.sha256)
     assert main(["export", str(run), str(tmp_path / "encoder"), "--step", "5"]) == 2
-    assert "there are steps 6" in capsys.readouterr().err
+    assert "there are steps 6. Pass one of these; a training with --set keep_every=N" in capsys.readouterr().err
+
+
+def test_curves_are_drawn_of_a_training_or_of_its_log(run, tmp_path):
+    for source in (run, run / "log.jsonl"):
+        assert main(["curves", str(source), "--out", str(tmp_path / "curves.png")]) == 0
+        (tmp_path / "curves.png").unlink()
+
+
+def test_an_encoder_has_no_decoder_to_draw_with(run, tiles, tmp_path, capsys):
+    words = ["--data", str(tiles), "--out", str(tmp_path / "sheet.png")]
+    assert main(["reconstruct", "--weights", str(run / "encoder"), *words]) == 2
+    assert f"an exported encoder has no decoder, which draws. Pass the folder of its training: --run {run}." in (
+        capsys.readouterr().err
+    )
+
+
+def test_help_shows_a_folder_as_it_is_written(capsys):
+    with pytest.raises(SystemExit):
+        main(["pretrain", "--help"])
+    printed = capsys.readouterr().out
+    assert "data=DIR" in printed
+    assert "turn=false" in printed
 
 
 def test_convert_writes_an_official_checkpoint_in_our_format(official_files, tmp_path, capsys):

@@ -83,7 +83,7 @@ def test_an_official_checkpoint_can_be_shown(official_files, tmp_path):
 
 
 def test_an_exported_encoder_is_refused_because_it_has_no_decoder(run):
-    with pytest.raises(UserError, match="wanted a checkpoint, there is none"):
+    with pytest.raises(UserError, match=r"an exported encoder has no decoder, which draws\. Pass .*: --run "):
         load_trained(run / "encoder")
     with pytest.raises(UserError, match="an exported encoder has no decoder"):
         load_trained(run / "encoder" / "model.safetensors")
