@@ -135,6 +135,15 @@ def build_from_checkpoint(checkpoint: Checkpoint, padding: Padding = "same") -> 
     return model
 
 
+def load_encoder(path: str | Path, padding: Padding = "same") -> MpMaeConvNeXt:
+    """The encoder of a training's folder `encoder`, or of an official .pth file, on the CPU in training mode.
+
+    Raises:
+        UserError: as `load_checkpoint` and `build_from_checkpoint` do.
+    """
+    return build_from_checkpoint(load_checkpoint(path), padding)
+
+
 def load_into(model: MpMaeConvNeXt, checkpoint: Checkpoint) -> None:
     """Copy the weights into an encoder; a classifier it may have keeps its own.
 

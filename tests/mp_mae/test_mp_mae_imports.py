@@ -35,6 +35,28 @@ print(len(names))
 '''
 
 
+EXPORTS = """
+import sys, mp_mae
+assert not {"torch", "timm", "accelerate"} & set(sys.modules)
+assert set(mp_mae.__all__) <= set(dir(mp_mae))
+from mp_mae import Settings, load_checkpoint, load_encoder, pretrain
+assert [f.__module__ for f in (Settings, load_checkpoint, load_encoder, pretrain)] == [
+    "mp_mae.training.settings", "mp_mae.checkpoint", "mp_mae.checkpoint", "mp_mae.training.loop"
+]
+try:
+    mp_mae.pretrian
+except AttributeError as error:
+    assert "no attribute 'pretrian'" in str(error)
+else:
+    sys.exit("found")
+"""
+
+
+def test_the_package_exports_its_functions_without_importing_torch_for_it():
+    done = subprocess.run([sys.executable, "-c", EXPORTS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_module_imports_without_what_only_the_harness_needs():
     done = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
