@@ -51,7 +51,7 @@ def run_together(
             )
         )
     try:
-        printed = [process.communicate(timeout=300)[0] for process in started]
+        printed = [process.communicate(timeout=900)[0] for process in started]
     finally:
         for process in started:
             process.kill()
