@@ -9,7 +9,7 @@ from mp_mae.cli.verb import STOPPED, Verb, err, process_number, say
 from mp_mae.config import check_choice
 from mp_mae.errors import UserError
 from mp_mae.training.objectives import find_objective, objective_names
-from mp_mae.training.progress import build_reporter
+from mp_mae.training.progress import build_reporter, count_steps
 from mp_mae.training.recipes import RECIPES
 from mp_mae.training.setting_values import AUTO, read_toml
 from mp_mae.training.settings import Settings, as_fields, parse_assignment, setting_docs, vary
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     finished = pretrain(settings, out, resume=args.resume == "auto", reporter=reporter, stop=stop.asked)
     if is_first and finished.complete:
         words = f"--backbone {settings.backbone} --weights {out / ENCODER}"
-        say(f"{finished.step} steps done. Evaluate: python -m harness run {words}")
+        say(f"{count_steps(finished.step)} done. Evaluate: python -m harness run {words}")
     elif is_first:
         say(f"stopped at step {finished.step} of {finished.total_steps}. Go on: the same command with --resume auto")
     return 0 if finished.complete else STOPPED

@@ -15,7 +15,7 @@ from mp_mae.training.log import LOG, StepRecord, TrainingLog
 from mp_mae.training.processes.agree import do_alike
 from mp_mae.training.processes.launch import build_accelerator, start_trackers
 from mp_mae.training.processes.start import agree_on_start
-from mp_mae.training.progress import Reporter, build_reporter
+from mp_mae.training.progress import Reporter, build_reporter, count_steps
 from mp_mae.training.settings import Settings
 from mp_mae.training.setup import Training, build_training, describe_start, describe_work, join_processes
 from mp_mae.training.state import keep_newest, newest_state, save_state
@@ -69,7 +69,7 @@ def pretrain(
     if saved:
         do_alike(lambda: export(training, first))  # a process may have been killed between checkpoint and encoder
     if first == plan.total_steps:
-        reporter.notice(f"The training in {out} is complete: {first} steps.")
+        reporter.notice(f"The training in {out} is complete: {count_steps(first)}.")
         return Finished(out=out, step=first, total_steps=plan.total_steps)
     with reporter:
         for text in (*plan.notices, *describe_start(training, saved)):

@@ -121,6 +121,11 @@ def build_reporter(console: Console, *, is_first_process: bool) -> Reporter:
     return Display(console) if console.is_terminal else Lines(console)
 
 
+def count_steps(n: int) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{n} step" if n == 1 else f"{n} steps"
+
+
 def _losses_table(record: StepRecord) -> Table:
     table = Table(box=None)
     table.add_column("of")

@@ -15,6 +15,7 @@ from mp_mae.files.replace_file import write_whole
 from mp_mae.objective import ComparingObjective, Objective
 from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
 from mp_mae.training.processes.launch import package_versions
+from mp_mae.training.progress import count_steps
 from mp_mae.training.settings import MAY_CHANGE, as_fields, to_toml
 from mp_mae.training.state import History, SavedState, TrainingFacts, restore_model, restore_optimizer, with_history
 
@@ -150,9 +151,9 @@ def describe_work(training: Training, first: int) -> str:
     plan, accelerator = training.plan, training.accelerator
     order, device = plan.order, accelerator.device
     resumed = f"resuming at step {first} of" if first else "training"
-    steps = "1 step" if plan.total_steps == 1 else f"{plan.total_steps} steps"
     return (
-        f"{resumed} {steps} of {plan.settings.objective}: {plan.settings.size}, {plan.crop} px crops, "
+        f"{resumed} {count_steps(plan.total_steps)} of {plan.settings.objective}: "
+        f"{plan.settings.size}, {plan.crop} px crops, "
         f"{plan.request.patch} px patches, {len(plan.modalities)} modalities, {order.n} tiles; "
         f"batch {order.global_batch} = {order.processes} x {order.micro_batch} x {order.accumulation} "
         f"(processes x micro-batch x accumulation) on {device.type}, precision {training.facts.settings['precision']}, "

@@ -54,6 +54,18 @@ def test_the_backbone_that_loads_an_encoder_follows_from_its_preset(preset, back
     assert vary(Settings(data="DIR"), {"preset": preset}, "test").backbone == backbone
 
 
+def test_one_step_is_one_step(tiles, tmp_path, capsys):
+    words = [word for word in TINY_FLAGS if "epochs" not in word and "batch" not in word]
+    command = ["pretrain", "--data", str(tiles), "--preset", "lat", "--out", str(tmp_path / "run"), *words]
+    command += ["--set=epochs=1", "--set=batch=12"]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert "1 step done. Evaluate" in printed.out
+    assert "training 1 step of mp_mae" in printed.err
+    assert main([*command, "--resume", "auto"]) == 0
+    assert "is complete: 1 step." in capsys.readouterr().err
+
+
 def test_an_error_is_one_line_and_exit_code_2(tiles, tmp_path, capsys):
     assert main(["pretrain", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")]) == 2
     printed = capsys.readouterr()
