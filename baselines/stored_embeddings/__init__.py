@@ -5,6 +5,7 @@
 | `.parquet` | a row an image: `sample` (or `name`, `file`, `id`) and its `embedding` (or `embeddings`, `vector`) |
 | `.npz` | `names` (N,) and `embeddings` (N, D) |
 | `.npy` | (N, D), and beside it a file of the same name and `.txt` with a name a line |
+| a folder | GeoTIFF files, each called as its image: D bands, whose mean over the pixels is the vector (`rasters`) |
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from baselines.bands import BandInfo
 from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.entry import Entry
 from baselines.facts import Facts
+from baselines.stored_embeddings.rasters import read_rasters
 from mp_mae.errors import UserError
 
 _NAMES = ("sample", "name", "file", "id")
@@ -51,7 +53,8 @@ class StoredEmbeddings(Backbone):
         return Features(vector=torch.zeros(len(x), self._vectors.shape[1]), maps=())
 
     def lookup(self, samples: Sequence[str]) -> np.ndarray:
-        """(n, D) float32 vectors of samples, which may be called by their path, their file or its stem alone.
+        """(n, D) float32 vectors of samples, which may be called by their path or their file, with its ending or
+        without.
 
         Raises:
             UserError: one has no vector.
@@ -67,7 +70,7 @@ class StoredEmbeddings(Backbone):
 
     def _find(self, sample: str) -> int | None:
         path = PurePosixPath(sample.replace(":", "/"))
-        called = (sample, str(path), path.name, path.stem)
+        called = (sample, str(path), str(path.with_suffix("")), path.name, path.stem)
         return next((self._row_of[name] for name in called if name in self._row_of), None)
 
 
@@ -94,11 +97,13 @@ def build(weights: Path | None, seed: int, *, path: str) -> Backbone:
     """
     file, where = Path(path).expanduser(), f"embeddings:{path}"
     readers = {".parquet": _read_parquet, ".npz": _read_npz, ".npy": _read_npy}
-    if file.suffix not in readers or not file.is_file():
+    if not file.is_dir() and (file.suffix not in readers or not file.is_file()):
         found = f"{file.suffix or 'a file without ending'}" if file.is_file() else "nothing"
-        raise UserError(f"{where}: a file of {', '.join(readers)} is wanted, {found} found")
+        raise UserError(
+            f"{where}: a file of {', '.join(readers)} is wanted, or a folder of GeoTIFF files, {found} found"
+        )
     try:
-        names, vectors = readers[file.suffix](file, where)
+        names, vectors = read_rasters(file, where) if file.is_dir() else readers[file.suffix](file, where)
     except (OSError, ValueError, KeyError, duckdb.Error) as error:
         raise UserError(f"{where}: cannot be read ({str(error).splitlines()[0]})") from None
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or len(vectors) != len(names):

@@ -15,16 +15,14 @@ from baselines.bands import SENTINEL2_LIGHT, SENTINEL2_UM
 from harness.api.labels import Labels, read_labels
 from harness.api.words import as_unit, kind_errors
 from harness.data.description import Band
-from harness.data.draws import build_pool, stratified_order
 from harness.data.files.own_arrays import LABELS, PIXELS, Description, write_description
+from harness.data.own.splits import share_out, shuffled
 from harness.errors import UserError
 from harness.records.labels import UNLABELLED, LabelKind, Split
 
 Said = TypeVar("Said")
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-TRAIN, VALID = 0.6, 0.2
-"""Shares of the samples where nobody says which of them train, choose and test."""
 _NAME = re.compile(r"[A-Za-z0-9][\w-]{0,60}")
 _RADAR = ("VV", "VH", "HH", "HV")
 
@@ -67,8 +65,8 @@ class Dataset:
             no_data: the value that stands where nothing was measured, of all bands or by the band's name. NaN does so
                 anyway.
             ignore: values of masks that stand for no label.
-            split: N of `train`, `valid` and `test`. Default: 60, 20 and 20 % at random. Images that overlap, or lie
-                side by side, belong into one of them: at random, tests are easier than the world.
+            split: N of `train`, `valid` and `test`. Default: 70, 10 and 20 % at random, as of folders of images. Images
+                that overlap, or lie side by side, belong into one of them: at random, tests are easier than the world.
             class_names: in the order of the classes. Default: what `y` has.
             name: of the dataset.
         Raises:
@@ -160,26 +158,18 @@ def _describe_band(name: str, unit: str | None) -> Band:
 def _split(split: Sequence[str] | None, labels: Labels) -> dict[Split, tuple[int, ...]]:
     """Rows of each split, those of train so that each beginning has each class's share."""
     n = len(labels.values)
-    mixed = _mixed(range(n), labels)
+    strata = labels.values if labels.kind is LabelKind.SINGLE_LABEL else None
+    order = shuffled([*map(str, range(n))], strata, seed=0)
     if split is None:
-        first, second = round(TRAIN * n), round((TRAIN + VALID) * n)
-        rows = dict(zip(SPLITS, (mixed[:first], mixed[first:second], mixed[second:]), strict=True))
+        rows = share_out(order, strata)
     else:
         words = [str(word) for word in split]
         if len(words) != n or set(words) != set(SPLITS):
             found = f"{len(words)} of {', '.join(sorted(set(words))[:5])}"
             raise UserError(f"split: {n} words are wanted, and each of {', '.join(SPLITS)}; found {found}")
-        rows = {name: [row for row in mixed if words[row] == name] for name in SPLITS}
+        rows = {name: [row for row in order if words[row] == name] for name in SPLITS}
     if not all(rows.values()):
         raise UserError(f"X: {n} images are too few to train, choose and test. Pass more")
-    train = _mixed(rows["train"], labels)
-    return {"train": tuple(train), "valid": tuple(sorted(rows["valid"])), "test": tuple(sorted(rows["test"]))}
-
-
-def _mixed(rows: Sequence[int], labels: Labels) -> list[int]:
-    """The rows in an order that depends on their numbers alone, every beginning of which has each class's share."""
-    names = tuple(map(str, rows))
-    pool = build_pool(names, labels.values[list(rows)], labels.kind, seed=0)
-    single = labels.kind is LabelKind.SINGLE_LABEL
-    order = stratified_order(pool.labels) if single else range(len(names))
-    return [int(pool.names[place]) for place in order]
+    train = np.array(sorted(rows["train"]))
+    mixed = train[shuffled([*map(str, train)], None if strata is None else strata[train], seed=0)]
+    return {"train": tuple(mixed.tolist()), "valid": tuple(sorted(rows["valid"])), "test": tuple(sorted(rows["test"]))}

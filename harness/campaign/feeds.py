@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from baselines.contract import Backbone
 from baselines.facts import MAY_LACK, OF_BANDS
+from baselines.stored_embeddings import StoredEmbeddings
 from harness.data.band_matching import (
     BandPlan,
     MissingBands,
@@ -14,7 +15,7 @@ from harness.data.band_matching import (
     plan_bands,
 )
 from harness.data.dataset import Dataset
-from harness.data.description import Band
+from harness.data.description import NO_PIXELS, Band
 from harness.errors import DoesNotApplyError
 from harness.extraction.known_bands import describe_bands
 from harness.records.band_sets import BandSets
@@ -56,6 +57,8 @@ def plan_feeds(asked: BandSets, dataset: Dataset, network: Backbone, policy: Mis
         NotReadError: it does not read the one that is dropped.
         UserError: as `plan_bands`.
     """
+    if dataset.bands[0].kind == NO_PIXELS:
+        return _by_name(asked, dataset, network, backbone)
     inputs = network.inputs
     whole = plan_bands(_read(network, dataset.bands, dataset, backbone), dataset.bands, policy, backbone)
     on_purpose = MissingBands.ZERO if policy is MissingBands.ERROR else policy
@@ -76,6 +79,16 @@ def plan_feeds(asked: BandSets, dataset: Dataset, network: Backbone, policy: Mis
         sets = {} if train.sources == whole.sources else dict.fromkeys(("train", "test"), _called(trained_on))
         return Feeds(train=train, sets=sets)
     return Feeds(train=train, test=test, sets=_sets(train, test, dataset.bands))
+
+
+def _by_name(asked: BandSets, dataset: Dataset, network: Backbone, backbone: str) -> Feeds:
+    """Labels alone feed nothing; vectors that are found by the names of images need nothing."""
+    if not isinstance(network, StoredEmbeddings):
+        raise DoesNotApplyError(f"{backbone} reads pixels, and {dataset.name} has labels alone. Say --data DIR")
+    if asked.train or asked.differ:
+        raise DoesNotApplyError(f"{dataset.name} has labels alone, so there are no bands to choose among")
+    names = tuple(band.name for band in dataset.bands)
+    return Feeds(train=BandPlan(requested=names, sources=(None,) * len(names)))
 
 
 def _at_test(asked: BandSets, dataset: Dataset, trained_on: Sequence[Band], backbone: str) -> Sequence[Band]:

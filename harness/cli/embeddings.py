@@ -6,9 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.data.own import own_root
+from harness.cli.data.own import own_images, settings_said
 from harness.cli.options.embeddings import ColourBy, DatasetName, Limit, OfSplit, Seed, Shown, SplitName, Target
-from harness.cli.options.own import Data
+from harness.cli.options.own import (
+    Bands,
+    BlockKm,
+    ClassNames,
+    Data,
+    FitOfSize,
+    GroupBy,
+    LabelColumns,
+    Labels,
+    NameOfData,
+    NoData,
+    Size,
+    Task,
+    UnitOfPixels,
+)
 from harness.cli.options.run import CacheDir, Device, Missing, Weights
 from harness.cli.options.words import split_backbones, split_weights
 from harness.cli.terminal import (
@@ -123,6 +137,18 @@ def embed(
     weights: Weights = None,
     geobench_dir: GeobenchDir = None,
     missing_bands: Missing = None,
+    labels: Labels = None,
+    label_column: LabelColumns = None,
+    task: Task = None,
+    class_names: ClassNames = None,
+    bands: Bands = None,
+    unit: UnitOfPixels = None,
+    no_data: NoData = None,
+    fit: FitOfSize = None,
+    size: Size = None,
+    name: NameOfData = None,
+    group_by: GroupBy = None,
+    block_km: BlockKm = None,
     cache_dir: CacheDir = DEFAULT_CACHE,
     device: Device = "auto",
     debug: Debug = False,
@@ -131,19 +157,21 @@ def embed(
 
     A row an image: `sample`, `split` and `embedding`. What made them is in the file's own metadata.
     """
+    said = SimpleNamespace(**locals())
     with user_errors(debug):
         from harness.api.features import features
         from harness.store.vectors import write_vectors
 
         if (data is None) == (dataset is None):
             raise UserError("say whose images: --data DIR, or --dataset NAME of those of --geobench-dir")
+        if dataset and (given := settings_said(said)):
+            raise UserError(f"{given[0]}: is of images of your own. Say --data DIR instead of --dataset")
         if target.suffix != ".parquet":
             raise UserError(f"--out {target}: a file that ends in .parquet is wanted")
-        root = own_root(SimpleNamespace(data=data, bands=None, cache_dir=cache_dir)) if data else geobench_dir
+        root, images = (geobench_dir, dataset) if dataset else own_images(said)
         options = {"geobench_dir": root, "cache_dir": cache_dir, "device": device, "missing_bands": missing_bands}
-        name = dataset or str(root and root.name)
-        made = features(backbone, name, seed=seed, weights=split_weights(weights), **options)
-        told = {"backbone": backbone, "dataset": name, "seed": str(seed), "weights": " ".join(weights or ())}
+        made = features(backbone, images, seed=seed, weights=split_weights(weights), **options)
+        told = {"backbone": backbone, "dataset": images, "seed": str(seed), "weights": " ".join(weights or ())}
         write_vectors(target, made.names, made.splits, made.vectors, told)
         say(err, f"Wrote {target}: {len(made.names)} vectors of {made.vectors.shape[1]} numbers.")
 

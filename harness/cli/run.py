@@ -9,9 +9,23 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.data.own import own_root
+from harness.cli.data.own import own_images, settings_said
 from harness.cli.interruption import say_if_interrupted
-from harness.cli.options.own import Bands, BlockKm, Data, GroupBy, Labels, NoData, Task, UnitOfPixels
+from harness.cli.options.own import (
+    Bands,
+    BlockKm,
+    ClassNames,
+    Data,
+    FitOfSize,
+    GroupBy,
+    LabelColumns,
+    Labels,
+    NameOfData,
+    NoData,
+    Size,
+    Task,
+    UnitOfPixels,
+)
 from harness.cli.options.run import (
     Alone,
     Backbones,
@@ -126,10 +140,15 @@ def run(
     ignore_nodata: IgnoreNoData = False,
     input_size: InputSize = None,
     labels: Labels = None,
+    label_column: LabelColumns = None,
     task: Task = None,
+    class_names: ClassNames = None,
     bands: Bands = None,
     unit: UnitOfPixels = None,
     no_data: NoData = None,
+    fit: FitOfSize = None,
+    size: Size = None,
+    name: NameOfData = None,
     group_by: GroupBy = None,
     block_km: BlockKm = None,
     db: Db = DEFAULT_DB,
@@ -161,9 +180,12 @@ def _ask(said: SimpleNamespace) -> "RunRequest":
     from harness.campaign.ask import ask
     from harness.data.suites import has_no_data
 
-    if said.data and (said.geobench_dir or said.preset):
-        raise UserError("--data is of images of your own: leave out --geobench-dir and --preset")
-    geobench_dir = own_root(said) if said.data else said.geobench_dir
+    own = said.data or said.labels
+    if own and (said.geobench_dir or said.preset):
+        raise UserError("--data and --labels are of your own: leave out --geobench-dir and --preset")
+    if not own and (given := settings_said(said)):
+        raise UserError(f"{given[0]}: is of images of your own. Say --data DIR too")
+    geobench_dir = own_images(said)[0] if own else said.geobench_dir
     demo = has_no_data(geobench_dir) and not said.preset
     request = ask(
         demo=demo,

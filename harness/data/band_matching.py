@@ -9,6 +9,10 @@ from harness.data.description import Band
 from harness.errors import DoesNotApplyError, UserError
 
 
+class MissingBandsError(DoesNotApplyError):
+    """A dataset lacks what a backbone reads: a reason not to run the two together, which is nobody's failure."""
+
+
 class MissingBands(StrEnum):
     """What feeds a band that the dataset does not have. The value is what users type."""
 
@@ -72,12 +76,13 @@ def plan_bands(requested: Sequence[str], available: Sequence[Band], policy: Miss
         policy: what feeds a band that is not there.
         where: begins each message, for example "m-so2sat: mp_mae".
     Raises:
-        UserError: a name fits several bands; or a band is not there and `policy` is `error`, or `nearest` finds none;
-            or none is there and `policy` is `zero`.
+        MissingBandsError: a band is not there and `policy` is `error`, or `nearest` finds none; or none is there and
+            `policy` is `zero`.
+        UserError: a name fits several bands.
     """
     found = {name: _find(name, available, where) for name in requested}
     if requested and policy is MissingBands.ZERO and not any(found.values()):
-        raise UserError(
+        raise MissingBandsError(
             f"{where}: --missing-bands zero would feed it nothing but zeros, as this dataset has none of the bands "
             f"{' '.join(requested)}. Choose a backbone that reads {_stored(available)}"
         )
@@ -201,12 +206,12 @@ def _stand_ins(
     wants = f"{where} wants {wanted}; this dataset stores {_stored(available)}"
     if unknown:
         of_which = f" to {' '.join(unknown)}" if len(missing) > 1 else ""
-        raise UserError(
+        raise MissingBandsError(
             f"{wants}, and no wavelength tells which is nearest{of_which}; ask for one of these, or pass "
             "--missing-bands zero"
         )
     shown = ", ".join(f"{name} from {canonical_name(band) or band.name}" for name, band in nearest.items() if band)
-    raise UserError(f"{wants}; pass --missing-bands nearest (closest wavelength: {shown}) or zero")
+    raise MissingBandsError(f"{wants}; pass --missing-bands nearest (closest wavelength: {shown}) or zero")
 
 
 def _stored(available: Sequence[Band]) -> str:

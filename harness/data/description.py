@@ -12,6 +12,8 @@ from harness.records.labels import LabelKind
 PICTURE = "TrueColourPicture"
 """Kind of a channel that was made to be looked at: 8-bit, stretched, of no wavelength. It answers to its own name alone
 and never stands in for another band."""
+NO_PIXELS = "NoPixels"
+"""Kind of the one channel of a dataset of labels alone: one pixel of zeros an image, which feeds nothing."""
 
 _SHOWN_NAMES = 20
 

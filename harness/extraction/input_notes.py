@@ -26,7 +26,7 @@ def check_entered(run: Run, entered: NetworkInput) -> NetworkInput:
                 f'Look for an undeclared fill value (-3.4e38?) in channel "{source}" and write NaN for it'
             )
     constant = _constant_bands(run, entered)
-    if len(constant) == sum(source is not None for source in run.band_sources):
+    if constant and len(constant) == sum(source is not None for source in run.band_sources):
         raise UserError(
             f"{' '.join(constant)} entered the network as one number each, the same in all pixels of "
             f"{entered.images:,} images, so no image can be told from another. Look at the files of {run.dataset}"

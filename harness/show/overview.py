@@ -1,6 +1,7 @@
 """What lies below a folder of data, and what was understood of somebody's own images, as tables."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from rich.console import Group
 from rich.text import Text
 
 from harness.data.dataset import Dataset
-from harness.data.description import describe_erratum, list_names
+from harness.data.description import NO_PIXELS, describe_erratum, list_names
 from harness.data.own.description import Understood
-from harness.data.own.settings import FILE, Fit
+from harness.data.own.settings import FILE, Fit, option
+from harness.data.own.understand import AS_GIVEN
 from harness.data.sources import open_dataset
 from harness.data.suites import discover, tell_apart
 from harness.errors import UnforeseenError, UserError
@@ -75,20 +77,48 @@ def _short(band: str) -> str:
     return band.partition(" - ")[0]
 
 
-def understood_table(understood: Understood) -> Group:
-    """A row a thing that was understood, with example values, and below it what is odd."""
+def understood_table(understood: Understood, places: Mapping[str, str]) -> Group:
+    """A row a thing that was understood, with example values, where that is from, and below it what is odd.
+
+    Args:
+        places: where each setting that somebody said was said (`settings.where_said`).
+    """
     height, width = understood.size_px
     sizes = ", ".join(f"{len(rows)} {split}" for split, rows in understood.partitions["default"].items())
+    listed = "the table" if "labels" in places else "the folders"
+    by = "the table" if understood.drawn == AS_GIVEN else "as usual"
+    alone = understood.bands[0].kind == NO_PIXELS
+    of = "names, without pixels" if alone else f"of {understood.dtype}"
     rows = [
-        ("images", f"{len(understood.files)} of {understood.dtype}, such as {understood.files[0]}", "--labels"),
-        ("size", f"{height} x {width} px{_fitted(understood)}", f"fit, size in {FILE}"),
-        *(("band", _band(understood, i), "--bands --unit --no-data") for i in range(len(understood.bands))),
-        ("labels", _labels(understood), "--task"),
-        ("splits", f"{sizes} ({understood.drawn})", "--group-by --block-km"),
+        ("images", f"{len(understood.files)} {of}, such as {understood.files[0]}", ("labels",), listed),
+        ("labels", _labels(understood), ("label_column", "task", "class_names"), listed),
+        ("splits", f"{sizes} ({understood.drawn})", ("group_by", "block_km"), by),
     ]
+    if not alone:
+        bands = [_band(understood, i) for i in range(len(understood.bands))]
+        rows[1:1] = [
+            ("size", f"{height} x {width} px{_fitted(understood)}", ("fit", "size"), "most images"),
+            *(("band", band, ("bands", "unit", "no_data"), "the files") for band in bands),
+        ]
+    if understood.imported:
+        table = rows_table((understood.name, "understood when it was imported"), [row[:2] for row in rows])
+        said = "Imported: its arrays are read, not the images."
+    else:
+        told = [
+            (what, found, _said_where(settings, places, otherwise), " ".join(map(option, settings)))
+            for what, found, settings, otherwise in rows
+        ]
+        table = rows_table((understood.name, "understood", "from", "to correct"), told)
+        said = f"A file {FILE} in the folder of the images says all of this once for all."
     notes = [Text(plain(note), style="yellow") for note in understood.notes]
-    said = Text(f"A file {FILE} in the folder of the images says all of this once for all.", style="dim")
-    return Group(rows_table((understood.name, "understood", "to correct"), rows), *notes, said)
+    return Group(table, *notes, Text(said, style="dim"))
+
+
+def _said_where(settings: Sequence[str], places: Mapping[str, str], otherwise: str) -> str:
+    """Options speak for themselves; of those that a file says, their names; what nobody said is from elsewhere."""
+    said = [key for key in settings if key in places]
+    told = [where if (where := places[key]) == option(key) else f"{key} in {where}" for key in said]
+    return ", ".join(told if len(said) == len(settings) else [*told, otherwise])
 
 
 def _band(understood: Understood, i: int) -> str:

@@ -1,67 +1,40 @@
-"""Vectors that were made elsewhere are found by the names of the images, from three kinds of file."""
+"""Vectors that were made elsewhere: GeoTIFF stacks, a file an image, whose bands are the numbers of a vector."""
 
-import duckdb
 import numpy as np
 import pytest
 
-from baselines.registry import find_backbone
+from baselines.stored_embeddings import build
 from mp_mae.errors import UserError
-
-NAMES = ["River:River_1.jpg", "b.tif", "folder/c.tif", "d"]
-VECTORS = np.arange(8, dtype=np.float32).reshape(4, 2)
+from own_chips import write_chip
 
 
-def build(file):
-    return find_backbone(f"embeddings:{file}").build(None, 0)
-
-
-def write(tmp_path, kind, names=NAMES, vectors=VECTORS):
-    file = tmp_path / f"v.{kind}"
-    if kind == "parquet":
-        rows = ", ".join(f"('{name}', {vector.tolist()})" for name, vector in zip(names, vectors, strict=True))
-        duckdb.sql(f"COPY (SELECT * FROM (VALUES {rows}) AS t(id, embedding)) TO '{file}' (FORMAT parquet)")
-    elif kind == "npz":
-        np.savez(file, names=np.array(names), embeddings=vectors)
-    else:
-        np.save(file, vectors)
-        file.with_suffix(".txt").write_text("\n".join(names))
-    return file
-
-
-@pytest.mark.parametrize("kind", ["parquet", "npz", "npy"])
-def test_an_image_is_found_by_its_name_its_path_its_file_or_its_stem(tmp_path, kind):
-    backbone = build(write(tmp_path, kind))
-    found = backbone.lookup(["x:y:b.tif", "folder:c.tif", "e:d.png", "River:River_1.jpg"])
-    np.testing.assert_array_equal(found, VECTORS[[1, 2, 3, 0]])
-
-
-def test_what_the_vectors_are_is_their_identity_and_not_where_they_lie(tmp_path):
-    (tmp_path / "other").mkdir()
-    entries = [find_backbone(f"embeddings:{write(tmp_path / below, 'npz')}") for below in ("", "other")]
-    first, same = (entry.build(None, 0) for entry in entries)
-    assert first.origin.weights_sha256 == same.origin.weights_sha256
-    assert entries[0].describe(first) == entries[1].describe(same)
-    assert build(write(tmp_path, "npy", vectors=VECTORS + 1)).origin.weights_sha256 != first.origin.weights_sha256
+def test_a_stack_s_vector_is_the_mean_of_its_pixels_that_are_data(tmp_path):
+    stack = np.arange(2 * 2 * 3, dtype=np.float32).reshape(2, 2, 3)
+    write_chip(tmp_path / "wood" / "1.tif", stack)
+    stack[1, 0, 0] = -9999
+    write_chip(tmp_path / "wood" / "2.tiff", stack, nodata=-9999)
+    stack[0, 1] = np.nan
+    write_chip(tmp_path / "3.tif", stack, nodata=-9999)
+    found = build(None, 0, path=str(tmp_path)).lookup(["wood:1.png", "wood:2.png", "field:3.jpg"])
+    np.testing.assert_allclose(found, [[2.5, 8.5], [3.0, 9.0], [1.5, 7.5]])
 
 
 @pytest.mark.parametrize(
-    ("names", "vectors", "said"),
+    ("files", "told"),
     [
-        (NAMES, VECTORS[:3], r"4 names want \(N, D\) numbers, float32 \(3, 2\) found"),
-        (["a", "a", "b", "c"], VECTORS, "a name is there twice"),
-        (NAMES, np.where(VECTORS == 3, np.nan, VECTORS), "the vector of b.tif has NaN"),
+        ({}, "a folder of GeoTIFF files is wanted, each called as its image; none found"),
+        ({"a": (2, 0.0), "b": (3, 0.0)}, "b.tif has 3 bands, a.tif has 2; vectors of one length are wanted"),
+        ({"a": (2, np.nan)}, "a.tif: has no pixel that is data in all bands"),
+        ({"a": (2, None)}, "a.tif: cannot be read"),
     ],
 )
-def test_vectors_that_do_not_fit_are_refused(tmp_path, names, vectors, said):
-    with pytest.raises(UserError, match=said):
-        build(write(tmp_path, "npy", names, vectors))
-
-
-def test_files_that_are_none_of_these_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"a file of \.parquet, \.npz, \.npy is wanted, nothing found"):
-        build(tmp_path / "absent.parquet")
-    (tmp_path / "v.parquet").write_bytes(b"PAR1")
-    with pytest.raises(UserError, match=r"v\.parquet: cannot be read"):
-        build(tmp_path / "v.parquet")
-    with pytest.raises(UserError, match=r"no vector of e \(and 0 more of 2 images\); it names River:River_1\.jpg"):
-        build(write(tmp_path, "npz")).lookup(["d", "e"])
+def test_a_folder_that_does_not_fit_is_one_line(tmp_path, files, told):
+    for name, (bands, value) in files.items():
+        if value is None:
+            (tmp_path / f"{name}.tif").write_bytes(b"no image")
+        else:
+            write_chip(tmp_path / f"{name}.tif", np.full((bands, 2, 2), value, np.float32))
+    with pytest.raises(UserError) as refused:
+        build(None, 0, path=str(tmp_path))
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)

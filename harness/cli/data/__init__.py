@@ -3,6 +3,7 @@
 import typer
 
 from harness.cli.data.listing import datasets
+from harness.cli.data.own import IMPORT_EXAMPLES, import_images
 from harness.cli.data.simulated import AREAS_EXAMPLES, DEMO_EXAMPLES, areas, demo
 from harness.cli.terminal import EVALUATING
 
@@ -10,7 +11,8 @@ from harness.cli.terminal import EVALUATING
 def register(app: typer.Typer) -> None:
     """Add the verbs of this folder to the command line."""
     app.command(rich_help_panel=EVALUATING)(datasets)
-    group = typer.Typer(help="Make data to try things on.", no_args_is_help=True)
+    group = typer.Typer(help="Keep images of your own as arrays; make data to try things on.", no_args_is_help=True)
+    group.command("import", epilog=IMPORT_EXAMPLES)(import_images)
     group.command(epilog=DEMO_EXAMPLES)(demo)
     group.command(epilog=AREAS_EXAMPLES)(areas)
     app.add_typer(group, name="data", rich_help_panel=EVALUATING)

@@ -6,6 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from baselines.bands import Unit
+from harness.data.own.settings import Fit
 from harness.records.labels import LabelKind
 
 PANEL = "Your own images (docs/your_images.md)"
@@ -20,10 +21,29 @@ Data = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    Option(metavar="FILE.csv", rich_help_panel=PANEL, help="In DIR: a row an image, with columns `file` and `label`."),
+    Option(
+        metavar="FILE.csv",
+        rich_help_panel=PANEL,
+        help="In DIR: a row an image, with columns `file` and `label`. "
+        "Without --data: labels alone, for --backbone embeddings:FILE.",
+    ),
+]
+LabelColumns = Annotated[
+    list[str] | None,
+    Option(
+        "--label-column",
+        metavar="NAME,...",
+        rich_help_panel=PANEL,
+        help="Its column of labels; several are numbers, or 0 and 1 of each class. Default: label, class, labels, "
+        "value or mask.",
+    ),
 ]
 Task = Annotated[
     LabelKind | None, Option(rich_help_panel=PANEL, help="What the labels are. Default: what they look like.")
+]
+ClassNames = Annotated[
+    list[str] | None,
+    Option(metavar="NAME,...", rich_help_panel=PANEL, help="Of masks, in the order of their values. Default: these."),
 ]
 Bands = Annotated[
     list[str] | None,
@@ -42,6 +62,22 @@ NoData = Annotated[
         rich_help_panel=PANEL,
         help="Stored value that stands for no data, of all bands or of some. Default: as the files say. NaN is none.",
     ),
+]
+FitOfSize = Annotated[
+    Fit | None,
+    Option(
+        "--fit",
+        rich_help_panel=PANEL,
+        help="Images of another size: take their middle, or resample them. Default: crop.",
+    ),
+]
+Size = Annotated[
+    int | None,
+    Option(metavar="PX", rich_help_panel=PANEL, help="Side that all images are fitted to. Default: that of most."),
+]
+NameOfData = Annotated[
+    str | None,
+    Option("--name", metavar="NAME", rich_help_panel=PANEL, help="Of the dataset. Default: that of the folder."),
 ]
 GroupBy = Annotated[
     str | None,

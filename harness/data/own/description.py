@@ -14,6 +14,8 @@ from harness.errors import UserError
 from harness.records.labels import LabelKind, Split
 
 FILE = "dataset.json"
+PIXELS, LABELS = "pixels.npy", "labels.npy"
+"""Beside it where images were imported."""
 
 
 class Understood(BaseModel):
@@ -49,6 +51,9 @@ class Understood(BaseModel):
     """Indices of images."""
     drawn: str
     """How the splits came about."""
+    imported: str = ""
+    """Of a dataset whose pixels and labels are arrays beside this file: a hash over the names, sizes and times of the
+    files they were made of, and the settings. Empty: the images are read."""
     notes: tuple[str, ...]
     """Lines that whoever runs it should read."""
 

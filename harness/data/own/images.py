@@ -67,13 +67,18 @@ def _open(path: Path, where: str, *, as_mask: bool) -> OpenedImage:
     try:
         check_regular(path, where)
         return _read_raster(path, where) if path.suffix.casefold() in _RASTERS else _read_picture(path, where, as_mask)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        raise UserError(f"{where}: declares more pixels than an image may have. Cut it into chips") from None
+    except (OSError, ValueError, SyntaxError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableError(f"{where}: cannot be read as an image ({reason})") from None
 
 
 def _read_picture(path: Path, where: str, as_mask: bool) -> OpenedImage:
-    with Image.open(path, formats=("JPEG", "PNG")) as picture:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its size is checked below
+        opened = Image.open(path, formats=("JPEG", "PNG"))
+    with opened as picture:
         mode, depth = picture.mode, _stored_depth(picture)
         _check_size(picture.width, picture.height, 8 * len(picture.getbands()), where)
         if as_mask and mode in ("P", "1", "I"):

@@ -55,9 +55,7 @@ def read_labels(rows: Sequence[Row], settings: ImageSettings, root: Path) -> Lab
     absent = [name for name in chosen if name not in columns]
     if absent or not chosen:
         wanted = f"no column {absent[0]!r}" if absent else f"no column {', '.join(COLUMNS)}"
-        raise UserError(
-            f"{wanted} of labels; the table has {list_names(columns)}. Name one as label_column in dataset.toml"
-        )
+        raise UserError(f"{wanted} of labels; the table has {list_names(columns)}. Name one by --label-column")
     empty = [row.file for row in rows if not all(row.cells[name] for name in chosen)]
     kind = settings.task or _usual_kind(rows, chosen)
     if empty and kind is not LabelKind.MULTI_LABEL:
@@ -67,7 +65,7 @@ def read_labels(rows: Sequence[Row], settings: ImageSettings, root: Path) -> Lab
     if not fewest <= len(labels.class_names) <= CLASSES:
         raise UserError(
             f"labels of column {' '.join(chosen)}: {len(labels.class_names)} classes of {labels.kind}; from {fewest} "
-            f"to {CLASSES} are wanted. Say another --task, or label_column in dataset.toml"
+            f"to {CLASSES} are wanted. Say another --task or --label-column"
         )
     return labels
 
@@ -130,7 +128,9 @@ def _read_masks(rows: Sequence[Row], columns: Sequence[str], settings: ImageSett
     known = tuple(sorted(values - set(settings.ignore)))
     names = settings.class_names or tuple(map(str, known))
     if len(names) != len(known):
-        raise UserError(f"class_names: {len(names)} names of the {len(known)} values {list_names([*map(str, known)])}")
+        raise UserError(
+            f"--class-names: {len(names)} names of the {len(known)} values {list_names([*map(str, known)])}"
+        )
     return Labels(kind=LabelKind.SEGMENTATION, class_names=names, labels=tuple(files), mask_values=known)
 
 

@@ -19,6 +19,8 @@ SPLIT_WORDS: dict[str, Split] = {
     "train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid", "test": "test",
 }  # fmt: skip
 FILE_COLUMNS = ("file", "filename", "path", "image")
+NAME_COLUMNS = (*FILE_COLUMNS, "sample", "name", "id")
+"""Of a table without images."""
 
 
 class Row(NamedTuple):
@@ -98,24 +100,44 @@ def rows_of_table(table: str, files: Sequence[str], root: Path) -> tuple[list[Ro
     Raises:
         UserError: it cannot be read, has no column of files, is ragged, names an image twice, or one that is not there.
     """
-    where = f"--labels {table}"
-    columns, lines = _read_table(root / table, where)
-    names = [name for name in FILE_COLUMNS if name in columns]
-    if not names:
-        raise UserError(f"{where}: no column {' or '.join(FILE_COLUMNS)}; found {list_names(columns)}")
+    named, column = _named_rows(table, root, FILE_COLUMNS)
     there = set(files)
     by_stem = {} if len({_stem(file) for file in files}) < len(files) else {_stem(file): file for file in files}
-    rows = [Row(by_stem.get(cells[names[0]], cells[names[0]]), cells) for cells in lines]
+    rows = [Row(by_stem.get(row.file, row.file), row.cells) for row in named]
     absent = [row.file for row in rows if row.file not in there]
     if absent:
         raise UserError(
-            f"{where}: {absent[0]}{_and_more(absent)} is labelled, but no such image lies in {root}. Correct the "
-            f"column {names[0]!r}, or add the image"
+            f"--labels {table}: {absent[0]}{_and_more(absent)} is labelled, but no such image lies in {root}. Correct "
+            f"the column {column!r}, or add the image"
         )
+    return _once_each(rows, table), _unlabelled(there, rows)
+
+
+def rows_of_names(table: str, root: Path) -> list[Row]:
+    """What such a table says of images that are not there, sorted by what they are called. Raises as
+    `rows_of_table`."""
+    return _once_each(_named_rows(table, root, NAME_COLUMNS)[0], table)
+
+
+def _named_rows(table: str, root: Path, columns_of_names: Sequence[str]) -> tuple[list[Row], str]:
+    """The rows of a table, and which column names the images."""
+    where = f"--labels {table}"
+    columns, lines = _read_table(root / table, where)
+    names = [name for name in columns_of_names if name in columns]
+    if not names:
+        raise UserError(f"{where}: no column {' or '.join(columns_of_names)}; found {list_names(columns)}")
+    if not lines:
+        raise UserError(f"{where}: has no row below its headings; one an image is wanted")
+    return [Row(cells[names[0]], cells) for cells in lines], names[0]
+
+
+def _once_each(rows: Sequence[Row], table: str) -> list[Row]:
     twice = [file for file, n in Counter(row.file for row in rows).items() if n > 1]
     if twice:
-        raise UserError(f"{where}: {twice[0]}{_and_more(twice)} is there more than once. Keep one row an image")
-    return sorted(rows), _unlabelled(there, rows)
+        raise UserError(
+            f"--labels {table}: {twice[0]}{_and_more(twice)} is there more than once. Keep one row an image"
+        )
+    return sorted(rows, key=lambda row: row.file)
 
 
 def _read_table(path: Path, where: str) -> tuple[list[str], list[dict[str, str]]]:

@@ -1,6 +1,7 @@
 """What somebody says of their images: on the command line, or once for all in `dataset.toml` beside them."""
 
 import tomllib
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -66,24 +67,43 @@ class ImageSettings(BaseModel):
         return {band.strip(): value for band, _, value in pairs} if "=" in words else words
 
 
-def read_settings(folder: Path, said: dict[str, Any]) -> ImageSettings:
+def read_settings(folder: Path, said: Mapping[str, Any]) -> ImageSettings:
     """What `dataset.toml` in the folder says, if it is there, and before it what the command line says.
 
     Raises:
         UserError: the file is no TOML, or something is said that nobody asked, or that is of the wrong kind.
     """
-    path, content = folder / FILE, {}
-    if path.exists():
-        try:
-            content = tomllib.loads(read_regular(path, str(path), JSON_BYTES).decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: is no TOML ({error}). Correct the file, or remove it") from None
-    given = {key: value for key, value in said.items() if value not in (None, (), "")}
+    content, given = _read_file(folder), _given(said)
     try:
         return ImageSettings.model_validate(content | given)
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
-        where = f"--{key.replace('_', '-')}" if key in given else f"{path}: {key}"
+        where = option(key) if key in given else f"{folder / FILE}: {key}"
         known = "" if key in ImageSettings.model_fields else f"; there are: {', '.join(ImageSettings.model_fields)}"
         raise UserError(f"{where}: {first['msg']}, found {first['input']!r}{known}") from None
+
+
+def where_said(folder: Path, said: Mapping[str, Any]) -> dict[str, str]:
+    """Each setting that somebody said, and where: its option, or `dataset.toml`. Raises as `read_settings`."""
+    return dict.fromkeys(_read_file(folder), FILE) | {key: option(key) for key in _given(said)}
+
+
+def option(key: str) -> str:
+    """The option of the command line that says a setting."""
+    return f"--{key.replace('_', '-')}"
+
+
+def _read_file(folder: Path) -> dict[str, Any]:
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(read_regular(path, str(path), JSON_BYTES).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is no TOML ({error}). Correct the file, or remove it") from None
+
+
+def _given(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what was not said."""
+    return {key: value for key, value in said.items() if value not in (None, (), [], "")}

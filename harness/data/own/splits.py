@@ -1,4 +1,7 @@
-"""Which images train, choose and test: as a table says, else drawn by a seed, image by image or group by group."""
+"""Which images train, choose and test: as somebody says, else drawn by a seed, image by image or group by group.
+
+Folders and tables (`draw_splits`) and arrays of a notebook (`harness.api.dataset`) are split by the same `share_out`.
+"""
 
 import hashlib
 import math
@@ -16,6 +19,7 @@ from harness.errors import UserError
 from harness.records.labels import Split
 
 SHARES: dict[Split, float] = {"train": 0.7, "valid": 0.1, "test": 0.2}
+"""Of the images, where nobody says which of them train, choose and test."""
 NEAR_KM = 1.0
 """Images nearer than that show the same field."""
 
@@ -38,17 +42,47 @@ def draw_splits(rows: Sequence[Row], strata: np.ndarray | None, groups: Sequence
     unknown = sorted({word for word in given if word and word.casefold() not in SPLIT_WORDS})
     if unknown:
         raise UserError(f"column split: {unknown[0]!r} is no split; {', '.join(SPLIT_WORDS)} are known")
-    order = _order(rows, strata, seed)
+    order = shuffled([sample_name(row.file) for row in rows], strata, seed)
     if any(given):
         splits = {split: [i for i in order if SPLIT_WORDS.get(given[i].casefold()) == split] for split in SHARES}
         if not splits["valid"]:  # of two splits, train gives some to choose by
-            splits |= _fill(splits["train"], strata, groups, {"train": SHARES["train"], "valid": SHARES["valid"]})
+            both: dict[Split, float] = {"train": SHARES["train"], "valid": SHARES["valid"]}
+            splits |= share_out(splits["train"], strata, groups, both)
     else:
-        splits = _fill(order, strata, groups, SHARES)
+        splits = share_out(order, strata, groups)
     for split in get_args(Split):
         if not splits[split]:
             raise UserError(f"the split {split} has no image; there are {len(rows)} images. Give some to each split")
     return splits
+
+
+def shuffled(names: Sequence[str], strata: np.ndarray | None, seed: int) -> list[int]:
+    """All samples, shuffled by the seed and their names alone, so that each beginning has each class's share.
+
+    Args:
+        strata: (n,) class indices; None: without classes.
+    """
+    digests = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in names]
+    order = np.array(sorted(range(len(names)), key=digests.__getitem__), np.int64)
+    return (order if strata is None else order[stratified_order(strata[order])]).tolist()
+
+
+def share_out(
+    order: Sequence[int],
+    strata: np.ndarray | None,
+    groups: Sequence[Hashable] | None = None,
+    shares: Mapping[Split, float] = SHARES,
+) -> Splits:
+    """Groups one after the other, each to the split that is furthest behind its share; single images class by class.
+    Within a split they keep their order."""
+    single = order if strata is None else sorted(order, key=lambda i: int(strata[i]))
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    for i in single if groups is None else order:
+        members[i if groups is None else groups[i]].append(i)
+    splits: dict[Split, set[int]] = {split: set() for split in shares}
+    for of_group in members.values():
+        splits[min(shares, key=lambda name: (len(splits[name]) + 0.5) / shares[name])].update(of_group)
+    return {split: [i for i in order if i in chosen] for split, chosen in splits.items()}
 
 
 def folds(rows: Sequence[Row]) -> dict[str, Splits]:
@@ -100,25 +134,3 @@ def count_near(splits: Mapping[Split, Sequence[int]], places: Sequence[Place | N
         return 0
     distance, _ = cKDTree(seen).query(tested)
     return int((distance < NEAR_KM).sum())
-
-
-def _order(rows: Sequence[Row], strata: np.ndarray | None, seed: int) -> list[int]:
-    """All rows, shuffled by the seed and their names, so that each beginning has each class's share."""
-    digests = [hashlib.sha256(f"{seed}/{sample_name(row.file)}".encode()).digest() for row in rows]
-    shuffled = np.array(sorted(range(len(rows)), key=digests.__getitem__))
-    return (shuffled if strata is None else shuffled[stratified_order(strata[shuffled])]).tolist()
-
-
-def _fill(
-    order: Sequence[int], strata: np.ndarray | None, groups: Sequence[Hashable] | None, shares: Mapping[Split, float]
-) -> Splits:
-    """Groups one after the other, each to the split that is furthest behind its share; single images class by class.
-    Within a split they keep their order."""
-    single = order if strata is None else sorted(order, key=lambda i: int(strata[i]))
-    members: dict[Hashable, list[int]] = defaultdict(list)
-    for i in single if groups is None else order:
-        members[i if groups is None else groups[i]].append(i)
-    splits: dict[Split, set[int]] = {split: set() for split in shares}
-    for of_group in members.values():
-        splits[min(shares, key=lambda name: (len(splits[name]) + 0.5) / shares[name])].update(of_group)
-    return {split: [i for i in order if i in chosen] for split, chosen in splits.items()}

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from harness.store.leftovers import partial_folder
 
 FOLDER = "own"
 """Below a root, holds the descriptions of such datasets."""
+AS_GIVEN = "as given"
+"""How splits came about that a table or folders say."""
 _EXAMPLES = 20
 """Images whose values are shown."""
 
@@ -51,14 +53,31 @@ def write_understood(root: Path, settings: ImageSettings, cache_dir: Path, progr
         UserError: it is no such folder, or its files, its labels or the settings do not fit together.
     """
     files = find_images(root)
+    return keep_understood(
+        root, files, settings, cache_dir, lambda name: _understand(root, name, files, settings, progress)
+    )
+
+
+def keep_understood(
+    root: Path,
+    files: Sequence[str],
+    settings: ImageSettings,
+    cache_dir: Path,
+    understand: Callable[[str], Understood],
+) -> Path:
+    """Where a description is kept, made first if it is not there. Arguments and errors as of `write_understood`.
+
+    Args:
+        understand: gives it for the name of the dataset.
+    """
     name = settings.name or root.resolve().name
     if "," in name or "/" in name or name.startswith("."):
-        raise UserError(
-            f"--data {root}: a dataset cannot be called {name!r}. Name it in dataset.toml, without comma or slash"
-        )
+        raise UserError(f"{root}: a dataset cannot be called {name!r}. Name it by --name, without comma or slash")
+    if settings.labels and not (root / settings.labels).is_file():
+        raise UserError(f"--labels {settings.labels}: no such table in {root}. Say its path from there on")
     target = cache_dir / "own" / _digest(root, files, settings) / name
     if not (target / FOLDER / name / FILE).exists():
-        understood = _understand(root, name, files, settings, progress)
+        understood = understand(name)
         partial = partial_folder(target)
         try:
             (partial / FOLDER / name).mkdir(parents=True, exist_ok=True)
@@ -89,7 +108,7 @@ def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSett
     labels = read_labels(rows, settings, root)
     size_px = (settings.size, settings.size) if settings.size else _usual_size(seen)
     places = [look.place for look in seen]
-    groups, drawn = _groups(rows, places, settings)
+    groups, drawn = groups_of(rows, places, settings)
     strata = np.array(labels.labels) if labels.kind is LabelKind.SINGLE_LABEL else None
     splits = draw_splits(rows, strata, groups, settings.seed)
     systems = {look.crs for look in seen if look.crs}
@@ -189,12 +208,12 @@ def _usual_size(seen: Sequence[Look]) -> tuple[int, int]:
     return size_px
 
 
-def _groups(
+def groups_of(
     rows: Sequence[Row], places: Sequence[Place | None], settings: ImageSettings
 ) -> tuple[list[Hashable] | None, str]:
     """Which images have to be in one split, and how the splits come about in a few words."""
     if any(row.cells.get("split") for row in rows):
-        return None, "as given"
+        return None, AS_GIVEN
     shares = " : ".join(f"{100 * share:.0f}" for share in SHARES.values())
     how = f"{shares}, drawn by seed {settings.seed}"
     if settings.group_by:

@@ -78,7 +78,7 @@ def test_train_splits_are_nested_and_have_each_class(tmp_path):
 def test_a_split_at_random_is_the_same_every_time_and_has_each_class_s_share():
     rows = given(CLASSES).described.rows
     assert rows == given(CLASSES).described.rows
-    assert [len(rows[split]) for split in ("train", "valid", "test")] == [24, 8, 8]
+    assert [len(rows[split]) for split in ("train", "valid", "test")] == [28, 4, 8]
     assert np.bincount(CLASSES[list(rows["test"])]).tolist() == [2, 2, 2, 2]
 
 

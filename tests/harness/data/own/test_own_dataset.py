@@ -11,23 +11,10 @@ from harness.data.sources import open_dataset
 from harness.data.suites import discover
 from harness.errors import UserError
 from harness.records.progress import Silent
+from own_chips import write_chip
 from own_images import write_classes, write_picture
 
-rasterio = pytest.importorskip("rasterio", reason="GeoTIFF files are read by rasterio, the extra `geo`")
 N = 20
-
-
-def write_chip(path, pixels, descriptions=(), crs="EPSG:32632", east=0.0, **options):
-    """(C, H, W) as GeoTIFF with pixels of 10 m, at 9 degrees east, so many metres east of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count, height, width = pixels.shape
-    place = rasterio.transform.from_origin(500_000 + east, 5_200_000, 10, 10)
-    shape = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
-    with rasterio.open(path, "w", driver="GTiff", crs=crs, transform=place, **shape, **options) as file:
-        file.write(pixels)
-        for band, name in enumerate(descriptions, 1):
-            file.set_band_description(band, name)
-    return path
 
 
 def write_chips(root, columns, n=N, apart_m=5_000, n_bands=12):
