@@ -86,6 +86,7 @@ FLOORS = {
         "mp_mae.model_config",
         "mp_mae.modalities",
         "mp_mae.config",
+        "mp_mae.downloads",
         "mp_mae.files",
         "mp_mae.visible_text",
         "mp_mae.errors",

@@ -37,12 +37,14 @@ def verbs_of_harness() -> dict[str, set[str]]:
 
 
 def verbs_of_mp_mae() -> dict[str, set[str]]:
-    parser = build_parser()
-    (verbs,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return {
-        "": {"--help"},
-        **{name: set(inner._option_string_actions) for name, inner in verbs.choices.items()},
-    }
+    found, waiting = {"": {"--help"}}, [("", build_parser())]
+    while waiting:
+        name, parser = waiting.pop()
+        groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        inner = {f"{name} {verb}".strip(): below for group in groups for verb, below in group.choices.items()}
+        found |= {verb: set(below._option_string_actions) for verb, below in inner.items()}
+        waiting += inner.items()
+    return found
 
 
 VERBS = {"harness": verbs_of_harness(), "mp_mae": verbs_of_mp_mae()}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mp_mae.cli.convert import CONVERT
 from mp_mae.cli.curves import CURVES
+from mp_mae.cli.data import DATA
 from mp_mae.cli.demo import DEMO
 from mp_mae.cli.export import EXPORT
 from mp_mae.cli.import_m3leo import IMPORT_M3LEO
@@ -27,6 +28,7 @@ VERBS: dict[str, Verb] = {
     "demo": DEMO,
     "shards": SHARDS,
     "import-m3leo": IMPORT_M3LEO,
+    "data": DATA,
 }
 
 
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             err.print(f"error: {where}{error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1 if isinstance(error, NonFiniteLossError) else 2
     except KeyboardInterrupt:
-        err.print("interrupted; a training goes on from its newest checkpoint with --resume auto")
+        err.print(f"interrupted; {args.verb.interrupted}", soft_wrap=True)
         return 128 + (signal.SIGTERM if terminated.asked else signal.SIGINT)
 
 

@@ -33,6 +33,8 @@ class Verb:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int | None]
     """Returns an exit code; None is 0."""
+    interrupted: str = "a training goes on from its newest checkpoint with --resume auto"
+    """How one goes on after Ctrl-C."""
 
 
 def say(text: str) -> None:

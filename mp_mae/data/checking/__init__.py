@@ -1,0 +1,1 @@
+"""Data looked through: everything read once, and stored statistics held against those of the values."""
