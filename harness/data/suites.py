@@ -15,8 +15,8 @@ from leaderboards.simulated import SIMULATED
 _ROOT_VARIABLE = "GEO_BENCH_DIR"
 _DEFAULT_ROOT = Path("~/dataset/geobench")
 HOW_TO_GET = (
-    "To get the data: hf download recursix/geo-bench-1.0 --repo-type dataset --local-dir DIR, then unzip each zip file "
-    "in the folder it lies in, and pass DIR as --geobench-dir"
+    "To get data: python -m harness data download m-eurosat --out DIR; then pass DIR as --geobench-dir (more names: "
+    "docs/downloads.md)"
 )
 
 

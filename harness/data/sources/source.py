@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.data.dataset import Dataset
 from harness.data.description import Erratum
 from harness.records.job import DatasetRef
+from mp_mae.downloads.published import Published
 
 SIMULATED_FILE = "demo.json"
 """Whatever this program simulates says in a file of this name what it is."""
@@ -30,3 +31,5 @@ class Source:
     """Read what a dataset says of itself. UserError if it is missing, damaged, or nothing that can be evaluated."""
     errata: Mapping[str, Erratum] = field(default_factory=dict)
     """By the name of the dataset."""
+    downloads: Mapping[str, Published] = field(default_factory=dict)
+    """What of it is published where, by the name that one types."""

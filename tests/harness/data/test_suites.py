@@ -38,7 +38,7 @@ def test_the_option_wins_over_the_environment_and_that_over_the_default(tmp_path
 def test_a_missing_root_says_which_was_tried_and_how_to_get_the_data(tmp_path, monkeypatch, option, variable, origin):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("GEO_BENCH_DIR", variable and str(tmp_path / variable))
-    with pytest.raises(UserError, match=rf"{origin}.*hf download recursix/geo-bench-1\.0 --repo-type dataset"):
+    with pytest.raises(UserError, match=rf"{origin}.*python -m harness data download m-eurosat"):
         find_root(option and tmp_path / option)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness.data.sources.geobench.dataset import is_published, open_dataset
+from harness.data.sources.geobench.downloads import DOWNLOADS
 from harness.data.sources.geobench.errata import ERRATA
 from harness.data.sources.source import Source
 
@@ -20,5 +21,11 @@ def find_datasets(folder: Path) -> list[Path]:
 
 
 GEOBENCH = Source(
-    name="geobench", suites=SUITES, find=find_datasets, proves=is_published, open=open_dataset, errata=ERRATA
+    name="geobench",
+    suites=SUITES,
+    find=find_datasets,
+    proves=is_published,
+    open=open_dataset,
+    errata=ERRATA,
+    downloads=DOWNLOADS,
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness.data.sources.geobench2.dataset import is_published, open_dataset
+from harness.data.sources.geobench2.downloads import DOWNLOADS
 from harness.data.sources.geobench2.errata import ERRATA
 from harness.data.sources.geobench2.tortilla import SUFFIX
 from harness.data.sources.source import Source
@@ -20,4 +21,5 @@ GEOBENCH_2 = Source(
     proves=is_published,
     open=open_dataset,
     errata=ERRATA,
+    downloads=DOWNLOADS,
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness.data.sources.mmearth_bench.dataset import ELSEWHERE, TASKS_OF_TILES, open_dataset
+from harness.data.sources.mmearth_bench.downloads import DOWNLOADS
 from harness.data.sources.source import Source
 
 
@@ -22,4 +23,5 @@ MMEARTH_BENCH = Source(
     find=find_datasets,
     proves=lambda directory: directory.name.removesuffix(ELSEWHERE) in TASKS_OF_TILES,
     open=open_dataset,
+    downloads=DOWNLOADS,
 )
