@@ -6,7 +6,7 @@ so no backbone can forget a step and no two backbones can differ in it.
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,9 @@ class InputSpec:
     pretraining: PretrainingStatistics = field(default_factory=dict)
     """The same where it differs by what the pixels are, and not by their unit alone; goes before `moments`. Both empty:
     there was no pretraining, or its statistics are not known."""
+    names_channels: Callable[[Sequence[BandInfo]], Sequence[str | None]] | None = None
+    """Of a backbone that matches bands itself: what it, and so its `pretraining`, calls each of them; None of one it
+    does not read. None: statistics go by the bands' own names."""
     standardised: bool | None = None
     """Whether a dataset's statistics may standardise its input. False: it gets values in its unit (as they are stored,
     if it declares none), scaled by its `moments` if it has any, and never others. None: False for a unit without

@@ -25,11 +25,23 @@ class PixelKind(StrEnum):
     """Reflectance x 10,000."""
     PHOTOGRAPH = "8-bit colour"
     """0 to 255."""
+    SENTINEL1 = "Sentinel-1 in dB"
+    COHERENCE = "interferometric coherence"
+    """0 to 1."""
 
     @property
     def unit(self) -> Unit:
         """The unit that statistics of such pixels are in."""
-        return Unit.UINT8 if self is PixelKind.PHOTOGRAPH else Unit.DN_10000
+        return _UNITS[self]
+
+
+_UNITS = {
+    PixelKind.SENTINEL2_L1C: Unit.DN_10000,
+    PixelKind.SENTINEL2_L2A: Unit.DN_10000,
+    PixelKind.PHOTOGRAPH: Unit.UINT8,
+    PixelKind.SENTINEL1: Unit.DECIBEL,
+    PixelKind.COHERENCE: Unit.COHERENCE,
+}
 
 
 class Moments(NamedTuple):

@@ -10,14 +10,12 @@ from typing import Literal
 
 from baselines.contract import Backbone, InputSpec, Origin
 from baselines.convnext import ConvNeXtBackbone
-from baselines.inputs import Moments, PixelKind, PretrainingStatistics
+from baselines.inputs import PretrainingStatistics
+from baselines.weights.statistics import read_statistics
 from mp_mae.checkpoint import Checkpoint, build_from_checkpoint, load_checkpoint
 from mp_mae.errors import UserError
 from mp_mae.modalities import PRESET_BANDS, PRESETS
 
-_LEVELS = {"l1c": PixelKind.SENTINEL2_L1C, "l2a": PixelKind.SENTINEL2_L2A}
-_NO_TILES = Moments(0.0, 1.0)
-"""Stands in a dataset's statistics for a processing level of which it has no tile."""
 _SWAPPED = {"B8": "B8A", "B8A": "B8"}
 
 Pretext = Literal["any", "s2", "rgb"]
@@ -63,22 +61,7 @@ def build(
 
 def _pretraining_statistics(weights: Path, checkpoint: Checkpoint) -> PretrainingStatistics:
     """The statistics our own checkpoints hold, of each Sentinel-2 processing level; official files hold none."""
-    held = (checkpoint.summary.normalisation or {}).get("sentinel2", {})
-    try:
-        levels = {
-            kind: {
-                band: Moments(float(mean), float(std))
-                for band, mean, std in zip(held["bands"], held[level]["mean"], held[level]["std"], strict=True)
-            }
-            for level, kind in _LEVELS.items()
-            if level in held
-        }
-    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise UserError(
-            f"{weights}: wanted the statistics of its pretraining as bands, mean and std of each level, found others "
-            f"({error!r}). Export the checkpoint again: python -m mp_mae export"
-        ) from error
-    return {kind: bands for kind, bands in levels.items() if set(bands.values()) != {_NO_TILES}}
+    return read_statistics(weights, checkpoint.summary.normalisation or {}, ("sentinel2",))
 
 
 def _check_pretext(weights: Path, checkpoint: Checkpoint, pretext: Pretext) -> None:

@@ -5,6 +5,7 @@ it takes no part. A modality without channels is missing for that image.
 """
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,19 +16,27 @@ from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.contrastive.channels import present
 from baselines.contrastive.embeddings import AVERAGE, FUSED, average, fuse
 from baselines.contrastive.files import SavedModel, load_model
-from baselines.contrastive.matching import match_bands
+from baselines.contrastive.matching import match_bands, name_channels
 from baselines.contrastive.model import ContrastiveModel
 from baselines.facts import Fact, Facts
+from baselines.inputs import PretrainingStatistics
+from baselines.weights.statistics import read_statistics
 from mp_mae.errors import UserError
 
 
 class ContrastiveBackbone(Backbone):
     """Towers of the modalities that are there, each once an image, and one embedding made of what they say."""
 
-    def __init__(self, saved: SavedModel, embedding: str, description: str) -> None:
+    def __init__(self, saved: SavedModel, embedding: str, description: str, pretraining: PretrainingStatistics) -> None:
         config = saved.model.config
         super().__init__(
-            inputs=InputSpec(bands=None, size_multiple=config.patch, uses=frozenset({Fact.NAME, Fact.COMMON_NAME})),
+            inputs=InputSpec(
+                bands=None,
+                size_multiple=config.patch,
+                uses=frozenset({Fact.NAME, Fact.COMMON_NAME}),
+                pretraining=pretraining,
+                names_channels=partial(name_channels, config.modalities),
+            ),
             origin=Origin(weights_sha256=saved.sha256, description=description),
             pyramid=(),
         )
@@ -95,6 +104,6 @@ def build(weights: Path | None, seed: int, *, embedding: str = FUSED) -> Backbon
     choices = (FUSED, AVERAGE, *config.modalities)
     if embedding not in choices:
         raise UserError(f"{weights}: wanted the embedding {embedding}; there are {', '.join(choices)}")
-    return ContrastiveBackbone(
-        saved, embedding, f"{weights.name}: {config.size}, {config.architecture}, {' '.join(config.modalities)}"
-    )
+    description = f"{weights.name}: {config.size}, {config.architecture}, {' '.join(config.modalities)}"
+    pretraining = read_statistics(weights, saved.summary.normalisation, config.modalities)
+    return ContrastiveBackbone(saved, embedding, description, pretraining)

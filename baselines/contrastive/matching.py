@@ -41,6 +41,15 @@ def match_bands(modalities: Mapping[str, tuple[str, ...]], bands: Sequence[BandI
     return {name: match for name, match in found.items() if match.positions}
 
 
+def name_channels(modalities: Mapping[str, tuple[str, ...]], bands: Sequence[BandInfo]) -> list[str | None]:
+    """Which channel each band is; None: of no modality."""
+    names: list[str | None] = [None] * len(bands)
+    for match in match_bands(modalities, bands).values():
+        for position, channel in zip(match.positions, match.channels, strict=True):
+            names[position] = channel
+    return names
+
+
 def _match(modality: str, channels: Sequence[str], bands: Sequence[BandInfo]) -> Match:
     unit = _UNITS.get(modality)
     keys = [_keys(modality, band) if None in (unit, band.unit) or band.unit is unit else [] for band in bands]

@@ -19,8 +19,8 @@ def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.d
     """What the bands that feed a backbone hold.
 
     Sentinel-2 with B10 is L1C, for L2A drops that band; without it, but with B1 and B9, it is L2A. `SpectralBand`s
-    stored as 8-bit numbers, or declared to be, are photographs. A unit that is declared and is none of such pixels
-    makes them others.
+    stored as 8-bit numbers, or declared to be, are photographs. Sentinel-1 is what is declared to be in dB, coherence
+    what is declared to be. A unit that is declared and is none of such pixels makes them others.
 
     Args:
         sources: `BandPlan.sources`.
@@ -40,6 +40,10 @@ def find_pixel_kind(dataset: Dataset, sources: Sequence[str | None], dtype: np.d
             f"{dataset.name} stores neither B10, as L1C does, nor B1 and B9, as L2A does: nothing tells which "
             "statistics of Sentinel-2 fit"
         )
+    if kinds == ["Sentinel1"] and {band.unit for band in fed} == {Unit.DECIBEL}:
+        return PixelKind.SENTINEL1
+    if {band.unit for band in fed} == {Unit.COHERENCE}:
+        return PixelKind.COHERENCE
     # Where a band declares a value for no data, 8-bit numbers have become floating point.
     declared = units == {Unit.UINT8} and all(band.unit for band in fed)
     if kinds == ["SpectralBand"] and units <= {Unit.UINT8} and (declared or dtype == np.uint8):

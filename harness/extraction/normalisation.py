@@ -1,5 +1,6 @@
 """What is done to a dataset's pixels before they enter a network: by whose statistics, in what unit, at what size."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -8,12 +9,13 @@ import torch
 
 from baselines.bands import BandInfo
 from baselines.contract import InputSpec
-from baselines.inputs import Moments, Preparation
+from baselines.inputs import Moments, PixelKind, Preparation, PretrainingStatistics
 from baselines.units import Curve, find_conversion, standardised_alike
 from harness.data.band_matching import canonical_name
 from harness.data.dataset import Dataset, normalisation
 from harness.data.pixel_kinds import UnknownPixelsError, find_pixel_kind
 from harness.errors import DoesNotApplyError
+from harness.extraction.known_bands import describe_bands
 from harness.records.run import NormalisationPolicy
 
 
@@ -184,8 +186,33 @@ def _in_unit(
 def _of_pretraining(
     dataset: Dataset, sources: Sequence[str | None], dtype: np.dtype, backbone: str, inputs: InputSpec
 ) -> Standardisation:
-    """The normalisation by statistics of pretraining on pixels of the same kind."""
-    pretraining = inputs.pretraining
+    """The normalisation by statistics of pretraining on pixels of the same kind, for each sensor that feeds it."""
+    fed = [source for source in sources if source is not None]
+    known = describe_bands(dataset, fed, fed)
+    called = dict(zip(fed, inputs.names_channels(known) if inputs.names_channels else [None] * len(fed), strict=True))
+    bands = {band.channel: band for band in dataset.bands}
+    by_sensor: dict[str, list[str]] = defaultdict(list)
+    for fed_channel in fed:
+        by_sensor[bands[fed_channel].kind].append(fed_channel)
+    kinds = {
+        sensor: _kind_of(dataset, channels, dtype, backbone, inputs.pretraining)
+        for sensor, channels in (by_sensor or {"": fed}).items()
+    }
+    mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
+    for channel, source in enumerate(sources):
+        if source is not None:
+            kind = kinds[bands[source].kind]
+            moments = _moments_of(inputs.pretraining[kind], dataset, source, backbone, called[source])
+            conversion = find_conversion(bands[source].unit or kind.unit, kind.unit)
+            assert conversion is not None, "pixels of this kind are in a unit that its own follows from"
+            mean[channel], std[channel] = moments.mean / conversion.factor, moments.std / conversion.factor
+    return Standardisation(mean, std)
+
+
+def _kind_of(
+    dataset: Dataset, sources: Sequence[str], dtype: np.dtype, backbone: str, pretraining: PretrainingStatistics
+) -> PixelKind:
+    """What the bands of one sensor hold, if there are statistics of such pixels."""
     known = " or ".join(pretraining)
     try:
         kind = find_pixel_kind(dataset, sources, dtype)
@@ -197,21 +224,16 @@ def _of_pretraining(
         raise UnfitStatisticsError(
             f"--normalisation pretraining: {backbone} has statistics of {known}, {dataset.name} stores {kind}"
         )
-    mean, std = np.zeros(len(sources), np.float32), np.ones(len(sources), np.float32)
-    units = {band.channel: band.unit for band in dataset.bands}
-    for channel, source in enumerate(sources):
-        if source is not None:
-            moments = _moments_of(pretraining[kind], dataset, source, backbone)
-            conversion = find_conversion(units[source] or kind.unit, kind.unit)
-            assert conversion is not None, "pixels of this kind are in a unit that its own follows from"
-            mean[channel], std[channel] = moments.mean / conversion.factor, moments.std / conversion.factor
-    return Standardisation(mean, std)
+    return kind
 
 
-def _moments_of(known: Mapping[str, Moments], dataset: Dataset, source: str, backbone: str) -> Moments:
-    """The moments of the band that feeds, by any of its names."""
+def _moments_of(
+    known: Mapping[str, Moments], dataset: Dataset, source: str, backbone: str, called: str | None = None
+) -> Moments:
+    """The moments of the band that feeds, by what the backbone calls it, or by any of its names."""
     band = next(band for band in dataset.bands if band.channel == source)
-    found = _as_written(known, (canonical_name(band), band.name, *band.alt_names))
+    names = (canonical_name(band), band.name, *band.alt_names) if called is None else (called,)
+    found = _as_written(known, names)
     if not found:
         raise UnfitStatisticsError(
             f"--normalisation pretraining: {backbone} has no statistics of {dataset.name}'s band {source}, only of "

@@ -8,9 +8,9 @@ from baselines.conformance import check_backbone
 from baselines.contrastive.embeddings import average, fuse
 from baselines.contrastive.files import ContrastiveSummary, save_model
 from baselines.contrastive.matching import Match, match_bands
-from baselines.inputs import Preparation
+from baselines.inputs import PixelKind, Preparation
 from baselines.registry import find_backbone
-from contrastive_models import MODALITIES, RADAR, config, model, noise
+from contrastive_models import MODALITIES, RADAR, RGB, config, model, noise
 from mp_mae.errors import UserError
 
 
@@ -169,3 +169,37 @@ def test_wishes_are_settings_and_fused_is_what_no_wish_gives(weights):
 
 def test_radar_of_both_orbits_is_eight_channels(weights):
     assert build(weights).reads(bands_named("B8", *RADAR)) == list(range(1, 9))
+
+
+# --- what its input was standardised with ---
+
+
+def test_its_statistics_are_those_its_weights_hold_of_each_modality(tmp_path):
+    held = {
+        "sentinel2": {
+            "bands": list(RGB),
+            "l1c": {"mean": [1850.0, 1950.0, 1900.0], "std": [1800.0, 1700.0, 1600.0]},
+            "l2a": {"mean": [0.0] * 3, "std": [1.0] * 3},  # of a level without tiles
+        },
+        "sentinel1": {"bands": ["asc VV", "asc HH"], "mean": [-12.5, 0.0], "std": [4.5, 1.0]},
+        "coherence": {"bands": ["12 days"], "mean": [0.4], "std": [0.25]},
+    }
+    folder = tmp_path / "clip"
+    save_model(folder, model().state_dict(), config(), ContrastiveSummary(normalisation=held))
+    inputs = build(folder).inputs
+    assert inputs.pretraining == {
+        PixelKind.SENTINEL2_L1C: {"B4": (1850.0, 1800.0), "B3": (1950.0, 1700.0), "B2": (1900.0, 1600.0)},
+        PixelKind.SENTINEL1: {"asc VV": (-12.5, 4.5)},
+        PixelKind.COHERENCE: {"12 days": (0.4, 0.25)},
+    }
+    assert not inputs.as_trained
+    assert not inputs.wants_raw_values  # so by default the dataset's own standardise it
+    assert inputs.names_channels(bands_named("x", "VV", "coherence 12", "B4")) == [None, "asc VV", "12 days", "B4"]
+
+
+def test_statistics_that_are_none_are_refused_with_the_file(tmp_path):
+    folder = tmp_path / "clip"
+    held = {"sentinel1": {"bands": ["asc VV"], "mean": [-12.5]}}
+    save_model(folder, model().state_dict(), config(), ContrastiveSummary(normalisation=held))
+    with pytest.raises(UserError, match=r"clip: wanted the statistics .*std.* Export the checkpoint again"):
+        build(folder)

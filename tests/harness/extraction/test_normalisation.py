@@ -1,12 +1,14 @@
 """By whose statistics a dataset is normalised, or why it cannot be: never by others than those asked for."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
 
 from baselines.bands import Unit
 from baselines.contract import InputSpec
+from baselines.contrastive.matching import name_channels
 from baselines.inputs import IMAGENET_8_BIT, Moments, PixelKind
 from geobench_files import (
     BLUE,
@@ -189,3 +191,56 @@ def test_asking_for_the_size_images_have_is_asking_for_nothing(tmp_path):
     chosen = choose(read_dataset(tmp_path), ["02 - Blue"], {}, NormalisationPolicy.NONE)
     assert build_preparation(chosen, None).size_px is None
     assert build_preparation(chosen, 96).size_px == (96, 96)
+
+
+# --- several sensors at once ---
+
+LIGHT = {PixelKind.SENTINEL2_L1C: {"B4": Moments(1850.0, 1800.0)}}
+RADAR = {PixelKind.SENTINEL1: {"asc VV": Moments(-12.0, 4.0), "asc VH": Moments(-19.0, 5.0)}}
+PAIRS = {PixelKind.COHERENCE: {"12 days": Moments(0.4, 0.2)}}
+CLIP = InputSpec(
+    bands=None,
+    pretraining={**LIGHT, **RADAR, **PAIRS},
+    names_channels=partial(
+        name_channels, {"sentinel2": ("B4",), "sentinel1": ("asc VV", "asc VH"), "coherence": ("12 days",)}
+    ),
+)
+
+
+def several_sensors(root, **units):
+    """Two bands of light (reflectance), one of radar and one of coherence; or in other units, by the band's name."""
+    coherence = "coherence 12 days"
+    said = {"04 - Red": Unit.REFLECTANCE, "VV": Unit.DECIBEL, coherence: Unit.COHERENCE, **units}
+    found = dataset(root, [RED, CIRRUS, VV, band(coherence, kind="SpectralBand")])
+    kinds = {coherence: "Sentinel1Coherence"}
+    bands = (
+        dataclasses.replace(band, unit=said.get(band.name), kind=kinds.get(band.name, band.kind))
+        for band in found.bands
+    )
+    return dataclasses.replace(found, bands=tuple(bands))
+
+
+def test_each_sensor_gets_the_statistics_of_its_own_pixels_by_what_the_backbone_calls_its_bands(tmp_path):
+    sources = ["coherence 12 days", "04 - Red", None, "VV"]
+    mean, std, curves = choose_normalisation(
+        NormalisationPolicy.PRETRAINING, several_sensors(tmp_path), sources, np.dtype(np.float32), "clip", CLIP
+    )
+    np.testing.assert_allclose(mean, [0.4, 0.185, 0.0, -12.0], rtol=1e-6)  # 1850 of 10,000
+    np.testing.assert_allclose(std, [0.2, 0.18, 1.0, 4.0], rtol=1e-6)
+    assert curves == ()
+
+
+@pytest.mark.parametrize(
+    ("units", "pretraining", "told"),
+    [
+        ({"VV": None}, CLIP.pretraining, "clip has statistics of .*toy stores Sentinel1 as float32$"),
+        ({"VV": Unit.LINEAR_POWER}, CLIP.pretraining, "toy stores Sentinel1 as float32, in linear power"),
+        ({}, {**LIGHT, **RADAR}, "or Sentinel-1 in dB, toy stores interferometric coherence"),
+        ({}, {**LIGHT, **PAIRS, PixelKind.SENTINEL1: {"asc VH": Moments(-19.0, 5.0)}}, "band VV, only of asc VH"),
+    ],
+)
+def test_one_sensor_without_fitting_statistics_is_a_reason_to_skip(tmp_path, units, pretraining, told):
+    found, inputs = several_sensors(tmp_path, **units), dataclasses.replace(CLIP, pretraining=pretraining)
+    sources = [band.channel for band in found.bands if band.name != CIRRUS.name]
+    with pytest.raises(UnfitStatisticsError, match=told):
+        choose_normalisation(NormalisationPolicy.PRETRAINING, found, sources, np.dtype(np.float32), "clip", inputs)
