@@ -59,7 +59,7 @@ def results(places):
 def test_scores_are_the_rows_of_the_leaderboard(results, places):
     scores = results.scores()
     assert set(scores["backbone"]) == {"my_net", "image_statistics"}
-    assert set(scores["n_labels"]) == {10, 24, 48}, "smaller parts of train make a curve"
+    assert set(scores["n_labels"]) == {11, 28, 56}, "smaller parts of train make a curve"
     stored = run_query(places["db"], "SELECT run_id, value FROM leaderboard ORDER BY run_id").rows
     assert sorted(scores[["run_id", "value"]].itertuples(index=False, name=None)) == stored
 
@@ -79,7 +79,7 @@ def test_other_weights_or_another_pixel_are_another_run(results, tmp_path, place
 
 def test_a_comparison_has_a_row_per_protocol(results):
     (row,) = results.compare(my_net(), "image_statistics").to_dict("records")
-    assert (row["a"], row["b"], row["dataset"], row["n_labels"]) == ("my_net", "image_statistics", "lakes", 48)
+    assert (row["a"], row["b"], row["dataset"], row["n_labels"]) == ("my_net", "image_statistics", "lakes", 56)
     assert row["difference"] == pytest.approx(row["a_value"] - row["b_value"])
 
 
@@ -119,7 +119,7 @@ def test_features_come_in_the_order_of_the_rows(places):
     vectors, labels, splits, _ = h.features("image_statistics", mine, cache_dir=places["cache_dir"])
     assert np.array(["forest", "water"])[labels].tolist() == y.tolist()
     assert np.corrcoef(vectors[:, 0], X[:, 0].mean(axis=(1, 2)))[0, 1] > 0.99
-    assert [int((splits == split).sum()) for split in ("train", "valid", "test")] == [48, 16, 16]
+    assert [int((splits == split).sum()) for split in ("train", "valid", "test")] == [56, 8, 16]
 
 
 def test_what_cannot_be_run_is_told_with_its_reason(places):
