@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from command_line import harness
+from harness.show.reproduce import reproducing_command
+from harness.show.run_details import find_run
 from leaderboards.alarm import read_alarms
 from leaderboards.errors import UserError
 from leaderboards.looks import COLOURS
@@ -237,6 +239,17 @@ def test_details_hold_every_metric_and_the_configuration_of_each_run(elements: E
     assert [(m["split"], m["value"]) for m in mine if m["split"] == "test"] == [("test", runs[at]["value"])]
     assert configurations[at]["seed"] == 2
     assert configurations[at]["backbone"] == runs[at]["backbone"]
+
+
+def test_details_hold_the_command_of_each_run_that_show_prints(db: Path, tmp_path: Path) -> None:
+    build_report(db, tmp_path / "report.html", reproducing_command)
+    made = Elements((tmp_path / "report.html").read_text(encoding="utf-8"))
+    runs, commands = rows(made, "runs"), rows(made, "commands", "details-data")
+    assert {run["source"] for run in runs} == {"measured", "published"}
+    some = [at for at, run in enumerate(runs) if run["source"] == "published" or run["seed"] == 2]
+    for at in some:
+        told = "".join(option + rest for option, rest in commands[at].items() if rest is not None)
+        assert told == (find_run(db, runs[at]["run_id"]).command or "")
 
 
 def test_runs_below_their_floor_have_their_mark_and_the_line_that_explains_it(tmp_path: Path) -> None:
