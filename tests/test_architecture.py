@@ -48,6 +48,7 @@ FLOORS = {
         "leaderboards.simulations",
         "leaderboards.checks",
         "leaderboards.alarm",
+        "leaderboards.differences",
         "leaderboards.looks",
         "leaderboards.words",
         "leaderboards.statistics",

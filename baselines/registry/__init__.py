@@ -115,6 +115,14 @@ def find_backbone(name: str) -> Entry:
     return _wished(name) if plain_name(name) in BACKBONES else _registered(find_plug_ins(GROUP)[name][0])
 
 
+def stored_name(name: str) -> str:
+    """What rows call a backbone: of `first=mp_mae` that is `first`, of `folder/my_model.py:build` without the folder.
+
+    A name that stands for no backbone is called by itself.
+    """
+    return find_backbone(name).name if is_backbone(name) else name
+
+
 def _checkpoint(name: str) -> tuple[str, str] | None:
     found = re.fullmatch(r"([\w.-]+)=(.+)", name)
     return (found[1], found[2]) if found else None

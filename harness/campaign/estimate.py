@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from baselines.registry import find_backbone
+from baselines.registry import stored_name
 from harness.campaign.plan import Line, State
 from harness.errors import UserError
 from harness.execution.workbench import Workbench
@@ -87,7 +87,7 @@ class _TimeTeller:
 
     def __call__(self, job: Job, n_train: int) -> float | None:
         """Seconds; None if no earlier run is like it."""
-        stored_as = find_backbone(job.backbone).name
+        stored_as = stored_name(job.backbone)
         alike = [
             timing
             for timing in self._earlier.get((job.run.protocol, stored_as), ())

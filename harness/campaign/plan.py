@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 
-from baselines.registry import find_backbone
+from baselines.registry import find_backbone, stored_name
 from baselines.table import BACKBONES
 from harness.campaign.feeds import NotReadError
 from harness.campaign.presets import Block
@@ -140,7 +140,7 @@ def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
         stored = known.get(line.job.run_id) if line.job else None
         if stored is None:
             return line
-        reason = "" if stored == find_backbone(line.cell.backbone).name else f"the same network, stored as {stored}"
+        reason = "" if stored == stored_name(line.cell.backbone) else f"the same network, stored as {stored}"
         return replace(line, state=State.DONE, reason=reason)
 
     return [mark(line) for line in lines]
@@ -178,7 +178,7 @@ def _once_each(lines: Sequence[Line]) -> list[Line]:
 
 def _why_same(line: Line, before: Line) -> str:
     if before.cell.backbone != line.cell.backbone:
-        return f"the same network as {before.cell.backbone}, run under that name"
+        return f"the same network as {stored_name(before.cell.backbone)}, run under that name"
     if before.cell.bands != line.cell.bands:
         return f"{line.cell.bands} feeds it as {before.cell.bands} does"
     return line.reason

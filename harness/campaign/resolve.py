@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from baselines.contract import Backbone, FittedBackbone
 from baselines.facts import OF_BANDS
 from baselines.inputs import EXTRACTION_VERSION
-from baselines.registry import find_backbone
+from baselines.registry import find_backbone, stored_name
 from harness.campaign.feeds import Feeds, plan_feeds
 from harness.campaign.request import RunRequest
 from harness.data.band_matching import BandPlan
@@ -93,6 +93,11 @@ class Pairing(NamedTuple):
     dataset: DatasetRef
     bands: BandSets
 
+    @property
+    def called(self) -> str:
+        """The backbone's name in rows, and in what is said of it."""
+        return stored_name(self.backbone)
+
 
 class Resolver:
     """Makes the jobs of a request's cells. What many cells share is worked out once and kept."""
@@ -169,12 +174,12 @@ class Resolver:
         """Which bands feed the network. Statistics that cannot normalise are refused before anything is converted."""
         if pairing not in self._feeds:
             dataset, request = self._workbench.dataset(pairing.dataset), self._request
-            feeds = plan_feeds(pairing.bands, dataset, backbone, request.missing_bands, pairing.backbone)
+            feeds = plan_feeds(pairing.bands, dataset, backbone, request.missing_bands, pairing.called)
             for bands in feeds.plans:
-                check_statistics(self._policy(backbone), dataset, bands.sources, pairing.backbone, backbone.inputs)
+                check_statistics(self._policy(backbone), dataset, bands.sources, pairing.called, backbone.inputs)
                 self._facts(pairing, backbone, bands)  # refused as early
             if feeds.test and isinstance(backbone, FittedBackbone):
-                raise DoesNotApplyError(f"{pairing.backbone} is fitted to the bands of training and takes no others")
+                raise DoesNotApplyError(f"{pairing.called} is fitted to the bands of training and takes no others")
             self._feeds[pairing] = feeds
         return self._feeds[pairing]
 
@@ -185,7 +190,7 @@ class Resolver:
         """What the network is told of those bands. A fact that the dataset does not say is refused."""
         dataset = self._workbench.dataset(pairing.dataset)
         known = describe_bands(dataset, bands.requested, bands.sources)
-        return identifying_facts(backbone.inputs.uses, known, dataset.name, pairing.backbone)
+        return identifying_facts(backbone.inputs.uses, known, dataset.name, pairing.called)
 
     def _feed(self, pairing: Pairing, backbone: Backbone, feeds: Feeds) -> list[Food]:
         """What is made of the bands of each plan before they enter. It needs the type of the pixels, hence the
@@ -193,7 +198,7 @@ class Resolver:
         if pairing not in self._food:
             ref, workbench = pairing.dataset, self._workbench
             name = workbench.dataset(ref).name
-            check_circumstances(backbone.inputs.uses, workbench.arrays(ref), name, pairing.backbone)
+            check_circumstances(backbone.inputs.uses, workbench.arrays(ref), name, pairing.called)
             self._food[pairing] = [self._prepare(pairing, backbone, bands) for bands in feeds.plans]
         return self._food[pairing]
 
@@ -204,14 +209,14 @@ class Resolver:
             workbench.measured_dataset(ref),
             bands.sources,
             workbench.arrays(ref).pixels.dtype,
-            pairing.backbone,
+            pairing.called,
             backbone.inputs,
         )
         return Food(
             bands=bands,
             normalisation_statistics=identifying_statistics(chosen),
             input_size=choose_size(
-                self._request.input_size, workbench.native_size(ref), pairing.backbone, backbone.inputs
+                self._request.input_size, workbench.native_size(ref), pairing.called, backbone.inputs
             ),
             facts=self._facts(pairing, backbone, bands),
         )
@@ -229,8 +234,8 @@ class Resolver:
         if (trained.vector_bytes, trained.pyramid_bytes) != (tested.vector_bytes, tested.pyramid_bytes):
             train, test = (" ".join(job.run.band_sets[split]) for split in ("train", "test"))
             raise DoesNotApplyError(
-                f"{job.backbone} makes features of another length of {test} than of {train}, so nothing that was "
-                "fitted on these could read them"
+                f"{stored_name(job.backbone)} makes features of another length of {test} than of {train}, so nothing "
+                "that was fitted on these could read them"
             )
 
     def _run(self, cell: Cell, method: Method, backbone: Backbone, feeds: Feeds, food: Sequence[Food]) -> Run:
@@ -311,7 +316,7 @@ def _check_feeds(cell: Cell, protocol: ProtocolEntry, kind: LabelKind, backbone:
         raise DoesNotApplyError("no features of pixels, only of images")
     if protocol.trains_backbone and backbone.inputs.uses - OF_BANDS:
         raise DoesNotApplyError(
-            f"{cell.backbone} uses when or where images were taken, which {cell.protocol} does not tell"
+            f"{stored_name(cell.backbone)} uses when or where images were taken, which {cell.protocol} does not tell"
         )
     if protocol.trains_backbone and not any(True for _ in backbone.parameters()):
-        raise DoesNotApplyError(f"{cell.backbone} has no weights that {cell.protocol} could train")
+        raise DoesNotApplyError(f"{stored_name(cell.backbone)} has no weights that {cell.protocol} could train")

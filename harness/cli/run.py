@@ -319,9 +319,9 @@ def _show_answers(request: "RunRequest", jobs: "Sequence[Job]") -> None:
 
 def _names(jobs: "Sequence[Job]") -> list[str]:
     """The backbones as they are stored, in the order in which they were asked for."""
-    from baselines.registry import find_backbone
+    from baselines.registry import stored_name
 
-    return [find_backbone(name).name for name in dict.fromkeys(job.backbone for job in jobs)]
+    return [stored_name(name) for name in dict.fromkeys(job.backbone for job in jobs)]
 
 
 def _show_runs(request: "RunRequest", run_ids: "Sequence[str]") -> None:

@@ -1,11 +1,12 @@
 """A plan in the terminal: its summary, its lines, and why lines did not run."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Group
 
+from baselines.registry import stored_name
 from harness.campaign.estimate import Estimate
 from harness.campaign.plan import Line, State
 from harness.campaign.resolve import Cell
@@ -70,9 +71,9 @@ class _Sum:
 
 def summary_table(lines: Sequence[Line], estimates: Sequence[Estimate]) -> Group:
     """The plan by backbone, dataset and protocol: lines in each state, what they will take, and the same of all."""
-    names = tell_apart(line.cell.dataset for line in lines)
+    names, called = tell_apart(line.cell.dataset for line in lines), _called(line.cell for line in lines)
     views: dict[str, Callable[[Cell], str]] = {
-        "backbone": lambda cell: cell.backbone,
+        "backbone": lambda cell: called[cell.backbone],
         "dataset": lambda cell: names[cell.dataset],
         "protocol": lambda cell: cell.protocol,
     }
@@ -106,7 +107,7 @@ def _counts(total: _Sum, states: Sequence[State]) -> list[str]:
 def plan_table(lines: Sequence[Line]) -> Group:
     """One row per run and its state; `reasons` tells of those that were skipped."""
     counts = Counter(line.state for line in lines)
-    names = tell_apart(line.cell.dataset for line in lines)
+    names, called = tell_apart(line.cell.dataset for line in lines), _called(line.cell for line in lines)
     table = FittedTable()
     several = any(line.cell.bands != ALL for line in lines)
     for column in ("dataset", "backbone", "protocol", "partition", "seed", *(["bands"] if several else []), "state"):
@@ -114,7 +115,7 @@ def plan_table(lines: Sequence[Line]) -> Group:
     for line in lines:
         if line.state is not State.SKIPPED:
             cell = line.cell
-            described = [names[cell.dataset], cell.backbone, cell.protocol, cell.partition, str(cell.seed)]
+            described = [names[cell.dataset], called[cell.backbone], cell.protocol, cell.partition, str(cell.seed)]
             described += [str(cell.bands)] if several else []
             table.add_row(*map(plain, described), f"[{STATE_STYLE[line.state]}]{line.state}[/]")
     return captioned(table, ", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
@@ -139,9 +140,14 @@ def reasons(lines: Sequence[Line], state: State) -> list[str]:
 def _about(cells: Sequence[Cell], names: Mapping[DatasetRef, str]) -> str:
     """Their datasets, unless these are all of several, and backbones."""
     datasets = list(dict.fromkeys(names[cell.dataset] for cell in cells))
-    backbones = list(dict.fromkeys(cell.backbone for cell in cells))
+    backbones = list(_called(cells).values())
     shown = [] if 1 < len(datasets) == len(names) else datasets
     return ", ".join([*_listed(shown, "datasets"), *_listed(backbones, "backbones")])
+
+
+def _called(cells: Iterable[Cell]) -> dict[str, str]:
+    """Their backbones, and what rows call each."""
+    return {name: stored_name(name) for name in dict.fromkeys(cell.backbone for cell in cells)}
 
 
 def _listed(names: Sequence[str], what: str) -> Sequence[str]:

@@ -15,6 +15,7 @@ from harness.errors import UserError
 from harness.show.tables import HASH_DIGITS, NO_BREAK, FittedTable, captioned, prose
 from harness.show.visible_text import plain
 from leaderboards.alarm import Alarm
+from leaderboards.differences import read_ties
 from leaderboards.query import Table, run_query
 from leaderboards.simulated import mark
 
@@ -72,10 +73,17 @@ _RUNS = f"""
 def read_means(db: Path, choice: Choice) -> Table:
     """Points of label-efficiency curves, means over seeds: of each dataset the best backbone at most labels first.
 
+    `tied` and `best` are those of `Tied`, among the points that are read; None: alone, or of unknown noise.
+
     Raises:
         UserError: no leaderboard there, or a name that is not in it.
     """
-    return _read(db, _MEANS, choice)
+    means = _read(db, _MEANS, choice)
+    curve, partition, samples = (means.columns.index(name) for name in ("curve_id", "partition", "samples"))
+    places = [(row[curve], row[partition], row[samples] or "") for row in means.rows]
+    ties = read_ties(db, places)
+    rows = [(*row, *(ties.get(place) or (None, None))) for row, place in zip(means.rows, places, strict=True)]
+    return Table((*means.columns, "tied", "best"), rows)
 
 
 def read_runs(db: Path, choice: Choice, run_ids: Sequence[str] | None = None) -> Table:
@@ -99,7 +107,7 @@ def _read(db: Path, sql: str, choice: Choice, **more: Any) -> Table:
 
 
 INDENT = NO_BREAK * 2
-ONE_SEED = "\N{SUPERSCRIPT ONE}"
+ONE_SEED, BEST = "\N{SUPERSCRIPT ONE}", "*"
 _AXES = {"partition": "share of train", "shots": "labels per class", "images": "labelled images"}
 """What stands in the heads of a grid's columns."""
 
@@ -117,7 +125,9 @@ def means_grids(means: Table, alarms: Sequence[Alarm]) -> Iterator[Group]:
         yield _grid(list(of_grid), marks)
     said = (
         "On test, ± half of the 95 % interval. Beside each dataset the labels used, below it the best at most labels "
-        f"first: whether by more than noise, `compare` tells. {ONE_SEED} one seed, its interval of test samples alone."
+        "first. Who shares a letter there is tied (paired differences, Holm over all pairs of that dataset and number "
+        f"of labels); {BEST} is the best, told apart from all others; neither: the noise is not known. {ONE_SEED} one "
+        "seed, its interval of test samples alone."
     )
     yield Group(prose(said, style="dim"))
 
@@ -179,9 +189,10 @@ def _mean(point: Mapping[str, Any], alarm: str) -> str:
         return "undefined"
     form = _form(point)
     value = f"{point['value']:{form}}{alarm}"
-    if point["margin"] is None:
-        return value
-    return f"{value} ±{point['margin']:{form}}{ONE_SEED if point['one_seed'] else ''}".replace("±0.", "±.")
+    if point["margin"] is not None:
+        value += f" ±{point['margin']:{form}}{ONE_SEED if point['one_seed'] else ''}".replace("±0.", "±.")
+    tied = BEST if point["best"] else point["tied"]
+    return f"{value}{NO_BREAK}{tied}" if tied else value
 
 
 _COMMON = ("suite", "dataset", "protocol", "partition", "n_labels", "seed", "metric", "source", "bands")

@@ -10,13 +10,13 @@ from typing import Any
 import duckdb
 
 from leaderboards.alarm import Alarm, read_alarms
+from leaderboards.differences import COLUMNS, read_differences
 from leaderboards.errors import UserError
 from leaderboards.file.connection import WAIT_SECONDS
 from leaderboards.file.reader import connect_to_read
 from leaderboards.looks import LOOKS
 from leaderboards.query import run_query
 from leaderboards.report.columns import encode_table, merge_keys
-from leaderboards.report.differences import COLUMNS, read_differences
 from leaderboards.report.savings import read_savings, typical_savings, with_intervals
 from leaderboards.report.standings import CELL_COLUMNS, with_ties
 from leaderboards.simulated import SIMULATED
@@ -66,7 +66,7 @@ QUERIES: Mapping[str, str] = {
 """Tables of the report, by name."""
 
 _RANKING = """
-    SELECT suite, protocol, selection, train_draw, partition, source, backbone, weights, mean_rank, win_rate, n_ranked,
+    SELECT suite, protocol, selection, train_draw, partition, source, backbone, weights, mean_rank, n_ranked,
         n_datasets, missing
     FROM ranking
     ORDER BY suite, protocol, selection, train_draw, partition, source, mean_rank NULLS LAST, backbone, weights"""

@@ -69,7 +69,9 @@ function describeHow(how, all) {
 const shareOf = (partition) => partition === "default" ? 1
   : /^\d+(\.\d+)?x_train$/.test(partition) ? parseFloat(partition) : null;
 const sizeOf = (partition) => shareOf(partition) ?? (parseFloat(partition.replace(/^[a-z]=/, "")) || Infinity);
-const byPartition = (a, b) => sizeOf(a) - sizeOf(b) || a.localeCompare(b);
+// Shares of the train split, then shots, then images drawn at random: ten shots are no ten images.
+const kindOf = (partition) => ["k=", "n="].indexOf(partition.slice(0, 2));
+const byPartition = (a, b) => kindOf(a) - kindOf(b) || sizeOf(a) - sizeOf(b) || a.localeCompare(b);
 
 function distinct(values) { return [...new Set(values)]; }
 function groupBy(rows, key) {

@@ -67,7 +67,8 @@ def read_all_test_samples(path: Path, points: Mapping[str, Sequence[Point]]) -> 
     Raises:
         UserError: as `reading.read_points`.
     """
-    sets = read_test_sets(path)
+    run_ids = [run_id for of_metric in points.values() for one in of_metric for run_id in one.run_ids.values()]
+    sets = read_test_sets(path, run_ids)
     moved, contradicted = read_influences(path, points, sets)
     return TestSamples(moved, sets, contradicted)
 

@@ -7,12 +7,12 @@ all pairs of the ranking. Two are told apart where that is significant and their
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from string import ascii_lowercase
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from leaderboards.statistics.mean_difference import mean_parts
 from leaderboards.statistics.paired import holm
 from leaderboards.statistics.reading import Point, fetch
 from leaderboards.statistics.student import Part, two_sided_p, with_interval
+
+T = TypeVar("T", bound=Hashable)
 
 
 class GridKey(NamedTuple):
@@ -246,7 +248,7 @@ def _scales(cells: Sequence[Cell]) -> np.ndarray:
     return np.array(shares)
 
 
-def tie_letters(order: Sequence[Entry], apart: set[tuple[Entry, Entry]] | tuple[()]) -> dict[Entry, str]:
+def tie_letters(order: Sequence[T], apart: Collection[tuple[T, T]]) -> dict[T, str]:
     """Letters such that two share one exactly if they are not told apart: a compact letter display.
 
     Args:

@@ -33,9 +33,8 @@ class CurveKey:
     """Of `metric`."""
 
     def describe(self) -> str:
-        """For messages."""
-        weights = f"@{self.weights}" if self.weights else ""
-        return f"{self.backbone}{weights}, {self.dataset}, {self.protocol}"
+        """What messages call it, who say beside it what tells several of this name apart."""
+        return f"{self.backbone}, {self.dataset}, {self.protocol}"
 
 
 @dataclass(frozen=True)

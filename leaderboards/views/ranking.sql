@@ -1,16 +1,19 @@
 -- ranking: one row per backbone and weights in one suite, by one protocol, on one partition: how it does over all
 -- datasets of that grid.
 --
--- Units     mean_rank: 1 is best, ties share their mean rank. win_rate: share of comparisons with a better score than
---           the other ranked backbones on the same dataset, whatever the noise, equals counting half. Both are means over datasets of the headline
---           metric, whichever way it points (higher_is_better of the view scores). Nobody else ranks: `python -m harness ranking` and the report take
---           these ranks, say which backbones cannot be told apart, and count as wins only where two are.
+-- Units     mean_rank: 1 is best, equal scores share their mean rank. better_score_share: on which share of comparisons with
+--           the other ranked backbones on the same dataset the score is the better one, by however little, equals
+--           counting half: no share of wins, as most such comparisons are ties. Both are means over datasets of the
+--           headline metric, whichever way it points (higher_is_better of the view scores). Nobody else ranks:
+--           `python -m harness ranking` and the report take these ranks, say which backbones cannot be told apart, and
+--           count as wins only where two are.
 -- n_ranked  how many backbones are compared: those without a missing dataset.
 -- missing   datasets of the grid (any that some backbone has) on which this one has no score, or has several setups.
 --           Scores on other samples (see scores) or by another metric are those of another dataset, and count in
 --           n_datasets: a backbone that has one of two alone lacks the other.
 -- Excluded  nothing. Simulated runs are ranked apart (suites 'demo' and 'areas'), and so are published ones (source), suite by suite.
--- NULL      mean_rank, win_rate: something is missing; an incomplete row is never ranked. win_rate: nobody to beat.
+-- NULL      mean_rank, better_score_share: something is missing; an incomplete row is never ranked. The second also where
+--           there is nobody else.
 --           weights: see scores. selection, train_draw: unknown, published only.
 CREATE OR REPLACE VIEW ranking AS
 WITH cells AS (
@@ -53,7 +56,7 @@ ranks AS (
 SELECT
     suite, protocol, partition, backbone, weights,
     avg(place) AS mean_rank,
-    avg((n_ranked - place) / nullif(n_ranked - 1, 0)) AS win_rate,
+    avg((n_ranked - place) / nullif(n_ranked - 1, 0)) AS better_score_share,
     any_value(n_ranked) AS n_ranked,
     count(gain) AS n_datasets,
     any_value(missing) AS missing,

@@ -67,7 +67,7 @@ def both(boards: tuple[Leaderboard, Leaderboard], sql: str) -> tuple[list[Any], 
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT protocol, partition, backbone, mean_rank, win_rate FROM ranking ORDER BY ALL",
+        "SELECT protocol, partition, backbone, mean_rank, better_score_share FROM ranking ORDER BY ALL",
         "SELECT dataset, backbone, rival, rival_labels, round(labels_needed, 6), round(label_saving, 9), at_most "
         "FROM label_savings ORDER BY ALL",
         "SELECT dataset, partition, backbone, frontier FROM parameter_efficiency ORDER BY ALL",

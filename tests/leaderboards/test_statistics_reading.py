@@ -13,5 +13,5 @@ def test_a_seed_that_was_run_twice_is_refused_and_both_runs_are_named(monkeypatc
     curve = ("demo", "d", "a", "0123abcd", "knn", "cv", "seed", "partition", "setup", "accuracy", "curve")
     row = (*curve, "default", "samples", 100, 1000, [0, 1, 1], [0.5, 0.6, 0.7], ["first", "second", "third"])
     monkeypatch.setattr(reading, "fetch", lambda *_: [row])
-    with pytest.raises(UserError, match="a@0123abcd, d, knn, default: seed 1 was run twice, as second and third"):
+    with pytest.raises(UserError, match="a, d, knn, default: seed 1 was run twice, as second and third"):
         reading.read_points(Path("b.duckdb"))

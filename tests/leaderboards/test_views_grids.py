@@ -25,11 +25,11 @@ GRID = {
 
 
 def ranking(board: Leaderboard) -> dict[str, list[Any]]:
-    sql = "SELECT backbone, mean_rank, win_rate, n_ranked, missing FROM ranking WHERE suite <> 'demo'"
+    sql = "SELECT backbone, mean_rank, better_score_share, n_ranked, missing FROM ranking WHERE suite <> 'demo'"
     return {backbone: rest for backbone, *rest in run_query(board.path, sql).rows}
 
 
-def test_ranks_and_win_rates_by_hand(tmp_path: Path) -> None:
+def test_ranks_and_better_score_shares_by_hand(tmp_path: Path) -> None:
     assert ranking(board_with(tmp_path / "b.duckdb", GRID)) == {
         "a": [1.5, 0.75, 3, []],
         "b": [1.75, 0.625, 3, []],
@@ -79,7 +79,7 @@ def test_the_demo_is_ranked_apart(tmp_path: Path) -> None:
     board = board_with(tmp_path / "b.duckdb", GRID)
     board.commit(RunRecord(run=run_of("a", "w", "default", 0, suite="demo"), metrics=[metric(0.9)]))
     assert ranking(board)["a"] == [1.5, 0.75, 3, []]
-    sql = "SELECT n_ranked, win_rate FROM ranking WHERE suite = 'demo'"
+    sql = "SELECT n_ranked, better_score_share FROM ranking WHERE suite = 'demo'"
     assert run_query(board.path, sql).rows == [(1, None)]
 
 

@@ -26,11 +26,12 @@ WIDTH = 80
 HEAD, MOST_NOTES = 2, 2
 """Lines above a table's rows, and of what is to be known below it."""
 BEST = "*"
+AXES = ("partition", "shots", "images")
 _GAP = 2
 """Between two columns."""
 # Of points with equally many labels (default and 1.00x_train) the one with more seeds.
 _POINTS = """
-    SELECT suite, dataset, backbone, coalesce(weights, ''), metric, higher_is_better, curve_id, n_labels,
+    SELECT suite, dataset, backbone, coalesce(weights, ''), metric, higher_is_better, curve_id, axis, n_labels,
         arg_max(value, n_seeds), arg_max(ci_low, n_seeds), arg_max(ci_high, n_seeds), max(n_seeds)
     FROM label_efficiency SEMI JOIN (
         SELECT curve_id, partition, samples FROM scores WHERE protocol = $protocol AND list_contains($runs, run_id)
@@ -48,6 +49,8 @@ class _Point(NamedTuple):
     metric: str
     higher_is_better: bool
     curve_id: str
+    axis: str
+    """Of the view `scores`: what the points of a curve differ in."""
     n_labels: int
     value: float
     low: float | None
@@ -77,7 +80,7 @@ def verdict(
         UserError: no leaderboard there, or locked.
     """
     with one_look(db, WAIT_SECONDS):
-        curves = _read_curves(db, run_ids, protocol)
+        curves, other_axes = _read_curves(db, run_ids, protocol)
         if not curves:
             return []
         backbone_of = {name: points[0].backbone for row in curves.values() for name, points in row.items()}
@@ -89,7 +92,8 @@ def verdict(
     title = _filled(_title(curves, protocol))
     most_rows = max(1, room - _height(title) - HEAD - MOST_NOTES)
     table, left_out = _table(curves, order if len(order) <= most_rows else by_rank, best, most_rows)
-    notes = [_metrics(curves), *([f"{BEST} best, told apart from all others"] if best else []), *left_out]
+    notes = [_metrics(curves), *([f"{BEST} best, told apart from all others"] if best else [])]
+    notes += [f"by {axis}: see `python -m harness leaderboard`" for axis in other_axes] + left_out
     shown: list[FittedTable | Text] = [title, table, _filled("; ".join(notes), style="dim")]
     for sentence in map(_filled, _sentences(compared)):
         if sum(map(_height, [*shown, sentence])) > room:
@@ -110,8 +114,11 @@ def _mean_rank(curves: _Curves, name: str) -> float:
     return fmean(ranks)
 
 
-def _read_curves(db: Path, run_ids: Sequence[str], protocol: str) -> _Curves:
-    points = [_Point(*row) for row in fetch(db, _POINTS, {"runs": list(run_ids), "protocol": protocol})]
+def _read_curves(db: Path, run_ids: Sequence[str], protocol: str) -> tuple[_Curves, list[str]]:
+    """The curves over one kind of label budget, and the other kinds there are: ten shots are no ten images."""
+    found = [_Point(*row) for row in fetch(db, _POINTS, {"runs": list(run_ids), "protocol": protocol})]
+    axis, *others = sorted({point.axis for point in found}, key=AXES.index) or [""]
+    points = [point for point in found if point.axis == axis]
     weights: dict[str, set[str]] = {}
     for point in points:
         weights.setdefault(point.backbone, set()).add(point.weights)
@@ -119,7 +126,7 @@ def _read_curves(db: Path, run_ids: Sequence[str], protocol: str) -> _Curves:
     for point in points:
         name = point.backbone if len(weights[point.backbone]) == 1 else f"{point.backbone}@{point.weights}"
         curves.setdefault(_Dataset(point.suite, point.dataset), {}).setdefault(name, []).append(point)
-    return curves
+    return curves, others
 
 
 def _compare(db: Path, curves: _Curves, a: str) -> list[Comparison]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from baselines.registry import stored_name
 from harness.campaign.plan import Line, State
 from harness.data.suites import tell_apart
 from harness.records.job import DatasetRef, Failure, Job
@@ -37,7 +38,8 @@ class CampaignWatch:
     def begins(self, lines: Sequence[Line], jobs: Sequence[Job], seconds: float | None) -> None:
         """Say what will be run."""
         self._pending = {job.run_id: job for job in jobs}
-        self._cells = Counter(map(_cell, jobs))
+        self._called = {name: stored_name(name) for name in {job.backbone for job in jobs}}
+        self._cells = Counter(map(self._cell, jobs))
         self._names = tell_apart(job.dataset for job in jobs)
         self._n_cells = len(self._cells)
         self._widths = [max((len(part) for part in column), default=0) for column in self._columns()]
@@ -55,7 +57,7 @@ class CampaignWatch:
         del self._pending[job.run_id]
         self._time.ended(job)
         self.stored += not isinstance(outcome, Failure)
-        cell = _cell(job)
+        cell = self._cell(job)
         self._records[cell].append(outcome)
         self._cells[cell] -= 1
         if not self._cells[cell]:
@@ -65,6 +67,9 @@ class CampaignWatch:
         known = describe_duration(seconds)
         self._bar.describe(self._doing(), f"{known} + {unknown} unknown" if unknown else known)
 
+    def _cell(self, job: Job) -> _Cell:
+        return _Cell(self._called[job.backbone], job.dataset, job.run.protocol)
+
     def _columns(self) -> list[tuple[str, ...]]:
         shown = [(cell.backbone, self._names[cell.dataset], cell.protocol) for cell in self._cells]
         return list(zip(*shown, strict=True))
@@ -72,7 +77,7 @@ class CampaignWatch:
     def _doing(self) -> str:
         """Backbone and dataset of the first run that has not ended."""
         job = next(iter(self._pending.values()), None)
-        return f"{job.backbone}, {self._names[job.dataset]}" if job else "storing"
+        return f"{self._called[job.backbone]}, {self._names[job.dataset]}" if job else "storing"
 
     def _tell(self, cell: _Cell) -> None:
         outcomes = self._records.pop(cell)
@@ -80,10 +85,6 @@ class CampaignWatch:
         names = (cell.backbone, self._names[cell.dataset], cell.protocol)
         padded = "  ".join(name.ljust(width) for name, width in zip(names, self._widths, strict=True))
         say(self._console, f"{number} {padded}  {_came_of_it(outcomes)}")
-
-
-def _cell(job: Job) -> _Cell:
-    return _Cell(job.backbone, job.dataset, job.run.protocol)
 
 
 def _describe(jobs: Sequence[Job], seconds: float | None) -> str:

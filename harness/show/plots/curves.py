@@ -140,9 +140,8 @@ def _order(key: _CurveKey) -> tuple[str, str, bool, str]:
 
 def _name(key: _CurveKey, panel: Collection[_CurveKey]) -> str:
     mine = [other for other in panel if other.backbone == key.backbone]
-    words = [key.backbone]
-    if len({other.weights for other in mine}) > 1:
-        words.append(key.weights or "of the seed")
+    of_weights = f"@{key.weights}" if key.weights and len({other.weights for other in mine}) > 1 else ""
+    words = [key.backbone + of_weights]
     if len({(other.weights, other.setup) for other in mine}) > len({other.weights for other in mine}):
         words.append(key.setup)
     if len({other.axis for other in panel}) > 1:

@@ -11,7 +11,7 @@ from harness.campaign.estimate import UNKNOWN
 from harness.campaign.plan import Line, State
 from harness.campaign.resolve import Cell
 from harness.records.job import DatasetRef
-from harness.show.plan_tables import summary_table
+from harness.show.plan_tables import plan_table, reasons, summary_table
 
 DATASET = DatasetRef(name="m-SA-crop-type", suite="any", directory=Path("any/m-SA-crop-type"))
 STATES = (State.NEW, State.DONE, State.UNKNOWN, State.SKIPPED, State.FAILED)
@@ -31,3 +31,13 @@ def test_names_are_in_one_line_each(width: int) -> None:
     for name in (*BACKBONES, DATASET.name, "few_shot_area"):
         assert f" {name} " in shown, shown
     assert max(map(len, shown.splitlines())) <= width
+
+
+def test_a_named_checkpoint_is_called_as_in_rows() -> None:
+    cell = Cell(backbone="first=mp_mae", seed=0, dataset=DATASET, partition="default", protocol="knn")
+    line = Line(cell=cell, state=State.FAILED, reason="torn")
+    console = Console(width=120, file=io.StringIO())
+    console.print(summary_table([line], [UNKNOWN]), plan_table([line]))
+    assert console.file.getvalue().count(" first ") == 2
+    assert "=mp_mae" not in console.file.getvalue()
+    assert reasons([line], State.FAILED) == ["failed: m-SA-crop-type, first, default, knn: torn"]

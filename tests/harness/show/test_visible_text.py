@@ -64,7 +64,7 @@ def hostile_tables():
     run |= {"n_labels": 10, "seed": 0, "source": "measured", "run_id": "0" * 64, "higher_is_better": True}
     scored = run | {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6}
     told = dict.fromkeys(("selection", "train_draw", "setup", "curve_id"), HOSTILE)
-    mean = scored | told | {"axis": "shots", "n_seeds": 2, "margin": 0.1, "one_seed": False}
+    mean = scored | told | {"axis": "shots", "n_seeds": 2, "margin": 0.1, "one_seed": False, "tied": "a", "best": False}
     dataset = DatasetRef(name=HOSTILE, suite="suite", directory=Path())
     cell = Cell(backbone=HOSTILE, seed=0, dataset=dataset, partition=HOSTILE, protocol=HOSTILE)
     yield "rows", rows_table([HOSTILE], [[HOSTILE]])

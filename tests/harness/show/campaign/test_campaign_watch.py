@@ -52,6 +52,19 @@ def test_the_bar_names_backbone_and_dataset_and_fits_the_terminal():
     assert "+ 1 unknown" in shown, "crops is like nothing that ended"
 
 
+def test_a_named_checkpoint_is_called_as_in_rows():
+    console = VisibleConsole(file=io.StringIO(), force_terminal=True, color_system=None, width=80)
+    with RichProgress(console) as progress:
+        watch = CampaignWatch(console, progress)
+        watch.begins([], [job := make_job(backbone="first=mp_mae")], None)
+        progress._progress.refresh()
+        watch.ends(job, make_record(0.5, 100))
+    shown = console.file.getvalue()
+    assert "first, climate" in shown
+    assert "[1/1] first  climate  linear_probe  .500 (100 labels)" in shown
+    assert "=mp_mae" not in shown
+
+
 @pytest.mark.parametrize("n_done", [0, 2])
 def test_what_is_stored_already_is_said_at_the_beginning(n_done):
     cell = Cell(backbone="mp_mae", seed=0, dataset=CROPS, partition="p", protocol="knn")

@@ -120,3 +120,17 @@ def test_the_best_is_marked_only_where_it_is_told_apart(tmp_path):
     cells = [cell for column in shown[1].columns[1:] for cell in column.cells]
     assert [cell.endswith("*") for cell in cells] == [True, False, False, False]
     assert "no clear difference on tied" in text_of(shown)
+
+
+def test_labels_per_class_and_labelled_images_are_not_one_curve(tmp_path):
+    """k=1 and k=10 are 10 and 100 labels; n=50 and n=200 are beside them."""
+    few = ("k=1", "k=10", "n=50", "n=200")
+    records = campaign(backbones=("a", "b"), datasets=("m-eurosat",), protocols=("few_shot",), partitions=few)
+    path = write_board(tmp_path / "board.duckdb", records)
+    ids = [record.run.run_id for record in records]
+    title, table, notes, *_ = verdict(path, ids, "few_shot", ("a", "b"), None, 40)
+    assert title.plain.endswith("10 to 100 labels")
+    query = "SELECT value FROM label_efficiency WHERE backbone = 'a' AND partition IN ('k=1', 'k=10') ORDER BY n_labels"
+    first, last = (f"{value:.2f}".replace("0.", ".") for (value,) in run_query(path, query).rows)
+    assert next(iter(table.columns[1].cells)).rstrip("*") == f"{first} → {last}"
+    assert "by images: see" in " ".join(notes.plain.split())
