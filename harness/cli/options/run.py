@@ -11,6 +11,9 @@ from typer import Option
 from harness.data.band_matching import MissingBands
 from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
 
+LEARNING, FED = "How labels are drawn and learnt", "What a backbone is fed"
+"""Headings of options."""
+
 Backbones = Annotated[
     list[str] | None, Option(metavar="NAME,...", help="Backbones to evaluate, or `all` (see `backbones`).")
 ]
@@ -30,7 +33,7 @@ PresetName = Annotated[
 Weights = Annotated[
     list[str] | None,
     Option(
-        metavar="[NAME=]PATH[:BACKBONE],...",
+        metavar="[NAME=]PATH,...",
         help="Weights: PATH of the one backbone that takes some; mp_mae=PATH; or first=PATH:mp_mae, one of several "
         "checkpoints, evaluated under a name of its own.",
     ),
@@ -60,23 +63,31 @@ Seeds = Annotated[
 Draw = Annotated[
     TrainDraw | None,
     Option(
+        rich_help_panel=LEARNING,
         help="Train on the samples a partition lists, or on as many drawn from default's by the seed. Default: "
-        "partition; on the demo suite seed."
+        "partition; on the demo suite seed.",
     ),
 ]
 Select = Annotated[
     Selection | None,
     Option(
+        rich_help_panel=LEARNING,
         help="Choose hyper-parameters on valid, by cross-validation inside train, or keep the defaults. Default: "
-        "valid; on the demo suite cv."
+        "valid; on the demo suite cv.",
     ),
 ]
-Trials = Annotated[int, Option(help="Tune fine_tune by so many trials on valid (GEO-Bench: 16). 0: its defaults.")]
+Trials = Annotated[
+    int,
+    Option(
+        rich_help_panel=LEARNING, help="Tune fine_tune by so many trials on valid (GEO-Bench: 16). 0: its defaults."
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     Option(
         "--set",
-        metavar="PROTOCOL.SETTING=VALUE,...",
+        rich_help_panel=LEARNING,
+        metavar="SETTING=VALUE,...",
         help="Another value of a protocol's setting, for example fine_tune.epochs=5 (docs/protocols.md). Runs with it "
         "are runs of their own.",
     ),
@@ -90,6 +101,7 @@ Workers = Annotated[
 Shots = Annotated[
     list[str] | None,
     Option(
+        rich_help_panel=LEARNING,
         metavar="K,...",
         help="Few-shot protocols: labels per class, by the seed; not of masks. Default: 1,2,5,10,20,50.",
     ),
@@ -97,6 +109,7 @@ Shots = Annotated[
 Budgets = Annotated[
     list[str] | None,
     Option(
+        rich_help_panel=LEARNING,
         metavar="N,...,all",
         help="Few-shot protocols: labelled images in all, drawn by the seed; `all`: every train image there is. "
         "Default: 50,100,200,500.",
@@ -105,14 +118,16 @@ Budgets = Annotated[
 Missing = Annotated[
     MissingBands | None,
     Option(
+        rich_help_panel=FED,
         help="A band the dataset lacks: stop, take the one of nearest wavelength, or feed zeros. Default: error; of a "
-        "preset nearest."
+        "preset nearest.",
     ),
 ]
 _SET_OF_BANDS = "B4,B3,B2|S2|..."
 TrainBands = Annotated[
     list[str] | None,
     Option(
+        rich_help_panel=FED,
         metavar=_SET_OF_BANDS,
         help="Fit and choose as if the dataset had these bands alone; S1 and S2 are all of a sensor. May be repeated: "
         "each set is a run of its own. Default: all it has.",
@@ -121,6 +136,7 @@ TrainBands = Annotated[
 TestBands = Annotated[
     list[str] | None,
     Option(
+        rich_help_panel=FED,
         metavar=_SET_OF_BANDS,
         help="Bands at test, where those of training were lost: new ones take their places (docs/bands.md). May be "
         "repeated; the run whose test has the bands of training is always among them.",
@@ -129,6 +145,7 @@ TestBands = Annotated[
 DropBands = Annotated[
     list[str] | None,
     Option(
+        rich_help_panel=FED,
         metavar="each|NAME,...",
         help="Lose one band at test, one after the other: these, or each that feeds the backbone. It is filled as "
         "--missing-bands says, by zeros unless told.",
@@ -137,13 +154,15 @@ DropBands = Annotated[
 NamesOfBands = Annotated[
     BandNames | None,
     Option(
+        rich_help_panel=FED,
         help="Where published files are known to name their bands wrongly (see `datasets`): take the corrected "
-        "names, or the stored ones, as published numbers did. Default: corrected; of a preset stored."
+        "names, or the stored ones, as published numbers did. Default: corrected; of a preset stored.",
     ),
 ]
 InputSize = Annotated[
     str | None,
     Option(
+        rich_help_panel=FED,
         metavar="N|native",
         help="Resample every image to N x N pixels before it is embedded, or to the size its backbone was trained "
         "with. Default: images keep their own size.",
@@ -159,8 +178,9 @@ IgnoreNoData = Annotated[
 Normalise = Annotated[
     NormalisationPolicy | None,
     Option(
+        rich_help_panel=FED,
         help="Standardise by the dataset's statistics, by those the backbone was pretrained with, or not at all. "
-        "Default: dataset; pretraining or none for a backbone that says so of itself."
+        "Default: dataset; pretraining or none for a backbone that says so of itself.",
     ),
 ]
 CacheDir = Annotated[Path, Option(help="Where converted datasets and features are kept.")]
