@@ -43,6 +43,9 @@ NOT_HERE = {"export submission --format geobench2-submission": "wants runs on al
 BARE = {
     "compare": ["mp_mae", "optical_mae"],
     "check": ["--baseline", "baseline.json"],
+    "show": ["3f2a"],
+    "report": ["--out", "report.html"],
+    "export": ["board.csv"],
     "cache list": ["--cache-dir", "cache"],
 }
 """What is put behind a verb that a text names alone, and that wants more or would look into the tester's own cache."""
@@ -62,7 +65,8 @@ def taken_apart(rest: str) -> tuple[str, str]:
     """The verb of a printed command, and the words behind it; no verb where none is known."""
     verbs = sorted([*READING, *NOT_EXECUTED], key=len, reverse=True)
     verb = next((verb for verb in verbs if re.match(rf"{verb}\b", rest)), "")
-    return verb, rest.removeprefix(verb).strip().rstrip(").,:")
+    words = rest.removeprefix(verb).strip()
+    return verb, words if words.endswith("...") else words.rstrip(").,:")
 
 
 SAID = [taken_apart(rest.strip()) for program, rest in (said.values for said in PRINTED) if program == "harness"]
@@ -149,7 +153,7 @@ def test_a_printed_command_that_reads_finds_something(
 
 def test_every_printed_verb_is_executed_or_has_a_reason() -> None:
     unknown = {words for verb, words in SAID if not verb and re.match(r"[a-z]", words)}
-    assert unknown == set()
+    assert unknown == {"data", "cache"}, "which have verbs below them"
     assert {taken_apart(command)[0] for command in COMMANDS} == READING
     assert set(COMMANDS) >= set(NOT_HERE)
 

@@ -1,7 +1,7 @@
 """Printed commands that compute for long are followed up to where the computing would begin.
 
 Every `run` becomes a request, so that its names, protocols, settings, presets and weights are looked up; every verb of
-`mp_mae` is parsed, and a training's settings are gathered. No data are read and nothing is built.
+`mp_mae` is parsed, and a training's settings are gathered. Nothing is built, and no data are read but a few own images.
 """
 
 import re
@@ -17,6 +17,7 @@ from command_line import harness as type_in
 from harness.campaign.request import RunRequest
 from mp_mae.cli.app import build_parser
 from mp_mae.cli.pretrain import gather_settings
+from own_images import write_classes
 from test_executed_commands import SAID
 from test_printed_commands import PRINTED
 
@@ -27,7 +28,7 @@ STANDS_FOR = {
     "results/$SLURM_ARRAY_TASK_ID.duckdb": "results/3.duckdb",
     "$SCRATCH/cache": "cache",
 }
-FOLDERS = ("DIR", "demo_data", "areas_data", "my_images", "eurosat_rgb")
+FOLDERS = ("DIR", "demo_data", "areas_data")
 NOT_PLANNED = re.compile(r"embeddings:")
 """Vectors that are read to be known; tests/baselines/test_stored_embeddings.py writes some."""
 
@@ -61,7 +62,6 @@ def test_a_printed_run_becomes_a_request(words: str, tmp_path: Path, monkeypatch
     requests: list[RunRequest] = []
     monkeypatch.setattr(harness.cli.run, "_work", lambda request, *_: requests.append(request) or 0)
     monkeypatch.setattr(harness.cli.run, "data_root", lambda *_, **__: None)
-    monkeypatch.setattr(harness.cli.run, "own_root", lambda data, *_, **__: data)
     monkeypatch.setenv("HOME", str(tmp_path))
     if re.search(r"--datasets (?!demo)", words):
         monkeypatch.setenv("GEO_BENCH_DIR", "DIR")
@@ -70,12 +70,14 @@ def test_a_printed_run_becomes_a_request(words: str, tmp_path: Path, monkeypatch
     for name in FOLDERS:
         (tmp_path / name).mkdir()
     (tmp_path / "my_model.py").write_text("def build(weights, seed):\n    raise NotImplementedError\n")
+    if own := re.search(r"--data (\w+)", words):
+        write_classes(tmp_path / own[1], n=6)
     typed = [STANDS_FOR.get(word, word) for word in shlex.split(words)]
     make_weights(typed, tmp_path)
     if not {"--backbone", "--preset", "--data", "--weights"} & set(typed):
         typed += ["--backbone", "mp_mae"]  # a text that is about other options
-    done = type_in("run", *typed, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = type_in("run", *typed, *([] if "--cache-dir" in typed else ["--cache-dir", "cache"]), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     (request,) = requests
     assert request.blocks[0].protocols
     for name in request.backbones:

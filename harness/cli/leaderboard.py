@@ -61,18 +61,21 @@ def leaderboard(
     with user_errors(debug):
         from harness.show.results import Choice, alarm_lines, alarms_of, means_grids, read_means, read_runs, runs_table
         from leaderboards.alarm import read_alarms
+        from leaderboards.file.connection import WAIT_SECONDS
+        from leaderboards.file.reader import one_look
 
         choice = Choice(
             datasets=split_names(datasets), protocols=split_names(protocols), backbones=split_names(backbones), top=top
         )
-        results = read_runs(db, choice) if runs else read_means(db, choice)
+        with one_look(db, WAIT_SECONDS):
+            results = read_runs(db, choice) if runs else read_means(db, choice)
+            alarms = alarms_of(results, read_alarms(db)) if form is Format.table else []
         if form is not Format.table:
             show_rows(results, form)
             return
         if not results.rows:
             say(out, "There is no such result.")
             return
-        alarms = alarms_of(results, read_alarms(db))
         for table in [runs_table(results, alarms)] if runs else means_grids(results, alarms):
             out.print(table)
         for line in alarm_lines(alarms):
