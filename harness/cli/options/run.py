@@ -172,6 +172,7 @@ IgnoreNoData = Annotated[
     bool,
     Option(
         "--ignore-nodata",
+        rich_help_panel=FED,
         help="Masks: pixels in which no band has data are left out of training and metrics, as those without a label.",
     ),
 ]
