@@ -88,10 +88,11 @@ def test_a_printed_run_becomes_a_request(words: str, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("words", OF_MP_MAE)
 def test_a_printed_verb_of_mp_mae_is_parsed(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "s2.toml").write_text('data = "data_1M_v001_64"\n')
+    for name in re.findall(r"--config (\S+)", words):
+        (tmp_path / name).write_text('data = "data_1M_v001_64"\n')
     asked = build_parser().parse_args(shlex.split(words))
     if asked.verb.name == "pretrain":
-        settings = gather_settings(asked)
+        settings, *_ = gather_settings(asked)
         told = re.search(r"--epochs (\d+)", words)
         assert told is None or settings.epochs == int(told[1])
 
