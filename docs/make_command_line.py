@@ -28,7 +28,7 @@ def page() -> str:
     """The whole page."""
     harness = typer.main.get_command(app)
     parts = [HEAD, "## python -m harness\n", *_of_harness("python -m harness", harness)]
-    parts += ["## python -m mp_mae\n", *_of_mp_mae()]
+    parts += ["## python -m mp_mae\n", *_of_mp_mae("python -m mp_mae", build_parser())]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -47,12 +47,16 @@ def _of_harness(name: str, command: Any) -> Iterator[str]:
             yield from _of_harness(f"{name} {verb}", below)
 
 
-def _of_mp_mae() -> Iterator[str]:
-    (verbs,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
-    for name, parser in verbs.choices.items():
-        rows = [_row_of_argparse(action) for action in parser._actions if action.dest != "help"]
-        examples = f"```text\n{parser.epilog}\n```" if parser.epilog else ""
-        yield from _section(f"python -m mp_mae {name}", parser.description or "", rows, examples)
+def _of_mp_mae(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    """The same of a parser of argparse."""
+    for verbs in parser._actions:
+        if isinstance(verbs, argparse._SubParsersAction):
+            for verb, below in verbs.choices.items():
+                own = [action for action in below._actions if action.dest != "help"]
+                rows = [_row_of_argparse(one) for one in own if not isinstance(one, argparse._SubParsersAction)]
+                examples = f"```text\n{below.epilog}\n```" if below.epilog else ""
+                yield from _section(f"{name} {verb}", below.description or "", rows, examples)
+                yield from _of_mp_mae(f"{name} {verb}", below)
 
 
 def _row_of_argparse(action: argparse.Action) -> Row:
