@@ -70,7 +70,7 @@ def test_a_printed_run_becomes_a_request(words: str, tmp_path: Path, monkeypatch
     for name in FOLDERS:
         (tmp_path / name).mkdir()
     (tmp_path / "my_model.py").write_text("def build(weights, seed):\n    raise NotImplementedError\n")
-    if own := re.search(r"--data (\w+)", words):
+    if own := re.search(r"--data ([\w/]+)", words):
         write_classes(tmp_path / own[1], n=6)
     typed = [STANDS_FOR.get(word, word) for word in shlex.split(words)]
     make_weights(typed, tmp_path)
