@@ -9,8 +9,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 import torch.distributed
-from accelerate import PartialState
-from accelerate.utils import reduce
 from torch import Tensor, nn
 
 from harness.errors import UserError, as_user_error
@@ -29,6 +27,8 @@ class Devices:
         Args:
             device: for a process on its own; of several each takes the one Accelerate gave it.
         """
+        from accelerate import PartialState  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
         state = PartialState(cpu=device == "cpu")
         alone = state.num_processes == 1
         self._set(torch.device(device) if alone else state.device, state.num_processes, state.process_index)
@@ -61,13 +61,13 @@ class Devices:
             return
         for bucket in _buckets(p for p in parameters if p.requires_grad):
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in bucket]
-            summed = reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="sum")
+            summed = add_up(torch.cat([gradient.flatten() for gradient in gradients]))
             for parameter, part in zip(bucket, summed.split([p.numel() for p in bucket]), strict=True):
                 parameter.grad = part.view_as(parameter)
 
     def total(self, value: Tensor) -> float:
         """Sum over processes of a scalar."""
-        return float(value if self.count == 1 else reduce(value, reduction="sum"))
+        return float(value if self.count == 1 else add_up(value))
 
     def gather(self, items: list[Item]) -> list[Item]:
         """All processes' items, in every process: first all of the first. They hold no tensor of a device."""
@@ -125,6 +125,13 @@ class Devices:
             return []
         mine = [] if problem is None else [f"process {self.rank}: {_in_one_line(problem)}"]
         return self.gather(mine)
+
+
+def add_up(values: Tensor) -> Tensor:
+    """Over processes."""
+    from accelerate.utils import reduce  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
+    return reduce(values, reduction="sum")
 
 
 @cache

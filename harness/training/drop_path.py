@@ -9,7 +9,6 @@ Huang et al., Deep Networks with Stochastic Depth, 2016 (arXiv:1603.09382).
 from collections.abc import Sequence
 
 import torch
-from timm.layers import DropPath
 from torch import Tensor, nn
 
 PLACES = ("drop_path", "drop_path1", "drop_path2")
@@ -44,6 +43,8 @@ def insert_drop_paths(backbone: nn.Module, rate: float) -> list[DrawnDropPath]:
 
 
 def _is_place(module: nn.Module, name: str) -> bool:
+    from timm.layers import DropPath  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
     return isinstance(vars(module)["_modules"].get(name), nn.Identity | DropPath)
 
 

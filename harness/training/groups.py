@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from timm.optim import param_groups_layer_decay
 from torch import nn
 
 from harness.training.network import ImageNetwork, PixelNetwork
@@ -31,6 +30,8 @@ def falling_rates(network: ImageNetwork | PixelNetwork, settings: FineTuneSettin
     What the layers are is timm's `group_matcher` of the models inside the backbone; norms after the last layer go with
     the head, and so does what lies around those models: an adapter, an embedding.
     """
+    from timm.optim import param_groups_layer_decay  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
     backbone_decay = settings.weight_decay if settings.backbone_decays else 0.0
     trunks = _trunks(network.backbone) or [network.backbone]
     in_trunks = {id(parameter) for trunk in trunks for parameter in trunk.parameters()}

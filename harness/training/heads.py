@@ -6,7 +6,6 @@ Norms are per pixel over channels, as in the encoders, so no prediction depends 
 from collections.abc import Sequence
 
 import torch
-from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,7 +34,7 @@ class UNetDecoder(nn.Module):
             channels.append(level.channels)
         widths = [min(width, MAX_WIDTH) for width in channels]
         self.stride = pyramid[0].stride
-        self.norms = nn.ModuleList(LayerNorm2d(width) for width in channels)
+        self.norms = nn.ModuleList(norm_2d(width) for width in channels)
         self.bottom = convolution(channels[-1], widths[-1])
         self.joins = nn.ModuleList(
             nn.Sequential(convolution(below + skip, width), convolution(width, width))
@@ -102,7 +101,14 @@ class ConvHead(nn.Module):
 
 def convolution(channels: int, width: int) -> nn.Sequential:
     """3 x 3, a norm of each pixel over channels, GELU."""
-    return nn.Sequential(nn.Conv2d(channels, width, kernel_size=3, padding=1), LayerNorm2d(width), nn.GELU())
+    return nn.Sequential(nn.Conv2d(channels, width, kernel_size=3, padding=1), norm_2d(width), nn.GELU())
+
+
+def norm_2d(channels: int) -> nn.Module:
+    """A LayerNorm of each pixel over channels."""
+    from timm.layers import LayerNorm2d  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
+    return LayerNorm2d(channels)
 
 
 def fit(logits: Tensor, size_px: tuple[int, int]) -> Tensor:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import Tensor
 
 from harness.errors import UserError
@@ -56,6 +55,8 @@ class Portions:
             try:
                 return work()
             except RuntimeError as error:
+                from accelerate.utils.memory import should_reduce_batch_size  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
                 if not should_reduce_batch_size(error):
                     raise
                 if self.largest == 1:
@@ -66,4 +67,6 @@ class Portions:
             # Outside the handler, whose traceback keeps the tensors of the failed attempt alive.
             self.largest //= 2
             self.halvings += 1
+            from accelerate.utils.memory import clear_device_cache  # noqa: PLC0415
+
             clear_device_cache(garbage_collection=True)

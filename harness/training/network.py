@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import torch
-from timm.layers import DropPath, PatchDropout
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
@@ -17,11 +16,6 @@ from harness.training.heads import UNetDecoder
 
 HEAD_STD = 2e-5
 """Of the linear head's first weights, as published: every class is as likely at first."""
-
-
-CHANCES = ((_DropoutNd, "p"), (nn.MultiheadAttention, "dropout"), (DropPath, "drop_prob"), (PatchDropout, "prob"))
-"""Layers that would draw what to drop, each with its attribute that says how often. Fused attention reads that of the
-dropout inside and draws itself, whatever mode the dropout is in."""
 
 
 class ImageNetwork(nn.Module):
@@ -71,8 +65,18 @@ def build_network(material: ImageMaterial, seed: int) -> ImageNetwork | PixelNet
 
 def _switch_off_chance(backbone: nn.Module) -> None:
     """For good: what a sample meets is drawn elsewhere."""
+    from timm.layers import DropPath, PatchDropout  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
+    # Layers that would draw what to drop, and what says how often. Fused attention reads that of the dropout inside and
+    # draws itself, whatever mode the dropout is in.
+    chances = (
+        (_DropoutNd, "p"),
+        (nn.MultiheadAttention, "dropout"),
+        (DropPath, "drop_prob"),
+        (PatchDropout, "prob"),
+    )
     for module in backbone.modules():
-        for kind, chance in CHANCES:
+        for kind, chance in chances:
             if isinstance(module, kind):
                 setattr(module, chance, 0.0)
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn import config_context
-from sklearn.ensemble import RandomForestRegressor
 
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
 from harness.protocols.image.numeric_labels import numeric_labels, standardised_numbers
@@ -93,6 +91,9 @@ def few_shot_forest(material: Material, settings: ForestSettings, seed: int) -> 
     if material.n_classes == 1:
         targets = targets[:, 0]  # scikit-learn warns of a matrix of one column
     # One thread: several would add up the trees' votes in any order, and round in any way.
+    from sklearn import config_context  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+    from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415
+
     forest = RandomForestRegressor(n_estimators=settings.n_trees, max_features="sqrt", random_state=seed, n_jobs=1)
     # Every tree would check the forest's parameters and whether features are finite again.
     with config_context(skip_parameter_validation=True, assume_finite=True):

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from harness.protocols.image.numeric_labels import standardised_numbers
@@ -70,12 +69,16 @@ _Options = dict[str, object]
 
 
 def _numbers(train: np.ndarray, labels: np.ndarray, options: _Options) -> Predict:
+    from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
     targets, units = standardised_numbers(labels)
     models = [HistGradientBoostingRegressor(**options).fit(train, column) for column in targets.T]
     return lambda queries: units.restore(np.column_stack([model.predict(queries) for model in models]))
 
 
 def _one_class(train: np.ndarray, labels: np.ndarray, n_classes: int, options: _Options) -> Predict:
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
+
     classes = np.unique(labels)
     model = HistGradientBoostingClassifier(**options).fit(train, labels) if len(classes) > 1 else None
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from geobench_files import write_dataset
 from report_boards import campaign, published, write_board
 
 ROOT = Path(__file__).parents[3]
@@ -39,3 +40,39 @@ def test_none_imports_what_only_training_needs(tmp_path):
         check=False,
     )
     assert done.stdout.splitlines() == [f"{line.split()[0]} 0" for line in (*lines, "backbones")], done.stderr
+
+
+PLAN = """
+import sys
+from harness.__main__ import main
+
+sys.argv = ["harness", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    print(end.code or 0, *sorted({"timm", "torchvision", "torch._dynamo", "sklearn"} & set(sys.modules)))
+"""
+
+
+def test_a_plan_without_networks_imports_no_library_of_networks(tmp_path):
+    """They take three of the six seconds that a command would need to start."""
+    write_dataset(tmp_path)
+    command = "run --backbone image_statistics --datasets toy --protocols knn,fine_tune --partitions default --dry-run"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PLAN,
+            *command.split(),
+            "--geobench-dir",
+            str(tmp_path),
+            "--db",
+            str(tmp_path / "b.duckdb"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1:] == ["0"], done.stdout + done.stderr

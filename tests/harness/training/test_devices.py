@@ -75,7 +75,7 @@ def test_gradients_are_summed_many_at_a_time_and_each_comes_back_to_its_paramete
         parameter.grad = torch.full_like(parameter, i + 1.0)
     parameters[1].requires_grad_(False)
     sent = []
-    monkeypatch.setattr(module, "reduce", lambda flat, reduction: sent.append(flat.numel()) or 2 * flat)
+    monkeypatch.setattr(module, "add_up", lambda flat: sent.append(flat.numel()) or 2 * flat)
     monkeypatch.setattr(module, "BUCKET", 21)
     devices = Devices("cpu")
     devices.count = 2
