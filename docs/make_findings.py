@@ -84,7 +84,7 @@ def print_comparisons(db: Path) -> None:
             f"{FAVOURITE} - {rival}",
             row.dataset,
             f"{row.difference.value:+.3f} [{row.difference.ci_low:+.3f}, {row.difference.ci_high:+.3f}]",
-            "" if row.p_adjusted is None else f"{row.p_adjusted:.3f}",
+            "" if row.p_adjusted is None else ("< 0.001" if row.p_adjusted < 0.001 else f"{row.p_adjusted:.3f}"),
             saved,
         ])  # fmt: skip
     print()
