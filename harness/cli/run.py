@@ -313,7 +313,7 @@ def _show_answers(request: "RunRequest", jobs: "Sequence[Job]") -> None:
 
     own = dict.fromkeys((job.run.suite, job.run.dataset) for job in jobs if job.run.suite.startswith(user_suite("")))
     for suite, dataset in own:
-        for line in answer(request.db, suite, dataset, set(_names(jobs)), FLOOR):
+        for line in answer(request.db, suite, dataset, {job.run_id for job in jobs}, FLOOR):
             say(out, line)
 
 

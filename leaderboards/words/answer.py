@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from leaderboards.statistics.comparison import Comparison, adjust_together, compare
+from leaderboards.statistics.comparison import Comparison, compare
 from leaderboards.statistics.reading import CurveKey, Point, distinct_points, fetch, read_points
 from leaderboards.words import saving_in_words
 
@@ -17,26 +17,30 @@ _LAST = 3
 """Points at the end of a curve that its slope is read from."""
 
 
-def answer(path: Path, suite: str, dataset: str, backbones: Collection[str], floor: str) -> list[str]:
-    """A few sentences on one dataset, or none where there is one curve alone.
+def answer(path: Path, suite: str, dataset: str, run_ids: Collection[str], floor: str) -> list[str]:
+    """A few sentences on one dataset; of one curve alone, what more labels would bring and what it cost.
 
     Args:
+        run_ids: the runs that are spoken of. Whatever else is stored, as of the same images with other splits, is not.
         floor: the backbone that needs no network; what the best one saves against it is always said.
     """
     found = {
         key: points
-        for key, points in read_points(path, backbones).items()
+        for key, points in read_points(path).items()
         if (key.suite, key.dataset) == (suite, dataset)
+        and not set(run_ids).isdisjoint(run_id for point in points for run_id in point.run_ids.values())
     }
     best = max(found, key=lambda key: _end(key, found[key]), default=None)
     if best is None:
         return []
     rivals = {key.backbone: key for key in found if _alike(key) == _alike(best) and key.backbone != best.backbone}
     ranked = sorted(rivals, key=lambda name: _end(rivals[name], found[rivals[name]]), reverse=True)
-    if not ranked:
-        return []
-    compared = _compared(path, best, ranked)
-    told = [*_winner(best, ranked, compared), *_savings(ranked[0], floor, compared)]
+    told: list[str] = []
+    if ranked:
+        compared = _compared(path, best, rivals, ranked)
+        told = [*_winner(best, ranked, compared), *_savings(ranked[0], floor, compared)]
+    elif len(found) > 1:
+        return []  # one backbone by several protocols: nothing says which curve would be meant
     return [*told, *more_labels(distinct_points(found[best]), best), _cost(path, found)]
 
 
@@ -82,11 +86,13 @@ def _alike(key: CurveKey) -> tuple[str, ...]:
     return key.protocol, key.selection, key.train_draw, key.axis, key.metric
 
 
-def _compared(path: Path, best: CurveKey, others: Sequence[str]) -> dict[str, Comparison]:
-    """The best against each other one, by its protocol, on its dataset alone."""
-    everywhere = compare(path, f"{best.backbone}:{best.protocol}", *(f"{name}:{best.protocol}" for name in others))
-    here = [c for c in everywhere if (c.suite, c.dataset, c.axis) == (best.suite, best.dataset, best.axis)]
-    return {c.names[1].removesuffix(f":{best.protocol}"): c for c in adjust_together(here)}
+def _compared(
+    path: Path, best: CurveKey, rivals: Mapping[str, CurveKey], ranked: Sequence[str]
+) -> dict[str, Comparison]:
+    """The best against each other one, by its protocol, these very curves alone."""
+    sides = (f"{name}:{best.protocol}" for name in (best.backbone, *ranked))
+    found = compare(path, *sides, only={best.curve_id, *(key.curve_id for key in rivals.values())})
+    return {c.names[1].removesuffix(f":{best.protocol}"): c for c in found}
 
 
 def _winner(best: CurveKey, ranked: Sequence[str], compared: Mapping[str, Comparison]) -> list[str]:

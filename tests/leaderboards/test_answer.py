@@ -3,9 +3,13 @@
 import math
 
 import pytest
+from leaderboard_records import metric
+from scored_runs import run_of
 
+from leaderboards.schema import RunRecord
 from leaderboards.statistics.reading import CurveKey, Point
-from leaderboards.words.answer import more_labels
+from leaderboards.store import open_leaderboard
+from leaderboards.words.answer import answer, more_labels
 
 CURVE = CurveKey("user:a", "a", "b", "", "knn", "", "seed", "partition", "", "accuracy", "")
 
@@ -48,3 +52,42 @@ def test_what_cannot_be_counted_is_said(curve, said):
 
 def test_one_point_tells_nothing():
     assert more_labels(points(0.1)[:1], CURVE) == []
+
+
+def commit(board, dataset, ends, **setup):
+    """Two points of three seeds of each backbone, which rise to its score. Returns the ids of the runs."""
+    run_ids = set()
+    for backbone, end in ends.items():
+        for partition, below in (("0.10x_train", 0.1), ("default", 0.0)):
+            for seed in range(3):
+                run = run_of(
+                    backbone, dataset, partition, seed, suite="user:fields", configuration={"k": 5} | setup,
+                )  # fmt: skip
+                board.commit(RunRecord(run=run, metrics=[metric(end - below + 0.001 * seed * len(backbone), None)]))
+                run_ids.add(run.run_id)
+    return run_ids
+
+
+def test_the_answer_is_of_the_runs_asked_for_whatever_else_is_stored(tmp_path):
+    board = open_leaderboard(tmp_path / "board.duckdb")
+    for splits in ("one by one", "by blocks"):  # another dataset with two kinds of result
+        commit(board, "others", {"a": 0.9, "image_statistics": 0.8}, splits=splits)
+    commit(board, "fields", {"a": 0.5, "image_statistics": 0.95}, splits="one by one")
+    run_ids = commit(board, "fields", {"a": 0.7, "image_statistics": 0.6}, splits="by blocks")
+    winner, *others = answer(tmp_path / "board.duckdb", "user:fields", "fields", run_ids, "image_statistics")
+    assert winner.startswith("Use a on fields: accuracy 0.701 ")
+    assert "It is better than all others." in winner
+    assert others[0].startswith("Against image_statistics: ")
+    assert others[-1].startswith("It took 6 s of computing for 12 runs")
+
+
+def test_one_backbone_is_told_what_more_labels_bring(tmp_path):
+    board = open_leaderboard(tmp_path / "board.duckdb")
+    run_ids = commit(board, "fields", {"a": 0.7})
+    more, cost = answer(tmp_path / "board.duckdb", "user:fields", "fields", run_ids, "image_statistics")
+    # 0.1 from 200 to 2000 labels, so half of it from 2000 to 2000 * sqrt(10)
+    assert (
+        more
+        == "About 4,300 more labels for +0.05 (95 %: 4,300 to 4,300), if the curve goes on as between 200 and 2000."
+    )
+    assert cost.startswith("It took 3 s of computing for 6 runs")
