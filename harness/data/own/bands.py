@@ -42,7 +42,10 @@ def describe_bands(
             f"{', '.join(BAND_SETS)}"
         )
     if len(names) != n_channels:
-        raise UserError(f"--bands names {len(names)} bands ({' '.join(names)}); {where} has {n_channels} channels")
+        raise UserError(
+            f"--bands names {len(names)} bands ({' '.join(names)}); {where} has {n_channels} channels. Name all in "
+            f"their order; one word stands for several where it is {', '.join(BAND_SETS)}"
+        )
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UserError(f"{where}: bands with different names are wanted, {sorted(twice)[0]} is there twice")

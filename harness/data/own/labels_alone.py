@@ -10,7 +10,7 @@ from harness.data.own.labels import read_labels
 from harness.data.own.listing import rows_of_names
 from harness.data.own.settings import ImageSettings
 from harness.data.own.splits import draw_splits, folds, partitions_of
-from harness.data.own.understand import groups_of, keep_understood
+from harness.data.own.understand import groups_of, keep_understood, torn_groups
 from harness.errors import UserError
 from harness.records.labels import LabelKind
 from harness.tasks import TASKS
@@ -50,5 +50,5 @@ def _understand(folder: Path, name: str, settings: ImageSettings) -> Understood:
         places=(),
         partitions=partitions_of(splits, len(labels.class_names)) | folds(rows),
         drawn=drawn,
-        notes=(),
+        notes=tuple(torn_groups(splits, groups)),
     )

@@ -5,11 +5,13 @@ Folders and tables (`draw_splits`) and arrays of a notebook (`harness.api.datase
 
 import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from harness.data.draws import stratified_order
@@ -36,9 +38,11 @@ def draw_splits(rows: Sequence[Row], strata: np.ndarray | None, groups: Sequence
         strata: (n,) class indices, whose shares are kept; None: images are drawn whatever they show.
         groups: of each row; a group is in one split. None: each row is its own.
     Raises:
-        UserError: a word for a split that is none, or a split without an image.
+        UserError: a word for a split that is none, an image of which none is said while it is of others, or a split
+            without an image.
     """
     given = [row.cells.get("split", "") for row in rows]
+    _check_filled("split", rows, "Say train, val or test")
     unknown = sorted({word for word in given if word and word.casefold() not in SPLIT_WORDS})
     if unknown:
         raise UserError(f"column split: {unknown[0]!r} is no split; {', '.join(SPLIT_WORDS)} are known")
@@ -52,8 +56,21 @@ def draw_splits(rows: Sequence[Row], strata: np.ndarray | None, groups: Sequence
         splits = share_out(order, strata, groups)
     for split in get_args(Split):
         if not splits[split]:
-            raise UserError(f"the split {split} has no image; there are {len(rows)} images. Give some to each split")
+            there = f"the split {split} has no image; there are {len(rows)} images"
+            if groups is None or any(given):
+                raise UserError(f"{there}. Give some to each split")
+            raise UserError(
+                f"{there} in {len(set(groups))} groups, each of which stays in one split. Make smaller groups: "
+                "another --group-by, or a smaller --block-km"
+            )
     return splits
+
+
+def _check_filled(column: str, rows: Sequence[Row], advice: str) -> None:
+    """UserError: a column says something of some images and nothing of others, which would be in no split at all."""
+    empty = [row.file for row in rows if not row.cells.get(column)]
+    if empty and len(empty) < len(rows):
+        raise UserError(f"{empty[0]}: has nothing in column {column}, as others have. {advice}, or leave the row out")
 
 
 def shuffled(names: Sequence[str], strata: np.ndarray | None, seed: int) -> list[int]:
@@ -86,11 +103,21 @@ def share_out(
 
 
 def folds(rows: Sequence[Row]) -> dict[str, Splits]:
-    """A partition for each word in the column `fold`: it tests, the next one chooses, the others train."""
+    """A partition for each word in the column `fold`: it tests, the next one chooses, the others train.
+
+    Raises:
+        UserError: there are fewer than three, or an image is in none while others are in some.
+    """
+    _check_filled("fold", rows, "Name a fold")
     words = [row.cells.get("fold", "") for row in rows]
     names = sorted(set(words) - {""})
-    if len(names) < 3:
+    if not names:
         return {}
+    if len(names) < 3:
+        raise UserError(
+            f"column fold: at least three are wanted, as one tests, one chooses and the others train; found "
+            f"{', '.join(names)}. Add folds, or rename the column if it says something else"
+        )
     of = {name: [i for i, word in enumerate(words) if word == name] for name in names}
     found: dict[str, Splits] = {}
     for place, name in enumerate(names):
@@ -118,6 +145,22 @@ def blocks_of(places: Sequence[Place | None], side_km: float) -> list[Hashable]:
         return row, math.floor(math.radians(longitude) * parallel / side_km)
 
     return [block(i, place) for i, place in enumerate(places)]
+
+
+def merged_groups(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[Hashable]:
+    """Groups in which all are together that are so in either grouping of the same images, or by way of others."""
+    left = {key: i for i, key in enumerate(dict.fromkeys(one))}
+    right = {key: len(left) + i for i, key in enumerate(dict.fromkeys(other))}
+    ends = [left[key] for key in one], [right[key] for key in other]
+    size = len(left) + len(right)
+    _, found = connected_components(coo_array((np.ones(len(one)), ends), shape=(size, size)), directed=False)
+    return found[ends[0]].tolist()
+
+
+def count_torn(splits: Mapping[Split, Sequence[int]], groups: Sequence[Hashable]) -> int:
+    """How many groups have images in several splits, which only given splits do."""
+    of_split = [{groups[i] for i in chosen} for chosen in splits.values()]
+    return sum(n > 1 for n in Counter(group for found in of_split for group in found).values())
 
 
 def count_near(splits: Mapping[Split, Sequence[int]], places: Sequence[Place | None]) -> int:

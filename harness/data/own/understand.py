@@ -17,7 +17,19 @@ from harness.data.own.images import OpenedImage, UnreadableError, open_image
 from harness.data.own.labels import read_labels
 from harness.data.own.listing import Row, find_images, rows_of_folders, rows_of_table
 from harness.data.own.settings import ImageSettings
-from harness.data.own.splits import NEAR_KM, SHARES, Place, blocks_of, count_near, draw_splits, folds, partitions_of
+from harness.data.own.splits import (
+    NEAR_KM,
+    SHARES,
+    Place,
+    Splits,
+    blocks_of,
+    count_near,
+    count_torn,
+    draw_splits,
+    folds,
+    merged_groups,
+    partitions_of,
+)
 from harness.errors import UserError
 from harness.records.labels import LabelKind
 from harness.records.progress import Progress
@@ -116,11 +128,12 @@ def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSett
         notes.append(
             f"images in {len(systems)} coordinate systems ({list_names(sorted(systems))}); places are compared"
         )
+    notes += torn_groups(splits, groups)
     near = count_near(splits, places)
     if near:
         notes.append(
             f"{near} of {len(splits['test'])} test images lie within {NEAR_KM:g} km of one in another split: scores "
-            "will be too good. Say --block-km 10 to keep neighbours together"
+            f"will be too good. {_how_to_part(settings, drawn)}"
         )
     return Understood(
         name=name,
@@ -212,17 +225,46 @@ def groups_of(
     rows: Sequence[Row], places: Sequence[Place | None], settings: ImageSettings
 ) -> tuple[list[Hashable] | None, str]:
     """Which images have to be in one split, and how the splits come about in a few words."""
-    if any(row.cells.get("split") for row in rows):
-        return None, AS_GIVEN
-    shares = " : ".join(f"{100 * share:.0f}" for share in SHARES.values())
-    how = f"{shares}, drawn by seed {settings.seed}"
+    kinds: list[list[Hashable]] = []
+    named = []
     if settings.group_by:
-        absent = [row.file for row in rows if not row.cells.get(settings.group_by)]
+        if settings.group_by not in rows[0].cells:
+            raise UserError(
+                f"--group-by {settings.group_by}: no such column; there are {list_names(list(rows[0].cells))}. Name "
+                "one of them, or give a table that has it by --labels"
+            )
+        absent = [row.file for row in rows if not row.cells[settings.group_by]]
         if absent:
-            raise UserError(f"--group-by {settings.group_by}: {absent[0]} has nothing in such a column")
-        return [row.cells[settings.group_by] for row in rows], f"{how} in groups of one {settings.group_by}"
+            raise UserError(f"--group-by {settings.group_by}: {absent[0]} has nothing in this column. Fill it in")
+        kinds.append([row.cells[settings.group_by] for row in rows])
+        named.append(f"groups of one {settings.group_by}")
     if settings.block_km:
         if not any(places):
             raise UserError("--block-km: no image says where it was taken; GeoTIFF files with coordinates are wanted")
-        return list(blocks_of(places, settings.block_km)), f"{how} in blocks of {settings.block_km:g} km"
-    return None, how
+        kinds.append(blocks_of(places, settings.block_km))
+        named.append(f"blocks of {settings.block_km:g} km")
+    groups = merged_groups(*kinds) if len(kinds) == 2 else kinds[0] if kinds else None
+    if any(row.cells.get("split") for row in rows):
+        return groups, AS_GIVEN
+    shares = " : ".join(f"{100 * share:.0f}" for share in SHARES.values())
+    together = f" in {' and '.join(named)}" if named else ""
+    return groups, f"{shares}, drawn by seed {settings.seed}{together}"
+
+
+def torn_groups(splits: Splits, groups: Sequence[Hashable] | None) -> list[str]:
+    """A line where given splits tear groups apart that somebody wants in one split."""
+    torn = count_torn(splits, groups) if groups is not None else 0
+    if not torn:
+        return []
+    return [
+        f"{torn} of {len(set(groups or ()))} groups lie in more than one split, as these are given: scores will be too "
+        "good. Leave the splits out to have groups kept together"
+    ]
+
+
+def _how_to_part(settings: ImageSettings, drawn: str) -> str:
+    if drawn == AS_GIVEN:
+        return "The splits are as given; left out, and with --block-km 10, neighbours are kept together"
+    if settings.block_km:
+        return f"Larger blocks than --block-km {settings.block_km:g} have fewer neighbours beyond their borders"
+    return "Say --block-km 10 to keep neighbours together"

@@ -113,7 +113,7 @@ def test_neighbours_in_two_splits_are_warned_of_and_blocks_keep_them_together(tm
         ({"bands": ("B2", "B3")}, r"--bands names 2 bands \(B2 B3\); chip 00.tif has 12 channels"),
         ({"label_column": ("crop",)}, "no column 'crop' of labels; the table has file, label"),
         ({"task": "regression"}, "chip 00.tif: a number is wanted in column label, 'maize' found"),
-        ({"group_by": "farm"}, "--group-by farm: chip 00.tif has nothing in such a column"),
+        ({"group_by": "farm"}, "--group-by farm: no such column; there are file, label"),
         ({"unit": "reflectances"}, "--unit: Input should be 'reflectance'"),
         ({"block_km": -1.0}, "--block-km: Input should be greater than 0"),
         ({"name": "a,b"}, "a dataset cannot be called 'a,b'"),
