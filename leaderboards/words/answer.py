@@ -15,6 +15,8 @@ GAIN = 0.05
 """Of the score: what more labels are counted for."""
 _LAST = 3
 """Points at the end of a curve that its slope is read from."""
+_BEYOND = "any number"
+"""Of labels, where a million times as many would not do."""
 
 
 def answer(path: Path, suite: str, dataset: str, run_ids: Collection[str], floor: str) -> list[str]:
@@ -61,10 +63,15 @@ def more_labels(points: Sequence[Point], curve: CurveKey) -> list[str]:
         return [f"No labels can bring +{GAIN} any more: {curve.metric} ends at 1."]
     if slope <= 0:
         return [f"More labels bring nothing: between {last[0].n_labels} and {n_labels} the curve is flat."]
-    said = f"About {_needed(n_labels, slope)} more labels for +{GAIN}"
+    needed = _needed(n_labels, slope)
+    if needed == _BEYOND:
+        return [
+            f"More labels bring next to nothing: between {last[0].n_labels} and {n_labels} the curve is nearly flat."
+        ]
+    said = f"About {needed} more labels for +{GAIN}"
     if len(seeds) > 1:
         half = float(t.ppf(0.975, len(seeds) - 1) * slopes.std(ddof=1) / math.sqrt(len(seeds)))
-        most = _needed(n_labels, slope - half) if slope > half else "any number"
+        most = _needed(n_labels, slope - half) if slope > half else _BEYOND
         said += f" (95 %: {_needed(n_labels, slope + half)} to {most})"
     return [f"{said}, if the curve goes on as between {last[0].n_labels} and {n_labels}."]
 
@@ -73,7 +80,7 @@ def _needed(n_labels: int, slope: float) -> str:
     """Labels beyond those there are, of a curve that rises by `slope` when they become e times as many."""
     exponent = GAIN / slope
     more = n_labels * math.expm1(exponent) if exponent < math.log(1e6) else math.inf
-    return f"{float(f'{more:.2g}'):,.0f}" if more < 1e6 * n_labels else "any number"
+    return f"{float(f'{more:.2g}'):,.0f}" if more < 1e6 * n_labels else _BEYOND
 
 
 def _end(key: CurveKey, points: Sequence[Point]) -> float:

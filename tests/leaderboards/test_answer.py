@@ -43,6 +43,7 @@ def test_the_range_is_that_of_the_seeds():
     [
         (points(0.1, spread=0.1), "to any number)"),
         (points(-0.01), "More labels bring nothing"),
+        (points(0.003), "More labels bring next to nothing: between 100 and 400 the curve is nearly flat."),
         (points(0.1, end=0.96), "No labels can bring +0.05 any more"),
     ],
 )
