@@ -11,9 +11,10 @@ Given = list[str] | tuple[str, ...] | None
 
 
 def split_backbones(given: Given) -> tuple[str, ...]:
-    """Names of backbones. Commas behind a question mark belong to the wish: `timm:resnet50?bands=B4,B3,B2`."""
+    """Names of backbones. Commas behind a question mark belong to the wish, `timm:resnet50?bands=B4,B3,B2`, but for one
+    before another name with a wish: `clip?embedding=fused,clip?embedding=average`."""
     names: list[str] = []
-    for text in given or ():
+    for text in (part for words in given or () for part in re.split(r",(?=[^,?]+\?)", words)):
         plain, mark, wishes = text.partition("?")
         names += split_names([plain])
         if mark:

@@ -26,6 +26,16 @@ def test_commas_of_a_wish_do_not_end_a_name():
     )
 
 
+def test_a_name_with_a_wish_of_its_own_ends_the_wish_before():
+    assert split_backbones(["a, b,clip?embedding=s2,timm:resnet50?bands=B4,B3&pool=avg, clip?embedding=s1"]) == (
+        "a",
+        "b",
+        "clip?embedding=s2",
+        "timm:resnet50?bands=B4,B3&pool=avg",
+        "clip?embedding=s1",
+    )
+
+
 def test_a_comma_in_a_path_of_weights_is_no_separator():
     assert split_weights(["mp_mae=runs/a,b.pth,rgb_mae=c=d.pth", "e.pth"]) == (
         "mp_mae=runs/a,b.pth",
@@ -47,4 +57,4 @@ def _lists():
 def test_whatever_says_in_its_help_that_it_takes_several_may_be_repeated():
     found = dict(_lists())
     assert {" run --datasets", " curve --backbones", " embeddings --backbone", " data areas --areas"} <= found.keys()
-    assert [name for name, parameter in found.items() if not parameter.multiple] == []
+    assert [name for name, parameter in found.items() if not (parameter.multiple or parameter.nargs == -1)] == []
