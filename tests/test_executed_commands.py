@@ -56,7 +56,8 @@ BARE = {
 
 BACKBONES = (
     "mp_mae", "optical_mae", "rgb_mae", "imagenet_mae", "image_statistics", "random_init", "random_init_demo", "first",
-    "second", "my_model.py:build", "contrastive_6", "mp_mae_6", "optical_mae_6",
+    "second", "my_model.py:build", "contrastive_6", "contrastive_convnext_6", "mp_mae_6",
+    "optical_mae_6", "clip",
 )  # fmt: skip
 DATASETS = ("demo-climate", "demo-landcover")
 BOARDS = ("findings", "bands", "check", "margins", "objectives")

@@ -128,7 +128,7 @@ class Devices:
 
 
 def add_up(values: Tensor) -> Tensor:
-    """Over processes."""
+    """The sum over processes of tensors of one shape."""
     from accelerate.utils import reduce  # noqa: PLC0415 - whoever plans, reads or probes must not wait for it
 
     return reduce(values, reduction="sum")

@@ -150,9 +150,9 @@ def _write(wanted: Wanted, part: Path, answer: Answer, size: int | None, watch: 
     with telling_what_to_do(part), part.open("ab") as file:
         while block := answer.read(_BLOCK):
             file.write(block)
+            file.flush()  # whoever goes on after an end of any kind has it
             done += len(block)
             watch.advance(len(block))
-        file.flush()
         os.fsync(file.fileno())
     if size is not None and done != size:
         raise PassingError(f"the connection ended after {done:,} of {size:,} bytes")

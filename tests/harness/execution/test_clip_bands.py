@@ -59,7 +59,8 @@ def test_each_channel_and_modality_that_is_lost_is_a_run(data):
     whole, *_, without = (features(line.job, workbench) for line in lines)
     assert whole[:, RADAR : 2 * RADAR].any()
     assert not without[:, RADAR : 2 * RADAR].any()
-    np.testing.assert_array_equal(whole[:, :RADAR], without[:, :RADAR])
+    # Not to the bit: where arrays lie in memory decides how some processors' products round.
+    np.testing.assert_allclose(whole[:, :RADAR], without[:, :RADAR], atol=2e-6)
 
 
 @pytest.mark.parametrize("embedding", ["coherence", "fused"])
