@@ -1,5 +1,6 @@
 """The verbs about backbones: `backbones` lists them, `backbones check` holds one to the contract."""
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,4 +109,17 @@ def check(
         verdicts = list(check_backbone(entry, weights or entry.demo_weights))
         rows = [(verdict.check, said[verdict.passed], verdict.detail or verdict.promise) for verdict in verdicts]
         show_rows(Table(columns=("check", "result", "what is promised, or what is wrong"), rows=rows), form)
-    raise typer.Exit(1 if any(verdict.passed is False for verdict in verdicts) else 0)
+    n_broken = sum(verdict.passed is False for verdict in verdicts)
+    if form is Format.table:
+        say(err, _what_next(name, weights, n_broken))
+    raise typer.Exit(1 if n_broken else 0)
+
+
+def _what_next(name: str, weights: Path | None, n_broken: int) -> str:
+    """What the checks come to, and what to type next."""
+    arguments = [name] if weights is None else [name, "--weights", str(weights)]
+    if n_broken:
+        again = shlex.join(["python", "-m", "harness", "backbones", "check", *arguments])
+        return f"It breaks {n_broken} of the contract's promises; when they are mended: {again}"
+    run = shlex.join(["python", "-m", "harness", "run", "--backbone", *arguments])
+    return f"It keeps the contract. Next: {run}"

@@ -14,6 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 
@@ -45,13 +46,16 @@ class RichProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        width = min(30, console.width - 75)
+        bars = [BarColumn(bar_width=width, table_column=Column(no_wrap=True))] if width >= 15 else []
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=max(5, min(30, console.width - 70))),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            # A name that is too long goes on in a second line: all else stays in one, and no bar takes a name's place.
+            TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold")),
+            *bars,
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
             TextColumn("left"),
-            _LeftColumn(),
+            _LeftColumn(table_column=Column(no_wrap=True)),
             console=console,
             transient=True,
             disable=not console.is_terminal,  # else it ends with an empty line there
