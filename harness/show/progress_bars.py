@@ -14,8 +14,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
 from rich.text import Text
+
+from harness.show.tables import one_line, several_lines
 
 
 class RichStep:
@@ -47,15 +48,15 @@ class RichProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         width = min(30, console.width - 75)
-        bars = [BarColumn(bar_width=width, table_column=Column(no_wrap=True))] if width >= 15 else []
+        bars = [BarColumn(bar_width=width, table_column=one_line())] if width >= 15 else []
         self._progress = Progress(
             # A name that is too long goes on in a second line: all else stays in one, and no bar takes a name's place.
-            TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold")),
+            TextColumn("{task.description}", markup=False, table_column=several_lines()),
             *bars,
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
-            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            MofNCompleteColumn(table_column=one_line()),
+            TimeElapsedColumn(table_column=one_line()),
             TextColumn("left"),
-            _LeftColumn(table_column=Column(no_wrap=True)),
+            _LeftColumn(table_column=one_line()),
             console=console,
             transient=True,
             disable=not console.is_terminal,  # else it ends with an empty line there

@@ -151,3 +151,13 @@ HASH_DIGITS = 8
 _HASH = re.compile("[0-9a-f]{64}")
 _SMALL = 0.001
 """Below it four digits after the point say little or nothing."""
+
+
+def one_line() -> Column:
+    """A column of a display of bars that never goes on in a second line."""
+    return Column(no_wrap=True)
+
+
+def several_lines() -> Column:
+    """One that goes on below where it is too long, and loses nothing."""
+    return Column(overflow="fold")
