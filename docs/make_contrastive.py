@@ -16,6 +16,8 @@ from mp_mae.data.world.areas import AREAS
 
 MOST_LABELS = 1000
 """Where curves end: a quarter of the train images of an area."""
+ALL_LABELS = 4000
+"""Train images of an area."""
 SHARE = 0.95
 """Of the score at the end of a curve, that is to be reached."""
 NOTHING_LEARNT = 0.1
@@ -55,28 +57,44 @@ _LOSSES = """
 """
 Curve = dict[int, dict[int, float]]
 """Labels -> seed -> score."""
+Curves = dict[tuple[str, str, str], Curve]
+"""By area, task and backbone."""
 
 
 def main(db: Path) -> None:
     print_retrieval(db)
     print_losses(db)
-    print_labels(read_curves(db))
+    print_labels(read_curves(db, MOST_LABELS))
+    print_labels(ended_by_all_labels(read_curves(db, ALL_LABELS)))
 
 
-def read_curves(db: Path) -> dict[tuple[str, str, str], Curve]:
-    """Curves by area, task and backbone."""
-    curves: dict[tuple[str, str, str], Curve] = defaultdict(lambda: defaultdict(dict))
-    for area, task, backbone, n_labels, seed, value in fetch(db, _SCORES, {"most": MOST_LABELS}):
+def read_curves(db: Path, most: int) -> Curves:
+    """Curves up to so many labels."""
+    curves: Curves = defaultdict(lambda: defaultdict(dict))
+    for area, task, backbone, n_labels, seed, value in fetch(db, _SCORES, {"most": most}):
         curves[area, task, backbone][n_labels][seed] = np.nan if value is None else value
     return curves
 
 
-def print_labels(curves: dict[tuple[str, str, str], Curve]) -> None:
+def ended_by_all_labels(curves: Curves) -> Curves:
+    """The curves that have a score with all labels of their area, which is the end of the curve of every seed."""
+    ended = {}
+    for key, curve in curves.items():
+        if ALL_LABELS in curve:
+            score = float(np.mean(list(curve[ALL_LABELS].values())))
+            ended[key] = {**curve, ALL_LABELS: {seed: score for scores in curve.values() for seed in scores}}
+    return ended
+
+
+def print_labels(curves: Curves) -> None:
     """Labels that reach SHARE of the score at the end of the curve, and how many cells save how much."""
+    areas = [area for area in AREAS if any(area == key[0] for key in curves)]
+    if not areas:
+        return
     print_row(["area, task", *EMBEDDINGS.values()])
     print_row(["---"] * (len(EMBEDDINGS) + 1))
     saved = defaultdict(list)
-    for area in AREAS:
+    for area in areas:
         for task in TASKS:
             cells = []
             for backbone in EMBEDDINGS:
@@ -89,6 +107,8 @@ def print_labels(curves: dict[tuple[str, str, str], Curve]) -> None:
     print_row(["---"] * 6)
     for backbone, name in EMBEDDINGS.items():
         known = [pair for pair in saved[backbone] if pair is not None]
+        if not known:
+            continue
         counts = [str(sum(pair[end] >= share for pair in known)) for share in (0.9, 0.95) for end in (0, 1)]
         print_row([name, str(len(known)), *counts])
     print()
@@ -97,12 +117,16 @@ def print_labels(curves: dict[tuple[str, str, str], Curve]) -> None:
 def labels_cell(curve: Curve) -> tuple[str, tuple[float, float] | None]:
     """A cell of the table; and the share of labels saved, its estimate and the lower end of its interval.
 
+    A single point is no curve: the cell has its score alone.
+
     The interval is of seeds, each of which draws ever larger sets of labels; they share the test images.
     """
     n_labels = np.array(sorted(curve))
     means = np.array([np.nanmean(list(curve[n].values())) for n in n_labels])
+    if not len(means):
+        return "", None
     if len(means) < 2 or not means[-1] >= NOTHING_LEARNT:
-        return "" if len(means) < 2 else f"- ({means[-1]:.2f})", None
+        return f"{'' if means[-1] >= NOTHING_LEARNT else '- '}({means[-1]:.2f})", None
     last = curve[n_labels[-1]]
     ahead = [[score - SHARE * last[seed] for seed, score in curve[n].items() if seed in last] for n in n_labels[:-1]]
     margins = np.array([*map(half_interval, ahead), 0.0])
@@ -110,7 +134,13 @@ def labels_cell(curve: Curve) -> tuple[str, tuple[float, float] | None]:
     saving = saving_over(n_labels, fitted, margins, n_labels[end], SHARE * fitted[end], np.zeros(1))
     needed, most, fewest = (n_labels[-1] * (1 - share) for share in saving)
     at_most = "≤ " if round(needed) <= n_labels[0] else ""
-    return f"{at_most}{needed:.0f} [{fewest:.0f}, {most:.0f}] ({means[-1]:.2f})", (saving[0], saving[1])
+    words = f"{at_most}{in_words(needed)} [{in_words(fewest)}, {in_words(most)}] ({means[-1]:.2f})"
+    return words, (saving[0], saving[1])
+
+
+def in_words(n_labels: float) -> str:
+    """Beyond MOST_LABELS a curve has no point but its end: where between the two it passes a score is not known."""
+    return f"{n_labels:.0f}" if n_labels <= MOST_LABELS else f"> {MOST_LABELS:,}"
 
 
 def half_interval(scores: list[float]) -> float:
