@@ -5,6 +5,7 @@ A backbone's module is imported when it is built, so listing the names needs nei
 
 from baselines.entry import Entry, Kind
 from baselines.wishes import Wish
+from mp_mae.modalities import MODALITIES
 
 _ENTRIES = (
     Entry(
@@ -58,7 +59,14 @@ _ENTRIES = (
         settings={"embedding": "fused"},
         weights="required",
         has_demo_weights=True,
-        wishes=(Wish("embedding", "what is made of its towers: fused, average, or one alone", example="average"),),
+        # Which of the modalities it has is known from its weights; a word that is none never gets that far.
+        wishes=(
+            Wish(
+                "embedding",
+                "what is made of its towers: all side by side, their mean, or one alone",
+                choices=("fused", "average", *MODALITIES),
+            ),
+        ),
     ),
     Entry(
         name="mp_mae_published",

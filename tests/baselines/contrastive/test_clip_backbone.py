@@ -157,8 +157,10 @@ def test_it_keeps_the_contract(weights, embedding):
 
 def test_wishes_are_settings_and_fused_is_what_no_wish_gives(weights):
     assert find_backbone("clip").settings == find_backbone("clip?embedding=fused").settings == {"embedding": "fused"}
-    with pytest.raises(UserError, match=r"found the wish 'embeding=average'; there is `clip\?embedding=average`"):
+    with pytest.raises(UserError, match=r"found the wish 'embeding=average'; there is `clip\?embedding=fused\|average"):
         find_backbone("clip?embeding=average")
+    with pytest.raises(UserError, match=r"found the wish 'embedding=fusedd'; there is `clip\?embedding=fused\|average"):
+        find_backbone("clip?embedding=fusedd")  # before any data are touched
     with pytest.raises(UserError, match="there is none"):
         find_backbone("image_statistics?embedding=average")
     with pytest.raises(UserError, match="wanted the embedding aster; there are fused, average, sentinel2, sentinel1, "):
