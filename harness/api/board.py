@@ -4,6 +4,7 @@ import html
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
+from warnings import warn
 
 import pandas as pd
 
@@ -66,9 +67,8 @@ class Board:
         with kind_errors():
             names = [side if isinstance(side, str) else side.name for side in (a, *others)]
             there = set(self.scores()[["suite", "dataset"]].itertuples(index=False, name=None))
-            found = [
-                row for row in compare_sides(self.db, *names, most_labels=labels) if (row.suite, row.dataset) in there
-            ]
+            told = compare_sides(self.db, *names, most_labels=labels, tell=lambda line: warn(line, stacklevel=2))
+            found = [row for row in told if (row.suite, row.dataset) in there]
             return comparison_rows(adjust_together(found)).df()
 
     def plot(self, dataset: str | None = None, protocol: str | None = None, ax: "Axes | None" = None) -> "Axes":

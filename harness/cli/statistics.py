@@ -105,7 +105,9 @@ def compare(
         from leaderboards.alarm import read_alarms
         from leaderboards.statistics.comparison import compare as compare_backbones
 
-        comparisons = compare_backbones(db, a, *others, most_labels=labels)
+        comparisons = compare_backbones(
+            db, a, *others, most_labels=labels, tell=lambda line: say(err, f"left out: {line}")
+        )
         if form is Format.table:
             out.print(comparison_tables(comparisons, read_alarms(db)))
         else:

@@ -42,15 +42,16 @@ def comparison_tables(comparisons: Sequence[Comparison], alarms: Sequence[Alarm]
 def comparison_rows(comparisons: Sequence[Comparison]) -> Rows:
     """One row per comparison, numbers as they are; `sure` says whether A and B are told apart."""
     columns = (
-        "a", "b", "suite", "dataset", "protocol", "selection", "train_draw", "partition", "n_labels", "metric",
+        "a", "b", "suite", "dataset", "kind", "protocol", "selection", "train_draw", "partition", "n_labels", "metric",
         "higher_is_better", "a_value", "a_low", "a_high", "b_value", "b_low", "b_high", "difference", "ci_low",
         "ci_high", "p_adjusted", "sure", "noise", "n_paired", "one_seed", "label_saving", "saving_low", "saving_high",
         "labels_needed",
     )  # fmt: skip
     rows = [
         (
-            *c.names, c.suite, c.dataset, c.protocol, c.selection, c.train_draw, c.partition, c.n_labels, c.metric,
-            c.higher_is_better, *c.a, *c.b, *c.difference, c.p_adjusted, c.sure, c.noise, c.n_paired, c.one_seed,
+            *c.names, c.suite, c.dataset, c.kind, c.protocol, c.selection, c.train_draw, c.partition, c.n_labels,
+            c.metric, c.higher_is_better, *c.a, *c.b, *c.difference, c.p_adjusted, c.sure, c.noise, c.n_paired,
+            c.one_seed,
             *(c.saving.saving if c.saving else (None,) * 3), c.saving.labels_needed if c.saving else None,
         )
         for c in comparisons
@@ -64,7 +65,9 @@ def _table(comparisons: Sequence[Comparison], means: Sequence[MeanDifference]) -
         table.add_column(heading)
     for row in comparisons:
         cells = (
-            f"{row.dataset}\n{row.protocol}\n{row.partition}, {row.n_labels} labels",
+            f"{row.dataset}\n{row.protocol}\n"
+            + (f"{row.kind}\n" if row.kind else "")
+            + f"{row.partition}, {row.n_labels} labels",
             f"A {_interval(row.a, _form(row), ' ')}\nB {_interval(row.b, _form(row), ' ')}",
             _interval(row.difference, f"+{_form(row)}", f"{_sign(row.sure)}\n") + _p(row.p_adjusted, row.one_seed),
             _saving(row),
@@ -72,6 +75,7 @@ def _table(comparisons: Sequence[Comparison], means: Sequence[MeanDifference]) -
         table.add_row(*map(plain, cells), style="bold" if row.sure else None)
     for mean in means:
         how = mean.protocol if mean.axis == "partition" else f"{mean.protocol}, {mean.axis}"
+        how += f"\n{mean.kind}" if mean.kind else ""
         cells = (
             f"mean of {len(mean.datasets)} datasets\n{how}",
             f"A {_short(mean.a, FRACTION)}\nB {_short(mean.b, FRACTION)}",

@@ -12,8 +12,10 @@ _BY_COLUMN = (
     "metric",
 )  # fmt: skip
 _BY_SAMPLES = ("partition_sha256", "valid_sha256")
-_NOT_OF_SETUP = "{" + ",".join(f'"{key}":null' for key in (*_BY_COLUMN, *_BY_SAMPLES)) + "}"
-"""A JSON merge patch that takes out of a configuration what has a column of its own or may differ within a curve."""
+NOT_OF_SETUP = (*_BY_COLUMN, *_BY_SAMPLES)
+"""Of a configuration, what has a column of its own or may differ within a curve."""
+_WITHOUT = "{" + ",".join(f'"{key}":null' for key in NOT_OF_SETUP) + "}"
+"""A JSON merge patch that takes these out of a configuration."""
 
 DERIVED: Mapping[str, str] = {
     # Rows from before identities had a version are of version 1; published rows have no identity of this kind.
@@ -28,7 +30,7 @@ DERIVED: Mapping[str, str] = {
         ELSE left(weights_sha256, 8) END""",
     # Whatever else a configuration holds, today or later, in any order of its keys.
     "setup": f"""left(md5(json_array(dataset_fingerprint, protocol_version, list_sort(map_entries(
-        json_merge_patch(configuration, '{_NOT_OF_SETUP}')::MAP(VARCHAR, JSON)
+        json_merge_patch(configuration, '{_WITHOUT}')::MAP(VARCHAR, JSON)
         )))::VARCHAR), 12)""",
     # The train samples too where they are those of the partition; a draw by seed shares the other two splits alone.
     # Without a list of them (some runs of identity 1) their numbers are all there is to tell.

@@ -1,6 +1,6 @@
 """Backbones or protocols against each other, dataset by dataset: scores, difference with its p-value, labels saved."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from leaderboards.statistics.difference import Difference, difference
 from leaderboards.statistics.estimates import SURE, Estimate
 from leaderboards.statistics.influences import SharedTestSet, read_test_samples
 from leaderboards.statistics.paired import BOTH, TARGET, holm, mcnemar
-from leaderboards.statistics.reading import Point, distinct_points, read_means, read_points, read_rules
+from leaderboards.statistics.reading import Point, distinct_points, read_facts, read_means, read_points, read_rules
 from leaderboards.statistics.sides import Curve, Shared, pair_curves
 from leaderboards.statistics.student import Part, two_sided_p, with_interval
 
@@ -59,7 +59,12 @@ class Comparison(Shared):
 
 
 def compare(
-    path: Path, a: str, *others: str, most_labels: int | None = None, only: Collection[str] | None = None
+    path: Path,
+    a: str,
+    *others: str,
+    most_labels: int | None = None,
+    only: Collection[str] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Comparison]:
     """A against each of the others, on every dataset and by every protocol that both were measured with.
 
@@ -68,12 +73,19 @@ def compare(
             for one protocol, then named by both sides. Each of the others likewise.
         most_labels: compare at the most labels that both have within this budget; None: at the most that both have.
         only: curve_ids of the curves that names are looked up among; None: all.
+        tell: gets a line for each dataset that is left out because a side has several kinds of result on it and nobody
+            can say which goes with which; None: such a dataset is an error.
     Raises:
         UserError: unknown, ambiguous or equal sides, nothing that both were measured with, or not within the budget.
     """
     points = {key: of_curve for key, of_curve in read_points(path).items() if only is None or key.curve_id in only}
     with one_look(path, WAIT_SECONDS):
-        pairs = [((a, b), shared, *curves) for b in others for shared, curves in pair_curves(points, a, b).items()]
+        paired = {b: pair_curves(points, a, b, lambda curve_ids: read_facts(path, curve_ids)) for b in others}
+        for line in dict.fromkeys(line for _, unclear in paired.values() for line in unclear):
+            if tell is None:
+                raise UserError(line)
+            tell(line)
+        pairs = [((a, b), shared, *curves) for b, (found, _) in paired.items() for shared, curves in found.items()]
         curve_ids = {curve.curve_id for _, _, *curves in pairs for curve, _ in curves}
         rules, means = read_rules(path, curve_ids), read_means(path, curve_ids)
         places = [_common_places(curve_a[1], curve_b[1]) for _, _, curve_a, curve_b in pairs]

@@ -27,6 +27,8 @@ class MeanDifference:
     selection: str
     train_draw: str
     axis: str
+    kind: str
+    """As of the comparisons: several kinds of result of one dataset have no mean."""
     datasets: tuple[str, ...]
     """At least two."""
     a: float
@@ -55,7 +57,7 @@ def mean_differences(comparisons: Sequence[Comparison]) -> list[MeanDifference]:
     """
     groups: dict[tuple[object, ...], list[Comparison]] = {}
     for c in comparisons:
-        groups.setdefault((c.names, c.suite, c.protocol, c.selection, c.train_draw, c.axis), []).append(c)
+        groups.setdefault((c.names, c.suite, c.protocol, c.selection, c.train_draw, c.axis, c.kind), []).append(c)
     means = [_mean(group) for group in groups.values() if len(group) > 1 and not _has_errors(group)]
     adjusted = iter(holm([mean.p_value for mean in means if mean.p_value is not None]))
     return [mean if mean.p_value is None else replace(mean, p_adjusted=next(adjusted)) for mean in means]
@@ -86,6 +88,7 @@ def _mean(group: Sequence[Comparison]) -> MeanDifference:
         selection=first.selection,
         train_draw=first.train_draw,
         axis=first.axis,
+        kind=first.kind,
         datasets=tuple(c.dataset for c in group),
         a=a,
         b=b,

@@ -1,5 +1,6 @@
 """From the leaderboard's rows to arrays: curves with their seeds."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
@@ -8,6 +9,7 @@ from typing import Any
 
 from leaderboards.errors import UserError
 from leaderboards.file.connection import WAIT_SECONDS
+from leaderboards.file.derived import NOT_OF_SETUP
 from leaderboards.file.reader import connect_to_read
 from leaderboards.statistics.estimates import Estimate
 
@@ -122,6 +124,26 @@ def read_rules(path: Path, curve_ids: Collection[str]) -> dict[str, str]:
             concat_ws(' ', any_value(identity_version), any_value(configuration) ->> '$.band_names')
         FROM runs WHERE list_contains($curves, curve_id) GROUP BY curve_id"""
     return dict(fetch(path, sql, {"curves": list(curve_ids)}))
+
+
+Facts = Mapping[str, str]
+"""What a curve's runs share beside its key: name -> value, as JSON text."""
+_SETUP_SQL = """
+    SELECT curve_id, any_value(dataset_fingerprint), any_value(protocol_version), any_value(configuration)
+    FROM runs WHERE list_contains($curves, curve_id) GROUP BY curve_id
+"""
+
+
+def read_facts(path: Path, curve_ids: Collection[str]) -> dict[str, Facts]:
+    """What the column `setup` is a hash of, by curve. Raises UserError as `read_points`."""
+    found: dict[str, Facts] = {}
+    for curve_id, fingerprint, version, configuration in fetch(path, _SETUP_SQL, {"curves": list(curve_ids)}):
+        others = json.loads(configuration) if configuration else {}
+        all_facts = {"dataset_fingerprint": fingerprint, "protocol_version": version} | others
+        found[curve_id] = {
+            name: json.dumps(value, sort_keys=True) for name, value in all_facts.items() if name not in NOT_OF_SETUP
+        }
+    return found
 
 
 def distinct_points(points: Sequence[Point]) -> list[Point]:

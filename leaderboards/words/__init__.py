@@ -23,7 +23,7 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     ties = [c for c in comparisons if not c.sure]
     if wins or losses:
         found = ((f"{a} is better", wins), (f"{b} is better", losses), ("no clear difference", ties))
-        several = len({(c.protocol, c.axis) for c in comparisons}) > 1
+        several = len({(c.protocol, c.axis, c.kind) for c in comparisons}) > 1
         sentences.append("; ".join(f"{what} on {_named(rows, several)}" for what, rows in found if rows) + ".")
     elif sentences:
         sentences.append("On no dataset by itself are they told apart.")
@@ -48,7 +48,7 @@ def mean_in_words(mean: MeanDifference) -> str:
 def saving_in_words(saving: Estimate) -> str:
     """`82% fewer labels [45%, 90%]`; of no saving is more said than its interval."""
     if saving.ci_low is None or saving.ci_high is None or saving.value is None:
-        return "labels saved: unknown"
+        return "labels saved: unknown, as some point has too few seeds, and no predictions, to tell its noise"
     between = f"[{saved(saving.ci_low)}, {saved(saving.ci_high)}]"
     if not saving.sure:
         return f"no clear saving of labels {between}"
@@ -74,4 +74,5 @@ _NAMED = 4
 
 
 def _how(found: Comparison | MeanDifference) -> str:
-    return found.protocol if found.axis == "partition" else f"{found.protocol} of {found.axis}"
+    how = found.protocol if found.axis == "partition" else f"{found.protocol} of {found.axis}"
+    return f"{how} ({found.kind})" if found.kind else how

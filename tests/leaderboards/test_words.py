@@ -16,7 +16,7 @@ def comparison(dataset: str, difference: float, noise: float = 0.01, protocol: s
     parts = (Part(noise**2, float("inf")),)
     return Comparison(
         suite="demo", dataset=dataset, protocol=protocol, selection="cv", train_draw="seed", axis="partition",
-        metric="accuracy", higher_is_better=True, names=("mine", "yours"), partition="default", n_labels=100,
+        metric="accuracy", higher_is_better=True, kind="", names=("mine", "yours"), partition="default", n_labels=100,
         a=Estimate(0.5 + difference, None, None), b=Estimate(0.5, None, None),
         difference=with_interval(difference, parts), p_value=0.5,
         p_adjusted=0.01 if abs(difference) > 3 * noise else 0.5, noise="seeds", n_paired=3, one_seed=False, saving=None,
