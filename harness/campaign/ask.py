@@ -23,6 +23,7 @@ def ask(
     geobench_dir: Path,
     datasets: Iterable[str],
     demo: bool,
+    unread: bool = False,
     alone: bool = False,
     preset: str | None = None,
     protocols: Iterable[str] | None = None,
@@ -42,15 +43,17 @@ def ask(
     Args:
         geobench_dir: the root of the data. Only its names are read, so that wrong words cost nothing.
         demo: whether the demo suite is to be built there; else the suite is that of the datasets asked for.
+        unread: whether the root holds somebody's own images that nobody has looked at yet: all words are checked but
+            names of datasets and partitions.
         alone: whether one backbone runs without companions on the demo suite.
         rest: as of `make_request`.
     Raises:
         UserError: as `make_request`, or a partition that none of the datasets has.
     """
     names, wanted = tuple(backbones), tuple(datasets)
-    refs = [] if preset else find_named(geobench_dir, wanted)
+    refs = [] if preset or unread else find_named(geobench_dir, wanted)
     demo = demo or {ref.suite for ref in refs} == {DEMO_SUITE}
-    own = {ref.source for ref in refs} == {OWN_IMAGES.name}
+    own = unread or {ref.source for ref in refs} == {OWN_IMAGES.name}
     default = preset_defaults(preset) if preset else suite_defaults(names, demo=demo, own=own)
     if demo and not refs:  # not built yet, or none of its names
         for name in wanted:

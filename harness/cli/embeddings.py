@@ -159,6 +159,7 @@ def embed(
     """
     said = SimpleNamespace(**locals())
     with user_errors(debug):
+        from baselines.registry import check_name
         from harness.api.features import features
         from harness.store.vectors import write_vectors
 
@@ -168,6 +169,7 @@ def embed(
             raise UserError(f"{given[0]}: is of images of your own. Say --data DIR instead of --dataset")
         if target.suffix != ".parquet":
             raise UserError(f"--out {target}: a file that ends in .parquet is wanted")
+        check_name(backbone)  # before every image is looked at
         root, images = (geobench_dir, dataset) if dataset else own_images(said)
         options = {"geobench_dir": root, "cache_dir": cache_dir, "device": device, "missing_bands": missing_bands}
         made = features(backbone, images, seed=seed, weights=split_weights(weights), **options)

@@ -4,8 +4,9 @@ import math
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -185,41 +186,47 @@ def _ask(said: SimpleNamespace) -> "RunRequest":
         raise UserError("--data and --labels are of your own: leave out --geobench-dir and --preset")
     if not own and (given := settings_said(said)):
         raise UserError(f"{given[0]}: is of images of your own. Say --data DIR too")
+    words = _words(said)
+    if own:  # wrong words are refused before every image is looked at
+        ask(demo=False, unread=True, geobench_dir=Path(own), **words)
     geobench_dir = own_images(said)[0] if own else said.geobench_dir
     demo = has_no_data(geobench_dir) and not said.preset
-    request = ask(
-        demo=demo,
-        alone=said.alone,
-        preset=said.preset,
-        backbones=split_backbones(said.backbone),
-        weights=split_weights(said.weights),
-        geobench_dir=data_place(geobench_dir, said.cache_dir, demo=demo),
-        datasets=split_names(said.datasets),
-        protocols=None if said.protocols is None else split_names(said.protocols),
-        partitions=None if said.partitions is None else split_names(said.partitions),
-        seeds=None if said.seeds is None else split_numbers("--seeds", said.seeds),
-        train_draw=said.train_draw,
-        selection=said.select,
-        settings=split_settings(said.settings),
-        trials=said.trials,
-        shots=None if said.shots is None else split_numbers("--shots", said.shots),
-        budgets=None if said.budgets is None else split_budgets(said.budgets),
-        missing_bands=said.missing_bands,
-        band_names=said.band_names,
-        train_bands=[split_names([bands]) for bands in said.train_bands or ()],
-        test_bands=[split_names([bands]) for bands in said.test_bands or ()],
-        drop_bands=split_names(said.drop_bands),
-        normalisation=said.normalisation,
-        ignore_nodata=said.ignore_nodata,
-        input_size=parse_input_size(said.input_size),
-        db=said.db,
-        cache_dir=said.cache_dir,
-        verify_data=said.verify_data,
-        device=said.device,
-        workers=said.workers,
-    )
+    request = ask(demo=demo, geobench_dir=data_place(geobench_dir, said.cache_dir, demo=demo), **words)
     data_root(geobench_dir, said.cache_dir, demo=demo)
     return request
+
+
+def _words(said: SimpleNamespace) -> dict[str, Any]:
+    """The options as `ask` takes them, but for where the data are."""
+    return {
+        "alone": said.alone,
+        "preset": said.preset,
+        "backbones": split_backbones(said.backbone),
+        "weights": split_weights(said.weights),
+        "datasets": split_names(said.datasets),
+        "protocols": None if said.protocols is None else split_names(said.protocols),
+        "partitions": None if said.partitions is None else split_names(said.partitions),
+        "seeds": None if said.seeds is None else split_numbers("--seeds", said.seeds),
+        "train_draw": said.train_draw,
+        "selection": said.select,
+        "settings": split_settings(said.settings),
+        "trials": said.trials,
+        "shots": None if said.shots is None else split_numbers("--shots", said.shots),
+        "budgets": None if said.budgets is None else split_budgets(said.budgets),
+        "missing_bands": said.missing_bands,
+        "band_names": said.band_names,
+        "train_bands": [split_names([bands]) for bands in said.train_bands or ()],
+        "test_bands": [split_names([bands]) for bands in said.test_bands or ()],
+        "drop_bands": split_names(said.drop_bands),
+        "normalisation": said.normalisation,
+        "ignore_nodata": said.ignore_nodata,
+        "input_size": parse_input_size(said.input_size),
+        "db": said.db,
+        "cache_dir": said.cache_dir,
+        "verify_data": said.verify_data,
+        "device": said.device,
+        "workers": said.workers,
+    }
 
 
 def _work(request: "RunRequest", dry_run: bool, verbose: bool, debug: bool) -> int:
