@@ -17,8 +17,8 @@ from harness.data.sources import open_dataset
 from harness.data.suites import discover, tell_apart
 from harness.errors import UnforeseenError, UserError
 from harness.records.labels import LabelKind
-from harness.show.tables import rows_table
-from harness.show.visible_text import plain
+from harness.show.tables import prose, rows_table
+from harness.show.visible_text import plain, visible
 from leaderboards.query import Table
 
 COLUMNS = ("dataset", "label", "classes", "size_px", "bands", "train", "valid", "test", "metric", "erratum")
@@ -95,10 +95,9 @@ def understood_table(understood: Understood, places: Mapping[str, str]) -> Group
         ("splits", f"{sizes} ({understood.drawn})", ("group_by", "block_km"), by),
     ]
     if not alone:
-        bands = [_band(understood, i) for i in range(len(understood.bands))]
         rows[1:1] = [
             ("size", f"{height} x {width} px{_fitted(understood)}", ("fit", "size"), "most images"),
-            *(("band", band, ("bands", "unit", "no_data"), "the files") for band in bands),
+            *(("bands", bands, ("bands", "unit", "no_data"), "the files") for bands in _bands(understood)),
         ]
     if understood.imported:
         table = rows_table((understood.name, "understood when it was imported"), [row[:2] for row in rows])
@@ -111,7 +110,8 @@ def understood_table(understood: Understood, places: Mapping[str, str]) -> Group
         table = rows_table((understood.name, "understood", "from", "to correct"), told)
         said = f"A file {FILE} in the folder of the images says all of this once for all."
     notes = [Text(plain(note), style="yellow") for note in understood.notes]
-    return Group(table, *notes, Text(said, style="dim"))
+    values = [] if alone else [prose(visible(_values(understood)))]
+    return Group(table, *values, *notes, Text(said, style="dim"))
 
 
 def _said_where(settings: Sequence[str], places: Mapping[str, str], otherwise: str) -> str:
@@ -121,14 +121,25 @@ def _said_where(settings: Sequence[str], places: Mapping[str, str], otherwise: s
     return ", ".join(told if len(said) == len(settings) else [*told, otherwise])
 
 
-def _band(understood: Understood, i: int) -> str:
-    band, examples = understood.bands[i], understood.examples[i]
-    light = f", {1000 * band.wavelength_um:.0f} nm" if band.wavelength_um else ""
-    no_data = "" if band.no_data is None else f", no data {band.no_data:g}"
-    values = "; without data"
-    if examples:
-        values = f"; {examples[0]:.6g} to {examples[2]:.6g}, mean {examples[1]:.6g}"
-    return f"{band.name} ({band.kind}{light}), unit {band.unit or 'not known'}{no_data}{values}"
+def _bands(understood: Understood) -> list[str]:
+    """A text for all bands of the same sensor, unit and value of no data; with their names where there are several."""
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for band in understood.bands:
+        nothing = "" if band.no_data is None else f", no data {band.no_data:g}"
+        alike.setdefault((band.kind, band.unit or "not known", nothing), []).append(band.name)
+    return [
+        f"{len(names)} of {kind}, unit {unit}{nothing}{f': {list_names(names)}' if len(alike) > 1 else ''}"
+        for (kind, unit, nothing), names in alike.items()
+    ]
+
+
+def _values(understood: Understood) -> str:
+    """Each band with its least, greatest and mean value."""
+    told = (
+        f"{band.name} {f'{values[0]:.4g} to {values[2]:.4g} ({values[1]:.4g})' if values else 'without data'}"
+        for band, values in zip(understood.bands, understood.examples, strict=True)
+    )
+    return f"Bands, least to greatest value (mean): {', '.join(told)}"
 
 
 def _fitted(understood: Understood) -> str:

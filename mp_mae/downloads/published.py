@@ -56,17 +56,27 @@ def address(published: Published, base_url: str | None) -> str:
     return (given or published.base.replace("hub:", f"{hub.rstrip('/')}/", 1)).rstrip("/")
 
 
+_MOST_NEAR = 3
+"""Names that are suggested for an unknown one."""
+
+
 def find(names: Iterable[str], table: Mapping[str, Published]) -> list[Published]:
     """What these names stand for, each once, in their order.
 
     Raises:
-        UserError: nothing of that name is known; suggests the nearest and lists all.
+        UserError: nothing of that name is known; suggests the nearest few and says where all stand.
     """
     for name in (names := list(dict.fromkeys(names))):
         if name not in table:
-            near = get_close_matches(name, table, n=1)
-            hint = f" Is it {near[0]}?" if near else ""
-            raise UserError(f"nothing that can be downloaded is called {name!r}.{hint} There are: {', '.join(table)}")
+            last = {known.rpartition("/")[2]: known for known in reversed(list(table))}
+            near = [known for known in table if name.casefold() in known.casefold()]
+            near += get_close_matches(name, table, n=_MOST_NEAR)
+            near += [last[known] for known in get_close_matches(name, last, n=_MOST_NEAR)]
+            few = list(dict.fromkeys(near))[:_MOST_NEAR] if name else []
+            hint = f" Is it {' or '.join(few)}?" if few else ""
+            raise UserError(
+                f"nothing that can be downloaded is called {name!r}.{hint} All {len(table)} names: docs/downloads.md"
+            )
     return [table[name] for name in names]
 
 

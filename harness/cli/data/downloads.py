@@ -172,9 +172,11 @@ def _tell(name: str, verdict: "Verdict") -> None:
         say(err, f"{name}: {problem}", style="red")
     compared = "it comes with no statistics to compare"
     if verdict.n_compared:
-        compared = f"statistics of {verdict.n_compared} bands compared (tolerance {TOLERANCE:g} std)"
-    found = f"{len(verdict.problems)} problems" if verdict.problems else "all sound"
-    say(out, f"{name}: {verdict.n_samples:,} samples read, {compared}: {found}")
+        bands = "1 band" if verdict.n_compared == 1 else f"{verdict.n_compared} bands"
+        compared = f"statistics of {bands} compared (tolerance {TOLERANCE:g} std)"
+    n = len(verdict.problems)
+    found = f"{n} problem{'' if n == 1 else 's'}" if n else "all sound"
+    say(out, f"{name}: {verdict.n_samples:,} sample{'' if verdict.n_samples == 1 else 's'} read, {compared}: {found}")
 
 
 def _verify(name: str, root: Path, progress: "Progress", workers: int) -> "list[tuple[str, Verdict]]":

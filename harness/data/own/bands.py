@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from baselines.bands import RGB, S1, S2_L1C, S2_L2A, SENTINEL2_UM, Unit
-from harness.data.description import Band
+from baselines.bands import RGB, S1, S2_L1C, S2_L2A, SENTINEL2_LIGHT, SENTINEL2_UM, Unit
+from harness.data.band_matching import common_name
+from harness.data.description import Band, list_names
 from harness.data.own.settings import ImageSettings
 from harness.errors import UserError
 
@@ -58,6 +59,19 @@ def describe_bands(
         replace(band, no_data=next((v for key in (name, band.name) if (v := values.get(key)) is not None), no_data))
         for name, band in zip(names, bands, strict=True)
     )
+
+
+def note_unknown(bands: Sequence[Band]) -> list[str]:
+    """A line on bands whose names say neither a sensor nor a light: they may be meant, or misspelt."""
+    unknown = [band.name for band in bands if band.kind == "SpectralBand" and common_name(band) is None]
+    if not unknown:
+        return []
+    known = (f"{S2_L1C[0]} to {S2_L1C[-1]} and B8A of Sentinel-2", *SENTINEL2_LIGHT.values(), *_RADAR)
+    return [
+        f"bands of no sensor known here: {list_names(unknown)}. They are read by what takes any bands, as "
+        "image_statistics, and by what learnt from bands of these names; other backbones are skipped. Known: "
+        f"{', '.join(known)}"
+    ]
 
 
 def _describe(name: str, unit: Unit | None) -> Band:

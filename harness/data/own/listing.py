@@ -161,7 +161,10 @@ def _unlabelled(there: set[str], rows: Sequence[Row]) -> list[str]:
     """A line on images that no row names, if there are any; a mask lies beside them and is none."""
     named = {cell for row in rows for cell in row.cells.values()} | {row.file for row in rows}
     left = sorted(there - named)
-    return [f"{len(left)} images have no label and are left out: {left[0]}{_and_more(left)}"] if left else []
+    if not left:
+        return []
+    has_none = "1 image has no label and is" if len(left) == 1 else f"{len(left)} images have no label and are"
+    return [f"{has_none} left out: {left[0]}{_and_more(left)}"]
 
 
 def _stem(file: str) -> str:

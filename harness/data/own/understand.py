@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.data.description import Band, list_names
 from harness.data.no_data.marking import mark_no_data
-from harness.data.own.bands import describe_bands
+from harness.data.own.bands import describe_bands, note_unknown
 from harness.data.own.description import FILE, Understood
 from harness.data.own.images import OpenedImage, UnreadableError, open_image
 from harness.data.own.labels import read_labels
@@ -117,6 +117,7 @@ def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSett
     first = seen[0]
     _check_alike(rows, seen)
     bands = describe_bands(settings, first.names, first.n_channels, first.dtype, first.no_data, rows[0].file)
+    notes += note_unknown(bands)
     labels = read_labels(rows, settings, root)
     size_px = (settings.size, settings.size) if settings.size else _usual_size(seen)
     places = [look.place for look in seen]
@@ -131,8 +132,9 @@ def _understand(root: Path, name: str, files: Sequence[str], settings: ImageSett
     notes += torn_groups(splits, groups)
     near = count_near(splits, places)
     if near:
+        lie = "image lies" if len(splits["test"]) == 1 else "images lie"
         notes.append(
-            f"{near} of {len(splits['test'])} test images lie within {NEAR_KM:g} km of one in another split: scores "
+            f"{near} of {len(splits['test'])} test {lie} within {NEAR_KM:g} km of one in another split: scores "
             f"will be too good. {_how_to_part(settings, drawn)}"
         )
     return Understood(
@@ -177,7 +179,8 @@ def _look_at_all(
     if not looks:
         raise UserError(f"{root}: no image can be read; {bad[0]}")
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    return looks, shown, [f"{len(bad)} images are left out: {bad[0]}{more}"] if bad else []
+    left = "1 image is" if len(bad) == 1 else f"{len(bad)} images are"
+    return looks, shown, [f"{left} left out: {bad[0]}{more}"] if bad else []
 
 
 def _look(opened: OpenedImage) -> Look:

@@ -141,11 +141,16 @@ def test_folders_of_images_and_what_is_nothing_are_told_apart(tmp_path):
     assert "no data are here. To get data: python -m harness data download" in empty.stderr
 
 
-def test_an_unknown_name_is_one_line_with_all_names(tmp_path):
+def test_an_unknown_name_is_one_line_with_the_nearest_and_the_page_of_all(tmp_path):
     done = harness("data", "download", "m-eurosta", "--out", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
-    assert "Is it m-eurosat?" in done.stderr
-    assert "geobench2/benv2" in done.stderr
+    assert "Is it m-eurosat" in done.stderr
+    assert "docs/downloads.md" in done.stderr
+    assert len(done.stderr) < 250
+    part = harness("data", "download", "benv", "--out", tmp_path, cwd=tmp_path)
+    assert "Is it geobench2/benv2" in part.stderr
+    far = harness("data", "download", "qqq", "--out", tmp_path, cwd=tmp_path)
+    assert "Is it" not in far.stderr
 
 
 def test_datasets_of_suites_come_to_lie_where_their_suites_are_looked_for(monkeypatch):

@@ -40,7 +40,7 @@ def run(data, tmp_path, cache, *options, backbones=("image_statistics", "random_
 def test_a_planted_signal_is_found_by_each_kind_of_labels(fields, tmp_path, cache, column, metric, least):
     done, scores = run(fields, tmp_path, cache, *TWELVE, "--label-column", column, "--name", "fields")
     assert done.returncode == 0, done.stderr
-    assert f"1 images are left out: feld {UNREADABLE} ü.tif: cannot be read as an image" in done.stderr
+    assert f"1 image is left out: feld {UNREADABLE} ü.tif: cannot be read as an image" in done.stderr
     assert f"{N - 1} of uint16" in done.stderr
     assert f"{len(OTHER_SIZES)} of another size are cropped" in done.stderr
     assert set(scores) == {"image_statistics", "random_features"}

@@ -27,7 +27,7 @@ def test_sub_folders_are_classes_and_their_curve_is_run(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "60 of uint8" in done.stderr
     assert "dark 30, light 30" in done.stderr
-    assert "1 images are left out: dark/broken.png: cannot be read as an image" in done.stderr
+    assert "1 image is left out: dark/broken.png: cannot be read as an image" in done.stderr
     assert {row[:3] for row in rows} == {("my fields", "user:my fields", name) for name in ("0.50x_train", "default")}
     assert " on my fields: accuracy 1.000" in done.stdout
     assert "by knn with 42 labels. It cannot be told apart from" in done.stdout

@@ -32,7 +32,7 @@ def test_an_import_is_the_same_runs_without_the_images(tmp_path):
     made = typed(tmp_path, "data", "import", images, "--out", kept)
     assert (made.returncode, made.stdout.strip()) == (0, str(kept)), made.stderr
     assert "30 of uint8, such as dark/0.png" in made.stderr
-    assert "1 images are left out: light/cut.png" in made.stderr
+    assert "1 image is left out: light/cut.png" in made.stderr
     assert sorted(path.name for path in kept.parent.iterdir()) == ["fields"], "nothing half there"
     again = typed(tmp_path, "data", "import", images, "--out", kept)
     assert (again.returncode, made.stdout) == (0, again.stdout)

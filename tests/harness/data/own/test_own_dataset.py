@@ -89,7 +89,7 @@ def test_images_of_another_size_are_cropped_and_an_unreadable_one_is_named(tmp_p
     (root / "chip 04.tif").write_bytes((root / "chip 04.tif").read_bytes()[:300])
     dataset = opened(tmp_path, root, **TWELVE)
     assert "chip 04.tif" not in dataset.samples
-    assert dataset.understood.notes[0].startswith("1 images are left out: chip 04.tif: cannot be read")
+    assert dataset.understood.notes[0].startswith("1 image is left out: chip 04.tif: cannot be read")
     assert np.isnan(dataset.read_sample("chip 03.tif").pixels[0, :, 0]).tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
 
 

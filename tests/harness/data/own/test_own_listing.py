@@ -72,7 +72,7 @@ def test_a_table_names_files_with_or_without_their_ending_and_tells_who_is_left_
     touch(tmp_path, "a.tif", "b.tif", "more/c.tif")
     rows, notes = table(tmp_path, "file;label\na;1\nmore/c.tif;0\n")
     assert [(row.file, row.cells["label"]) for row in rows] == [("a.tif", "1"), ("more/c.tif", "0")]
-    assert notes == ["1 images have no label and are left out: b.tif"]
+    assert notes == ["1 image has no label and is left out: b.tif"]
 
 
 @pytest.mark.parametrize(
