@@ -45,6 +45,13 @@ def test_a_tenth_of_a_standard_deviation_is_tolerated(mean, std, told):
     assert bool(differences(moments, {0: Stored("B2", mean, std)}, "stats.json")) == told
 
 
+@pytest.mark.parametrize(("mean", "std", "told"), [(0.0, 1.0, False), (3.0, 1.0, True)])
+def test_statistics_of_no_values_fit_a_band_without_values(mean, std, told):
+    moments = Moments(1)
+    moments.add(np.full((2, 1, 3, 3), np.nan))
+    assert bool(differences(moments, {0: Stored("asc HH", mean, std)}, "stats.json")) == told
+
+
 def test_a_dataset_as_it_was_published_has_no_problems(tiles):
     told = []
     checked = check_mmearth(tiles, lambda done, total: told.append((done, total)))
