@@ -66,7 +66,7 @@ def test_what_failed_is_told_and_the_others_are_fetched(place, tmp_path, capsys)
 
 @pytest.mark.parametrize(
     ("changed", "words"),
-    [(["mmearth46"], "Is it mmearth64?"), (["mmearth64", "--timeout", "0"], "--timeout 0: a number of seconds")],
+    [(["mmearth46"], "Is it mmearth64"), (["mmearth64", "--timeout", "0"], "--timeout 0: a number of seconds")],
 )
 def test_what_cannot_be_meant_is_one_line(tmp_path, capsys, changed, words):
     assert main(["data", "download", *changed, "--out", str(tmp_path)]) == 2
