@@ -1,11 +1,11 @@
 """Vectors in GeoTIFF stacks: a file an image, a band a number, as products of embeddings are cut into chips."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from mp_mae.errors import NotHereError, UserError
+from mp_mae.errors import UserError
+from mp_mae.files.geotiff import open_geotiff
 
 _SUFFIXES = (".tif", ".tiff")
 _MOST_BYTES = 2**28
@@ -38,20 +38,13 @@ def read_rasters(folder: Path, where: str) -> tuple[list[str], np.ndarray]:
 def _read_mean(file: Path, where: str) -> np.ndarray:
     """(D,) float32."""
     try:
-        import rasterio  # noqa: PLC0415 - an extra
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
-    except ImportError:
-        raise NotHereError(f"{where}: GeoTIFF files are read by rasterio. Run: pip install '.[geo]'") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(file, driver="GTiff") as raster:
-                if raster.count * raster.height * raster.width * np.dtype(raster.dtypes[0]).itemsize > _MOST_BYTES:
-                    size = f"{raster.count} bands of {raster.width} x {raster.height} px"
-                    raise UserError(f"{where}: {size} are more than an image's vectors may have. Cut it into chips")
-                pixels = raster.read(masked=True).astype(np.float64)  # (D, H, W)
-        except (RasterioError, OSError, ValueError) as error:
-            raise UserError(f"{where}: cannot be read ({str(error).splitlines()[0]})") from None
+        with open_geotiff(file, where) as raster:
+            if raster.count * raster.height * raster.width * np.dtype(raster.dtypes[0]).itemsize > _MOST_BYTES:
+                size = f"{raster.count} bands of {raster.width} x {raster.height} px"
+                raise UserError(f"{where}: {size} are more than an image's vectors may have. Cut it into chips")
+            pixels = raster.read(masked=True).astype(np.float64)  # (D, H, W)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{where}: cannot be read ({str(error).splitlines()[0]})") from None
     values = np.ma.filled(pixels, np.nan)
     known = values[:, np.isfinite(values).all(axis=0)]
     if not known.size:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from baselines.inputs import Moments, PixelKind, PretrainingStatistics
+from mp_mae.data.statistics import OF_NO_VALUES
 from mp_mae.errors import UserError
 
 _LEVELS = {"l1c": PixelKind.SENTINEL2_L1C, "l2a": PixelKind.SENTINEL2_L2A}
 _KINDS = {"sentinel1": PixelKind.SENTINEL1, "coherence": PixelKind.COHERENCE}
 """Modalities without levels."""
-_NO_TILES = Moments(0.0, 1.0)
-"""Stands in a dataset's statistics for a processing level, or a band, of which it has no tile."""
+_NO_TILES = Moments(*OF_NO_VALUES)
 
 
 def read_statistics(

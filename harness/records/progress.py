@@ -1,6 +1,6 @@
 """How long work tells its caller how far it is. Nothing below the command line prints."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -21,6 +21,18 @@ class Progress(Protocol):
     def notice(self, message: str) -> None:
         """One line the user should read although nothing failed."""
         ...
+
+
+def telling_how_many(step: Step) -> Callable[[int, int], None]:
+    """A step for work that says how many units of how many are done so far."""
+    before = 0
+
+    def report(done: int, _: int) -> None:
+        nonlocal before
+        step.advance(done - before)
+        before = done
+
+    return report
 
 
 class Silent:

@@ -6,6 +6,11 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 """Unit in capitals -> bytes."""
 
 
+def describe_count(number: int, what: str) -> str:
+    """`1 image`, `1,982 images`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def describe_size(n_bytes: int) -> str:
     """Three digits and a unit: 1.23 GB."""
     # 999.5 of a unit and more has no three digits in it.

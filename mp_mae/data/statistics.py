@@ -17,6 +17,11 @@ LEVELS = ("l1c", "l2a")
 """Processing levels of Sentinel-2 (`S2_type`); a tile's level decides which statistics standardise its pixels."""
 
 
+OF_NO_VALUES = (0.0, 1.0)
+"""Mean and standard deviation as files have them of a band, or a level, without values: standardising by them changes
+nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Statistics:
     """Means and standard deviations: (x - mean) / std standardises; one column per band in use.

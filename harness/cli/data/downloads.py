@@ -166,17 +166,17 @@ def verify(
 
 
 def _tell(name: str, verdict: "Verdict") -> None:
+    from harness.show.quantities import describe_count
     from mp_mae.data.checking.moments import TOLERANCE
 
     for problem in verdict.problems:
         say(err, f"{name}: {problem}", style="red")
     compared = "it comes with no statistics to compare"
     if verdict.n_compared:
-        bands = "1 band" if verdict.n_compared == 1 else f"{verdict.n_compared} bands"
-        compared = f"statistics of {bands} compared (tolerance {TOLERANCE:g} std)"
+        compared = f"statistics of {describe_count(verdict.n_compared, 'band')} compared (tolerance {TOLERANCE:g} std)"
     n = len(verdict.problems)
-    found = f"{n} problem{'' if n == 1 else 's'}" if n else "all sound"
-    say(out, f"{name}: {verdict.n_samples:,} sample{'' if verdict.n_samples == 1 else 's'} read, {compared}: {found}")
+    found = describe_count(n, "problem") if n else "all sound"
+    say(out, f"{name}: {describe_count(verdict.n_samples, 'sample')} read, {compared}: {found}")
 
 
 def _verify(name: str, root: Path, progress: "Progress", workers: int) -> "list[tuple[str, Verdict]]":
@@ -223,18 +223,12 @@ def _verify_folder(folder: Path, progress: "Progress") -> "Verdict":
         return Verdict(n_samples=len(weights), n_compared=0, problems=())
     if not any(folder.glob("*.h5")):
         return verify_images(folder, progress)
+    from harness.records.progress import telling_how_many
     from mp_mae.data.checking.mmearth import check_mmearth
     from mp_mae.data.files import find_files
     from mp_mae.data.h5 import describe_columns
 
     n_tiles = describe_columns(find_files(folder).h5)["sentinel2"].n_rows
     with progress.step(f"reading {folder.name}", n_tiles) as step:
-        done = 0
-
-        def report(now: int, _: int) -> None:
-            nonlocal done
-            step.advance(now - done)
-            done = now
-
-        checked = check_mmearth(folder, report)
+        checked = check_mmearth(folder, telling_how_many(step))
     return Verdict(n_samples=checked.n_tiles, n_compared=checked.n_compared, problems=checked.problems)

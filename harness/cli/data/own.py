@@ -109,7 +109,9 @@ def import_images(
 
 def settings_said(said: SimpleNamespace) -> list[str]:
     """The options of images of one's own that were given."""
-    return [f"--{key.replace('_', '-')}" for key, value in _said(said).items() if value not in (None, (), [])]
+    from harness.data.own.settings import option
+
+    return [option(key) for key, value in _said(said).items() if value not in (None, (), [])]
 
 
 def _understand(

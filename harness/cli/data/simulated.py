@@ -129,18 +129,14 @@ def _write_tiles(directory: Path, seed: int, tiles: int, processes: int | None, 
     import os
 
     import mp_mae.errors
+    from harness.records.progress import telling_how_many
     from mp_mae.data.write import write_mmearth
 
     with progress.step(f"{directory.name}: simulate and write", tiles) as step:
-        done = 0
-
-        def report(written: int, total: int) -> None:
-            nonlocal done
-            step.advance(written - done)
-            done = written
-
         try:
-            write_mmearth(directory, seed, tiles, processes=processes or os.cpu_count() or 1, report=report)
+            write_mmearth(
+                directory, seed, tiles, processes=processes or os.cpu_count() or 1, report=telling_how_many(step)
+            )
         except mp_mae.errors.UserError as error:
             raise UserError(str(error)) from error
     return directory

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import mp_mae.errors
 from baselines.bands import RGB
 from harness.data.files.budgets import SAMPLE_BYTES
 from harness.data.files.regular_file import check_regular
 from harness.errors import NotHereError, UserError
+from mp_mae.files.geotiff import open_geotiff
 
 _RASTERS = (".tif", ".tiff")
 SUFFIXES = (".jpg", ".jpeg", ".png", *_RASTERS)
@@ -101,21 +103,14 @@ def _stored_depth(picture: Image.Image) -> int:
 
 def _read_raster(path: Path, where: str) -> OpenedImage:
     try:
-        import rasterio  # noqa: PLC0415 - an extra
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
-    except ImportError:
-        raise NotHereError(f"{where}: GeoTIFF files are read by rasterio. Run: pip install '.[geo]'") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path, driver="GTiff") as file:
-                _check_size(file.width, file.height, file.count * np.dtype(file.dtypes[0]).itemsize, where)
-                pixels, place = file.read(), _middle(file) if file.crs else None
-                named = [text.strip() for text in file.descriptions if text]
-                colours = [colour.name for colour in file.colorinterp]
-                crs, no_data = str(file.crs) if file.crs else None, file.nodata
-        except RasterioError as error:
-            raise ValueError(str(error)) from None
+        with open_geotiff(path, where) as file:
+            _check_size(file.width, file.height, file.count * np.dtype(file.dtypes[0]).itemsize, where)
+            pixels, place = file.read(), _middle(file) if file.crs else None
+            named = [text.strip() for text in file.descriptions if text]
+            colours = [colour.name for colour in file.colorinterp]
+            crs, no_data = str(file.crs) if file.crs else None, file.nodata
+    except mp_mae.errors.NotHereError as error:
+        raise NotHereError(str(error)) from None
     if pixels.dtype.kind not in "iuf":
         raise UserError(f"{where}: real numbers are wanted, {pixels.dtype} found")
     is_picture = pixels.dtype == np.uint8 and colours == list(RGB)

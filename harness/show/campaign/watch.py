@@ -14,7 +14,7 @@ from harness.records.job import DatasetRef, Failure, Job
 from harness.show.campaign.time_left import TimeLeft
 from harness.show.lines import say
 from harness.show.progress_bars import RichProgress
-from harness.show.quantities import describe_duration, describe_score
+from harness.show.quantities import describe_count, describe_duration, describe_score
 from leaderboards.schema import RunRecord, RunRow
 from leaderboards.simulated import SIMULATED
 
@@ -92,7 +92,8 @@ def _describe(jobs: Sequence[Job], seconds: float | None) -> str:
     simulated = " (simulated: rank nothing real by it)" if all(suite in SIMULATED for suite in suites) else ""
     n_backbones = len({job.backbone for job in jobs})
     about = "" if seconds is None else f", about {describe_duration(seconds)}"
-    return f"{', '.join(suites)}{simulated}: {_count(n_backbones, 'backbone')}, {_count(len(jobs), 'run')}{about}"
+    what = f"{describe_count(n_backbones, 'backbone')}, {describe_count(len(jobs), 'run')}"
+    return f"{', '.join(suites)}{simulated}: {what}{about}"
 
 
 def _came_of_it(outcomes: Sequence[RunRecord | Failure]) -> str:
@@ -100,7 +101,7 @@ def _came_of_it(outcomes: Sequence[RunRecord | Failure]) -> str:
     records = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
     n_failed = len(outcomes) - len(records)
     told = [_score(records)] if records else []
-    told += [f"{n_failed} of {_count(len(outcomes), 'run')} failed"] if n_failed else []
+    told += [f"{n_failed} of {describe_count(len(outcomes), 'run')} failed"] if n_failed else []
     return ", ".join(told)
 
 
@@ -111,12 +112,8 @@ def _score(records: Sequence[RunRecord]) -> str:
     if not known:
         return "undefined"
     score = describe_score(sum(known) / len(known), higher_is_better=run.higher_is_better)
-    return f"{score} ({_count(n_labels, 'label')})"
+    return f"{score} ({describe_count(n_labels, 'label')})"
 
 
 def _n_labels(run: RunRow) -> int:
     return (run.n_labels_fit or 0) + (run.n_labels_select or 0)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mp_mae.data.statistics import OF_NO_VALUES
+
 TOLERANCE = 0.1
 """How far stored statistics may be from those found, in standard deviations: for statistics of some pixels of an image,
 as datasets come with, and far less than another unit, another band or half of the files make."""
@@ -43,10 +45,6 @@ class Moments:
     def std(self) -> np.ndarray:
         """(C,); 0 where there is no value."""
         return np.sqrt(self._squares / np.maximum(self.n, 1))
-
-
-OF_NO_VALUES = (0.0, 1.0)
-"""Mean and standard deviation as files have them of a band without values: standardising by them changes nothing."""
 
 
 def differences(found: Moments, stored: Mapping[int, Stored], where: str) -> list[str]:

@@ -1,6 +1,5 @@
 """Pixels of a GeoTIFF or of a NetCDF-4 file, as float32 with NaN where there is no data."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ import h5py
 import numpy as np
 
 from mp_mae.errors import UserError
+from mp_mae.files.geotiff import open_geotiff
 
 LARGEST_SIDE = 4096
 """Pixels; a larger image is no chip, and would fill the memory."""
@@ -39,19 +39,16 @@ def read_tif(path: Path, choose: Choose) -> np.ndarray:
         BadFileError: not a readable GeoTIFF, or `choose` refuses it by a ValueError.
     """
     import rasterio  # noqa: PLC0415 - an extra
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
 
     alone = rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")  # does not list the thousands of files beside it
     try:
-        with warnings.catch_warnings(), alone:
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a chip's place is in the GeoJSON file
-            with rasterio.open(path, driver="GTiff") as file:
-                if max(file.width, file.height) > LARGEST_SIDE:
-                    raise ValueError(f"{file.width} x {file.height} pixels; wanted a chip")
-                bands = choose(file.descriptions, file.dtypes[0])
-                masked = file.read([band + 1 for band in bands], masked=True)
-                return np.ma.filled(masked.astype(np.float32), np.nan)
-    except (RasterioError, OSError, ValueError) as error:
+        with alone, open_geotiff(path, str(path)) as file:
+            if max(file.width, file.height) > LARGEST_SIDE:
+                raise ValueError(f"{file.width} x {file.height} pixels; wanted a chip")
+            bands = choose(file.descriptions, file.dtypes[0])
+            masked = file.read([band + 1 for band in bands], masked=True)
+            return np.ma.filled(masked.astype(np.float32), np.nan)
+    except (OSError, ValueError) as error:
         raise BadFileError(f"{path}: {error}") from error
 
 
