@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mp_mae.training.settings import Settings, as_fields
@@ -31,27 +31,38 @@ def run_together(
         first: Python that is run before, with `RANK` in the environment.
         variables: more of the environment.
     """
+    program = f"import os, sys\n{first}\nfrom mp_mae.cli.app import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *words]
+    return launch(command, folder, processes, 900, {"PYTHONPATH": str(ROOT), **(variables or {})})
+
+
+def launch(
+    command: Sequence[str], folder: Path | None, processes: int, timeout_s: float, variables: Mapping[str, str]
+) -> list[tuple[int, str]]:
+    """One command in several processes, as `torchrun` starts them: (exit code, what it printed) of each rank.
+
+    Args:
+        folder: where they run; None: here.
+        variables: more of the environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    program = f"import os, sys\n{first}\nfrom mp_mae.cli.app import main\nsys.exit(main(sys.argv[1:]))"
     started = []
     for rank in range(processes):
         environment = {
-            **os.environ, "PYTHONPATH": str(ROOT), "WORLD_SIZE": str(processes), "RANK": str(rank),
-            "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1",
-            "COLUMNS": "300", **(variables or {}),
+            **os.environ, "WORLD_SIZE": str(processes), "RANK": str(rank), "LOCAL_RANK": str(rank),
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1", "COLUMNS": "300", **variables,
         }  # fmt: skip
         if processes == 1:
             del environment["WORLD_SIZE"], environment["RANK"], environment["LOCAL_RANK"]
-        command = [sys.executable, "-c", program, *words]
         started.append(
             subprocess.Popen(
                 command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
             )
         )
     try:
-        printed = [process.communicate(timeout=900)[0] for process in started]
+        printed = [process.communicate(timeout=timeout_s)[0] for process in started]
     finally:
         for process in started:
             process.kill()

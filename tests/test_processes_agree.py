@@ -1,8 +1,5 @@
 """What goes wrong in one of several processes ends there and then for all of them, in one line of the first."""
 
-import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import pytest
 
 from geobench_files import write_dataset
 from leaderboards.query import run_query
+from processes import launch
 
 HERE = Path(__file__).parents[1]
 
@@ -75,31 +73,13 @@ main()
 def run_two(folder, where):
     """Two processes train two runs, the second process fails as told: (exit code, what it printed) of each."""
     write_dataset(folder / "data", n_samples=12)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     command = [
         sys.executable, "-c", COMMAND, where, "run", "--backbone", "random_init",
         "--geobench-dir", str(folder / "data"), "--protocols", "fine_tune", "--seeds", "0,1",
         "--cache-dir", str(folder / "cache"), "--device", "cpu",
         "--db", str(folder / "board.duckdb"), "--missing-bands", "nearest",
     ]  # fmt: skip
-    processes = []
-    for rank in range(2):
-        environment = {
-            **os.environ, "PYTHONPATH": str(HERE), "WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank),
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
-            "COLUMNS": "300",
-        }  # fmt: skip
-        processes.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        )
-    try:
-        printed = [process.communicate(timeout=240)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [(process.returncode, text) for process, text in zip(processes, printed, strict=True)]
+    return launch(command, None, 2, 240, {"PYTHONPATH": str(HERE), "ACCELERATE_USE_CPU": "true"})
 
 
 @pytest.mark.slow
