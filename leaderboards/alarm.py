@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leaderboards.query import run_query
+from leaderboards.simulated import SIMULATED
 from leaderboards.statistics.difference import difference
 from leaderboards.statistics.estimates import Estimate
 from leaderboards.statistics.influences import SharedTestSet, read_influences
@@ -17,7 +18,14 @@ from leaderboards.statistics.reading import Point, read_points
 from leaderboards.statistics.student import with_interval
 
 FLOOR = "image_statistics"
-ADVICE = "nine times in ten it was fed wrong (docs/statistics.md, Below the floor)"
+_ON_IMAGES = "nine times in ten it was fed wrong (docs/statistics.md, Below the floor)"
+_SIMULATED = "simulated images say little; or it was fed wrong (docs/statistics.md, Below the floor)"
+
+
+def advice(suite: str) -> str:
+    """What to think of it: images have more to learn from than their statistics, those of a simulation perhaps not."""
+    return _SIMULATED if suite in SIMULATED else _ON_IMAGES
+
 
 _Place = tuple[str, str, str]
 """curve_id, partition and samples of a point."""
@@ -75,7 +83,7 @@ class Alarm:
         return (
             f"{self.mark} {self.backbone} on {self.dataset} ({self.protocol}, {self.partition}): {self.metric} "
             f"{self.value:.4g}, {sure} {FLOOR if self.source == 'measured' else 'imagestats'} {self.floor_value:.4g} "
-            f"by {abs(self.difference.value or 0):.3g}{interval}: {ADVICE}; {self._entered()}{inferred}"
+            f"by {abs(self.difference.value or 0):.3g}{interval}: {advice(self.suite)}; {self._entered()}{inferred}"
         )
 
     def _entered(self) -> str:

@@ -344,14 +344,15 @@ Told = tuple[str, str | None]
 
 def _alarms(request: "RunRequest", jobs: "Sequence[Job]") -> "Iterator[Told]":
     """A line for each pretrained backbone that is surely below the statistics of its pixels somewhere."""
-    from leaderboards.alarm import ADVICE, FLOOR, read_alarms
+    from leaderboards.alarm import FLOOR, advice, read_alarms
 
     run_ids = {job.run_id for job in jobs}
     alarms = read_alarms(request.db, _names(jobs)) if jobs else []
     below = [alarm for alarm in alarms if alarm.clearly and not run_ids.isdisjoint(alarm.run_ids)]
-    for backbone in dict.fromkeys(alarm.backbone for alarm in below):
-        where = ", ".join(dict.fromkeys(alarm.dataset for alarm in below if alarm.backbone == backbone))
-        yield f"!! {backbone} is below {FLOOR} on {where}: {ADVICE}", "yellow"
+    for backbone, suite in dict.fromkeys((alarm.backbone, alarm.suite) for alarm in below):
+        of_both = [alarm.dataset for alarm in below if (alarm.backbone, alarm.suite) == (backbone, suite)]
+        where = ", ".join(dict.fromkeys(of_both))
+        yield f"!! {backbone} is below {FLOOR} on {where}: {advice(suite)}", "yellow"
 
 
 def _reasons(lines: "Sequence[Line]", verbose: bool) -> "Iterator[Told]":

@@ -9,7 +9,7 @@ import pytest
 from leaderboard_records import metric, published_run
 from scored_runs import predicted_record, run_of
 
-from leaderboards.alarm import read_alarms
+from leaderboards.alarm import advice, read_alarms
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
 from leaderboards.statistics.reading import fetch
@@ -109,6 +109,12 @@ def test_rows_of_before_are_judged_by_what_they_hold_and_say_so(board: Leaderboa
     assert run_query(board.path, "SELECT backbone, kind_inferred FROM below_floor").rows == [("old", True)]
     (alarm,) = read_alarms(board.path)
     assert "taken for pretrained, as its row does not say" in alarm.describe()
+
+
+def test_simulated_images_are_no_proof_of_a_mistake() -> None:
+    assert advice("benchmark").startswith("nine times in ten it was fed wrong")
+    assert advice("demo") == advice("areas")
+    assert advice("demo").startswith("simulated images say little")
 
 
 def test_published_rows_are_below_the_published_floor_of_the_same_bands(board: Leaderboard) -> None:
