@@ -6,7 +6,10 @@ Under `accelerate launch` the first process plans, reports and writes; the other
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import chain
 
+from harness.campaign.dividing.groups import in_groups
+from harness.campaign.dividing.work import Work
 from harness.campaign.estimate import Estimate, estimate_plan, estimate_seconds
 from harness.campaign.executors import EXECUTORS
 from harness.campaign.executors.local import execute_safely
@@ -47,7 +50,7 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
         leaderboard = open_leaderboard(request.db)
         workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
         lines = _plan(request, workbench, convert=True)
-        jobs = _by_dataset(_jobs(line for line in lines if line.state is State.NEW))
+        jobs = _in_order(_jobs(line for line in lines if line.state is State.NEW))
         seconds = estimate_seconds(jobs, workbench, leaderboard.timings(request.device))
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
         jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))
@@ -57,7 +60,7 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
     executor = EXECUTORS["processes" if request.workers > 1 and devices.count == 1 else "local"]
     failed: dict[str, Failure] = {}
     watch.begins(lines, jobs, None if seconds is None else seconds / request.workers)
-    with leaderboard.session() as session, closing(executor(jobs, workbench)) as results:
+    with leaderboard.session() as session, closing(executor(Work(jobs), workbench)) as results:
         for result in results:
             failure = _commit(session, result.outcome)
             if failure is not None:
@@ -94,13 +97,15 @@ def _jobs(lines: Iterable[Line]) -> list[Job]:
     return [line.job for line in lines if line.job]
 
 
-def _by_dataset(jobs: Sequence[Job]) -> list[Job]:
-    """Within a backbone all seeds of one dataset before the next: its curves are whole one after the other."""
+def _in_order(jobs: Sequence[Job]) -> list[Job]:
+    """Within a backbone all seeds of one dataset before the next: its curves are whole one after the other. Runs that
+    train the backbone come after those that share its features."""
     first: dict[object, int] = {}
     for number, job in enumerate(jobs):
         first.setdefault(job.backbone, number)
         first.setdefault(job.dataset, number)
-    return sorted(jobs, key=lambda job: (first[job.backbone], first[job.dataset]))
+    ordered = sorted(jobs, key=lambda job: (first[job.backbone], trains_backbone(job.run.protocol), first[job.dataset]))
+    return list(chain(*in_groups(ordered).values()))
 
 
 def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:

@@ -1,7 +1,8 @@
 """One run after the other, in this process."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 
+from harness.campaign.dividing.work import Work
 from harness.execution.execute import execute
 from harness.execution.workbench import Workbench
 from harness.records.job import Failure, Job, Result
@@ -10,10 +11,13 @@ from harness.training.devices import Devices
 from leaderboards.schema import RunRecord
 
 
-def run_in_turn(jobs: Sequence[Job], workbench: Workbench) -> Generator[Result, None, None]:
+def run_in_turn(work: Work, workbench: Workbench) -> Generator[Result, None, None]:
     """Execute jobs in order; whatever goes wrong in one is its failure alone."""
-    for job in jobs:
-        yield Result(job, execute_safely(job, workbench))
+    for jobs in work.groups():
+        for job in jobs:
+            if work.stopping:
+                return
+            yield Result(job, execute_safely(job, workbench))
 
 
 def execute_safely(job: Job, workbench: Workbench) -> RunRecord | Failure:

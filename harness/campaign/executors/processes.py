@@ -6,13 +6,13 @@ is handed on at once. Threads alone would not do: most of a probe on few labels 
 """
 
 import threading
-from collections.abc import Generator, Sequence, Set
+from collections.abc import Generator, Iterator, Sequence, Set
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
-from itertools import groupby
 from queue import SimpleQueue
 
+from harness.campaign.dividing.work import Work
 from harness.campaign.executors.local import execute_safely, run_in_turn
 from harness.data.draws import is_few
 from harness.execution.execute import ONE_THREAD_UP_TO, execute
@@ -26,36 +26,42 @@ from mp_mae.data.processes import clean_pool
 WORTH_A_PROCESS = 16
 """Runs for each process from which starting them pays: importing PyTorch takes as long as ten short ones."""
 
-Results = SimpleQueue[Result | BaseException]
+Results = SimpleQueue[Result | int | BaseException]
+"""What became of jobs; and once, how many results there will have been in the end."""
 
 
-def run_side_by_side(jobs: Sequence[Job], workbench: Workbench) -> Generator[Result, None, None]:
+def run_side_by_side(work: Work, workbench: Workbench) -> Generator[Result, None, None]:
     """Execute jobs in up to `places.workers` processes; whatever goes wrong in one is its failure alone.
 
     Results are the same as one after the other, to the bit. Until the processes are up, jobs are done here.
     """
-    shared = {job.run_id for job in jobs if _keeps_one_core_busy(job, workbench)}
+    shared = {job.run_id for job in work.jobs if _keeps_one_core_busy(job, workbench)}
     n_processes = min(workbench.places.workers, len(shared) // WORTH_A_PROCESS)
     if n_processes < 2:
-        yield from run_in_turn(jobs, workbench)
+        yield from run_in_turn(work, workbench)
         return
     results: Results = SimpleQueue()
     stop = threading.Event()
     with clean_pool(n_processes, execute.__module__) as pool:
-        hand_out = partial(_hand_out, jobs, shared, pool, workbench, results, stop)
+        hand_out = partial(_hand_out, work, shared, pool, workbench, results, stop)
         threading.Thread(target=hand_out, args=(), daemon=True).start()
+        seen, expected = 0, None
         try:
-            for _ in jobs:
+            while seen != expected:
                 result = results.get()
                 if isinstance(result, BaseException):
                     raise result
+                if isinstance(result, int):
+                    expected = result
+                    continue
+                seen += 1
                 yield result
         finally:
             stop.set()
 
 
 def _hand_out(
-    jobs: Sequence[Job],
+    work: Work,
     shared: Set[str],
     pool: ProcessPoolExecutor,
     workbench: Workbench,
@@ -66,8 +72,10 @@ def _hand_out(
     started = threading.Event()
     threading.Thread(target=_start, args=(pool, started), daemon=True).start()
     handed: list[Future[Result]] = []
+    work.on_stop(lambda: _take_back(handed))
+    done_here = 0
     try:
-        for job in _shared_first(jobs, shared):
+        for job in _one_by_one(work, shared):
             if stop.is_set():
                 return
             if job.run_id in shared and started.is_set() and _is_embedded(job, workbench):
@@ -79,14 +87,27 @@ def _hand_out(
             if job.run_id not in shared and workbench.places.device == "cpu":
                 wait(handed)  # or it would have to share its cores with them, and its threads wait for each other
             results.put(Result(job, execute_safely(job, workbench)))
+            done_here += 1
+        if work.stopping:
+            _take_back(handed)
+        results.put(done_here + sum(not future.cancelled() for future in handed))
     except BaseException as error:
         results.put(error)
 
 
-def _shared_first(jobs: Sequence[Job], shared: Set[str]) -> list[Job]:
-    """The jobs, of each backbone first what processes can do: they are busy with it during the rest."""
-    of_backbones = groupby(jobs, key=lambda job: (job.backbone, job.weights))
-    return [job for _, group in of_backbones for job in sorted(group, key=lambda job: job.run_id not in shared)]
+def _take_back(handed: Sequence[Future[Result]]) -> None:
+    """Of jobs that were handed on, those that have not begun."""
+    for future in list(handed):
+        future.cancel()
+
+
+def _one_by_one(work: Work, shared: Set[str]) -> Iterator[Job]:
+    """The jobs until it is to stop, of each group first what processes can do, so that they are busy meanwhile."""
+    for jobs in work.groups():
+        for job in sorted(jobs, key=lambda job: job.run_id not in shared):
+            if work.stopping:
+                return
+            yield job
 
 
 def _submit(pool: ProcessPoolExecutor, job: Job, places: Places) -> Future[Result] | None:

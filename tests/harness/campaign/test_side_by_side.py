@@ -12,6 +12,8 @@ import pytest
 
 from geobench_files import write_dataset, write_partition
 from harness.campaign.carry_out import run_campaign
+from harness.campaign.dividing import groups
+from harness.campaign.dividing.work import Work
 from harness.campaign.executors import processes
 from harness.campaign.executors.local import execute_safely
 from harness.campaign.plan import State
@@ -151,7 +153,9 @@ class Stage:
             SimpleNamespace(run_id=run_id, backbone="b", weights=None)
             for run_id in ["device", *(f"short_{i}" for i in range(2 * processes.WORTH_A_PROCESS))]
         ]
+        self.work = Work(self.jobs)
         self.pool = ThreadPoolExecutor(2)
+        monkeypatch.setattr(groups, "group_of", lambda job: None)
         monkeypatch.setattr(processes, "clean_pool", lambda n, module: nullcontext(self.pool))
         monkeypatch.setattr(processes, "_start", lambda pool, started: started.set())
         monkeypatch.setattr(processes, "_keeps_one_core_busy", lambda job, bench: job.run_id != "device")
@@ -172,7 +176,7 @@ class Stage:
 
     def run(self):
         outcomes = {}
-        for result in processes.run_side_by_side(self.jobs, self.bench):
+        for result in processes.run_side_by_side(self.work, self.bench):
             outcomes[result.job.run_id] = result.outcome
             self.seen.append(result.job.run_id)
             if len(outcomes) == len(self.jobs) - 1:
@@ -206,3 +210,19 @@ def test_what_goes_wrong_between_runs_is_raised_and_not_waited_for(monkeypatch):
     monkeypatch.setattr(processes, "_submit", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         stage.run()
+
+
+def test_told_to_stop_it_ends_what_runs_and_begins_nothing(monkeypatch):
+    stage = Stage(monkeypatch, "cuda")
+    begun, go_on = [], threading.Event()
+
+    def execute(job, places):
+        begun.append(job.run_id)
+        go_on.wait(timeout=10)
+        return Result(job, "done")
+
+    monkeypatch.setattr(processes, "_execute", execute)
+    monkeypatch.setattr(processes, "execute_safely", lambda job, bench: stage.work.stop() or go_on.set() or "last")
+    outcomes = stage.run()
+    assert set(outcomes) == {*begun, "device"}
+    assert len(begun) < 2 * processes.WORTH_A_PROCESS

@@ -1,0 +1,1 @@
+"""How a grid is divided: groups of runs that share features, and who does which."""
