@@ -1,8 +1,9 @@
 """What finds the features of a whole dataset, without a protocol that would use them."""
 
 from harness.campaign.request import RunRequest
-from harness.campaign.resolve import Cell, Resolver
+from harness.campaign.resolve import Resolver
 from harness.execution.workbench import Workbench
+from harness.records.cell import Cell
 from harness.records.job import DatasetRef, Job
 from harness.records.labels import LabelKind
 

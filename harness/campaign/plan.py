@@ -8,11 +8,12 @@ from pathlib import Path
 
 from baselines.registry import find_backbone, stored_name
 from baselines.table import BACKBONES
+from harness.campaign.dividing.shards import share
 from harness.campaign.feeds import NotReadError
 from harness.campaign.presets import Block
 from harness.campaign.reading_cost import bytes_read
 from harness.campaign.request import WHOLE_TRAIN, RunRequest, known_name
-from harness.campaign.resolve import Cell, Resolver
+from harness.campaign.resolve import Resolver
 from harness.data.band_matching import canonical_name
 from harness.data.draws import budget, shot
 from harness.data.suites import discover, tell_apart
@@ -20,6 +21,7 @@ from harness.errors import DoesNotApplyError, UserError
 from harness.execution.workbench import Workbench
 from harness.protocols import runs_on_few_labels
 from harness.records.band_sets import EACH, BandSets
+from harness.records.cell import Cell
 from harness.records.job import DatasetRef, Failure, Job
 from harness.records.run import BandNames
 from leaderboards.simulated import SIMULATED
@@ -107,7 +109,7 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
         for asked in block.bands
         for bands in _band_sets(asked, ref, workbench)
     ]
-    cells = (
+    cells = [
         Cell(
             backbone=backbone, seed=seed, dataset=ref, partition=partition, protocol=protocol, bands=bands, swept=swept
         )
@@ -115,7 +117,9 @@ def build_plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> l
         for seed in request.seeds_of(backbone)
         for ref, protocol, partition, bands, swept in work
         if not request.asked_for_all or belongs(backbone, ref)
-    )
+    ]
+    if request.shard is not None:
+        cells = share(cells, request.shard)
     resolver = Resolver(request, workbench, convert=convert)
     resolved = (_resolve(cell, resolver, workbench) for cell in cells)
     return _once_each([line for line in resolved if line is not None])

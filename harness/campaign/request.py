@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 from baselines.registry import check_name, find_backbone
 from baselines.table import BACKBONES
 from harness.campaign.changes import Changes, read_changes
+from harness.campaign.dividing.shards import Shard
 from harness.campaign.presets import PRESETS, Block
 from harness.campaign.weights import read_weights
 from harness.data.band_matching import MissingBands
@@ -60,6 +61,8 @@ class RunRequest(BaseModel):
     """Whether pixels without image data are left out of training and metrics of masks."""
     input_size: PositiveInt | Literal["native"] | None = None
     """Side in pixels every image is resampled to; `native`: the one its backbone was trained with; None: its own."""
+    shard: Shard | None = None
+    """The share of the grid that this command does; None: all of it."""
     db: Path
     cache_dir: Path
     verify_data: bool = False

@@ -26,27 +26,14 @@ from harness.extraction.normalisation import (
 from harness.metrics import METRICS_VERSION
 from harness.protocols import find_protocol
 from harness.protocols.entry import Need, ProtocolEntry
-from harness.records.band_sets import ALL, BandSets
+from harness.records.band_sets import BandSets
+from harness.records.cell import Cell
 from harness.records.identity import identity
 from harness.records.job import DatasetRef, Job
 from harness.records.labels import LabelKind
 from harness.records.run import NormalisationPolicy, Run, Selection, TrainDraw
 from harness.tasks import AREAS, TASKS
 from leaderboards.simulated import SIMULATED
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One cell of the grid, as asked for."""
-
-    backbone: str
-    seed: int
-    dataset: DatasetRef
-    partition: str
-    protocol: str
-    bands: BandSets = ALL
-    swept: bool = False
-    """Whether it drops one of all bands: one that the backbone does not read is then no line of the plan."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,6 @@
 """The verb that evaluates: `run`."""
 
-import math
-import shlex
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -48,6 +45,7 @@ from harness.cli.options.run import (
     Seeds,
     Select,
     Settings,
+    ShardOf,
     Shots,
     TestBands,
     TrainBands,
@@ -58,6 +56,7 @@ from harness.cli.options.run import (
     Workers,
 )
 from harness.cli.options.words import parse_input_size, split_backbones, split_budgets, split_settings, split_weights
+from harness.cli.running.results import reasons, show_tracebacks, tell_results
 from harness.cli.terminal import (
     DEFAULT_CACHE,
     DEFAULT_DB,
@@ -79,7 +78,6 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from harness.campaign.plan import Line
     from harness.campaign.request import RunRequest
-    from harness.records.job import Job
 
 
 _EXAMPLES = """Examples:
@@ -100,14 +98,10 @@ _EXAMPLES = """Examples:
 
 `python -m harness run --backbone imagenet_mae --train-bands B4,B3,B2 --test-bands B8A,B11,B12`
 
+`python -m harness run --backbone all --partitions all --seeds 0-4 --shard 3/16 --db results/3.duckdb`
+
 `python -m harness run --preset mmearth-table --weights mp_mae_published=official.pth --geobench-dir DIR --dry-run`
 """
-
-
-MOST_LINES, WIDTH = 25, 80
-"""Of a terminal, that what came of a campaign takes at its end."""
-MOST_REASONS, WAYS_ON = 4, 3
-"""Lines of these."""
 
 
 def register(app: typer.Typer) -> None:
@@ -157,6 +151,7 @@ def run(
     verify_data: VerifyData = False,
     device: Device = "auto",
     workers: Workers = None,
+    shard: ShardOf = None,
     dry_run: DryRun = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -198,6 +193,8 @@ def _ask(said: SimpleNamespace) -> "RunRequest":
 
 def _words(said: SimpleNamespace) -> dict[str, Any]:
     """The options as `ask` takes them, but for where the data are."""
+    from harness.campaign.dividing.shards import parse_shard
+
     return {
         "alone": said.alone,
         "preset": said.preset,
@@ -226,6 +223,7 @@ def _words(said: SimpleNamespace) -> dict[str, Any]:
         "verify_data": said.verify_data,
         "device": said.device,
         "workers": said.workers,
+        "shard": None if said.shard is None else parse_shard(said.shard),
     }
 
 
@@ -256,145 +254,31 @@ def _preview(request: "RunRequest", verbose: bool, debug: bool) -> int:
     if verbose:
         out.print(plan_table(lines))
     out.print(summary_table(lines, estimates))
-    _show_tracebacks(lines, debug)
-    for text, style in _reasons(lines, verbose):
+    show_tracebacks(lines, debug)
+    for text, style in reasons(lines, verbose):
         say(err, text, style=style)
-    return _exit_code(lines)
+    return _exit_code(request, lines)
 
 
 def _run(request: "RunRequest", verbose: bool, debug: bool) -> int:
     from harness.campaign.carry_out import run_campaign
-    from harness.campaign.plan import State
     from harness.show.campaign.watch import CampaignWatch
     from harness.show.progress_bars import RichProgress
-    from leaderboards.file.connection import WAIT_SECONDS
-    from leaderboards.file.reader import one_look
 
     with RichProgress(err) as progress:
         watch = CampaignWatch(err, progress)
         say_if_interrupted(lambda: f"interrupted: {watch.stored} runs stored; the same command goes on from there")
         lines = run_campaign(request, progress, watch)
-    there = [line.job for line in lines if line.job and line.state in (State.NEW, State.DONE)]
-    with one_look(request.db, WAIT_SECONDS):
-        below = [*_alarms(request, there), *_reasons(lines, verbose)]
-        _show_results(request, there, MOST_LINES - WAYS_ON - sum(math.ceil(len(text) / WIDTH) for text, _ in below))
-        _show_tracebacks(lines, debug)
-        for text, style in chain(below, _ways_on(request, there, news=watch.stored > 0)):
-            say(err, text, style=style)
-    return _exit_code(lines)
+    tell_results(request, lines, news=watch.stored > 0, verbose=verbose, debug=debug)
+    return _exit_code(request, lines)
 
 
-def _show_results(request: "RunRequest", jobs: "Sequence[Job]", room: int) -> None:
-    """What came of ordinary runs by the main protocol; runs on fewer bands; and what other bands at test cost."""
-    from harness.show.band_losses import loss_tables, read_losses
-    from harness.show.campaign.verdict import verdict
-
-    ordinary = [job for job in jobs if not job.run.band_sets]
-    if ordinary:
-        names = _names(ordinary)
-        first = None if request.asked_for_all else names[0]
-        run_ids, protocol = [job.run_id for job in ordinary], _main_protocol(request, ordinary)
-        for shown in verdict(request.db, run_ids, protocol, names, first, room):
-            out.print(shown)
-        _show_answers(request, ordinary)
-    on_fewer = [job.run_id for job in jobs if job.run.band_sets and not job.run.test_feed]
-    if on_fewer:
-        _show_runs(request, on_fewer)
-    shifted = [job.run_id for job in jobs if job.run.test_feed]
-    if shifted:
-        for table in loss_tables(read_losses(request.db, run_ids=shifted)):
-            out.print(table)
-
-
-def _main_protocol(request: "RunRequest", jobs: "Sequence[Job]") -> str:
-    """The first one asked for by which something ran."""
-    ran = {job.run.protocol for job in jobs}
-    return next(name for block in request.blocks for name in block.protocols if name in ran)
-
-
-def _show_answers(request: "RunRequest", jobs: "Sequence[Job]") -> None:
-    """What somebody wants to know of data of their own, in words."""
-    from harness.data.suites import user_suite
-    from leaderboards.alarm import FLOOR
-    from leaderboards.words.answer import answer
-
-    own = dict.fromkeys((job.run.suite, job.run.dataset) for job in jobs if job.run.suite.startswith(user_suite("")))
-    for suite, dataset in own:
-        for line in answer(request.db, suite, dataset, {job.run_id for job in jobs}, FLOOR):
-            say(out, line)
-
-
-def _names(jobs: "Sequence[Job]") -> list[str]:
-    """The backbones as they are stored, in the order in which they were asked for."""
-    from baselines.registry import stored_name
-
-    return [stored_name(name) for name in dict.fromkeys(job.backbone for job in jobs)]
-
-
-def _show_runs(request: "RunRequest", run_ids: "Sequence[str]") -> None:
-    """A row per run."""
-    from harness.show.results import Choice, read_runs, runs_table
-
-    out.print(runs_table(read_runs(request.db, Choice(), run_ids), []))
-
-
-Told = tuple[str, str | None]
-"""A line and its style."""
-
-
-def _alarms(request: "RunRequest", jobs: "Sequence[Job]") -> "Iterator[Told]":
-    """A line for each pretrained backbone that is surely below the statistics of its pixels somewhere."""
-    from leaderboards.alarm import FLOOR, advice, read_alarms
-
-    run_ids = {job.run_id for job in jobs}
-    alarms = read_alarms(request.db, _names(jobs)) if jobs else []
-    below = [alarm for alarm in alarms if alarm.clearly and not run_ids.isdisjoint(alarm.run_ids)]
-    for backbone, suite in dict.fromkeys((alarm.backbone, alarm.suite) for alarm in below):
-        of_both = [alarm.dataset for alarm in below if (alarm.backbone, alarm.suite) == (backbone, suite)]
-        where = ", ".join(dict.fromkeys(of_both))
-        yield f"!! {backbone} is below {FLOOR} on {where}: {advice(suite)}", "yellow"
-
-
-def _reasons(lines: "Sequence[Line]", verbose: bool) -> "Iterator[Told]":
-    """Why lines did not run, and what is odd about those that did."""
-    from harness.campaign.plan import State
-    from harness.show.plan_tables import STATE_STYLE, reasons
-
-    states = (State.FAILED, State.SKIPPED, State.NEW, State.DONE, State.SAME)
-    told = [(text, STATE_STYLE[state]) for state in states for text in reasons(lines, state)]
-    most = len(told) if verbose or len(told) <= MOST_REASONS else MOST_REASONS - 1
-    yield from told[:most]
-    if told[most:]:
-        yield f"{len(told) - most} more such lines: the same command with --verbose", None
-
-
-def _ways_on(request: "RunRequest", jobs: "Sequence[Job]", *, news: bool) -> "Iterator[Told]":
-    """Where report and picture lie, made anew if there is anything new, and what to type next."""
-    from harness.show.campaign.beside import keep_beside
-
-    if not jobs:
-        return
-    kept = keep_beside(request.db, [job.run_id for job in jobs], _main_protocol(request, jobs), anew=news)
-    yield from ((f"note: {problem}", "yellow") for problem in kept.problems)
-    if kept.files:
-        yield f"Open {' and '.join(map(str, kept.files))}", None
-    board = "" if request.db == DEFAULT_DB else f" --db {shlex.quote(str(request.db))}"
-    ran = [shlex.quote(name) for name in _names(jobs)]
-    if len(ran) > 1:
-        yield f"Next: python -m harness compare {ran[0]} {ran[1]}{board}", None
-    yield f"{'      ' if len(ran) > 1 else 'Next: '}python -m harness leaderboard{board}", None
-
-
-def _show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
-    """Print where failures came from that nobody foresaw, each once."""
-    for traceback in dict.fromkeys(line.traceback for line in lines if line.traceback) if debug else ():
-        err.print(traceback, markup=False, highlight=False)
-
-
-def _exit_code(lines: "Sequence[Line]") -> int:
-    """Raises UserError if nothing was to be run."""
+def _exit_code(request: "RunRequest", lines: "Sequence[Line]") -> int:
+    """Raises UserError if nothing was to be run, but in a share: one of a small grid may be empty."""
     from harness.campaign.plan import State
 
-    if all(line.state is State.SKIPPED for line in lines):
+    if request.shard is not None and not lines:
+        say(err, f"--shard {request.shard}: nothing to do; the grid has fewer groups of runs than shares")
+    elif all(line.state is State.SKIPPED for line in lines):
         raise UserError("nothing to run: every combination was skipped, for the reasons above")
     return 1 if any(line.state is State.FAILED for line in lines) else 0

@@ -9,9 +9,9 @@ from rich.console import Group
 from baselines.registry import stored_name
 from harness.campaign.estimate import Estimate
 from harness.campaign.plan import Line, State
-from harness.campaign.resolve import Cell
 from harness.data.suites import tell_apart
 from harness.records.band_sets import ALL
+from harness.records.cell import Cell
 from harness.records.job import DatasetRef
 from harness.show.quantities import describe_duration, describe_size
 from harness.show.tables import FittedTable, captioned

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from baselines.registry import find_backbone
-from harness.campaign.resolve import Cell
 from harness.protocols import trains_backbone
+from harness.records.cell import Cell
 from harness.records.job import DatasetRef, Job
 
 

@@ -194,6 +194,15 @@ VerifyData = Annotated[
     ),
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]
+ShardOf = Annotated[
+    str | None,
+    Option(
+        "--shard",
+        metavar="N/OF",
+        help="Do one share of the grid, for example 3/16: runs that share features stay together. Give each share a "
+        "--db of its own; `import` merges them (docs/cluster.md).",
+    ),
+]
 DryRun = Annotated[
     bool,
     Option(

@@ -5,7 +5,7 @@ import pytest
 from campaign_jobs import CLIMATE, CROPS, make_job
 from harness.campaign.dividing.groups import group_of, group_of_cell, in_groups
 from harness.campaign.dividing.work import Work
-from harness.campaign.resolve import Cell
+from harness.records.cell import Cell
 
 
 @pytest.mark.parametrize(

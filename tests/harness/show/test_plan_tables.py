@@ -9,7 +9,7 @@ from rich.console import Console
 from baselines.table import BACKBONES
 from harness.campaign.estimate import UNKNOWN
 from harness.campaign.plan import Line, State
-from harness.campaign.resolve import Cell
+from harness.records.cell import Cell
 from harness.records.job import DatasetRef
 from harness.show.plan_tables import plan_table, reasons, summary_table
 

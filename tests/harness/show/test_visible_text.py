@@ -8,8 +8,8 @@ import pytest
 from rich.console import Group
 
 from harness.campaign.plan import Line, State
-from harness.campaign.resolve import Cell
 from harness.cli.terminal import say
+from harness.records.cell import Cell
 from harness.records.job import DatasetRef
 from harness.show.plan_tables import plan_table
 from harness.show.progress_bars import RichProgress

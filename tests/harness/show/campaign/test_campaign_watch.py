@@ -6,7 +6,7 @@ import pytest
 
 from campaign_jobs import CROPS, make_job, make_record
 from harness.campaign.plan import Line, State
-from harness.campaign.resolve import Cell
+from harness.records.cell import Cell
 from harness.records.job import Failure
 from harness.show.campaign.watch import CampaignWatch
 from harness.show.progress_bars import RichProgress
