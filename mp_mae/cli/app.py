@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from mp_mae.cli.convert import CONVERT
 from mp_mae.cli.curves import CURVES
 from mp_mae.cli.data import DATA
+from mp_mae.cli.data.m3leo import IMPORT_M3LEO
 from mp_mae.cli.demo import DEMO
 from mp_mae.cli.export import EXPORT
-from mp_mae.cli.import_m3leo import IMPORT_M3LEO
 from mp_mae.cli.pretrain import PRETRAIN
 from mp_mae.cli.push import PUSH
 from mp_mae.cli.reconstruct import RECONSTRUCT

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from rich.progress import Progress
-
+from mp_mae.cli.counting import Counting
 from mp_mae.cli.verb import Verb, err, say
 
 EXAMPLES = """
@@ -21,13 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from mp_mae.data.shards import write_shards  # noqa: PLC0415 - imports h5py
 
-    with Progress(console=err) as progress:
-        task = progress.add_task("tiles", total=None)
+    with Counting(err) as counting:
         write_shards(
-            args.source,
-            args.out,
-            lambda done, total: progress.update(task, completed=done, total=total),
-            workers=args.workers,
+            args.source, args.out, lambda done, total: counting.report("tiles", done, total), workers=args.workers
         )
     say(str(args.out))
 

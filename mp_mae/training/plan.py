@@ -13,7 +13,7 @@ from mp_mae.data.crops import crop_side
 from mp_mae.data.files import MMEarthFiles, find_files, open_mmearth
 from mp_mae.data.h5 import describe_columns
 from mp_mae.data.order import TrainingOrder
-from mp_mae.data.statistics import LEVELS
+from mp_mae.data.statistics import LEVELS, OF_NO_VALUES
 from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES, choose_modalities
 from mp_mae.objective import ModelRequest, Objective
@@ -231,12 +231,26 @@ def input_statistics(files: MMEarthFiles, *, targets: bool) -> Mapping[str, Any]
     }
 
 
+def bands_without_values(files: MMEarthFiles) -> tuple[str, ...]:
+    """Bands of the input whose stored statistics are those of no values, at every processing level."""
+    statistics = files.statistics["sentinel2"]
+    mean, std = OF_NO_VALUES
+    empty = ((statistics.mean == mean) & (statistics.std == std)).all(axis=0)
+    return tuple(band for band, is_empty in zip(files.input.bands, empty.tolist(), strict=True) if is_empty)
+
+
 def _notices(plan: TrainingPlan) -> Iterator[str]:
     order, settings = plan.order, plan.settings
     wanted = settings.modality_names()
     for name, other in settings.substitutes().items():
         if name not in plan.modalities and other in plan.modalities and other not in wanted:
             yield f"{plan.files.paths.h5.name} has no {name}: {other} takes its place."
+    if empty := bands_without_values(plan.files):
+        there = [band for band in plan.files.input.bands if band not in empty]
+        yield (
+            f"{plan.files.paths.h5.name} has no values of {', '.join(empty)}, which are read as 0. Without them: "
+            f"--set bands={','.join(there)}"
+        )
     if plan.files.left_out:
         yield f"{plan.files.paths.h5.name} has no {', '.join(plan.files.left_out)}: training goes on without."
     if order.global_batch < settings.batch:

@@ -62,9 +62,13 @@ def combine_sums(blocks: Iterable[dict[str, Sums]]) -> dict[str, dict[str, list[
     """band_stats.json from the sums of blocks, in their order."""
     totals: dict[str, Sums] = {}
     for block in blocks:
-        for name, sums in block.items():
-            totals[name] = totals[name] + sums if name in totals else sums
+        totals = add_sums(totals, block)
     return {name: sums.summary() for name, sums in totals.items()}
+
+
+def add_sums(some: Mapping[str, Sums], others: Mapping[str, Sums]) -> dict[str, Sums]:
+    """Sums over both, by name."""
+    return {**some, **{name: some[name] + sums if name in some else sums for name, sums in others.items()}}
 
 
 def _sum(stored: np.ndarray, no_data: tuple[float, ...]) -> Sums:

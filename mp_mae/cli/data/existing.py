@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from rich.progress import Progress
-
-from mp_mae.cli.verb import Verb, describe_encoder, err, say
+from mp_mae.cli.counting import Counting
+from mp_mae.cli.verb import describe_encoder, err, say
 from mp_mae.errors import UserError
 
 EXAMPLES = """
@@ -14,11 +13,13 @@ pretraining data into DIR/data_1M_v001_64; interrupted, the same command goes on
 official weights, from a mirror:
   python -m mp_mae data download pt-all_mod_atto_1M_64_uncertainty_56-8 --out DIR --base-url https://mirror/weights
 every value read, statistics compared with the stored ones:
-  python -m mp_mae data verify DIR/data_1M_v001_64"""
+  python -m mp_mae data verify DIR/data_1M_v001_64
+images of your own, without labels, to pretrain on (data import --help says all of it):
+  python -m mp_mae data import pictures --out data/pictures"""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add them to those of `data`."""
     download = verbs.add_parser("download", help="fetch data or weights by name, whole or not at all")
     download.add_argument("names", metavar="NAME,...", help="mmearth64, mmearth100k, mmearth, or weights by name")
     download.add_argument("--out", type=Path, required=True, help="folder that gets a folder for each name")
@@ -28,12 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify = verbs.add_parser("verify", help="read everything, and compare statistics with the stored ones")
     verify.add_argument("path", type=Path, help="folder of an MMEarth dataset, or of official weights")
     verify.set_defaults(act=_verify)
-    for inner in (download, verify):
-        inner.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks")
-
-
-def run(args: argparse.Namespace) -> None:
-    args.act(args)
 
 
 def _download(args: argparse.Namespace) -> None:
@@ -60,9 +55,8 @@ def _verify(args: argparse.Namespace) -> None:
     from mp_mae.data.checking.mmearth import check_mmearth  # noqa: PLC0415 - imports h5py
     from mp_mae.data.checking.moments import TOLERANCE  # noqa: PLC0415
 
-    with Progress(console=err) as progress:
-        task = progress.add_task("tiles", total=None)
-        checked = check_mmearth(path, lambda done, total: progress.update(task, completed=done, total=total))
+    with Counting(err) as counting:
+        checked = check_mmearth(path, lambda done, total: counting.report("tiles", done, total))
     if checked.missing:
         say(f"{path}: without {', '.join(checked.missing)}, which MMEarth has")
     if checked.problems:
@@ -71,13 +65,3 @@ def _verify(args: argparse.Namespace) -> None:
         f"{path}: {checked.n_tiles:,} tiles read; means and deviations of {checked.n_compared} bands are within "
         f"{TOLERANCE:g} std of the stored ones"
     )
-
-
-DATA = Verb(
-    name="data",
-    summary="download pretraining data and weights, and look through them",
-    examples=EXAMPLES,
-    add_arguments=add_arguments,
-    run=run,
-    interrupted="the same command goes on from what is there",
-)

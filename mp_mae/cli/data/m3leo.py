@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import Progress
-
+from mp_mae.cli.counting import Counting
 from mp_mae.cli.verb import Verb, err, say
 from mp_mae.errors import UserError
 
@@ -65,8 +64,7 @@ def run(args: argparse.Namespace) -> None:
         without=tuple(name for name in args.without.split(",") if name),
         damaged=args.damaged,
     )
-    with Progress(console=err) as progress:
-        task = progress.add_task("chips", total=None)
+    with Counting(err) as counting:
         summary = import_m3leo(
             args.folder,
             args.out,
@@ -74,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
             splits=args.splits,
             geometry=args.geometry,
             processes=args.processes,
-            report=lambda done, total: progress.update(task, completed=done, total=total),
+            report=lambda done, total: counting.report("chips", done, total),
         )
     for line in describe(args.out, summary):
         say(line)
