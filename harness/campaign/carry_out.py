@@ -125,7 +125,12 @@ def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[L
 
 
 def _places(request: RunRequest) -> Places:
-    return Places(cache_dir=request.cache_dir, device=request.device, workers=request.workers)
+    return Places(
+        cache_dir=request.cache_dir,
+        device=request.device,
+        workers=request.workers,
+        cache_limit=request.cache_limit,
+    )
 
 
 def _with_failure(line: Line, failed: dict[str, Failure]) -> Line:

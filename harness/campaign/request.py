@@ -65,6 +65,8 @@ class RunRequest(BaseModel):
     """The share of the grid that this command does; None: all of it."""
     db: Path
     cache_dir: Path
+    cache_limit: NonNegativeInt | None = None
+    """Bytes that the cache may take; None: what the disk has."""
     verify_data: bool = False
     """Whether all samples are read again and compared with arrays that were made of them earlier."""
     device: str

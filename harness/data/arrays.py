@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -110,7 +110,13 @@ class ArrayCache:
 
 
 def open_arrays(
-    dataset: Dataset, cache_dir: Path, progress: Progress, workers: int = 1, *, verify: bool = False
+    dataset: Dataset,
+    cache_dir: Path,
+    progress: Progress,
+    workers: int = 1,
+    *,
+    cache_limit: int | None = None,
+    verify: bool = False,
 ) -> ArrayCache:
     """The arrays of a dataset, converting it first if nobody has.
 
@@ -119,12 +125,14 @@ def open_arrays(
 
     Args:
         workers: processes that may read samples.
+        cache_limit: bytes that the cache may take; None: what the disk has.
         verify: whether to read all files again and compare, rather than those whose size or times have changed.
     Raises:
         UserError: a file of the dataset is bad, or the cache directory cannot be written or is full.
     """
     opening = _Opening(dataset, progress, workers, verify)
-    arrays = open_entry(_place(dataset, opening.files, cache_dir), opening.read, opening.make, progress)
+    place = replace(_place(dataset, opening.files, cache_dir), limit=cache_limit)
+    arrays = open_entry(place, opening.read, opening.make, progress)
     _tell_nonfinite(arrays, progress)
     return arrays
 

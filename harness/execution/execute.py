@@ -35,6 +35,7 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     """
     started = perf_counter()
     workbench.check_content(job)
+    workbench.make_way(besides=job)
     run, spec = job.run, workbench.dataset(job.dataset).spec
     protocol = find_protocol(run.protocol, spec.label_kind)
     assert protocol is not None, "the plan skips what a protocol does not take"

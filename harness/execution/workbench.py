@@ -1,9 +1,9 @@
 """What one process has open: datasets, the current backbone, features. Opened on first use, kept while useful."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,9 @@ from harness.data.draws import Pool, build_pool, draw_few, draw_partition, is_fe
 from harness.data.partitions import Partition
 from harness.data.sources import open_dataset
 from harness.data.train_statistics import compute_statistics
-from harness.errors import UserError, as_user_error
+from harness.errors import UserError
 from harness.execution.costs import Costs, count_costs
+from harness.execution.kept import OpenFeatures, once
 from harness.execution.speed import Speed, measure_speed
 from harness.extraction.batches import embed_images, pooled, stored_channels
 from harness.extraction.image_features import ImageFeatures, cached_features
@@ -37,12 +38,6 @@ from harness.records.run import TrainDraw
 from harness.store.damage import DamagedError
 from harness.store.kinds import FEATURES, PIXEL_FEATURES, Kind, Place
 from harness.tasks import TASKS
-
-KEPT_OPEN = 64
-"""Features of each kind that stay open; each takes some of the files that a process may have open. Opening is cheap."""
-
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
 
 
 class Workbench:
@@ -66,19 +61,18 @@ class Workbench:
         self._arrays: dict[DatasetRef, ArrayCache | UserError] = {}
         self._costs: dict[Hashable, Costs | UserError] = {}
         self._speeds: dict[Hashable, Speed | UserError] = {}
-        self._features: dict[str, ImageFeatures | UserError] = {}
-        self._pixel_features: dict[str, PixelFeatures | UserError] = {}
+        self._features = OpenFeatures()
         self._backbones: dict[Hashable, Backbone | UserError] = {}
         self._fitted: dict[str, Backbone | UserError] = {}
 
     def dataset(self, ref: DatasetRef) -> Dataset:
         """The description: task, bands, partitions, statistics. Reads no pixel."""
-        return _once(self._datasets, ref, lambda: open_dataset(ref))
+        return once(self._datasets, ref, lambda: open_dataset(ref))
 
     def measured_dataset(self, ref: DatasetRef) -> Dataset:
         """The description with statistics: its own, or else those of the train split of `default`, for which all its
         samples are converted."""
-        return _once(self._measured, ref, lambda: self._measure(ref))
+        return once(self._measured, ref, lambda: self._measure(ref))
 
     def _measure(self, ref: DatasetRef) -> Dataset:
         dataset = self.dataset(ref)
@@ -94,7 +88,7 @@ class Workbench:
 
     def partition(self, ref: DatasetRef, name: str) -> Partition:
         """The samples of the three splits."""
-        return _once(self._partitions, (ref, name), lambda: self.dataset(ref).partition(name))
+        return once(self._partitions, (ref, name), lambda: self.dataset(ref).partition(name))
 
     def drawn_partition(self, ref: DatasetRef, name: str, train_draw: TrainDraw, seed: int) -> Partition:
         """The samples of one run: as the file says, or with train drawn by the seed, which needs the labels.
@@ -104,10 +98,10 @@ class Workbench:
         """
         if train_draw is TrainDraw.PARTITION:
             return self.partition(ref, name)
-        return _once(self._draws, (ref, name, seed), lambda: self._draw(ref, name, seed))
+        return once(self._draws, (ref, name, seed), lambda: self._draw(ref, name, seed))
 
     def _draw(self, ref: DatasetRef, name: str, seed: int) -> Partition:
-        pool = _once(self._pools, (ref, seed), lambda: self._pool(ref, seed))
+        pool = once(self._pools, (ref, seed), lambda: self._pool(ref, seed))
         if is_few(name):
             return draw_few(name, self.partition(ref, "default"), pool)
         return draw_partition(self.partition(ref, name), pool)
@@ -121,7 +115,7 @@ class Workbench:
     def fingerprint(self, ref: DatasetRef, name: str) -> str:
         """The fingerprint of what a run may read: pixels and labels of the samples in it as filed, and in `default`."""
         filed = "default" if is_few(name) else name
-        return _once(self._fingerprints, (ref, filed), lambda: self._fingerprint(ref, filed))
+        return once(self._fingerprints, (ref, filed), lambda: self._fingerprint(ref, filed))
 
     def _fingerprint(self, ref: DatasetRef, filed: str) -> str:
         dataset, arrays = self.dataset(ref), self.arrays(ref)
@@ -133,18 +127,29 @@ class Workbench:
 
     def is_converted(self, ref: DatasetRef) -> bool:
         """Whether `arrays` would come at no cost when this was first asked."""
-        return _once(self._converted, ref, lambda: is_converted(self.dataset(ref), self.places.cache_dir))
+        return once(self._converted, ref, lambda: is_converted(self.dataset(ref), self.places.cache_dir))
 
     def arrays(self, ref: DatasetRef) -> ArrayCache:
         """The pixels and labels, converted to arrays if that has not happened yet."""
         places = self.places
-        return _once(
+        return once(
             self._arrays,
             ref,
             lambda: open_arrays(
-                self.dataset(ref), places.cache_dir, self.progress, places.workers, verify=self._verify_data
+                self.dataset(ref),
+                places.cache_dir,
+                self.progress,
+                places.workers,
+                cache_limit=places.cache_limit,
+                verify=self._verify_data,
             ),
         )
+
+    def make_way(self, besides: Job | None = None) -> None:
+        """Where the cache has a limit: close all features but a job's, so that they may be removed for others."""
+        if self.places.cache_limit is not None:
+            wanted = (besides, besides.at_test) if besides else ()
+            self._features.close(besides={self._feature_key(fed) for fed in wanted})
 
     def check_content(self, job: Job) -> None:
         """UserError if the job's dataset, or the file of its backbone, is another now than when the job was planned."""
@@ -157,8 +162,8 @@ class Workbench:
     def open_anew(self, damage: DamagedError) -> None:
         """Close what came from the cache, part of which was found damaged: on next use it is made anew."""
         self.progress.notice(str(damage))
-        for opened in (self._arrays, self._features, self._pixel_features):
-            opened.clear()
+        self._arrays.clear()
+        self._features.close()
 
     def backbone(self, name: str, weights: Path | None, seed: int) -> Backbone:
         """Build a backbone. Only the last one is kept: plans go backbone by backbone, and some fill a GPU.
@@ -170,7 +175,7 @@ class Workbench:
         key = (name, weights, seed if entry.seeded else None, entry.file)
         if key not in self._backbones:
             self._backbones.clear()
-        return _once(self._backbones, key, lambda: entry.build(weights, seed))
+        return once(self._backbones, key, lambda: entry.build(weights, seed))
 
     def backbone_of(self, job: Job) -> Backbone:
         """The job's backbone, fitted if it is one that wants to be. UserError if its weights or its code are others now
@@ -181,7 +186,7 @@ class Workbench:
         key = self._feature_key(job)
         if key not in self._fitted:
             self._fitted.clear()
-        return _once(self._fitted, key, lambda: self._fit(job, backbone))
+        return once(self._fitted, key, lambda: self._fit(job, backbone))
 
     def _fit(self, job: Job, backbone: FittedBackbone) -> Backbone:
         try:
@@ -258,21 +263,18 @@ class Workbench:
         return self._read_features(job).extraction
 
     def _read_features(self, job: Job) -> ImageFeatures | PixelFeatures:
-        key = self._feature_key(job)
-        found = self._features.get(key) or self._pixel_features[key]
-        assert not isinstance(found, UserError), "the job has read its features"
-        return found
+        return self._features.read_already(self._feature_key(job))
 
     def costs(self, job: Job) -> Costs:
         """What the job's backbone costs on an image as it is fed. All seeds of a backbone cost the same."""
         _, height, width = key = self._fed(job)
-        return _once(self._costs, key, lambda: count_costs(self.backbone_of(job), self.bands(job), height, width))
+        return once(self._costs, key, lambda: count_costs(self.backbone_of(job), self.bands(job), height, width))
 
     def speed(self, job: Job) -> Speed:
         """How fast the job's backbone embeds here; measured once a process for all seeds of a backbone."""
         _, height, width = key = self._fed(job)
         device = self.places.device
-        return _once(
+        return once(
             self._speeds, key, lambda: measure_speed(self.backbone_of(job), self.bands(job), height, width, device)
         )
 
@@ -291,8 +293,7 @@ class Workbench:
 
     def features(self, job: Job) -> np.ndarray:
         """(n, D) float32 features of the job's `feature_rows`; cached ones need no backbone."""
-        return _once(
-            _with_room(self._features),
+        return self._features.of_images(
             self._feature_key(job),
             lambda: cached_features(
                 self._feature_place(job, FEATURES),
@@ -305,8 +306,7 @@ class Workbench:
 
     def pixel_features(self, job: Job) -> PixelFeatures:
         """The feature pyramids of the job's `feature_rows`; cached ones need no backbone."""
-        return _once(
-            _with_room(self._pixel_features),
+        return self._features.of_pixels(
             self._feature_key(job),
             lambda: cached_pixel_features(
                 self._feature_place(job, PIXEL_FEATURES),
@@ -338,6 +338,7 @@ class Workbench:
             kind=kind,
             key=f"{self._feature_key(job)[:32]}-{kind.version}",
             title=f"{job.run.dataset}{', test' if job.test_alone else ''}, {job.backbone}",
+            limit=self.places.cache_limit,
         )
 
     def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
@@ -364,28 +365,3 @@ class Workbench:
             self.progress,
         )
         check_entered(run, meter.result())
-
-
-def _once(store: dict[Key, Value | UserError], key: Key, make: Callable[[], Value]) -> Value:
-    """What `make` returned the first time. A failure is kept as well: a damaged dataset has many runs, and none of them
-    should convert it once more only to fail.
-
-    Raises:
-        UserError: what was raised, or that something was raised that nobody foresaw.
-    """
-    if key not in store:
-        try:
-            store[key] = make()
-        except Exception as error:  # of a plug-in, a library or ours: it costs the runs that need this and no others
-            store[key] = as_user_error(error)
-    found = store[key]
-    if isinstance(found, UserError):
-        raise found.with_traceback(None)
-    return found
-
-
-def _with_room(store: dict[Key, Value]) -> dict[Key, Value]:
-    """The store, without what has been in it for longest if it is full."""
-    while len(store) > KEPT_OPEN:
-        del store[next(iter(store))]
-    return store

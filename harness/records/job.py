@@ -43,6 +43,8 @@ class Places:
     """A torch device, for example `cpu` or `cuda:0`."""
     workers: int = 1
     """Processes that may execute runs side by side."""
+    cache_limit: int | None = None
+    """Bytes that the cache may take; None: what the disk has."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Opens an entry, made first if nobody has: once, by one process, whole or not at all."""
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +17,8 @@ from harness.store.damage import DamagedError
 from harness.store.kinds import Place
 from harness.store.leftovers import lock_file, partial_folder, remove, sweep
 from harness.store.locks import SHARED, Lock, locked
-from harness.store.manifest import FILE, read_manifest, write_manifest
-
-STAMP = "used"
-"""A file in every entry: who uses it holds a shared lock on it, and its time says when it was last opened."""
+from harness.store.manifest import CLAIM, FILE, STAMP, read_manifest, write_manifest
+from harness.store.room import Room
 
 Value = TypeVar("Value")
 
@@ -74,13 +73,17 @@ class Entry:
 class EntryWriter:
     """Fills the folder of a new entry."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, room: Room) -> None:
         self.directory = directory
+        self.room = room
         self.layouts: dict[str, Layout] = {}
+        self._n_bytes = 0
 
     @contextmanager
     def array(self, file_name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[ArrayWriter]:
-        """Writes one array row by row; all rows of `shape` must be there in the end."""
+        """Writes one array row by row; all rows of `shape` must be there in the end. UserError as `Room.claim`."""
+        self._n_bytes += math.prod(shape) * dtype.itemsize
+        self.room.claim(self._n_bytes)
         with ArrayWriter(self.directory / file_name, shape, dtype) as writer:
             yield writer
         self.layouts[file_name] = writer.layout()
@@ -113,7 +116,7 @@ def open_entry(
         with _storing(place), locked(lock_file(place.directory), lambda: progress.notice(f"{place} {_WAITING}")):
             found = _find(place, read, lambda damage: None)  # made by another process while this one waited
             if found is None:
-                _make(place, make)
+                _make(place, make, progress)
                 found = _find(place, read, lambda damage: None)
     if found is None:
         raise UserError(
@@ -144,7 +147,7 @@ def _find(place: Place, read: Callable[[Entry], Value], say: Callable[[str], Non
         ) from error
 
 
-def _make(place: Place, make: Callable[[EntryWriter], Mapping[str, Any]]) -> None:
+def _make(place: Place, make: Callable[[EntryWriter], Mapping[str, Any]], progress: Progress) -> None:
     """Write under a temporary name and rename. Under the lock that name is ours, leftovers of a crash included."""
     partial = partial_folder(place.directory)
     try:
@@ -152,9 +155,10 @@ def _make(place: Place, make: Callable[[EntryWriter], Mapping[str, Any]]) -> Non
         remove(place.directory)
         sweep(place.directory.parent)
         partial.mkdir()
-        writer = EntryWriter(partial)
+        writer = EntryWriter(partial, Room(place, progress))
         facts = make(writer)
         (partial / STAMP).touch()
+        (partial / CLAIM).unlink(missing_ok=True)
         write_manifest(partial, place, writer.layouts, facts)
         _sync_folder(partial)
         partial.rename(place.directory)

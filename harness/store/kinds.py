@@ -36,6 +36,8 @@ class Place:
     """Path below the kind's folder, named after all that decides the content."""
     title: str
     """What people call it, for example `m-eurosat` or `m-eurosat, mp_mae`."""
+    limit: int | None = None
+    """Bytes that all entries of the cache may take together; None: what the disk has."""
 
     @property
     def directory(self) -> Path:

@@ -3,12 +3,15 @@
 import contextlib
 import fcntl
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ALONE, SHARED = fcntl.LOCK_EX, fcntl.LOCK_SH
+_held: "weakref.WeakSet[Lock]" = weakref.WeakSet()
+_listing = threading.Lock()
 
 
 class Lock:
@@ -32,6 +35,8 @@ class Lock:
             self.release()
             raise
         self._inode = os.fstat(handle).st_ino
+        with _listing:
+            _held.add(self)
 
     def is_of_path(self) -> bool:
         """Whether that file still is the one under its name: another process may have removed it meanwhile."""
@@ -41,6 +46,8 @@ class Lock:
             return False
 
     def release(self) -> None:
+        with _listing:
+            _held.discard(self)
         self._close()
 
     def remove(self) -> None:
@@ -48,6 +55,12 @@ class Lock:
         it gone and makes another."""
         self.path.unlink(missing_ok=True)
         self.release()
+
+
+def is_held_here(path: Path) -> bool:
+    """Whether this process holds a lock on a file."""
+    with _listing:
+        return any(lock.path == path for lock in _held)
 
 
 def _open(path: Path, mode: int) -> int:

@@ -14,6 +14,10 @@ from harness.store.damage import DamagedError
 from harness.store.kinds import Place
 
 FILE = "manifest.json"
+STAMP = "used"
+"""A file in every entry: who uses it holds a shared lock on it, and its time says when it was last opened."""
+CLAIM = "claim"
+"""A file in the folder of an entry in the making, where caches have a limit: the bytes that the entry may take."""
 NEW = ".new"
 """How the name ends that a manifest has while it is written. Of a process that is killed it stays, and `cache prune`
 removes it."""

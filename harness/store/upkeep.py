@@ -7,11 +7,10 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.store.damage import DamagedError
-from harness.store.entry import STAMP
 from harness.store.kinds import KINDS, Kind
 from harness.store.leftovers import LOCK, PARTIAL, lock_file, partial_folder, remove, sweep
 from harness.store.locks import try_alone
-from harness.store.manifest import FILE, NEW, read_manifest
+from harness.store.manifest import CLAIM, FILE, NEW, STAMP, read_manifest
 
 
 class State(StrEnum):
@@ -86,6 +85,23 @@ def prune(cache_dir: Path, max_bytes: int | None) -> Pruned:
     return Pruned(removed=tuple(removed), n_leftovers=n_leftovers, kept=tuple(kept))
 
 
+def bytes_in_making(cache_dir: Path, besides: Path) -> int:
+    """What entries take that are being made now, or will by what they claimed; not counting one of them."""
+    making = {path for kind in KINDS for path in (cache_dir / kind.folder).glob(kind.pattern + PARTIAL)} - {besides}
+    return sum(max(_claimed(path), _folder_bytes(path)) for path in making)
+
+
+def _claimed(partial: Path) -> int:
+    try:
+        return int((partial / CLAIM).read_text())
+    except (OSError, ValueError):  # it is of a command without a limit, or has just been finished
+        return 0
+
+
+def _folder_bytes(path: Path) -> int:
+    return sum(_n_bytes(file) for file in (path, *path.rglob("*")))
+
+
 def _paths(cache_dir: Path, kind: Kind) -> list[Path]:
     """Everything where entries of a kind lie, but for what is being made or was left unfinished."""
     found = (cache_dir / kind.folder).glob(kind.pattern)
@@ -101,7 +117,7 @@ def _describe(kind: Kind, path: Path) -> Listed | None:
             kind=kind,
             directory=path,
             title=title or path.name,
-            n_bytes=sum(_n_bytes(file) for file in (path, *path.rglob("*"))),
+            n_bytes=_folder_bytes(path),
             last_used=_changed(path / STAMP if title else path),
             state=State.UNUSABLE if title is None else State.IN_USE if in_use else State.READY,
         )

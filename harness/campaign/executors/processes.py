@@ -6,7 +6,7 @@ is handed on at once. Threads alone would not do: most of a probe on few labels 
 """
 
 import threading
-from collections.abc import Generator, Iterator, Sequence, Set
+from collections.abc import Collection, Generator, Iterator, Sequence, Set
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
@@ -75,7 +75,7 @@ def _hand_out(
     work.on_stop(lambda: _take_back(handed))
     done_here = 0
     try:
-        for job in _one_by_one(work, shared):
+        for job in _one_by_one(work, shared, handed if workbench.places.cache_limit is not None else ()):
             if stop.is_set():
                 return
             if job.run_id in shared and started.is_set() and _is_embedded(job, workbench):
@@ -101,9 +101,14 @@ def _take_back(handed: Sequence[Future[Result]]) -> None:
         future.cancel()
 
 
-def _one_by_one(work: Work, shared: Set[str]) -> Iterator[Job]:
-    """The jobs until it is to stop, of each group first what processes can do, so that they are busy meanwhile."""
+def _one_by_one(work: Work, shared: Set[str], in_the_way: Collection[Future[Result]]) -> Iterator[Job]:
+    """The jobs until it is to stop, of each group first what processes can do, so that they are busy meanwhile.
+
+    Args:
+        in_the_way: that have to end before the next group, for which their features may have to be removed.
+    """
     for jobs in work.groups():
+        wait(in_the_way)
         for job in sorted(jobs, key=lambda job: job.run_id not in shared):
             if work.stopping:
                 return
@@ -144,6 +149,7 @@ def _is_embedded(job: Job, workbench: Workbench) -> bool:
     """Whether the job's features are in the cache, where this puts them. If they cannot be, the job will say why."""
     of_pixels = _protocol(job, workbench).needs is Need.PIXEL_FEATURES
     try:
+        workbench.make_way(besides=job)
         for fed in (job, job.at_test):
             (workbench.pixel_features if of_pixels else workbench.features)(fed)
     except Exception:  # which the job itself meets as well, and reports
@@ -166,7 +172,10 @@ def _start(pool: ProcessPoolExecutor, started: threading.Event) -> None:
 
 
 def _execute(job: Job, places: Places) -> Result:
-    return Result(job, execute_safely(job, _workbench(places)))
+    workbench = _workbench(places)
+    result = Result(job, execute_safely(job, workbench))
+    workbench.make_way()  # nobody knows when there will be a next job
+    return result
 
 
 @cache

@@ -185,6 +185,14 @@ Normalise = Annotated[
     ),
 ]
 CacheDir = Annotated[Path, Option(help="Where converted datasets and features are kept.")]
+CacheLimit = Annotated[
+    str | None,
+    Option(
+        metavar="SIZE",
+        help="What the cache may take, such as 100GB: what was not used for longest is removed before more is written. "
+        "Default: what the disk has.",
+    ),
+]
 VerifyData = Annotated[
     bool,
     Option(

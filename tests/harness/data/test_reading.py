@@ -17,6 +17,8 @@ from harness.data.convert import convert, differing_samples
 from harness.errors import UserError
 from harness.records.progress import Silent
 from harness.store.entry import EntryWriter
+from harness.store.kinds import ARRAYS, Place
+from harness.store.room import Room
 
 BROKEN = """
 import os, signal, time
@@ -146,10 +148,14 @@ def test_a_sample_under_the_name_of_another_is_refused(dataset, break_reader):
         read(dataset)
 
 
+def room(cache_dir, progress):
+    return Room(Place(cache_dir=cache_dir, kind=ARRAYS, key="suite/toy", title="toy"), progress)
+
+
 @pytest.mark.parametrize(
     "work",
     [
-        lambda dataset, folder, full: convert(dataset, {}, EntryWriter(folder), full),
+        lambda dataset, folder, full: convert(dataset, {}, EntryWriter(folder, room(folder, full)), full),
         lambda dataset, folder, full: differing_samples(dataset, ["id_0", "id_1"], {"id_0": "", "id_1": ""}, full),
     ],
     ids=["converting", "comparing"],

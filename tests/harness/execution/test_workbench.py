@@ -8,6 +8,7 @@ from baselines.entry import Entry
 from geobench_files import write_dataset
 from harness.data.suites import discover
 from harness.errors import UserError
+from harness.execution import kept
 from harness.execution import workbench as module
 from harness.execution.workbench import Workbench
 from harness.records.job import Places
@@ -72,5 +73,5 @@ def test_weights_that_fail_are_not_read_again(bench, monkeypatch):
 
 def test_of_many_features_only_the_last_stay_open():
     """Each holds files open, of which a process may have some hundred."""
-    store = dict.fromkeys(range(module.KEPT_OPEN + 3))
-    assert list(module._with_room(store)) == list(range(3, module.KEPT_OPEN + 3))
+    store = dict.fromkeys(range(kept.KEPT_OPEN + 3))
+    assert list(kept._with_room(store)) == list(range(3, kept.KEPT_OPEN + 3))
