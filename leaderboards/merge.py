@@ -55,8 +55,8 @@ class Merged:
 
 
 def merge(leaderboard: Leaderboard, source: Path) -> Merged:
-    """Add the runs of another leaderboard that this one lacks, with all their rows, and its rows of the table
-    multimodal; all of them or none.
+    """Add the runs of another leaderboard that this one lacks, with all their rows, and its rows of the tables
+    multimodal and failures; all of them or none.
 
     A run that is here already is left as it is, also where theirs has more rows or was measured on another device. A
     second run of a seed that a point of ours has is a conflict, and not added.
@@ -83,6 +83,7 @@ def merge(leaderboard: Leaderboard, source: Path) -> Merged:
             added, present = _add_new(connection, theirs, [conflict.run_id for conflict in second])
             of_results, largest = _differing_results(connection, theirs, largest)
             results_added, results_present = _add_new_results(connection, theirs)
+            _add_failures(connection, theirs)
     return Merged(
         added=added,
         present=present,
@@ -227,3 +228,11 @@ def _add_new_results(connection: duckdb.DuckDBPyConnection, theirs: str) -> tupl
     assert added is not None
     assert given is not None
     return added[0], given[0] - added[0]
+
+
+def _add_failures(connection: duckdb.DuckDBPyConnection, theirs: str) -> None:
+    """A run that failed there and was made nowhere failed here too; one that was made anywhere did not."""
+    connection.execute(
+        f"INSERT INTO board.failures BY NAME FROM {theirs}.failures ANTI JOIN board.failures USING (run_id)"
+    )
+    connection.execute("DELETE FROM board.failures WHERE run_id IN (SELECT run_id FROM board.runs)")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Raised with every change to the tables. An older file is upgraded when it is opened, a newer one refused."""
 
 Source = Literal["measured", "published"]
@@ -209,7 +209,7 @@ TABLES = (
     TableOf(table="value_predictions", attribute="values", row_class=ValueRow, numbered=True),
     TableOf(table="error_sums", attribute="error_sums", row_class=ErrorSumsRow, numbered=True),
 )
-"""All tables but `runs`, which each of them refers to, and `multimodal`, which stands by itself."""
+"""All tables but `runs`, which each of them refers to, and `multimodal` and `failures`, which stand by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,3 +266,24 @@ class MultimodalRow:
     def __post_init__(self) -> None:
         if self.finished_at.tzinfo is None:
             raise ValueError(f"finished_at {self.finished_at} has no time zone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureRow:
+    """A run that failed, and has not been made since."""
+
+    run_id: str
+    """That it would have."""
+    suite: str
+    dataset: str
+    backbone: str
+    protocol: str
+    partition: str
+    seed: int
+    message: str
+    traceback: str | None
+    """None: the cause is the user's to mend."""
+    failed_at: datetime
+    """The last time; with a time zone, stored in UTC."""
+    times: int = 1
+    """In a row, with this message."""

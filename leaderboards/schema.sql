@@ -209,3 +209,19 @@ CREATE TABLE multimodal (
         AND (what = 'retrieval' OR (what = 'missing channel') = (missing_channel IS NOT NULL))
     )
 );
+
+-- One row per run that failed and has not been made since: its run_id is not in runs. times says how often in a row it
+-- failed with this message.
+CREATE TABLE failures (
+    run_id    VARCHAR NOT NULL PRIMARY KEY CHECK (regexp_full_match(run_id, '[0-9a-f]{64}')),
+    suite     VARCHAR NOT NULL CHECK (suite <> ''),
+    dataset   VARCHAR NOT NULL CHECK (dataset <> ''),
+    backbone  VARCHAR NOT NULL CHECK (backbone <> ''),
+    protocol  VARCHAR NOT NULL CHECK (protocol <> ''),
+    partition VARCHAR NOT NULL CHECK (partition <> ''),
+    seed      BIGINT NOT NULL CHECK (seed >= 0),
+    message   VARCHAR NOT NULL CHECK (message <> ''),
+    traceback VARCHAR CHECK (traceback <> ''),            -- NULL: the cause is the user's to mend
+    times     INTEGER NOT NULL CHECK (times >= 1),
+    failed_at TIMESTAMP NOT NULL CHECK (isfinite(failed_at))
+);

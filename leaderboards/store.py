@@ -1,9 +1,10 @@
 """Writing a leaderboard: one short transaction per run, so that a run is there with all its rows or not at all."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import duckdb
 
 from leaderboards.agreement import Difference
 from leaderboards.errors import UnavailableError, UserError
+from leaderboards.failures import read_failures, record_failure
 from leaderboards.file.connection import (
     CANNOT_WRITE,
     WAIT_SECONDS,
@@ -26,7 +28,7 @@ from leaderboards.file.drafts import draft_of
 from leaderboards.file.reader import connect_to_read
 from leaderboards.file.rows import insert_record, same_seed
 from leaderboards.file.writer import Writer
-from leaderboards.schema import RunRecord
+from leaderboards.schema import FailureRow, RunRecord
 from leaderboards.spool import NotARecordError, Spool, read_pending
 from leaderboards.views import create_views
 
@@ -46,6 +48,19 @@ class Replayed:
     largest: Difference | None = None
     """Of the differences that `agreement.TOLERANCE` allows between a record and the same run in the leaderboard, which
     stands; None: there was none."""
+
+
+class LookedUp(NamedTuple):
+    """What became of runs."""
+
+    made: Mapping[str, str]
+    """Those that are in the leaderboard, each with its backbone's name."""
+    finished: Mapping[str, datetime]
+    """When they were made; without those of which nobody knows."""
+    waiting: Collection[str]
+    """Those that were made and wait in the spool."""
+    failed: Mapping[str, FailureRow]
+    """Those that failed."""
 
 
 class Session:
@@ -103,6 +118,16 @@ class Session:
         if self._spool.pending():
             self.replay()
         return None
+
+    def record_failure(self, row: FailureRow) -> None:
+        """Remember that a run failed. Raises as `commit`."""
+        with self._writer.transaction() as connection:
+            record_failure(connection, row)
+
+    def look_up(self, run_ids: Collection[str]) -> LookedUp:
+        """What became of these runs so far, by whichever process. Raises as `commit`."""
+        with self._writer.transaction() as connection:
+            return look_up(connection, self._spool, run_ids)
 
     def replay(self) -> Replayed:
         """Commit what waits in the spool. What is in now, or was already with values that agree, leaves the spool.
@@ -224,23 +249,19 @@ class Leaderboard:
             yield connection
 
     def known(self, run_ids: Collection[str]) -> set[str]:
-        """Which of these runs are there already. Raises as `backbones_of`."""
-        return set(self.backbones_of(run_ids))
+        """Which of these runs are there already. Raises as `look_up`."""
+        return set(self.look_up(run_ids).made)
 
-    def backbones_of(self, run_ids: Collection[str]) -> dict[str, str]:
-        """The runs among these that are there already, each with its backbone's name; none if there is no file yet.
+    def look_up(self, run_ids: Collection[str]) -> LookedUp:
+        """What became of these runs; nothing if there is no file yet.
 
         Raises:
             UserError: the file is locked or not a leaderboard.
         """
         if not run_ids or not self.path.exists():
-            return {}
+            return LookedUp(made={}, finished={}, waiting=(), failed={})
         with connect_to_read(self.path, self.wait_seconds) as connection:
-            found = connection.execute(
-                "SELECT run_id, backbone FROM runs WHERE run_id IN (SELECT unnest($run_ids))",
-                {"run_ids": list(run_ids)},
-            )
-            return dict(found.fetchall())
+            return look_up(connection, Spool(self.path), run_ids)
 
     def timings(self, device: str) -> list[Timing]:
         """How long runs took on a device: the median of each protocol, backbone, dataset and size; none without a file.
@@ -257,6 +278,20 @@ class Leaderboard:
                 {"device": device},
             )
             return [Timing(*row) for row in found.fetchall()]
+
+
+def look_up(connection: duckdb.DuckDBPyConnection, spool: Spool, run_ids: Collection[str]) -> LookedUp:
+    """What became of these runs, by an open connection."""
+    found = connection.execute(
+        "SELECT run_id, backbone, finished_at FROM runs WHERE run_id IN (SELECT unnest($run_ids))",
+        {"run_ids": list(run_ids)},
+    ).fetchall()
+    return LookedUp(
+        made={run_id: backbone for run_id, backbone, _ in found},
+        finished={run_id: at.replace(tzinfo=UTC) for run_id, _, at in found if at is not None},
+        waiting={path.stem for path in spool.pending()}.intersection(run_ids),
+        failed=read_failures(connection, run_ids),
+    )
 
 
 def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderboard:

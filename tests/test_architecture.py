@@ -57,6 +57,7 @@ FLOORS = {
         "leaderboards.merge",
         "leaderboards.multimodal",
         "leaderboards.store",
+        "leaderboards.failures",
         "leaderboards.spool",
         "leaderboards.query",
         "leaderboards.agreement",

@@ -3,26 +3,33 @@
 Under `accelerate launch` the first process plans, reports and writes; the others only help it to train.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 
+import leaderboards.errors
+from baselines.registry import stored_name
+from harness.campaign.dividing.became import Became
+from harness.campaign.dividing.claims import Claims, grid_folder
 from harness.campaign.dividing.groups import in_groups
+from harness.campaign.dividing.plan_file import kept_plan
+from harness.campaign.dividing.shared_work import SharedWork, planned_groups
 from harness.campaign.dividing.work import Work
 from harness.campaign.estimate import Estimate, estimate_plan, estimate_seconds
 from harness.campaign.executors import EXECUTORS
 from harness.campaign.executors.local import execute_safely
-from harness.campaign.plan import Line, State, build_plan, mark_done
+from harness.campaign.plan import Line, State, build_plan, mark_done, mark_given_up
 from harness.campaign.request import RunRequest
 from harness.campaign.watch import UNWATCHED, Watch
 from harness.errors import UserError
 from harness.execution.workbench import Workbench
 from harness.protocols import trains_backbone
-from harness.records.job import Failure, Job, Places
+from harness.records.job import Failure, Job, Places, Result
 from harness.records.progress import Progress
 from harness.training.devices import Devices
-from leaderboards.schema import RunRecord
+from leaderboards.schema import FailureRow
 from leaderboards.store import Leaderboard, Session, open_leaderboard
 
 
@@ -51,24 +58,26 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
         workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
         lines = _plan(request, workbench, convert=True)
         jobs = _in_order(_jobs(line for line in lines if line.state is State.NEW))
-        seconds = estimate_seconds(jobs, workbench, leaderboard.timings(request.device))
+        seconds = estimate_seconds(jobs, workbench, leaderboard.timings(request.device)) if jobs else 0.0
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
         jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))
     devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])
     with devices.agreeing():
         pass  # the others plan now
     executor = EXECUTORS["processes" if request.workers > 1 and devices.count == 1 else "local"]
-    failed: dict[str, Failure] = {}
     watch.begins(lines, jobs, None if seconds is None else seconds / request.workers)
-    with leaderboard.session() as session, closing(executor(Work(jobs), workbench)) as results:
+    became = Became(watch)
+    with (
+        leaderboard.session() as session,
+        _dividing(request, lines, jobs, session, became, progress, devices) as work,
+        watch.stoppable(work.stop),
+        closing(executor(work, workbench)) as results,
+    ):
         for result in results:
-            failure = _commit(session, result.outcome)
-            if failure is not None:
-                failed[result.job.run_id] = failure
-            watch.ends(result.job, failure or result.outcome)
-    for run_id in leaderboard.known(failed):  # waited in the spool until a later commit took it along
-        del failed[run_id]
-    return [_with_failure(line, failed) for line in lines]
+            failure = _commit(session, result)
+            became.ends(result.job, failure or result.outcome)
+            work.became(result.job, failure)
+    return became.at_the_end(lines, work, leaderboard)
 
 
 def help_campaign(request: RunRequest, devices: Devices, progress: Progress) -> None:
@@ -108,20 +117,67 @@ def _in_order(jobs: Sequence[Job]) -> list[Job]:
     return list(chain(*in_groups(ordered).values()))
 
 
-def _commit(session: Session, outcome: RunRecord | Failure) -> Failure | None:
-    """Store a finished run, in the spool if the leaderboard is locked or full now; the next one may go in."""
-    if isinstance(outcome, Failure):
-        return outcome
+@contextmanager
+def _dividing(
+    request: RunRequest,
+    lines: Sequence[Line],
+    jobs: Sequence[Job],
+    session: Session,
+    became: Became,
+    progress: Progress,
+    devices: Devices,
+) -> Iterator[Work]:
+    """The jobs as work that other commands may share. Processes that train together do all of it, in one order."""
+    if devices.count > 1 or not jobs:
+        yield Work(jobs)
+        return
+    made, planned = partial(_made, session), planned_groups(_jobs(lines))
+    with Claims(grid_folder(request.db)) as claims, kept_plan(claims.folder, planned, made, anew=claims.alone):
+        yield SharedWork(jobs, claims, session.look_up, became.elsewhere, progress.notice)
+
+
+def _made(session: Session, run_ids: Collection[str]) -> Collection[str]:
+    """Which of these runs are in the leaderboard; none if nobody can tell now."""
+    with suppress(leaderboards.errors.UserError):
+        return session.look_up(run_ids).made
+    return ()
+
+
+def _commit(session: Session, result: Result) -> Failure | None:
+    """Store a finished run, in the spool if the leaderboard is locked or full now; the next one may go in. Of a failed
+    one remember why."""
+    if isinstance(result.outcome, Failure):
+        with suppress(leaderboards.errors.UserError):  # which is said as well
+            session.record_failure(_failure_row(result.job, result.outcome))
+        return result.outcome
     try:
-        reason = session.commit_or_keep(outcome)
+        reason = session.commit_or_keep(result.outcome)
     except Exception as error:  # the border between runs: the others can be stored nevertheless
         return Failure.of(error)
     return Failure(message=reason, traceback=None) if reason else None
 
 
+def _failure_row(job: Job, failure: Failure) -> FailureRow:
+    run = job.run
+    return FailureRow(
+        run_id=job.run_id,
+        suite=run.suite,
+        dataset=run.dataset,
+        backbone=stored_name(job.backbone),
+        protocol=run.protocol,
+        partition=run.partition,
+        seed=run.seed,
+        message=failure.message,
+        traceback=failure.traceback,
+        failed_at=datetime.now(UTC),
+    )
+
+
 def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:
     lines = build_plan(request, workbench, convert=convert)
-    return mark_done(lines, Leaderboard(request.db).backbones_of([line.job.run_id for line in lines if line.job]))
+    found = Leaderboard(request.db).look_up([line.job.run_id for line in lines if line.job])
+    lines = mark_done(lines, found.made)
+    return lines if request.retry_failed else mark_given_up(lines, found.failed)
 
 
 def _places(request: RunRequest) -> Places:
@@ -131,10 +187,3 @@ def _places(request: RunRequest) -> Places:
         workers=request.workers,
         cache_limit=request.cache_limit,
     )
-
-
-def _with_failure(line: Line, failed: dict[str, Failure]) -> Line:
-    if line.job and line.job.run_id in failed:
-        failure = failed[line.job.run_id]
-        return replace(line, state=State.FAILED, reason=failure.message, traceback=failure.traceback)
-    return line

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from baselines.registry import find_backbone, stored_name
 from baselines.table import BACKBONES
+from harness.campaign.dividing.alike import ENOUGH
 from harness.campaign.dividing.shards import share
 from harness.campaign.feeds import NotReadError
 from harness.campaign.presets import Block
@@ -24,6 +25,7 @@ from harness.records.band_sets import EACH, BandSets
 from harness.records.cell import Cell
 from harness.records.job import DatasetRef, Failure, Job
 from harness.records.run import BandNames
+from leaderboards.schema import FailureRow
 from leaderboards.simulated import SIMULATED
 
 EVERY = "*"
@@ -146,6 +148,23 @@ def mark_done(lines: Sequence[Line], known: Mapping[str, str]) -> list[Line]:
             return line
         reason = "" if stored == stored_name(line.cell.backbone) else f"the same network, stored as {stored}"
         return replace(line, state=State.DONE, reason=reason)
+
+    return [mark(line) for line in lines]
+
+
+def mark_given_up(lines: Sequence[Line], failed: Mapping[str, FailureRow]) -> list[Line]:
+    """Mark the lines whose run failed so often alike that it is not tried again.
+
+    Args:
+        failed: run_id -> how it failed before.
+    """
+
+    def mark(line: Line) -> Line:
+        before = failed.get(line.job.run_id) if line.job and line.state is State.NEW else None
+        if before is None or before.times < ENOUGH:
+            return line
+        reason = f"failed {before.times} times alike, so it is not tried again without --retry-failed: {before.message}"
+        return replace(line, state=State.FAILED, reason=reason)
 
     return [mark(line) for line in lines]
 

@@ -63,6 +63,8 @@ class RunRequest(BaseModel):
     """Side in pixels every image is resampled to; `native`: the one its backbone was trained with; None: its own."""
     shard: Shard | None = None
     """The share of the grid that this command does; None: all of it."""
+    retry_failed: bool = False
+    """Whether runs are tried again that failed several times alike."""
     db: Path
     cache_dir: Path
     cache_limit: NonNegativeInt | None = None

@@ -1,6 +1,7 @@
 """Who is told how a campaign goes, beside the leaderboard that keeps its results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from harness.campaign.plan import Line
@@ -24,6 +25,15 @@ class Watch(Protocol):
         """One of them is in the leaderboard now, or failed, or could not be stored."""
         ...
 
+    def elsewhere(self, job: Job) -> None:
+        """One of them was done by another process that carries out the same, or failed there."""
+        ...
+
+    def stoppable(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
+        """The context in which jobs are executed. By calling `stop`, from any thread: those that run are finished, and
+        no other is begun."""
+        ...
+
 
 class _Unwatched:
     """Tells nobody."""
@@ -33,6 +43,12 @@ class _Unwatched:
 
     def ends(self, job: Job, outcome: RunRecord | Failure) -> None:
         pass
+
+    def elsewhere(self, job: Job) -> None:
+        pass
+
+    def stoppable(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 UNWATCHED = _Unwatched()

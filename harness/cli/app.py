@@ -17,6 +17,7 @@ from harness.cli import (
     report,
     run,
     statistics,
+    status,
     transfer,
 )
 from harness.cli.interruption import end_on_signals
@@ -42,7 +43,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verbs in (run, backbones, data, multimodal, leaderboard, curve, statistics, report, embeddings, transfer, cache):
+for verbs in (
+    run,
+    backbones,
+    data,
+    multimodal,
+    status,
+    leaderboard,
+    curve,
+    statistics,
+    report,
+    embeddings,
+    transfer,
+    cache,
+):
     verbs.register(app)
 
 

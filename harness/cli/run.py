@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness.cli.data.own import own_images, settings_said
-from harness.cli.interruption import say_if_interrupted
+from harness.cli.interruption import finishing, say_if_interrupted
 from harness.cli.options.own import (
     Bands,
     BlockKm,
@@ -43,6 +43,7 @@ from harness.cli.options.run import (
     Partitions,
     PresetName,
     Protocols,
+    RetryFailed,
     Seeds,
     Select,
     Settings,
@@ -106,6 +107,9 @@ _EXAMPLES = """Examples:
 """
 
 
+FINISHES = "interrupted: runs that have begun are finished, no other is begun; once more stops at once"
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to the command line."""
     app.command(rich_help_panel=EVALUATING, epilog=_EXAMPLES)(run)
@@ -155,6 +159,7 @@ def run(
     device: Device = "auto",
     workers: Workers = None,
     shard: ShardOf = None,
+    retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -227,6 +232,7 @@ def _words(said: SimpleNamespace) -> dict[str, Any]:
         "verify_data": said.verify_data,
         "device": said.device,
         "workers": said.workers,
+        "retry_failed": said.retry_failed,
         "shard": None if said.shard is None else parse_shard(said.shard),
     }
 
@@ -270,7 +276,7 @@ def _run(request: "RunRequest", verbose: bool, debug: bool) -> int:
     from harness.show.progress_bars import RichProgress
 
     with RichProgress(err) as progress:
-        watch = CampaignWatch(err, progress)
+        watch = CampaignWatch(err, progress, lambda stop: finishing(stop, FINISHES))
         say_if_interrupted(lambda: f"interrupted: {watch.stored} runs stored; the same command goes on from there")
         lines = run_campaign(request, progress, watch)
     tell_results(request, lines, news=watch.stored > 0, verbose=verbose, debug=debug)

@@ -21,9 +21,9 @@ from leaderboards.views import VIEWS, create_views
 
 RUN_TABLES = ("runs", *(table.table for table in TABLES))
 """Those whose rows belong to a run, by `run_id`."""
-TABLE_NAMES = (*RUN_TABLES, "multimodal")
+TABLE_NAMES = (*RUN_TABLES, "multimodal", "failures")
 _ALL_TABLES = ("schema_version", *TABLE_NAMES)
-_ABSENT_FROM = {"mask_counts": 1, "value_predictions": 5, "error_sums": 5, "multimodal": 7}
+_ABSENT_FROM = {"mask_counts": 1, "value_predictions": 5, "error_sums": 5, "multimodal": 7, "failures": 8}
 """Table -> the last version that did not have it."""
 _Column = tuple[str, str, str | None]
 """Name, type, and the expression of its default or of a generated column."""

@@ -31,6 +31,8 @@ DERIVED_SINCE = 5
 """The first version that stored the columns of `derived.py` as they are now. What it stored stands: a run's point must
 not depend on which others are in the file when it is upgraded."""
 
+MULTIMODAL_SINCE = 8
+
 
 def copy_older(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     """Fill database `new`, made by `create_tables`, from database `old` of an older version."""
@@ -44,6 +46,8 @@ def copy_older(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     for table in TABLES:
         if (table.table,) in there:
             connection.execute(f"INSERT INTO new.{table.table} BY NAME FROM old.{table.table}")
+    if version >= MULTIMODAL_SINCE:
+        connection.execute("INSERT INTO new.multimodal BY NAME FROM old.multimodal")
 
 
 # Before version 7 no run chose its bands; the expression says the same of any row.

@@ -30,12 +30,13 @@ _SAME_SEED = f"""
 
 
 def insert_record(connection: duckdb.DuckDBPyConnection, record: RunRecord) -> None:
-    """Insert a run with all its rows, within the caller's transaction.
+    """Insert a run with all its rows, within the caller's transaction. That it failed before is forgotten.
 
     Raises:
         duckdb.ConstraintException: a row breaks a rule of `schema.sql`, or the run is there already.
     """
     connection.execute(_INSERT_RUN, run_values(record))
+    connection.execute("DELETE FROM failures WHERE run_id = ?", [record.run.run_id])
     for table in TABLES:
         rows = getattr(record, table.attribute)
         if rows:

@@ -9,11 +9,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from leaderboard_records import make_record, make_run, metric, published_run, run_id
+from leaderboard_records import make_record, make_result, make_run, metric, published_run, run_id
 from old_boards import read_views, records, views_of_version_5, write_old
 
 import leaderboards.file.migrate
 from leaderboards.errors import UnavailableError, UserError
+from leaderboards.multimodal import store_results
 from leaderboards.query import run_query
 from leaderboards.schema import SCHEMA_VERSION, RunRecord
 from leaderboards.store import Leaderboard, open_leaderboard
@@ -119,7 +120,20 @@ def test_version_7_keeps_everything_and_has_no_number_of_modalities(tmp_path: Pa
     path = write_old(tmp_path / "board.duckdb", 7)
     before = contents(path)
     open_leaderboard(path)
-    assert contents(path) == {**before, "schema_version": [(True, SCHEMA_VERSION)], "multimodal": []}
+    assert contents(path) == {**before, "schema_version": [(True, SCHEMA_VERSION)], "multimodal": [], "failures": []}
+
+
+def test_version_8_keeps_everything_and_has_no_failure(tmp_path: Path) -> None:
+    path = write_old(tmp_path / "board.duckdb", 8)
+    new = open_leaderboard(tmp_path / "new.duckdb")
+    store_results(new, [make_result()])
+    with duckdb.connect(path) as connection:
+        connection.execute(f"ATTACH '{new.path}' AS new (READ_ONLY)")
+        connection.execute("INSERT INTO multimodal BY NAME FROM new.multimodal")
+    before = contents(path)
+    open_leaderboard(path)
+    assert contents(path) == {**before, "schema_version": [(True, SCHEMA_VERSION)], "failures": []}
+    assert len(before["multimodal"]) == 1
 
 
 def test_version_5_keeps_what_it_stored_of_identities_and_points(tmp_path: Path) -> None:

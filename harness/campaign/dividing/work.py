@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from harness.campaign.dividing.alike import Alike
 from harness.campaign.dividing.groups import in_groups
-from harness.records.job import Job
+from harness.records.job import Failure, Job
 
 
 class Work:
@@ -14,6 +15,7 @@ class Work:
         self.jobs = jobs
         """All that may be handed out."""
         self._stop = threading.Event()
+        self._alike = Alike()
         self._on_stop: list[Callable[[], None]] = []
 
     def groups(self) -> Iterator[list[Job]]:
@@ -24,17 +26,45 @@ class Work:
                 return
             yield jobs
 
+    def wants(self, job: Job) -> bool:
+        """To be asked before a job is begun: not if it is to stop, or others like it failed alike."""
+        if self.stopping:
+            return False
+        if self.reason_against(job) is not None:
+            self.ended(job)
+            return False
+        return True
+
+    def became(self, job: Job, failure: Failure | None) -> None:
+        """What the driver tells of a job that has ended and, unless it failed, is in the leaderboard."""
+        self.ended(job)
+        if failure is None:
+            self._alike.made(job)
+            return
+        self._alike.failed(job, failure.message)
+
+    def ended(self, job: Job) -> None:
+        """The job is not to be done any more."""
+
+    def reason_against(self, job: Job) -> str | None:
+        """Why the job is not begun although nobody stopped the work."""
+        return self._alike.reason(job)
+
     def stop(self) -> None:
         """No job is to be begun any more; those that run are finished. By any thread, and at any moment."""
         self._stop.set()
         for call in list(self._on_stop):
             call()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was stopped."""
+        return self._stop.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """So long, or until it is stopped."""
+        self._stop.wait(seconds)
+
     def on_stop(self, call: Callable[[], None]) -> None:
         """Have `stop` call this: it takes back what was handed on and has not begun."""
         self._on_stop.append(call)
-
-    @property
-    def stopping(self) -> bool:
-        """To be asked before every job."""
-        return self._stop.is_set()

@@ -15,9 +15,8 @@ def run_in_turn(work: Work, workbench: Workbench) -> Generator[Result, None, Non
     """Execute jobs in order; whatever goes wrong in one is its failure alone."""
     for jobs in work.groups():
         for job in jobs:
-            if work.stopping:
-                return
-            yield Result(job, execute_safely(job, workbench))
+            if work.wants(job):
+                yield Result(job, execute_safely(job, workbench))
 
 
 def execute_safely(job: Job, workbench: Workbench) -> RunRecord | Failure:

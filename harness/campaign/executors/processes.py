@@ -6,11 +6,14 @@ is handed on at once. Threads alone would not do: most of a probe on few labels 
 """
 
 import threading
-from collections.abc import Collection, Generator, Iterator, Sequence, Set
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterator, Set
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, suppress
 from functools import cache, partial
 from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
 
 from harness.campaign.dividing.work import Work
 from harness.campaign.executors.local import execute_safely, run_in_turn
@@ -23,11 +26,27 @@ from harness.records.job import Failure, Job, Places, Result
 from harness.records.progress import Silent
 from mp_mae.data.processes import clean_pool
 
+AHEAD = 8
+"""Runs that processes still have when the next group is asked for: it takes a while to embed its images."""
 WORTH_A_PROCESS = 16
 """Runs for each process from which starting them pays: importing PyTorch takes as long as ten short ones."""
 
-Results = SimpleQueue[Result | int | BaseException]
-"""What became of jobs; and once, how many results there will have been in the end."""
+Done = TypeVar("Done")
+Handed = dict[Future[Result], Job]
+
+
+class _Lost(NamedTuple):
+    """A job whose process, or another with it, was killed."""
+
+    job: Job
+
+
+Results = SimpleQueue[Result | _Lost | None | int | BaseException]
+"""What became of jobs, None of those that were taken back; and once, how many there will have been in the end."""
+
+
+class _StoppedError(Exception):
+    """Nobody waits any more for processes that are only starting."""
 
 
 def run_side_by_side(work: Work, workbench: Workbench) -> Generator[Result, None, None]:
@@ -42,100 +61,151 @@ def run_side_by_side(work: Work, workbench: Workbench) -> Generator[Result, None
         return
     results: Results = SimpleQueue()
     stop = threading.Event()
-    with clean_pool(n_processes, execute.__module__) as pool:
-        hand_out = partial(_hand_out, work, shared, pool, workbench, results, stop)
+    handed: Handed = {}
+    with suppress(_StoppedError), _Pool(n_processes) as pool:
+        hand_out = partial(_hand_out, work, shared, pool, workbench, handed, results, stop)
         threading.Thread(target=hand_out, args=(), daemon=True).start()
-        seen, expected = 0, None
         try:
-            while seen != expected:
-                result = results.get()
-                if isinstance(result, BaseException):
-                    raise result
-                if isinstance(result, int):
-                    expected = result
+            lost = []
+            for result in _as_they_come(results):
+                if isinstance(result, _Lost):
+                    lost.append(result.job)
                     continue
-                seen += 1
                 yield result
+                if isinstance(result.outcome, Failure):
+                    _take_back(work, handed)
+            for job in lost:
+                if work.wants(job):
+                    yield _once_more(pool, job, workbench.places)
+            if work.stopping:
+                raise _StoppedError
         finally:
             stop.set()
+
+
+def _as_they_come(results: Results) -> Iterator[Result | _Lost]:
+    """What came of all that was begun. Raises what came in their place."""
+    seen, expected = 0, None
+    while seen != expected:
+        result = results.get()
+        if isinstance(result, BaseException):
+            raise result
+        if isinstance(result, int):
+            expected = result
+            continue
+        seen += 1
+        if result is not None:
+            yield result
+
+
+class _Pool:
+    """Processes, as a context; new ones where one was killed, after which a pool takes no more."""
+
+    def __init__(self, n_processes: int) -> None:
+        self._start = partial(clean_pool, n_processes, execute.__module__)
+        self._all = ExitStack()
+        self._pool = self._all.enter_context(self._start())
+
+    def submit(self, function: Callable[..., Done], *given: Any) -> Future[Done]:
+        try:
+            return self._pool.submit(function, *given)
+        except BrokenProcessPool:
+            self._pool = self._all.enter_context(self._start())
+            return self._pool.submit(function, *given)
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._all.__exit__(kind, error, trace)
 
 
 def _hand_out(
     work: Work,
     shared: Set[str],
-    pool: ProcessPoolExecutor,
+    pool: _Pool,
     workbench: Workbench,
+    handed: Handed,
     results: Results,
     stop: threading.Event,
 ) -> None:
     """See to it that every job's result comes, until told to stop; whatever ends this comes in their place."""
     started = threading.Event()
     threading.Thread(target=_start, args=(pool, started), daemon=True).start()
-    handed: list[Future[Result]] = []
-    work.on_stop(lambda: _take_back(handed))
-    done_here = 0
+    work.on_stop(lambda: _take_back(work, handed))
+    n_begun = 0
     try:
-        for job in _one_by_one(work, shared, handed if workbench.places.cache_limit is not None else ()):
+        for job in _one_by_one(work, shared, handed, AHEAD if workbench.places.cache_limit is None else 0):
             if stop.is_set():
                 return
+            n_begun += 1
             if job.run_id in shared and started.is_set() and _is_embedded(job, workbench):
                 future = _submit(pool, job, workbench.places)
-                if future is not None:
-                    handed.append(future)
-                    future.add_done_callback(partial(_report, job, results))
-                    continue
+                handed[future] = job
+                future.add_done_callback(partial(_report, job, results))
+                continue
             if job.run_id not in shared and workbench.places.device == "cpu":
                 wait(handed)  # or it would have to share its cores with them, and its threads wait for each other
             results.put(Result(job, execute_safely(job, workbench)))
-            done_here += 1
-        if work.stopping:
-            _take_back(handed)
-        results.put(done_here + sum(not future.cancelled() for future in handed))
+        results.put(n_begun)
     except BaseException as error:
         results.put(error)
 
 
-def _take_back(handed: Sequence[Future[Result]]) -> None:
-    """Of jobs that were handed on, those that have not begun."""
-    for future in list(handed):
-        future.cancel()
+def _take_back(work: Work, handed: Handed) -> None:
+    """Of jobs that were handed on, those that have not begun and are not wanted any more."""
+    for future, job in list(handed.items()):
+        if not future.done() and not work.wants(job):
+            future.cancel()
 
 
-def _one_by_one(work: Work, shared: Set[str], in_the_way: Collection[Future[Result]]) -> Iterator[Job]:
-    """The jobs until it is to stop, of each group first what processes can do, so that they are busy meanwhile.
+def _one_by_one(work: Work, shared: Set[str], handed: Handed, ahead: int) -> Iterator[Job]:
+    """The jobs that are wanted, of each group first what processes can do, so that they are busy meanwhile.
 
     Args:
-        in_the_way: that have to end before the next group, for which their features may have to be removed.
+        ahead: that may not have ended when the next group is asked for. Before, another command may have it; and where
+            the cache has a limit, the features of those that run would be in the way.
     """
     for jobs in work.groups():
-        wait(in_the_way)
         for job in sorted(jobs, key=lambda job: job.run_id not in shared):
-            if work.stopping:
-                return
-            yield job
+            if work.wants(job):
+                yield job
+        while len(handed) > ahead:
+            wait(handed, timeout=1, return_when=FIRST_COMPLETED)
+            for future in [future for future in handed if future.done()]:
+                del handed[future]  # it keeps its result
 
 
-def _submit(pool: ProcessPoolExecutor, job: Job, places: Places) -> Future[Result] | None:
-    """The job's future result; None if a process was killed, after which the pool takes no more."""
-    try:
-        return pool.submit(_execute, job, places)
-    except BrokenProcessPool:
-        return None
+def _submit(pool: _Pool, job: Job, places: Places) -> Future[Result]:
+    return pool.submit(_execute, job, places)
 
 
 def _report(job: Job, results: Results, future: Future[Result]) -> None:
-    """What became of a job that a process did."""
-    if future.cancelled():  # nobody waits for it any more
+    """What became of a job that a process did. It is lost with all that were with it where one of them was killed."""
+    if future.cancelled():
+        results.put(None)
         return
     try:
         results.put(future.result())
     except BrokenProcessPool:
-        message = "the process it ran in was killed (out of memory?). Try --workers 1"
-        results.put(Result(job, Failure(message=message, traceback=None)))
+        results.put(_Lost(job))
     except Exception as error:  # the border between runs: a job or a result that cannot be handed over, for example
         results.put(Result(job, Failure.of(error)))
     except BaseException as error:
         results.put(error)
+
+
+def _once_more(pool: _Pool, job: Job, places: Places) -> Result:
+    """A lost job by itself: one that kills its process will do so again, and shows that it was not another."""
+    try:
+        return _submit(pool, job, places).result()
+    except BrokenProcessPool:
+        message = "the process it ran in was killed, twice (out of memory?). Try --workers 1"
+        return Result(job, Failure(message=message, traceback=None))
+    except Exception as error:  # as above
+        return Result(job, Failure.of(error))
 
 
 def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
@@ -163,7 +233,7 @@ def _protocol(job: Job, workbench: Workbench) -> ProtocolEntry:
     return protocol
 
 
-def _start(pool: ProcessPoolExecutor, started: threading.Event) -> None:
+def _start(pool: _Pool, started: threading.Event) -> None:
     """Wait for the first process, which handing it work does too, for the seconds that importing PyTorch takes."""
     try:
         pool.submit(int).result()

@@ -211,6 +211,14 @@ ShardOf = Annotated[
         "--db of its own; `import` merges them (docs/cluster.md).",
     ),
 ]
+RetryFailed = Annotated[
+    bool,
+    Option(
+        "--retry-failed",
+        help="Try again what failed three times in a row with the same message; other failures are tried again anyway "
+        '(`sql "FROM failures"` lists them).',
+    ),
+]
 DryRun = Annotated[
     bool,
     Option(

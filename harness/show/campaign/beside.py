@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import leaderboards.errors
 from harness.errors import UserError
-from harness.show.plots.curves import read_panels
-from harness.show.plots.figure import draw_figure
 from harness.show.reproduce import reproducing_command
 from leaderboards.report.build import build_report
 
@@ -29,6 +27,9 @@ def keep_beside(db: Path, run_ids: Sequence[str], protocol: str, *, anew: bool) 
     """
 
     def draw(target: Path) -> None:
+        from harness.show.plots.curves import read_panels  # noqa: PLC0415 - a second to import, and often in vain
+        from harness.show.plots.figure import draw_figure  # noqa: PLC0415
+
         panels = [panel for panel in read_panels(db, run_ids=run_ids, protocols=[protocol]) if panel.is_curve]
         if panels:
             draw_figure(panels, target)

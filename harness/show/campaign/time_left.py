@@ -56,6 +56,15 @@ class TimeLeft:
             self._waits[job.backbone] -= 1
             self._seconds_waited[job.backbone].append(taken)
 
+    def left_out(self, job: Job) -> None:
+        """Instead: it took nobody's time here."""
+        self._before = self._clock()
+        self._runs[_cost(job)] -= 1
+        embedding = _embedding(job)
+        if embedding is not None and embedding not in self._embedded:
+            self._embedded.add(embedding)
+            self._waits[job.backbone] -= 1
+
     @property
     def left(self) -> Left:
         """What the runs take that have not ended."""

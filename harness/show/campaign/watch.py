@@ -1,7 +1,8 @@
 """A campaign as it goes: what begins, a line for each backbone, dataset and protocol, and a bar with the time left."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -30,8 +31,18 @@ class _Cell(NamedTuple):
 class CampaignWatch:
     """Tells a console (`harness.campaign.watch.Watch`)."""
 
-    def __init__(self, console: Console, progress: RichProgress) -> None:
+    def __init__(
+        self,
+        console: Console,
+        progress: RichProgress,
+        stoppable: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda stop: nullcontext(),
+    ) -> None:
+        """
+        Args:
+            stoppable: `Watch.stoppable`.
+        """
         self._console, self._progress = console, progress
+        self.stoppable = stoppable
         self.stored = 0
         """Runs that are in the leaderboard since it began."""
 
@@ -54,11 +65,19 @@ class CampaignWatch:
 
     def ends(self, job: Job, outcome: RunRecord | Failure) -> None:
         """Say what came of a cell with its last run."""
-        del self._pending[job.run_id]
         self._time.ended(job)
         self.stored += not isinstance(outcome, Failure)
+        self._records[self._cell(job)].append(outcome)
+        self._less(job)
+
+    def elsewhere(self, job: Job) -> None:
+        """Another process did it: no result of this one."""
+        self._time.left_out(job)
+        self._less(job)
+
+    def _less(self, job: Job) -> None:
+        del self._pending[job.run_id]
         cell = self._cell(job)
-        self._records[cell].append(outcome)
         self._cells[cell] -= 1
         if not self._cells[cell]:
             self._tell(cell)
@@ -81,6 +100,8 @@ class CampaignWatch:
 
     def _tell(self, cell: _Cell) -> None:
         outcomes = self._records.pop(cell)
+        if not outcomes:
+            return
         number = f"[{self._n_cells - len(self._records):>{len(str(self._n_cells))}}/{self._n_cells}]"
         names = (cell.backbone, self._names[cell.dataset], cell.protocol)
         padded = "  ".join(name.ljust(width) for name, width in zip(names, self._widths, strict=True))

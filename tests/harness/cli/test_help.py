@@ -22,6 +22,7 @@ def test_the_verbs_are_listed_under_headings_and_the_first_steps_below(tmp_path)
             headings[list(headings)[-1]].append(verb)
     assert headings[EVALUATING] == ["run", "datasets", "multimodal", "embed", "backbones", "data"]
     assert headings[READING] == [
+        "status",
         "leaderboard",
         "sql",
         "show",

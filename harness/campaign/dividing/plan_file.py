@@ -1,0 +1,88 @@
+"""The plan of a campaign as a file beside the leaderboard, for whoever asks how far it is. It is read without torch."""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+FOLDER, FORMAT = "plans", 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedGroup:
+    """Runs that share features."""
+
+    backbone: str
+    dataset: str
+    runs: Mapping[str, Sequence[str]]
+    """Protocol -> the run_id of each of its runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All runs of one command, those that were there before it began among them."""
+
+    path: Path
+    began: datetime
+    """When the first of the processes made it that are at it."""
+    groups: Mapping[str, PlannedGroup]
+    """By what they are called among processes."""
+
+    @property
+    def run_ids(self) -> list[str]:
+        return [run_id for group in self.groups.values() for runs in group.runs.values() for run_id in runs]
+
+
+@contextmanager
+def kept_plan(
+    folder: Path, groups: Mapping[str, PlannedGroup], made: Callable[[Collection[str]], Collection[str]], *, anew: bool
+) -> Iterator[None]:
+    """Keep a plan in the folder `plans` within `folder`, until all of its runs are made.
+
+    Args:
+        made: which of these runs are made; asked at the end, of every plan that lies there.
+        anew: whether it begins now, although it was begun before: nobody else is at it.
+    """
+    _write(folder / FOLDER, groups, anew)
+    yield
+    for plan in read_plans(folder):
+        if len(made(plan.run_ids)) == len(plan.run_ids):
+            plan.path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty
+        (folder / FOLDER).rmdir()
+
+
+def read_plans(folder: Path) -> list[Plan]:
+    """The plans that were kept and are not done, the oldest first. What is none is left out."""
+    found = []
+    for path in (folder / FOLDER).glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] == FORMAT:
+                groups = {name: PlannedGroup(**group) for name, group in content["groups"].items()}
+                found.append(Plan(path=path, began=datetime.fromisoformat(content["began"]), groups=groups))
+    return sorted(found, key=lambda plan: plan.began)
+
+
+def _write(folder: Path, groups: Mapping[str, PlannedGroup], anew: bool) -> None:
+    """Whole or not at all, under a name that every process that carries it out would give it."""
+    content = {name: vars(group) for name, group in groups.items()}
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    path = folder / f"{key}.json"
+    if path.exists() and not anew:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{secrets.token_hex(8)}.draft"
+    try:
+        draft.write_text(
+            json.dumps({"format": FORMAT, "began": datetime.now(UTC).isoformat(), "groups": content}), encoding="utf-8"
+        )
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
