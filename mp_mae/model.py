@@ -96,6 +96,10 @@ class MPMAE(Objective):
             n_valid=dict(zip(names, counts.unbind(), strict=True)),
         )
 
+    def probed(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.encoder.forward_head(self.encoder.forward_features(pixels), pre_logits=True)
+        return features
+
     def counts(self, x: Tensor, targets: Mapping[str, Tensor], mask: Mask) -> Tensor | None:
         of_kind = LOSS_RULES[self.config.losses].counts
         if of_kind is None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mp_mae.config import SIZES, EncoderConfig
+from mp_mae.errors import UserError
 from mp_mae.modalities import MODALITIES, OPTICAL
 
 
@@ -135,6 +136,16 @@ class Objective(nn.Module, ABC):
             targets: by modality, cut alike, shaped and marked as its Kind says.
             drawn: (B, ...) rows of what `draw` returned, on the CPU.
         """
+
+    def probed(self, pixels: Tensor) -> Tensor:
+        """Vectors (B, D) by which a probe tells images from each other while the training goes on.
+
+        Args:
+            pixels: (B, C, crop, crop) float32 standardised, 0 = missing, in the bands that were requested.
+        Raises:
+            UserError: there are none, as here.
+        """
+        raise UserError("this objective has no vectors to probe. Leave --probe out.")
 
     def counts(self, *inputs: Any) -> Tensor | None:
         """Numbers of values that the losses of a micro-batch are means of, (T,) int64 in the order of their names, from

@@ -15,7 +15,7 @@ from baselines.contrastive.options import ContrastiveOptions
 from baselines.contrastive.retrieval import RECALLS, recalls, retrieval_ranks, same_places
 from mp_mae.config import SIZES as CONVNEXT_SIZES
 from mp_mae.errors import UserError
-from mp_mae.modalities import MODALITIES, Kind
+from mp_mae.modalities import MODALITIES, OPTICAL, Kind
 from mp_mae.objective import ComparingObjective, LossReport, ModelRequest
 
 
@@ -77,6 +77,11 @@ class Contrastive(ComparingObjective):
         """Unit vectors (B, M, E) of every modality, also of one that is missing, where they mean nothing."""
         model = self.model
         return torch.stack([model.project(name, model.pooled(name, images[name])) for name in self.names], dim=1)
+
+    def probed(self, pixels: Tensor) -> Tensor:
+        if OPTICAL not in self.names:
+            raise UserError(f"reads no {OPTICAL}, which the probe's images are. Leave --probe out.")
+        return self.model.pooled(OPTICAL, pixels)
 
     def known(self, images: Mapping[str, Tensor], there: Tensor) -> Tensor:
         return there

@@ -19,7 +19,7 @@ RECALLS = (1, 5, 10)
 def retrieval_ranks(
     queries: Tensor, gallery: Tensor, places: Tensor | None = None, same_place_km: float = 0.0
 ) -> Tensor:
-    """Rank of each query's true partner, 1 = first, as (N,) float64.
+    """Rank of each query's true partner, 1 = first, as (N,) float64 on the CPU.
 
     Ties count half: a partner that has the similarity of two others has the mean of the ranks of all three. So an
     embedding that maps everything to one vector has (n + 1) / 2 everywhere, and a recall of 0.
@@ -48,7 +48,7 @@ def _ranks(queries: Tensor, gallery: Tensor, first: int, places: Tensor | None, 
     counted[rows, rows + first] = False
     above = (similarity > own + TIE) & counted
     tied = ((similarity - own).abs() <= TIE) & counted
-    return 1 + above.sum(1).double() + tied.sum(1).double() / 2
+    return 1 + above.sum(1).cpu().double() + tied.sum(1).cpu().double() / 2
 
 
 def same_places(some: Tensor, others: Tensor, km: float) -> Tensor:

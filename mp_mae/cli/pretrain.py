@@ -14,7 +14,7 @@ from mp_mae.training.recipes import RECIPES
 from mp_mae.training.setting_values import AUTO, read_toml
 from mp_mae.training.settings import Settings, as_fields, parse_assignment, setting_docs, vary
 
-SHORTCUTS = ("data", "preset", "size", "epochs", "batch", "micro_batch", "seed", "device", "tracker")
+SHORTCUTS = ("data", "preset", "size", "epochs", "batch", "micro_batch", "seed", "device", "probe", "tracker")
 """Settings with a flag of their own; `--size tiny` is `--set size=tiny`."""
 
 EXAMPLES = """

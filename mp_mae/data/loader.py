@@ -133,8 +133,10 @@ class Loader:
         self._path = files.paths.h5
         self._reader = files.reader()
         self._layout = BatchLayout(files.columns, capacity)
-        self._tables = DatasetTables.of(files, crop, device)
-        self._device = device
+        self._wanted_on = device
+        # MPS has no unsigned 16-bit numbers, as which Sentinel-2 is stored: there the model gets what the CPU prepared.
+        self._device = torch.device("cpu") if device.type == "mps" else device
+        self._tables = DatasetTables.of(files, crop, self._device)
         self._workers = workers
         self._ahead = ahead
 
@@ -146,7 +148,8 @@ class Loader:
         """
         for raw in self.raw_batches(requests):
             pixels, targets = prepare(raw.tensors, raw.levels, raw.request.crops, self._tables)
-            yield Batch(pixels, targets, raw.request.rows)
+            there = {name: target.to(self._wanted_on) for name, target in targets.items()}
+            yield Batch(pixels.to(self._wanted_on), there, raw.request.rows)
 
     def raw_batches(self, requests: Iterable[Request]) -> Iterator[RawBatch]:
         """Rows as stored, one batch per request, in order: what `batches` prepares."""

@@ -15,8 +15,12 @@ from mp_mae.pictures.canvas import INCH, TARGET_COLOUR, check_writable, write_pi
 from mp_mae.training.log import StepRecord, read_log
 
 VALIDATION_COLOUR = "#dd8452"
-LEGEND = "faint: single steps, line: their running mean, orange: validation, dotted: a constant prediction"
+LEGEND = (
+    "faint: single steps, line: their running mean, orange: validation and probe, dotted: constant prediction, chance"
+)
 _COLUMNS = 4
+CHANCE = "chance"
+"""What of a measure is no curve of its own, but a line in the panels of the others."""
 
 Points = Sequence[tuple[int, float]]
 """(step, value)."""
@@ -28,7 +32,7 @@ class _Panel:
     points: Points
     held_out: Points = ()
     constant: float | None = None
-    """The loss of whoever always predicts the same."""
+    """The loss of whoever always predicts the same, or what chance gives."""
 
 
 def draw_curves(log: Path, out: Path) -> None:
@@ -82,11 +86,16 @@ def _losses(records: Sequence[StepRecord]) -> list[_Panel]:
 
 def _looks(records: Sequence[StepRecord]) -> list[_Panel]:
     """What an objective finds on held-out tiles beside its losses."""
-    found = dict.fromkeys((measure, of) for r in records for measure in r.held_out for of in r.held_out[measure])
+    looks = [(r.step, measure, values) for r in records for measure, values in r.held_out.items() if measure != "loss"]
+    chance = {measure: values[CHANCE] for _, measure, values in looks if CHANCE in values}
+    points: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for step, measure, values in looks:
+        for of, value in values.items():
+            points.setdefault((measure, of), []).append((step, value))
     return [
-        _Panel(f"{measure}, {of}", (), [(r.step, r.held_out[measure][of]) for r in records if r.held_out])
-        for measure, of in found
-        if measure != "loss"
+        _Panel(f"{measure}, {of}", (), values, chance.get(measure))
+        for (measure, of), values in points.items()
+        if of != CHANCE
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mp_mae.errors import NonFiniteLossError
 from mp_mae.objective import ComparingObjective
-from mp_mae.training.comparing.held_out import held_out_rows, look_at_held_out
+from mp_mae.training.comparing.held_out import held_out_rows, look_at_held_out, look_at_probe
 from mp_mae.training.export import CHECKPOINTS, ENCODER
 from mp_mae.training.log import LOG, StepRecord, TrainingLog
 from mp_mae.training.processes.agree import do_alike
@@ -154,14 +154,17 @@ def leave_out(training: Training, step: int, error: NonFiniteLossError) -> StepE
 
 
 def _look(training: Training, wish: StopWish) -> Mapping[str, Mapping[str, float]]:
-    """What the first process finds on held-out tiles while the others wait; nothing where there is nothing to see, or
-    where somebody asks to stop meanwhile."""
-    found: Mapping[str, Mapping[str, float]] = {}
+    """What the first process finds on held-out tiles and by the probe while the others wait; nothing where there is
+    nothing to see, or where somebody asks to stop meanwhile."""
+    return do_alike(lambda: _look_alone(training, wish) if training.accelerator.is_main_process else {})
+
+
+def _look_alone(training: Training, wish: StopWish) -> Mapping[str, Mapping[str, float]]:
     # Of several crops of a tile there is one alone to look at, the centre; who compares tiles knows what to do with it.
     can_look = isinstance(training.model, ComparingObjective) or training.model.crops_per_tile == 1
-    if can_look and len(held_out_rows(training.plan.files)):
-        found = do_alike(lambda: look_at_held_out(training, wish) if training.accelerator.is_main_process else {})
-    return found
+    can_look = can_look and len(held_out_rows(training.plan.files)) > 0
+    found = look_at_held_out(training, wish) if can_look else {}
+    return {**found, **look_at_probe(training, training.probe, wish)} if training.probe else found
 
 
 class _Saves:

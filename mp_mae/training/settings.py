@@ -43,7 +43,9 @@ class Settings:
     precision: Annotated[Literal["auto", "float32", "bf16"], "auto: bf16 on a GPU, float32 elsewhere"] = "auto"
     seed: Annotated[int, "of weights, order, crops and masks"] = 0
     # the machine; any of these may change when a training is resumed
-    device: Annotated[Literal["auto", "cpu", "cuda"], "auto (a GPU if there is one), cpu or cuda"] = "auto"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], "auto (cuda if there is one, else cpu), cpu, cuda or mps"
+    ] = "auto"
     micro_batch: Annotated[int | None, "images that go through the model at once; auto: what fits"] = None
     compile: Annotated[bool, "torch.compile: minutes before the first step, for long trainings alone"] = False
     workers: Annotated[int, "reading threads of each process"] = 2
@@ -54,7 +56,8 @@ class Settings:
     keep_every: Annotated[int | None, "steps whose multiples are saved and stay, too; auto: none"] = None
     skip_batches: Annotated[int, "batches whose loss is not finite that may be left out"] = 0
     log_every: Annotated[int, "optimizer steps between lines of the log"] = 1
-    validate_every: Annotated[int, "optimizer steps between looks at the held-out tiles of the split val"] = 200
+    validate_every: Annotated[int, "optimizer steps between looks at the held-out tiles and at the probe"] = 200
+    probe: Annotated[str | None, "labelled images, as `data import` writes class folders; auto: none"] = None
     tracker: Annotated[Literal["none", "tensorboard", "wandb"], "where else the log goes"] = "none"
 
     def __post_init__(self) -> None:
@@ -150,6 +153,7 @@ MAY_CHANGE = frozenset(
         "skip_batches",
         "log_every",
         "validate_every",
+        "probe",
         "tracker",
     )
 )
@@ -228,4 +232,4 @@ def to_toml(settings: Settings) -> str:
     return format_toml(as_fields(settings))
 
 
-_TEXT_KEYS = frozenset(key for key, kind in get_type_hints(Settings).items() if kind is str)
+_TEXT_KEYS = frozenset(key for key, kind in get_type_hints(Settings).items() if kind in (str, str | None))

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from mp_mae.data.places import read_positions
 from mp_mae.files.replace_file import write_whole
 from mp_mae.objective import ComparingObjective, Objective
+from mp_mae.training.comparing.probe import Probe, open_probe
 from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
-from mp_mae.training.processes.launch import package_versions
+from mp_mae.training.processes.launch import package_versions, widest_float
 from mp_mae.training.progress import count_steps
 from mp_mae.training.settings import MAY_CHANGE, as_fields, to_toml
 from mp_mae.training.state import History, SavedState, TrainingFacts, restore_model, restore_optimizer, with_history
@@ -38,7 +39,10 @@ class Training:
     history: History
     out: Path
     places: Tensor | None
-    """(n_tiles, 3) float64 km on the device, as `mp_mae.data.places` has them; None: the objective does not ask."""
+    """(n_tiles, 3) km on the device in its widest type, as `mp_mae.data.places` has them; None: the objective does not
+    ask."""
+    probe: Probe | None
+    """What the first process probes by; None in the others, and where nothing was asked for."""
 
     def places_of(self, rows: np.ndarray) -> Tensor:
         """Positions (n, 3) of rows (n,) of the file, for an objective that asks."""
@@ -83,6 +87,8 @@ def build_training(
     optimizer = torch.optim.AdamW(groups, lr=0.0, betas=plan.settings.betas, fused=True)
     if saved:
         restore_optimizer(model, optimizer, saved)
+    asked = plan.settings.probe if accelerator.is_main_process else None
+    probe = open_probe(asked, plan, model) if asked else None
     if accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
         write_whole(out / SETTINGS, to_toml(plan.settings))
@@ -101,6 +107,7 @@ def build_training(
         ),
         out=out,
         places=_find_places(plan, accelerator.device) if isinstance(model, ComparingObjective) else None,
+        probe=probe,
     )
 
 
@@ -112,7 +119,8 @@ def join_processes(training: Training) -> None:
 def _find_places(plan: TrainingPlan, device: torch.device) -> Tensor:
     """Where every tile of the file is; NaN, a place of its own, where the file does not say."""
     found = read_positions(plan.files.paths)
-    return (torch.full((plan.files.n_tiles, 3), torch.nan, dtype=torch.float64) if found is None else found).to(device)
+    places = torch.full((plan.files.n_tiles, 3), torch.nan, dtype=torch.float64) if found is None else found
+    return places.to(device, widest_float(device))
 
 
 def build_model(plan: TrainingPlan) -> Objective:
@@ -136,7 +144,12 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 
 def describe_start(training: Training, saved: SavedState | None) -> Iterator[str]:
-    """What is otherwise than when the checkpoint was written that the training goes on from."""
+    """What it is probed by, and what is otherwise than when the checkpoint was written that it goes on from."""
+    if probe := training.probe:
+        yield (
+            f"Probed by {len(probe.rows)} tiles of {len(probe.classes)} classes, of which the most frequent has "
+            f"{probe.chance:.1%}."
+        )
     if saved is None:
         return
     for change in training.facts.changes[len(saved.facts.changes) :]:

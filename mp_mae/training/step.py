@@ -23,6 +23,7 @@ from mp_mae.objective import ComparingObjective, LossReport
 from mp_mae.training.comparing.gradients import add_step_gradients
 from mp_mae.training.log import StepRecord
 from mp_mae.training.plan import TrainingPlan
+from mp_mae.training.processes.launch import widest_float
 from mp_mae.training.setup import Training
 from mp_mae.training.stepping.feed import Feed, step_draws
 from mp_mae.training.stepping.leave import StopWish
@@ -58,7 +59,7 @@ def take_step(training: Training, step: int, feed: Feed, wish: StopWish, save: C
         reports, of_step = add_gradients(training, feed, wish)
         waited = feed.seconds_waited()
     norm = nn.utils.get_total_norm(_gradients(training))
-    wishes = norm.new_tensor([wish.here(), save()], dtype=torch.float64)
+    wishes = norm.new_tensor([wish.here(), save()], dtype=widest_float(norm.device))
     sums = sum_over_processes(training.accelerator, reports, norm, wishes, of_step=of_step)
     _check_finite(sums, step)
     if isinstance(training.model, ComparingObjective):
@@ -124,13 +125,14 @@ def sum_over_processes(
     Of M micro-batches and T losses, every process sends (M, T) means, (M, T) counts, (M,) totals and its wishes.
 
     Args:
+        wishes: in the type that everything is sent in (`widest_float`).
         of_step: whether each micro-batch's losses were divided by its share of the step's counts, not by its own.
     """
     names = list(reports[0].by_task)
     sent = (
-        _table(names, (report.by_task for report in reports)),
-        _table(names, (report.n_valid for report in reports)),
-        torch.stack([report.total.detach() for report in reports]).double(),
+        _table(names, (report.by_task for report in reports), wishes.dtype),
+        _table(names, (report.n_valid for report in reports), wishes.dtype),
+        torch.stack([report.total.detach() for report in reports]).to(wishes.dtype),
         wishes,
     )
     summed = accelerator.reduce(torch.cat([part.flatten() for part in sent]), "sum").cpu()
@@ -179,9 +181,9 @@ def _gradients(training: Training) -> list[Tensor]:
     return [p.grad for p in _parameters(training) if p.grad is not None]
 
 
-def _table(names: list[str], rows: Iterable[Mapping[str, Tensor]]) -> Tensor:
-    """Scalars by name of every micro-batch: (M, T) float64."""
-    return torch.stack([torch.stack([row[name] for name in names]).double() for row in rows])
+def _table(names: list[str], rows: Iterable[Mapping[str, Tensor]], dtype: torch.dtype) -> Tensor:
+    """Scalars by name of every micro-batch: (M, T)."""
+    return torch.stack([torch.stack([row[name] for name in names]).to(dtype) for row in rows])
 
 
 def _check_finite(sums: StepSums, step: int) -> None:

@@ -1,4 +1,4 @@
-"""Looks at held-out tiles while a training goes on."""
+"""Looks at held-out tiles, and at those of a probe, while a training goes on."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,15 @@ import torch
 from mp_mae.data.files import MMEarthFiles
 from mp_mae.data.loader import Loader, evaluation_requests
 from mp_mae.objective import ComparingObjective
+from mp_mae.training.comparing.probe import MEASURE, Probe, neighbours_accuracy
 from mp_mae.training.setup import Training
 from mp_mae.training.stepping.leave import StepGivenUpError, StopWish
 
 SPLIT = "val"
 MOST_TILES = 2000
 """Tiles that are looked at: the same ones each time, evenly spread over the split."""
+_AT_ONCE = 256
+"""Tiles of a probe that go through the encoder together, or fewer where memory is small."""
 
 
 def held_out_rows(files: MMEarthFiles) -> np.ndarray:
@@ -41,6 +44,26 @@ def look_at_held_out(training: Training, wish: StopWish) -> Mapping[str, Mapping
         return {}
     finally:
         model.train()
+
+
+@torch.no_grad()
+def look_at_probe(training: Training, probe: Probe, wish: StopWish) -> Mapping[str, Mapping[str, float]]:
+    """The accuracy of the probe on centre crops, by measure and by what it is of; nothing if somebody asks to stop."""
+    model, plan, device = training.model, training.plan, training.accelerator.device
+    capacity = min(_AT_ONCE, plan.limit)
+    loader = Loader(probe.files, capacity=capacity, crop=plan.crop, device=device, workers=plan.settings.workers)
+    vectors = []
+    model.eval()
+    try:
+        for batch in loader.batches(evaluation_requests(probe.files, probe.rows, capacity, crop=plan.crop)):
+            if wish.here():
+                return {}
+            with training.accelerator.autocast():
+                vectors.append(model.probed(batch.input).float().cpu())
+    finally:
+        model.train()
+    accuracy = neighbours_accuracy(torch.cat(vectors), probe.labels, probe.images)
+    return {MEASURE: {probe.files.paths.name: accuracy, "chance": probe.chance}}
 
 
 def _judge(training: Training, model: ComparingObjective, wish: StopWish) -> Mapping[str, Mapping[str, float]]:

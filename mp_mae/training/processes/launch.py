@@ -39,7 +39,12 @@ def start_processes(settings: Settings) -> PartialState:
             f"device=cuda: PyTorch {torch.__version__} finds no GPU here. Pass --device cpu, or install a build of "
             "PyTorch and a driver that go together."
         )
-    return PartialState(cpu=not _on_gpu(settings))
+    if settings.device == "mps" and not torch.backends.mps.is_available():
+        raise UserError(
+            f"device=mps: PyTorch {torch.__version__} finds no GPU of Apple here. Pass --device cpu, or auto for a GPU "
+            "of NVIDIA if there is one."
+        )
+    return PartialState(cpu=not _on_gpu(settings) and settings.device != "mps")
 
 
 def check_launch(environment: Mapping[str, str]) -> None:
@@ -108,5 +113,10 @@ def package_versions() -> dict[str, str]:
     return found
 
 
+def widest_float(device: torch.device) -> torch.dtype:
+    """In which numbers are summed up where the model does not: float64, or float32 on MPS, which has no wider one."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def _on_gpu(settings: Settings) -> bool:
-    return settings.device != "cpu" and torch.cuda.is_available()
+    return settings.device in ("auto", "cuda") and torch.cuda.is_available()
