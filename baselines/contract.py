@@ -145,6 +145,9 @@ class Backbone(nn.Module, ABC):
     knows any."""
     reference: Reference | None = None
     """Lets the conformance suite find bands in a wrong order, which nothing else can."""
+    channels_last: bool = False
+    """Whether it embeds faster on a CPU where the channels of a pixel lie together in memory. No layer may then take
+    a `view` that needs them apart."""
 
     def __init__(self, *, inputs: InputSpec, origin: Origin, pyramid: tuple[Level, ...]) -> None:
         super().__init__()

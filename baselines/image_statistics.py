@@ -7,6 +7,7 @@ square blocks of two sizes around it.
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,17 +25,27 @@ class ImageStatistics(Backbone):
 
     def embed(self, x: Tensor, facts: Facts) -> Features:
         flat = x.flatten(2)  # (B, C, H*W)
-        quantiles = torch.quantile(flat, flat.new_tensor(PERCENTILES), dim=-1)  # (7, B, C)
-        vector = torch.cat([flat.mean(-1), flat.std(-1, correction=0), *quantiles], dim=1)
+        mean = flat.mean(-1)
+        apart = torch.linalg.vector_norm(flat - mean[..., None], dim=-1)
+        vector = torch.cat([mean, apart / flat.shape[-1] ** 0.5, *quantiles(flat)], dim=1)
         return Features(vector=vector, maps=(x, *(block_statistics(x, side) for side in BLOCK_SIDES_PX)))
+
+
+def quantiles(flat: Tensor) -> tuple[Tensor, ...]:
+    """(B, C, n) -> of each of PERCENTILES (B, C): `torch.quantile` to the bit, in a third of the time on a CPU, where
+    NumPy sorts."""
+    in_order = torch.from_numpy(np.sort(flat.numpy(), axis=-1)) if flat.device.type == "cpu" else flat.sort(-1).values
+    ranks = torch.tensor(PERCENTILES).double() * (flat.shape[-1] - 1)
+    below, above = (in_order[..., near.long().to(flat.device)] for near in (ranks.floor(), ranks.ceil()))
+    return below.lerp(above, ranks.frac().to(flat)).unbind(-1)
 
 
 def block_statistics(x: Tensor, side: int) -> Tensor:
     """(B, C, H, W) -> (B, 2 C, ceil(H / side), ceil(W / side)): mean and standard deviation of blocks."""
     padded = pad_to_multiple(x, side)
     mean = F.avg_pool2d(padded, side)
-    blocks = padded.unfold(2, side, side).unfold(3, side, side)  # (B, C, h, w, side, side)
-    return torch.cat([mean, blocks.std(dim=(-2, -1), correction=0)], dim=1)
+    apart = padded - mean.repeat_interleave(side, 2).repeat_interleave(side, 3)
+    return torch.cat([mean, F.avg_pool2d(apart.square(), side).sqrt()], dim=1)
 
 
 def build(weights: Path | None, seed: int) -> Backbone:

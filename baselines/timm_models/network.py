@@ -14,6 +14,8 @@ from mp_mae.errors import UserError
 class TimmBackbone(Backbone):
     """A timm model whose maps are read on the way to its pooled vector, if it lets them be read."""
 
+    channels_last = True
+
     def __init__(self, model: nn.Module, *, inputs: InputSpec, origin: Origin) -> None:
         side = inputs.native_size_px if inputs.fixed_size and inputs.native_size_px else 2 * inputs.size_multiple
         levels = _levels(model, len(inputs.bands or ()), side)

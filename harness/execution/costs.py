@@ -28,6 +28,8 @@ class Costs(NamedTuple):
     """That the stored features of an image's pixels take."""
     vector_bytes: int
     """That the stored features of a whole image take."""
+    image_bytes: int
+    """That are alive at once because of an image: `peak_memory_bytes` without parameters, buffers and the pixels."""
 
 
 def count_costs(backbone: Backbone, bands: Sequence[BandInfo], height: int, width: int) -> Costs:
@@ -45,6 +47,7 @@ def count_costs(backbone: Backbone, bands: Sequence[BandInfo], height: int, widt
         peak_memory_bytes=memory.peak_bytes,
         pyramid_bytes=HALF.itemsize * sum(level.numel() for level in features.maps),
         vector_bytes=features.vector.nbytes,
+        image_bytes=memory.peak_bytes - memory.bytes_before,
     )
 
 

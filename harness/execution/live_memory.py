@@ -26,6 +26,8 @@ class LiveMemory(TorchDispatchMode):
         self._alive: set[int] = set()
         """Storages, which several tensors may share."""
         self._follow(there)
+        self.bytes_before = self._bytes
+        """Of what was alive before."""
 
     def __torch_dispatch__(
         self,

@@ -9,7 +9,7 @@ import torch
 from baselines.bands import BandInfo
 from baselines.contract import Backbone
 from harness.execution.costs import at_rest, blank_images, embed_blank
-from harness.extraction.batches import images_per_batch
+from harness.extraction.batches import laid_out
 from harness.extraction.precision import full_precision
 
 PASSES = 2
@@ -35,18 +35,21 @@ class Speed:
     """Of PyTorch."""
 
 
-def measure_speed(backbone: Backbone, bands: Sequence[BandInfo], height: int, width: int, device: str) -> Speed:
-    """Time passes over blank images as they are fed, (len(bands), height, width), preparation included.
+def measure_speed(
+    backbone: Backbone, bands: Sequence[BandInfo], size_px: tuple[int, int], images: int, device: str
+) -> Speed:
+    """Time passes over blank images as they are fed, preparation included.
 
     Args:
+        size_px: (height, width) of an image.
+        images: in one pass.
         device: torch device, where the backbone is left.
     """
     target = torch.device(device)
     backbone.to(target)
-    images = images_per_batch(target, height * width)
-    pixels = blank_images(backbone, bands, images, height, width).to(target)
+    pixels = blank_images(backbone, bands, images, *size_px).to(target)
     seconds: list[float] = []
-    with at_rest(backbone), full_precision():
+    with at_rest(backbone), full_precision(), laid_out(backbone, target):
         while len(seconds) < PASSES or sum(seconds) < SECONDS:
             started = perf_counter()
             embed_blank(backbone, bands, pixels)
@@ -57,7 +60,7 @@ def measure_speed(backbone: Backbone, bands: Sequence[BandInfo], height: int, wi
         images_per_second=images / min(seconds),
         images=images,
         bands=len(bands),
-        size_px=(height, width),
+        size_px=size_px,
         device=torch.cuda.get_device_name(target) if target.type == "cuda" else target.type,
         threads=torch.get_num_threads(),
     )

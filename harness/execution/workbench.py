@@ -1,5 +1,7 @@
 """What one process has open: datasets, the current backbone, features. Opened on first use, kept while useful."""
 
+import math
+from collections import deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +25,7 @@ from harness.errors import UserError
 from harness.execution.costs import Costs, count_costs
 from harness.execution.kept import OpenFeatures, once
 from harness.execution.speed import Speed, measure_speed
-from harness.extraction.batches import embed_images, pooled, stored_channels
+from harness.extraction.batches import embed_images, images_per_batch, pooled, stored_channels
 from harness.extraction.image_features import ImageFeatures, cached_features
 from harness.extraction.input_notes import check_entered
 from harness.extraction.known_bands import describe_bands
@@ -274,9 +276,14 @@ class Workbench:
         """How fast the job's backbone embeds here; measured once a process for all seeds of a backbone."""
         _, height, width = key = self._fed(job)
         device = self.places.device
+        size_px, images = (height, width), self._images_per_batch(job)
         return once(
-            self._speeds, key, lambda: measure_speed(self.backbone_of(job), self.bands(job), height, width, device)
+            self._speeds, key, lambda: measure_speed(self.backbone_of(job), self.bands(job), size_px, images, device)
         )
+
+    def _images_per_batch(self, job: Job) -> int:
+        pixels = max(math.prod(self._fed(job)[1:]), math.prod(self.native_size(job.dataset)))
+        return images_per_batch(self.places.device, pixels, self.costs(job).image_bytes)
 
     def _fed(self, job: Job) -> tuple[Hashable, int, int]:
         """Which backbone reads how many bands, what it is told of them, and the (height, width) of what it is fed."""
@@ -341,11 +348,12 @@ class Workbench:
             limit=self.places.cache_limit,
         )
 
-    def _extract(self, job: Job, meter: InputMeter) -> np.ndarray:
-        vectors = pooled(self._embed(job, meter))  # of stored vectors as well: it measures what entered
+    def _extract(self, job: Job, meter: InputMeter) -> Iterator[np.ndarray]:
+        vectors = pooled(self._embed(job, meter))
         backbone, samples = self.backbone_of(job), self.arrays(job.dataset).samples
         if isinstance(backbone, StoredEmbeddings):
-            return backbone.lookup([samples[row] for row in self.feature_rows(job)])
+            deque(vectors, maxlen=0)  # which measures what enters
+            return iter([backbone.lookup([samples[row] for row in self.feature_rows(job)])])
         return vectors
 
     def _extract_pyramid(self, job: Job, meter: InputMeter) -> tuple[Sequence[Level], Iterator[Features]]:
@@ -361,6 +369,7 @@ class Workbench:
             stored_channels(arrays, run.band_sources),
             self.preparation(job),
             self.places.device,
+            self._images_per_batch(job),
             meter,
             self.progress,
         )

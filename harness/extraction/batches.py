@@ -1,13 +1,14 @@
 """Extraction: the features of every image of a dataset. `image_features` and `pixel_features` store them."""
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from baselines.contract import Backbone, Features
 from baselines.facts import OF_BANDS, UNKNOWN, Circumstances, Fact
@@ -20,14 +21,20 @@ from harness.records.progress import Progress
 
 Value = TypeVar("Value")
 
-PIXELS_PER_BATCH = {"cuda": 2**20, "cpu": 2**15}
-"""Pixels per forward pass: on a GPU 256 images of 64 px, 9 of 332 px. Keeps memory level whatever the image size. On a
-CPU 8 and 1: what layers hand on to each other then stays in its caches, and embedding takes a third of the time."""
+PIXELS_ON_GPU = 2**20
+"""Per forward pass on a GPU: 256 images of 64 px, 9 of 332 px. Keeps memory level whatever the image size."""
+BYTES_ON_CPU = 40_000_000
+"""That tensors of a forward pass on a CPU may take at once: what layers hand on to each other then stays in its caches,
+and there are images enough for the way from layer to layer not to count. It is counted and not timed, so that every
+machine, however busy, has the same batches: sums of 8 and of 16 images can differ in their last digit."""
+MOST_ON_CPU = 64
+"""Images per forward pass on a CPU; more is no faster."""
 
 
-def pooled(batches: Iterator[Features]) -> np.ndarray:
-    """The vectors of all batches: (N, D) float32."""
-    return torch.cat([features.vector.float().cpu() for features in batches]).numpy()
+def pooled(batches: Iterator[Features]) -> Iterator[np.ndarray]:
+    """The vectors of each batch: (B, D) float32."""
+    for features in batches:
+        yield features.vector.float().cpu().numpy()
 
 
 def read_bands(arrays: ArrayCache, rows: np.ndarray, channels: Sequence[int | None]) -> np.ndarray:
@@ -60,9 +67,35 @@ def read_circumstances(arrays: ArrayCache, rows: np.ndarray, uses: Set[Fact], de
     )
 
 
-def images_per_batch(device: torch.device, pixels: int) -> int:
-    """Images of so many pixels that are embedded at once: 1 to 256."""
-    return max(1, min(256, PIXELS_PER_BATCH["cpu" if device.type == "cpu" else "cuda"] // pixels))
+def images_per_batch(device: str, pixels: int, image_bytes: int) -> int:
+    """Images that are embedded at once: 1 to 256 on a GPU; on a CPU a power of two up to MOST_ON_CPU.
+
+    Args:
+        device: torch device.
+        pixels: of an image as it is stored or fed, whichever is more.
+        image_bytes: that tensors take at once while one image is embedded.
+    """
+    if torch.device(device).type != "cpu":
+        return max(1, min(256, PIXELS_ON_GPU // pixels))
+    fitting = max(1, min(MOST_ON_CPU, BYTES_ON_CPU // max(1, image_bytes)))
+    return 1 << (fitting.bit_length() - 1)
+
+
+@contextmanager
+def laid_out(backbone: Backbone, device: torch.device) -> Iterator[None]:
+    """What enters the network meanwhile lies in memory as it wants it."""
+
+    def lay_out(module: nn.Module, arguments: tuple[Tensor, ...], x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
+
+    if not backbone.channels_last or device.type != "cpu":
+        yield
+        return
+    handle = backbone.entrance.register_forward_hook(lay_out)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def embed_images(
@@ -72,6 +105,7 @@ def embed_images(
     channels: tuple[int | None, ...],
     preparation: Preparation,
     device: str,
+    batch: int,
     meter: InputMeter,
     progress: Progress,
 ) -> Iterator[Features]:
@@ -82,6 +116,7 @@ def embed_images(
         channels: for each band of the backbone the stored channel that supplies it; None: zeros.
         preparation: of the stored pixels.
         device: torch device that runs the backbone.
+        batch: images at once (`images_per_batch`).
         meter: gets to see what enters its network.
     Raises:
         UserError: pixels have values that their declared unit cannot have.
@@ -89,8 +124,6 @@ def embed_images(
     target = torch.device(device)
     backbone = backbone.to(target).eval()
     preparation = preparation.to(target)
-    n, native = len(rows), arrays.pixels.shape[2:]
-    batch = images_per_batch(target, max(math.prod(native), math.prod(preparation.size_px or native)))
 
     def embed(start: int) -> tuple[int, Features]:
         of_batch = rows[start : start + batch]
@@ -100,10 +133,12 @@ def embed_images(
             return len(pixels), backbone(torch.from_numpy(pixels).to(target), preparation, taken)
 
     threads = torch.get_num_threads() if target.type == "cpu" else 1
-    with full_precision(), progress.step("embedding images", n) as step, meter.watching(backbone):
-        for count, features in _ordered(embed, range(0, n, batch), threads):
+    step_of_all = progress.step("embedding images", len(rows))
+    with full_precision(), laid_out(backbone, target), meter.watching(backbone), step_of_all as step:
+        for count, features in _ordered(embed, range(0, len(rows), batch), threads):
             yield features
             step.advance(count)
+            arrays.pixels.let_go()
 
 
 def _ordered(work: Callable[[int], Value], items: Sequence[int], threads: int) -> Iterator[Value]:

@@ -1,7 +1,8 @@
 """Features of images: extracted once per checkpoint, dataset and preprocessing, reused by all partitions and seeds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, TypedDict
 
 import numpy as np
@@ -31,14 +32,15 @@ class ImageFeatures:
 def cached_features(
     place: Place,
     n_rows: int,
-    extract: Callable[[InputMeter], np.ndarray],
+    extract: Callable[[InputMeter], Iterator[np.ndarray]],
     extraction: Mapping[str, Any],
     progress: Progress,
 ) -> ImageFeatures:
     """Features from the cache, or extracted and stored together with what entered the network.
 
     Args:
-        extract: gives (N, D) float32; the meter it gets must see every image.
+        extract: gives (B, D) float32 of one batch after the other, none of which is kept; the meter it gets must have
+            seen every image by the end.
         extraction: what extracts them if that has to be done.
     Raises:
         UserError: the cache directory cannot be written.
@@ -46,7 +48,11 @@ def cached_features(
 
     def make(writer: EntryWriter) -> Mapping[str, Any]:
         meter = InputMeter()
-        writer.write(VECTORS, extract(meter))
+        batches = extract(meter)
+        first = next(batches)
+        with writer.array(VECTORS, (n_rows, first.shape[1]), first.dtype) as vectors:
+            for batch in chain([first], batches):
+                vectors.append(batch)
         return {"network_input": asdict(meter.result()), "extraction": extraction}
 
     return open_entry(place, lambda entry: _read(entry, n_rows), make, progress)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from baselines.meter import InputMeter
 from baselines.registry import find_backbone
 from harness.data.arrays import ArrayCache
 from harness.errors import DoesNotApplyError, UserError
+from harness.execution.costs import count_costs
 from harness.execution.workbench import Workbench
-from harness.extraction.batches import embed_images, pooled, read_bands, stored_channels
+from harness.extraction.batches import embed_images, images_per_batch, pooled, read_bands, stored_channels
 from harness.extraction.image_features import cached_features
 from harness.extraction.known_bands import describe_bands
 from harness.extraction.normalisation import (
@@ -178,10 +179,16 @@ class Embedder:
         title = f"{ref.name}, {self.model.backbone}"
         place = Place(cache_dir=places.cache_dir, kind=MODALITIES, key=f"{digest}-{MODALITIES.version}", title=title)
 
-        def extract(meter: InputMeter) -> np.ndarray:
+        def extract(meter: InputMeter) -> Iterator[np.ndarray]:
             preparation: Preparation = build_preparation(fed.chosen, None, fed.bands)
             towers, progress = EveryTower(self._clip), self._workbench.progress
-            return pooled(embed_images(towers, arrays, rows, channels, preparation, places.device, meter, progress))
+            height, width = self._workbench.native_size(ref)
+            image_bytes = count_costs(towers, fed.bands, height, width).image_bytes
+            batch = images_per_batch(places.device, height * width, image_bytes)
+            of_batches = embed_images(
+                towers, arrays, rows, channels, preparation, places.device, batch, meter, progress
+            )
+            return pooled(of_batches)
 
         extraction = describe_extraction(places.device)
         flat = cached_features(place, len(rows), extract, extraction, self._workbench.progress).vectors

@@ -2,6 +2,7 @@
 
 import io
 import math
+import mmap
 import os
 import zlib
 from collections.abc import Callable, Mapping
@@ -132,8 +133,8 @@ class StoredArray:
         with path.open("rb") as file:
             if file.read(len(header)) != header or os.fstat(file.fileno()).st_size != size:
                 raise DamagedError(f"{path.name} has another size, shape or type than was written")
-            # Without the cost np.memmap adds to every slice.
-            self._array = np.asarray(np.memmap(file, layout.dtype, "r", len(header), layout.shape))
+            self._map = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        self._array = np.frombuffer(self._map, layout.dtype, offset=len(header)).reshape(layout.shape)
         self._checked = bytearray(len(layout.crc32))
         if self._array.nbytes <= CHECKED_AT_ONCE:
             self._check(0, len(self) - 1)
@@ -166,6 +167,11 @@ class StoredArray:
             row = range(len(self))[rows]
             self._check(row, row)
         return np.asarray(self._array[rows])
+
+    def let_go(self) -> None:
+        """Of the memory that rows take in this process since they were read: the system, which keeps them as long as it
+        has room, hands them out again when they are read the next time."""
+        self._map.madvise(mmap.MADV_DONTNEED)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self[:], dtype, copy=copy)

@@ -33,7 +33,7 @@ class Sleeper(Backbone):
 
 def test_images_per_second_are_those_of_a_batch_as_extraction_feeds_it():
     backbone = Sleeper().train()
-    found = measure_speed(backbone, BANDS, 64, 32, "cpu")
+    found = measure_speed(backbone, BANDS, (64, 32), 16, "cpu")
     assert set(backbone.shapes) == {(16, 2, 64, 32)}
     assert len(backbone.shapes) == 2
     assert found.images_per_second == pytest.approx(200, rel=0.2)
@@ -46,6 +46,6 @@ def test_short_passes_are_repeated_and_the_fastest_counts(monkeypatch):
     ticks = iter([0.0, 0.03, 1.0, 1.01, 2.0, 2.02])  # passes of 30, 10 and 20 ms
     monkeypatch.setattr(speed, "perf_counter", lambda: next(ticks))
     backbone = Sleeper()
-    found = measure_speed(backbone, BANDS, 181, 181, "cpu")
+    found = measure_speed(backbone, BANDS, (181, 181), 1, "cpu")
     assert len(backbone.shapes) == 3
     assert found.images_per_second == pytest.approx(1 / 0.01)

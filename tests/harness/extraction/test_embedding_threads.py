@@ -19,7 +19,7 @@ def threads():
 
 def test_features_do_not_depend_on_the_number_of_threads(tmp_path, monkeypatch):
     write_dataset(tmp_path / "data", n_samples=12)
-    monkeypatch.setitem(batches.PIXELS_PER_BATCH, "cpu", 32)  # two images at a time
+    monkeypatch.setattr(batches, "MOST_ON_CPU", 2)
     found = []
     for count in (1, 3):
         torch.set_num_threads(count)

@@ -54,7 +54,7 @@ def test_images_are_embedded_in_full_precision(tmp_path, fast):
     backbone.__class__ = Watching
     preparation = Preparation(torch.zeros(2), torch.ones(2))
     rows = np.arange(len(arrays.samples))
-    list(embed_images(backbone, arrays, rows, (0, 1), preparation, "cpu", InputMeter(), Silent()))
+    list(embed_images(backbone, arrays, rows, (0, 1), preparation, "cpu", 4, InputMeter(), Silent()))
     assert set(seen) == {("highest", False, False)}
     assert settings() == fast
 

@@ -122,3 +122,11 @@ def test_layouts_of_something_else_are_refused(tmp_path, small_blocks, change):
     layout = write(tmp_path / "a.npy")
     with pytest.raises((ValueError, TypeError)):
         Layout.from_json({**layout.to_json(), **change})
+
+
+def test_rows_that_were_let_go_are_read_again(tmp_path, small_blocks):
+    stored, _ = read(tmp_path / "a.npy", write(tmp_path / "a.npy"))
+    before = stored[2:5]
+    stored.let_go()
+    np.testing.assert_array_equal(before, ROWS[2:5])
+    np.testing.assert_array_equal(stored[:], ROWS)
