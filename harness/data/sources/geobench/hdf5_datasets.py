@@ -68,7 +68,9 @@ def read_datasets(
             "Download the file again"
         )
     arrays = [_read(dataset, where) for dataset in opened]
-    pixels = [_without_fill(dataset, values) for dataset, values in zip(bands, arrays, strict=False)]
+    pixels = [
+        without_fill(values, declared_fill(band.id, values.dtype)) for band, values in zip(bands, arrays, strict=False)
+    ]
     return pixels, arrays[-1] if mask_key else None
 
 
@@ -110,12 +112,20 @@ def _read(dataset: _Opened, where: str) -> np.ndarray:
     return values.astype(np.uint8) if values.dtype.kind == "b" else values
 
 
-def _without_fill(dataset: _Opened, values: np.ndarray) -> np.ndarray:
-    """NaN for the value that the file itself declares to stand where nothing was measured."""
-    layout = dataset.id.get_create_plist()
-    if values.dtype.kind == "f" and layout.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
-        fill = np.zeros((), values.dtype)
-        layout.get_fill_value(fill)
-        if fill != 0:
-            values[values == fill] = np.nan
+def declared_fill(dataset: h5d.DatasetID, dtype: np.dtype) -> np.ndarray | None:
+    """The value that the file itself declares to stand where nothing was measured; None: there is none, or it is 0."""
+    if dtype.kind != "f":
+        return None
+    layout = dataset.get_create_plist()
+    if layout.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+        return None
+    fill = np.zeros((), dtype)
+    layout.get_fill_value(fill)
+    return fill if fill != 0 else None
+
+
+def without_fill(values: np.ndarray, fill: np.ndarray | None) -> np.ndarray:
+    """NaN for what a file declares to be no data."""
+    if fill is not None:
+        values[values == fill] = np.nan
     return values

@@ -4,7 +4,8 @@ import ast
 import contextlib
 import datetime
 import re
-from functools import partial
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.data.files.budgets import BANDS, DESCRIPTION_CHARACTERS, NAME_CHARA
 from harness.data.files.regular_file import check_regular
 from harness.data.no_data.marking import mark_no_data, resample_data
 from harness.data.sources.geobench.hdf5_datasets import read_datasets, read_text_attribute
+from harness.data.sources.geobench.layouts import Layouts
 from harness.data.sources.geobench.pickle_allowlist import Record
 from harness.data.sources.geobench.unpickle import safe_unpickle
 from harness.errors import UserError
@@ -25,6 +27,9 @@ from harness.tasks import TASKS, parse_label
 _SPLINE_ORDER = 3
 _BYTES_LITERAL = re.compile(r"""b(?:'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")""")
 """One literal and nothing else: a text of the same length that is a list of lists would take gigabytes to parse."""
+_SHORT = 2**16
+"""Characters of a description up to which it is kept: samples without a place of their own differ in their label."""
+_LAYOUTS = Layouts()
 
 
 def read_sample(path: Path, spec: DatasetSpec) -> Sample:
@@ -42,11 +47,8 @@ def read_sample(path: Path, spec: DatasetSpec) -> Sample:
     """
     where = f"{spec.dataset}/{path.name}"
     try:
-        check_regular(path, where)
-        with h5py.File(path, "r", locking=False) as file:
-            attributes = _read_attributes(file, where)
-            chosen, label_key, dates = _choose(attributes, file, spec, where)
-            bands, mask = read_datasets(file, chosen, label_key, where)
+        size = check_regular(path, where)
+        attributes, (bands, mask), dates = _read_alike(path, size, spec, where) or _read_checked(path, spec, where)
         pixels = _stack(bands, spec, where)
     except FileNotFoundError:
         raise UserError(f"{where}: is missing, the download is incomplete. Download the dataset again") from None
@@ -63,25 +65,64 @@ def read_sample(path: Path, spec: DatasetSpec) -> Sample:
     return Sample(path.stem, pixels, label, dates)
 
 
-def _read_attributes(file: h5py.File, where: str) -> dict[Any, Any]:
+_Read = tuple[dict[Any, Any], tuple[list[np.ndarray], np.ndarray | None], tuple[datetime.date, ...]]
+"""The description; bands and mask, if the label is one; all dates."""
+
+
+def _read_alike(path: Path, size: int, spec: DatasetSpec, where: str) -> _Read | None:
+    """What is in a file that is laid out as one before; None if it is not."""
+    with path.open("rb", buffering=0) as file:
+        alike = _LAYOUTS.find(file.fileno(), size)
+        text = alike and alike.text()
+        if not alike or not text:
+            return None
+        attributes = _parse(text, where)
+        chosen, label_key, dates = _choose(attributes, alike.keys, spec, where)
+        if not {*chosen, label_key or chosen[0]}.issubset(alike.keys):
+            return None
+        bands = [alike.read_band(key) for key in chosen]
+        return attributes, (bands, alike.read(label_key) if label_key else None), dates
+
+
+def _read_checked(path: Path, spec: DatasetSpec, where: str) -> _Read:
+    """What is in any file."""
+    with h5py.File(path, "r", locking=False) as file:
+        text = read_text_attribute(file, "pickle")
+        if text is None:
+            raise UserError(f"{where}: has no description (HDF5 attribute `pickle`). Download the file again")
+        attributes = _parse(text, where)
+        chosen, label_key, dates = _choose(attributes, tuple(file), spec, where)
+        read = read_datasets(file, chosen, label_key, where)
+        _LAYOUTS.learn(path, file, text)
+    return attributes, read, dates
+
+
+def _parse(text: str, where: str) -> dict[Any, Any]:
     """GEO-Bench stores the text of a bytes literal that is a pickle."""
-    text = read_text_attribute(file, "pickle")
-    if text is None:
-        raise UserError(f"{where}: has no description (HDF5 attribute `pickle`). Download the file again")
     attributes = None
     if len(text) <= DESCRIPTION_CHARACTERS and _BYTES_LITERAL.fullmatch(text):
         with contextlib.suppress(SyntaxError):  # of an escape, or a character that bytes do not have
-            attributes = safe_unpickle(ast.literal_eval(text), where)
+            known = _read_once(text) if len(text) <= _SHORT else None
+            attributes = known or safe_unpickle(ast.literal_eval(text), where)
     if not isinstance(attributes, dict):
         raise UserError(f"{where}: its description (HDF5 attribute `pickle`) is damaged. Download the file again")
     return attributes
 
 
+@lru_cache(maxsize=64)
+def _read_once(text: str) -> Any:
+    """What a description holds that many samples may share; None where something is wrong with it."""
+    try:
+        return safe_unpickle(ast.literal_eval(text), "")
+    except UserError:
+        return None
+
+
 def _choose(
-    attributes: dict[Any, Any], file: h5py.File, spec: DatasetSpec, where: str
+    attributes: dict[Any, Any], keys: Sequence[str], spec: DatasetSpec, where: str
 ) -> tuple[list[str], str | None, tuple[datetime.date, ...]]:
     """The file's key of each band of the specification, the key of the label if that is a mask, and all dates."""
-    order = attributes["bands_order"] if "bands_order" in attributes else list(file)
+    order = attributes["bands_order"] if "bands_order" in attributes else list(keys)
     if not isinstance(order, list) or len(order) > BANDS or not all(map(_is_key, order)):
         raise UserError(f"{where}: its order of bands is damaged. Download the file again")
     labels = [key for key in order if key == "label" or key.startswith("label_")]
