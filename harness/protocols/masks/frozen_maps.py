@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from harness.errors import UserError
+from harness.protocols.masks.hypercolumn import in_single_precision
 from harness.records.labels import Split
 from harness.records.materials import PixelMaterial
 from harness.solvers.standardise import Units, units_of
@@ -58,7 +59,7 @@ class FrozenMaps:
     def standardised(self, levels: Sequence[np.ndarray]) -> list[Tensor]:
         """What was read, as a network gets it: per level (B, D_i, h_i, w_i) float32."""
         return [
-            torch.from_numpy(units.standardise(level.astype(np.float32))).permute(0, 3, 1, 2)
+            torch.from_numpy(units.standardise(in_single_precision(level))).permute(0, 3, 1, 2)
             for level, units in zip(levels, self._units, strict=True)
         ]
 
