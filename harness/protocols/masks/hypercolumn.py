@@ -14,6 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+AT_ONCE_BYTES = 2**19
+"""Of a map in single precision: about half of a core's cache."""
+
 
 def hypercolumns(
     maps: Sequence[np.ndarray],
@@ -63,18 +66,45 @@ def pixel_logits(
     Returns:
         (K, H, W) float32.
     """
-    total = torch.from_numpy(np.repeat(intercepts, size_px[0] * size_px[1]).reshape(1, -1, *size_px))
-    for level, stride, weights in zip(maps, strides, coefficients, strict=True):
-        height, width, channels = level.shape
-        product = in_single_precision(level.reshape(-1, channels)) @ weights.T  # (h * w, K)
-        cells = torch.from_numpy(np.ascontiguousarray(product.T)).reshape(1, -1, height, width)
-        total += _resample(cells, (stride / zoom[0], stride / zoom[1]), size_px)
+    cells = [_logits_of_cells(level, weights) for level, weights in zip(maps, coefficients, strict=True)]
+    cells[-1] += intercepts[:, None, None]  # where they are fewest; resampling leaves a constant as it is
+    total, *others = (
+        _resample(torch.from_numpy(of_level)[None], (stride / zoom[0], stride / zoom[1]), size_px)
+        for of_level, stride in zip(cells, strides, strict=True)
+    )
+    for part in others:
+        total += part
     return total[0].numpy()
+
+
+def likeliest(logits: np.ndarray) -> np.ndarray:
+    """(K, ...) values, K up to 256, all finite -> (...) uint8 place of the largest, the first of equals.
+
+    Class by class: NumPy's `argmax` along an axis that is not the last takes ten times as long.
+    """
+    largest, place = logits[0], np.zeros(logits.shape[1:], np.uint8)
+    for k, of_class in enumerate(logits[1:], start=1):
+        place = np.maximum(place, (of_class > largest) * np.uint8(k))
+        largest = np.maximum(largest, of_class)
+    return place
 
 
 def in_single_precision(level: np.ndarray) -> np.ndarray:
     """A map as float32, by PyTorch: NumPy takes seven times as long to widen half precision."""
     return torch.from_dlpack(level).float().numpy()
+
+
+def _logits_of_cells(level: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(h, w, D) float16 or float32 and (K, D) -> (K, h, w) float32, as many cells at a time as the processor's cache
+    holds in single precision."""
+    cells = torch.from_dlpack(level.reshape(-1, level.shape[-1]))
+    at_once = max(1, AT_ONCE_BYTES // (4 * level.shape[-1]))
+    single = torch.empty(at_once, level.shape[-1])
+    logits = np.empty((len(weights), len(cells)), np.float32)
+    for start in range(0, len(cells), at_once):
+        part = cells[start : start + at_once]
+        logits[:, start : start + at_once] = (single[: len(part)].copy_(part).numpy() @ weights.T).T
+    return logits.reshape(-1, *level.shape[:2])
 
 
 def _neighbours(pixels: np.ndarray, stride: float, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

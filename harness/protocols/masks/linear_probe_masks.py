@@ -20,6 +20,7 @@ from harness.protocols.masks.drawn_pixels import (
     choose_by_folds,
     deal_images,
 )
+from harness.protocols.masks.hypercolumn import likeliest
 from harness.protocols.masks.pixel_classifier import PixelFit, fit_pixels
 from harness.protocols.select_cv import Search
 from harness.records.labels import Split
@@ -127,5 +128,5 @@ def _predict_fold(pixels: Pixels, fold: Fold, c_values: Sequence[float]) -> Iter
 def _predict_masks(drawn: DrawnPixels, split: Split, fit: PixelFit) -> np.ndarray:
     """(n, H, W) uint8 classes of every pixel of a split."""
     return drawn.predict(
-        split, fit.slopes, fit.intercepts, lambda logits: fit.classes[logits.argmax(axis=0)], dtype=np.uint8
+        split, fit.slopes, fit.intercepts, lambda logits: fit.classes[likeliest(logits)], dtype=np.uint8
     )

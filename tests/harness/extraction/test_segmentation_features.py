@@ -1,5 +1,6 @@
 """Features of pixels on disk: stored once, in half precision that changes nothing, and never half a folder."""
 
+import mmap
 import os
 import threading
 import time
@@ -50,6 +51,12 @@ def metered(batches, meter):
         yield batch
 
 
+def is_mapped(array):
+    while array.base is not None and not isinstance(array.base, mmap.mmap):
+        array = array.base
+    return isinstance(array.base, mmap.mmap)
+
+
 def never(meter):
     raise AssertionError("extracted again")
 
@@ -74,6 +81,7 @@ def test_maps_come_back_in_order_up_to_the_unit_of_each_channel(tmp_path):
         assert level.dtype == np.float16
         np.testing.assert_allclose(level, expected, atol=4e-3)
         assert not level[0].flags.writeable
+        assert is_mapped(level[0]), "what was just written is not kept in memory"
 
 
 def test_stored_maps_need_no_backbone(tmp_path):

@@ -16,6 +16,7 @@ from harness.protocols.masks.linear_probe_masks import LinearProbeMasksSettings,
 from harness.records.labels import IGNORED, LabelKind
 from harness.records.run import Selection
 from harness.training.heads import ConvHead
+from harness.training.recipe import count_updates, effective_batch
 
 SHORT = ConvProbeSettings(epochs=1, min_updates=60, evaluations=3, width=8)
 BRIEF = replace(SHORT, min_updates=4, evaluations=2)
@@ -245,6 +246,17 @@ def test_a_full_run_on_a_large_dataset_reads_a_fifth_of_what_it_did():
     assert before * image_bytes / 1e9 == pytest.approx(727, abs=1)
     now = images_read(ConvProbeSettings(), Selection.VALID, 3_000, 1_000, 1_000, image_bytes)
     assert now * image_bytes / 1e9 == pytest.approx(157, abs=1)
+
+
+@pytest.mark.parametrize("sizes", [(3000, 1000, 1000), (3000, 403, 403), (524, 66, 65), (270, 94, 93)])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 1.0])
+def test_an_epoch_reads_at_most_two_images_for_each_that_is_trained_on(sizes, share):
+    """Looks at valid and the predictions of both splits among them; partitions of GEO-Bench's datasets of masks."""
+    n_train, settings = max(1, int(share * sizes[0])), ConvProbeSettings()
+    trained_on = count_updates(n_train, settings) * effective_batch(n_train, settings)
+    read = images_read(settings, Selection.VALID, n_train, *sizes[1:], image_bytes=10_000_000)
+    assert read <= 2 * trained_on
+    assert share < 1.0 or read <= 0.5 * trained_on
 
 
 def test_blocks_hold_every_image_as_often_and_no_update_more_than_asked():

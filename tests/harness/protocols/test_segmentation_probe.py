@@ -9,7 +9,8 @@ from toy_masks import SIDE, reached_miou, toy
 
 from harness.errors import UserError
 from harness.protocols import find_protocol
-from harness.protocols.masks.hypercolumn import hypercolumns, pixel_logits
+from harness.protocols.masks import hypercolumn
+from harness.protocols.masks.hypercolumn import hypercolumns, likeliest, pixel_logits
 from harness.protocols.masks.linear_probe_masks import LinearProbeMasksSettings, linear_probe_masks
 from harness.protocols.masks.pixel_classifier import fit_pixels
 from harness.protocols.masks.pixel_sample import draw_pixels
@@ -54,6 +55,26 @@ def test_levels_resampled_after_the_classifier_equal_the_whole_hypercolumn():
     whole = hypercolumns(maps, strides, y, x) @ np.hstack(weights).T + bias
     levelwise = pixel_logits(maps, strides, weights, bias, (10, 14))
     np.testing.assert_allclose(levelwise, whole.T.reshape(3, 10, 14), atol=1e-5)
+
+
+def test_large_maps_give_what_they_give_cell_by_cell(monkeypatch):
+    """They are taken part by part, and the last part is smaller."""
+    rng = np.random.default_rng(0)
+    maps = [rng.standard_normal((9, 7, 5)).astype(np.float16), rng.standard_normal((3, 4, 6)).astype(np.float32)]
+    weights = [rng.standard_normal((3, level.shape[-1])).astype(np.float32) for level in maps]
+    bias = rng.standard_normal(3).astype(np.float32)
+    whole = pixel_logits(maps, (1, 3), weights, bias, (9, 7))
+    monkeypatch.setattr(hypercolumn, "AT_ONCE_BYTES", 4 * 5 * 10)
+    np.testing.assert_allclose(pixel_logits(maps, (1, 3), weights, bias, (9, 7)), whole, atol=1e-5)
+    y, x = np.divmod(np.arange(63), 7)
+    columns = hypercolumns(maps, (1, 3), y, x) @ np.hstack(weights).T + bias
+    np.testing.assert_allclose(whole, columns.T.reshape(3, 9, 7), atol=1e-5)
+
+
+def test_the_likeliest_class_is_the_first_of_equals():
+    values = np.random.default_rng(0).integers(0, 4, (9, 50)).astype(np.float32)
+    np.testing.assert_array_equal(likeliest(values), values.argmax(axis=0))
+    assert likeliest(values[:1]).max() == 0
 
 
 def test_a_map_that_does_not_reach_the_border_repeats_its_last_cell():
