@@ -1,6 +1,7 @@
 """Checkpoints of the encoder: our own format, the official one, and the content hash that both share.
 
-Our own is a folder: `model.safetensors` (timm's names) and `config.json` (what the weights are, and their hash).
+Our own is a folder: `model.safetensors` (timm's names) and `config.json` (what the weights are, their hash, and what
+timm wants to know to load them itself).
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mp_mae.config import EncoderConfig, Padding
-from mp_mae.encoder import MpMaeConvNeXt, build_encoder, check_tensors, encoder_shapes
+from mp_mae.encoder import MpMaeConvNeXt, build_encoder, check_tensors, describe_for_timm, encoder_shapes
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
 from mp_mae.files.named_tensors import find_place
@@ -122,6 +123,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
         "patch": encoder.patch,
         **asdict(checkpoint.summary),
         "sha256": checkpoint.sha256,
+        **describe_for_timm(encoder),
     }
     write_weights(folder, checkpoint.state, config, "checkpoint")
 

@@ -107,6 +107,19 @@ def build_encoder(config: EncoderConfig, drop_path_rate: float = 0.0) -> MpMaeCo
     )
 
 
+def describe_for_timm(config: EncoderConfig) -> dict[str, Any]:
+    """What timm wants to find in a `config.json`, as JSON values: with it `timm.create_model("local-dir:FOLDER")` and
+    `"hf-hub:USER/NAME"` build this encoder, where `mp_mae.encoder` was imported (timm has no such stem of its own)."""
+    n_bands, side = len(config.bands), 7 * config.patch
+    return {
+        "architecture": f"mp_mae_convnextv2_{config.size}",
+        "num_classes": 0,
+        "num_features": SIZES[config.size].widths[-1],
+        "pretrained_cfg": _timm_cfg(n_bands, side),
+        "model_args": {"in_chans": n_bands, "patch": config.patch},
+    }
+
+
 @cache
 def encoder_shapes(config: EncoderConfig) -> Mapping[str, torch.Size]:
     """Name and shape of every tensor of an encoder, without allocating one."""
@@ -138,10 +151,10 @@ def _listed(names: list[str]) -> str:
 def _create(size: str, pretrained: bool = False, **kwargs: Any) -> Any:
     """timm's builder for one size; `kwargs` are MpMaeConvNeXt's arguments or timm's `features_only`, `out_indices`."""
     name = f"mp_mae_convnextv2_{size}"
-    if pretrained:
+    if pretrained and not kwargs.get("pretrained_cfg"):  # as a folder or a repository that timm reads brings it
         raise UserError(
-            f"{name}: timm holds no weights for this model. Build it from a checkpoint file: "
-            "mp_mae.checkpoint.build_from_checkpoint(load_checkpoint(path))."
+            f"{name}: timm holds no weights for this model. Build it from the folder of an encoder: "
+            "mp_mae.checkpoint.load_encoder(folder), or timm.create_model('local-dir:FOLDER', pretrained=True)."
         )
     return build_model_with_cfg(
         MpMaeConvNeXt,
@@ -153,21 +166,23 @@ def _create(size: str, pretrained: bool = False, **kwargs: Any) -> Any:
     )
 
 
-default_cfgs = generate_default_cfgs(  # the name under which `register_model` looks for them
-    {
-        f"mp_mae_convnextv2_{size}": {
-            "num_classes": 0,
-            "input_size": (len(MMEARTH_S2_BANDS), 56, 56),
-            "pool_size": (7, 7),
-            "mean": (0.0,) * len(MMEARTH_S2_BANDS),  # inputs are standardised by their dataset's own band statistics
-            "std": (1.0,) * len(MMEARTH_S2_BANDS),
-            "crop_pct": 1.0,
-            "first_conv": "stem.conv",
-            "classifier": "head.fc",
-            "license": "apache-2.0",
-        }
-        for size in SIZES
+def _timm_cfg(n_bands: int, side: int) -> dict[str, Any]:
+    """Of one model, as timm describes its own; the last map is 7 x 7."""
+    return {
+        "num_classes": 0,
+        "input_size": [n_bands, side, side],
+        "pool_size": [7, 7],
+        "mean": [0.0] * n_bands,  # inputs are standardised by their dataset's own band statistics
+        "std": [1.0] * n_bands,
+        "crop_pct": 1.0,
+        "first_conv": "stem.conv",
+        "classifier": "head.fc",
+        "license": "apache-2.0",
     }
+
+
+default_cfgs = generate_default_cfgs(  # the name under which `register_model` looks for them
+    {f"mp_mae_convnextv2_{size}": _timm_cfg(len(MMEARTH_S2_BANDS), 56) for size in SIZES}
 )
 
 

@@ -1,4 +1,7 @@
-"""Encoders on the Hugging Face hub, in our own checkpoint format: `config.json` and `model.safetensors`."""
+"""Encoders on the Hugging Face hub, in our own checkpoint format: `config.json` and `model.safetensors`.
+
+timm's `hf-hub:` loads them too, where `mp_mae.encoder` was imported.
+"""
 
 import shutil
 import tempfile
@@ -34,6 +37,14 @@ from mp_mae.hub import PretrainedEncoder
 encoder = PretrainedEncoder.from_pretrained("user/name")
 print(encoder.checkpoint.encoder.bands, encoder.checkpoint.summary.normalisation)
 features = encoder(pixels)  # (B, bands, H, W) standardised -> (B, D)
+```
+
+Or through timm, which knows its stem once `mp_mae.encoder` is imported (of the package mp-mae-bench):
+
+```python
+import mp_mae.encoder, timm
+
+model = timm.create_model("hf-hub:user/name", pretrained=True, num_classes=10)
 ```
 """
 

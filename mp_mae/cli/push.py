@@ -10,7 +10,10 @@ log in once with `hf auth login`, then:
   python -m mp_mae push runs/atto/encoder you/mp-mae-atto
 and anywhere else:
   from mp_mae.hub import PretrainedEncoder
-  encoder = PretrainedEncoder.from_pretrained("you/mp-mae-atto")"""
+  encoder = PretrainedEncoder.from_pretrained("you/mp-mae-atto")
+or, as timm's own, with a classifier to train:
+  import mp_mae.encoder, timm
+  model = timm.create_model("hf-hub:you/mp-mae-atto", pretrained=True, num_classes=10)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -154,7 +154,7 @@ def test_no_layer_changes_its_input_in_place():
 
 
 def test_asking_timm_for_pretrained_weights_says_where_they_come_from():
-    with pytest.raises(UserError, match="load_checkpoint"):
+    with pytest.raises(UserError, match="load_encoder"):
         timm.create_model(ATTO, pretrained=True)
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import timm
 import torch
 
 from mp_mae.checkpoint import Checkpoint, TrainingSummary, build_from_checkpoint, load_checkpoint, save_checkpoint
@@ -58,6 +59,32 @@ def test_padding_is_chosen_when_loading(checkpoint, tmp_path):
     save_checkpoint(checkpoint, tmp_path / "encoder")
     published = PretrainedEncoder.from_pretrained(tmp_path / "encoder", padding="published")
     assert published.encoder.forward_features(torch.randn(1, 3, 56, 56)).shape[-2:] == (6, 6)
+
+
+@pytest.mark.parametrize(("size", "patch", "bands"), [("demo", 8, ("B2", "B3", "B4")), ("atto", 16, ("B8", "B4"))])
+def test_timm_loads_an_exported_encoder_and_computes_the_same(tmp_path, size, patch, bands):
+    config = EncoderConfig(size, bands, patch)
+    torch.manual_seed(0)
+    made = build_encoder(config)
+    summary = TrainingSummary(source_layout="mp_mae")
+    save_checkpoint(Checkpoint(encoder=config, state=made.state_dict(), summary=summary), tmp_path / "encoder")
+    model = timm.create_model(f"local-dir:{tmp_path / 'encoder'}", pretrained=True)
+    assert model.pretrained_cfg["input_size"] == (len(bands), 7 * patch, 7 * patch)
+    pixels = torch.randn(2, len(bands), 32, 48)
+    with torch.inference_mode():
+        assert torch.equal(model.eval()(pixels), made.eval()(pixels))
+
+    classifier = timm.create_model(f"local-dir:{tmp_path / 'encoder'}", pretrained=True, num_classes=4)
+    assert classifier(pixels).shape == (2, 4)
+    assert torch.equal(classifier.stages[0].blocks[0].conv_dw.weight, made.stages[0].blocks[0].conv_dw.weight)
+
+
+def test_the_hub_is_asked_for_what_a_repository_says(checkpoint, tmp_path, monkeypatch):
+    PretrainedEncoder(checkpoint).save_pretrained(tmp_path)
+    fetch = lambda repo_id, filename, **_: tmp_path / filename  # noqa: E731 - as the hub's function is called
+    monkeypatch.setattr("timm.models._hub.hf_hub_download", fetch)
+    model = timm.create_model("hf-hub:somebody/encoder", pretrained=True)
+    assert torch.equal(model.stem.conv.weight, checkpoint.state["stem.conv.weight"])
 
 
 def test_the_card_says_what_the_model_is(checkpoint, tmp_path):
