@@ -24,9 +24,6 @@ from test_printed_commands import PRINTED
 STANDS_FOR = {
     "NAME=FILE": "mp_mae=FILE",
     "NAME": "mp_mae",
-    "$SLURM_ARRAY_TASK_ID": "3",
-    "results/$SLURM_ARRAY_TASK_ID.duckdb": "results/3.duckdb",
-    "$SCRATCH/cache": "cache",
 }
 FOLDERS = ("DIR", "demo_data", "areas_data")
 NOT_PLANNED = re.compile(r"embeddings:")

@@ -14,4 +14,4 @@ if command -v parallel > /dev/null; then
 else
   seq "$shares" | xargs -P "$jobs" -I "{}" "${share[@]}"
 fi
-exec "${PYTHON:-python}" -m harness import "$results"/*.duckdb --db "$results/all.duckdb"
+exec "$(dirname "$0")/merge.sh" "$results" "$results/all.duckdb"
