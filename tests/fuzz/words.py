@@ -25,6 +25,12 @@ HDF5 = (
     b"pickle\0", b"02 - Blue\0", b"label\0", b"\xff" * 8, b"\0" * 8, b"/etc/passwd\0", b"\x01\0\0\0\0\0\0\0",
 )  # fmt: skip
 
+PARQUET = (
+    b"PAR1", b"PARE", b"#y", b"WX", b"tortilla:id", b"tortilla:offset", b"tortilla:length", b"TORTILLA", b"BYTES",
+    b"ARROW:schema", b"\x15\x00", b"\x15\xfe\xff\xff\xff\x0f", b"\x16\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+    b"\x19\xfc", b"\x18\xff\xff\xff\x0f", b"\x00", b"\x02\x00\x00\x00", b"\xff\xff\xff\x7f", b"snappy",
+)  # fmt: skip
+
 JSON = (
     b"{", b"}", b"[", b"]", b",", b":", b'"', b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"1e308", b"-1", b"0.5",
     b"9" * 5_000, b"[" * 100_000, b'{"a":' * 2_000, b'"\\ud800"', b'"\\u0000"', b'"../x"', b'"/etc/passwd"', b"\xff",

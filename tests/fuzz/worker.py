@@ -1,4 +1,5 @@
-"""`python -m fuzz.worker TARGET SEED FIRST LAST FOLDER`: a process that fuzzes and says on its output how far it is."""
+"""`python -m fuzz.worker TARGET INPUTS SEED FIRST LAST FOLDER`: a process that fuzzes and says on its output how far it
+is. INPUTS: the target whose inputs these are, of two that read the same."""
 
 import json
 import logging
@@ -17,7 +18,7 @@ HEADROOM = 3 * 2**30
 
 
 def main() -> None:
-    name, seed, first, last, folder = sys.argv[1:]
+    name, inputs, seed, first, last, folder = sys.argv[1:]
     warnings.simplefilter("ignore")
     logging.disable()
     lines = os.fdopen(os.dup(1), "w", buffering=1)
@@ -26,7 +27,7 @@ def main() -> None:
     check_seeds(target)
     used = int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGESIZE")
     resource.setrlimit(resource.RLIMIT_DATA, (used + HEADROOM, resource.RLIM_INFINITY))
-    for outcome in attempt(target, name, int(seed), range(int(first), int(last))):
+    for outcome in attempt(target, inputs, int(seed), range(int(first), int(last))):
         lines.write(json.dumps(asdict(outcome)) + "\n")
 
 
