@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.bands import BandInfo
 from baselines.contract import Backbone, Features
 from baselines.facts import Circumstances
 from baselines.inputs import Preparation
 from harness.execution.live_memory import LiveMemory
+from harness.execution.operations import CountedOperations
 from harness.extraction.half_precision import HALF
 
 
@@ -37,13 +37,13 @@ def count_costs(backbone: Backbone, bands: Sequence[BandInfo], height: int, widt
 
     Preparation and pooling are not matrix products and count nothing, so statistics of bands cost no operations.
     """
-    with at_rest(backbone), _attention_by_parts(), FlopCounterMode(display=False) as counter:
+    with at_rest(backbone), _attention_by_parts(), CountedOperations() as counted:
         pixels = blank_images(backbone, bands, 1, height, width)
         with LiveMemory([pixels, *backbone.parameters(), *backbone.buffers()]) as memory:
             features = embed_blank(backbone, bands, pixels)
     return Costs(
         parameters=sum(parameter.numel() for parameter in backbone.parameters()),
-        flops_per_image=counter.get_total_flops(),
+        flops_per_image=counted.total,
         peak_memory_bytes=memory.peak_bytes,
         pyramid_bytes=HALF.itemsize * sum(level.numel() for level in features.maps),
         vector_bytes=features.vector.nbytes,

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from harness.execution.operations import WatchingMode
 
-class LiveMemory(TorchDispatchMode):
+
+class LiveMemory(WatchingMode):
     """Follows every tensor that operations make within its context until nobody holds it any more.
 
     What a kernel needs for itself while it computes is not seen, nor what an allocator keeps for later.

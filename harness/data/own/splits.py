@@ -10,9 +10,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from harness.data.draws import stratified_order
 from harness.data.own.listing import SPLIT_WORDS, Row, sample_name
@@ -153,6 +150,9 @@ def merged_groups(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[Ha
     right = {key: len(left) + i for i, key in enumerate(dict.fromkeys(other))}
     ends = [left[key] for key in one], [right[key] for key in other]
     size = len(left) + len(right)
+    from scipy.sparse import coo_array  # noqa: PLC0415 - every command would wait for it
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     _, found = connected_components(coo_array((np.ones(len(one)), ends), shape=(size, size)), directed=False)
     return found[ends[0]].tolist()
 
@@ -175,5 +175,7 @@ def count_near(splits: Mapping[Split, Sequence[int]], places: Sequence[Place | N
     seen, tested = on_sphere([*splits["train"], *splits["valid"]]), on_sphere(splits["test"])
     if not len(seen) or not len(tested):
         return 0
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - every command would wait for it
+
     distance, _ = cKDTree(seen).query(tested)
     return int((distance < NEAR_KM).sum())

@@ -1,0 +1,43 @@
+"""Operations of matrix products and convolutions, counted by PyTorch's own formulas."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+
+class WatchingMode(TorchDispatchMode):
+    """Sees every operation within its context."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: nothing here is ever compiled, and the first operation would import torch._dynamo to make sure of it,
+        which takes as long as importing all else."""
+        return False
+
+
+class CountedOperations(WatchingMode):
+    """Their number: a multiplication and an addition are two. As `torch.utils.flop_counter.FlopCounterMode`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named: Mapping[str, Any] = kwargs or {}
+        operation: Any = func
+        formula = flop_registry.get(operation.overloadpacket)
+        if formula is None:
+            with self:  # what it is made of counts
+                made = operation.decompose(*args, **named)
+            return func(*args, **named) if made is NotImplemented else made
+        made = func(*args, **named)
+        self.total += formula(*args, **named, out_val=made)
+        return made
