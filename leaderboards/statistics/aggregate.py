@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from leaderboards.errors import UserError
 from leaderboards.statistics.estimates import LEVEL, Estimate, interval
@@ -114,5 +114,5 @@ def _widening(n_seeds: Sequence[int]) -> float | None:
     if not len(several):
         return None
     quantile = (1 + LEVEL) / 2
-    student = stats.t.ppf(quantile, (several - 1).sum()) / stats.norm.ppf(quantile)
+    student = special.stdtrit((several - 1).sum(), quantile) / special.ndtri(quantile)
     return float(np.sqrt((several / (several - 1)).mean()) * student)

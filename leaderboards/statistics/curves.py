@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from leaderboards.errors import UserError
 from leaderboards.statistics.difference import difference
@@ -173,6 +172,8 @@ def _never_falling(values: np.ndarray, sign: float) -> np.ndarray:
 
 def _fitted(points: Sequence[Point], sign: float) -> tuple[np.ndarray, np.ndarray]:
     """(P,) labels and (P,) fitted means over seeds."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - a tenth of a second that commands need not wait
+
     labels = np.array([point.n_labels for point in points])
     return labels, isotonic_regression([sign * np.mean(list(point.scores.values())) for point in points]).x
 

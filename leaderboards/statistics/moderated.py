@@ -12,7 +12,7 @@ experiments, 2004, sections 4 and 6 (the moderated t-statistic).
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 _ENOUGH = 1e-10
 _MAX_STEPS = 50
@@ -65,5 +65,5 @@ def one_sided_p(drops: np.ndarray, variances: np.ndarray, degrees: np.ndarray, n
     share = 1.0 if np.isinf(prior.degrees) else prior.degrees / (degrees + prior.degrees)
     common = (variances * degrees).sum() / degrees.sum() if np.isinf(prior.degrees) else prior.variance
     moderated = share * common + (1 - share) * variances
-    p: np.ndarray = stats.t.sf(drops / np.sqrt(np.maximum(moderated, variances) * n_inverse), known)
+    p: np.ndarray = special.stdtr(known, -drops / np.sqrt(np.maximum(moderated, variances) * n_inverse))
     return p

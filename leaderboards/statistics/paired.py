@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from scipy import stats
 
 from leaderboards import metrics
 from leaderboards.metrics import mean_of_defined, ratio
@@ -108,6 +107,8 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> float:
     only_a, only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
     if only_a + only_b == 0:
         return 1.0
+    from scipy import stats  # noqa: PLC0415 - half a second that commands need not wait
+
     return float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from leaderboards.statistics.estimates import LEVEL, Estimate
 
@@ -52,6 +52,8 @@ def two_sided_p(difference: float, parts: Sequence[Part]) -> float:
 
     def beyond(log_p: float) -> float:
         return float(critical_values(variances, degrees, np.exp(log_p))[0]) - statistic
+
+    from scipy import optimize  # noqa: PLC0415 - a tenth of a second that commands need not wait
 
     smallest = np.log(_SMALLEST_P)
     if beyond(smallest) <= 0:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from leaderboards.statistics.comparison import Comparison, compare
 from leaderboards.statistics.reading import CurveKey, Point, distinct_points, fetch, read_points
@@ -70,7 +70,7 @@ def more_labels(points: Sequence[Point], curve: CurveKey) -> list[str]:
         ]
     said = f"About {needed} more labels for +{GAIN}"
     if len(seeds) > 1:
-        half = float(t.ppf(0.975, len(seeds) - 1) * slopes.std(ddof=1) / math.sqrt(len(seeds)))
+        half = float(stdtrit(len(seeds) - 1, 0.975) * slopes.std(ddof=1) / math.sqrt(len(seeds)))
         most = _needed(n_labels, slope - half) if slope > half else _BEYOND
         said += f" (95 %: {_needed(n_labels, slope + half)} to {most})"
     return [f"{said}, if the curve goes on as between {last[0].n_labels} and {n_labels}."]
