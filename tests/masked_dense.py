@@ -27,6 +27,11 @@ def masked_dense(
     x = torch.where(sites, stem.act(stem.conv_norm(x)), 0)
     sites = _coarser(sites, patch // 8)
     x = torch.where(sites, stem.patch_norm(stem.patch(x)), 0)
+    return masked_stages(encoder, x, sites, grn)
+
+
+def masked_stages(encoder: Any, x: Tensor, sites: Tensor, grn: Literal["sample", "batch"] = "sample") -> Tensor:
+    """What comes after a stem, of sites (B, 1, h, w) bool."""
     for index, stage in enumerate(encoder.stages):
         if index:
             x = stage.downsample[1](torch.where(sites, stage.downsample[0](x), 0))

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from timm.models.convnext import ConvNeXt
 from torch import Tensor, nn
 
 from mp_mae.config import GrnPool, Holes
@@ -44,6 +45,18 @@ def forward_packed(
     pixels = gather_patches(x, layout.visible, model.patch).view(n_images, n_visible, model.patch, model.patch, -1)
     sites = (pixels != 0).any(-1, keepdim=True) if holes == "absent" else None
     y, sites = _stem(model.stem, _existing(pixels, sites), sites, layout)
+    return packed_stages(model, y, layout, grn, sites)
+
+
+def packed_stages(
+    model: ConvNeXt, y: Tensor, layout: PackedLayout, grn: GrnPool = "sample", sites: Tensor | None = None
+) -> Tensor:
+    """What comes after a stem: (B, V, 8, 8, D) at the sites of the visible patches -> (B, V, widths[3]).
+
+    Args:
+        model: a ConvNeXt V2 whose blocks have linear layers.
+        sites: (B, V, 8, 8, 1) bool, which of them exist; None: all.
+    """
     stages: Any = model.stages
     for stage in stages:
         if not isinstance(stage.downsample, nn.Identity):
