@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import leaderboards.errors
 from harness.errors import UserError
+from harness.show.plots.curves import read_panels
 from harness.show.reproduce import reproducing_command
 from leaderboards.report.build import build_report
 
@@ -27,11 +28,10 @@ def keep_beside(db: Path, run_ids: Sequence[str], protocol: str, *, anew: bool) 
     """
 
     def draw(target: Path) -> None:
-        from harness.show.plots.curves import read_panels  # noqa: PLC0415 - a second to import, and often in vain
-        from harness.show.plots.figure import draw_figure  # noqa: PLC0415
-
         panels = [panel for panel in read_panels(db, run_ids=run_ids, protocols=[protocol]) if panel.is_curve]
         if panels:
+            from harness.show.plots.figure import draw_figure  # noqa: PLC0415 - matplotlib: a second, and often in vain
+
             draw_figure(panels, target)
 
     kept = Kept([], [])

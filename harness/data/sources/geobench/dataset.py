@@ -49,7 +49,7 @@ class GeoBenchDataset(Dataset):
         return Statistics(found, f"{self.name}/{FILE}")
 
     def read_sample(self, name: str) -> Sample:
-        from harness.data.sources.geobench.samples import read_sample  # noqa: PLC0415 - HDF5: for who reads alone
+        from harness.data.sources.geobench.samples import read_sample  # noqa: PLC0415 - SciPy: for who reads alone
 
         return read_sample(self.file_of(name), self.spec)
 

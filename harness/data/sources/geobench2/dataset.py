@@ -8,7 +8,6 @@ from harness.data.dataset import Dataset
 from harness.data.description import Band, DatasetSpec, Erratum, Sample, true_bands
 from harness.data.partitions import Partition, build_partition
 from harness.data.sources.geobench2.errata import ERRATA
-from harness.data.sources.geobench2.samples import read_sample
 from harness.data.sources.geobench2.table import DATASETS, NOT_SUPPORTED, Entry
 from harness.data.sources.geobench2.tortilla import SUFFIX, Item, read_column, read_index
 from harness.errors import DoesNotApplyError, UserError
@@ -50,6 +49,8 @@ class GeoBench2Dataset(Dataset):
         """None: the official reader has some, by its own names of channels, so they are computed over train."""
 
     def read_sample(self, name: str) -> Sample:
+        from harness.data.sources.geobench2.samples import read_sample  # noqa: PLC0415 - SciPy: for who reads alone
+
         file, row = self._rows[name]
         return read_sample(file, row, self.entry, self.spec, f"{self.name}/{file.name}, sample {name}")
 
