@@ -17,6 +17,7 @@ def run_in_turn(work: Work, workbench: Workbench) -> Generator[Result, None, Non
         for job in jobs:
             if work.wants(job):
                 yield Result(job, execute_safely(job, workbench))
+        workbench.make_way()  # the next group may be long in coming, and others wait for room
 
 
 def execute_safely(job: Job, workbench: Workbench) -> RunRecord | Failure:

@@ -137,7 +137,7 @@ def _hand_out(
     work.on_stop(lambda: _take_back(work, handed))
     n_begun = 0
     try:
-        for job in _one_by_one(work, shared, handed, AHEAD if workbench.places.cache_limit is None else 0):
+        for job in _one_by_one(work, shared, handed, workbench):
             if stop.is_set():
                 return
             n_begun += 1
@@ -161,13 +161,13 @@ def _take_back(work: Work, handed: Handed) -> None:
             future.cancel()
 
 
-def _one_by_one(work: Work, shared: Set[str], handed: Handed, ahead: int) -> Iterator[Job]:
+def _one_by_one(work: Work, shared: Set[str], handed: Handed, workbench: Workbench) -> Iterator[Job]:
     """The jobs that are wanted, of each group first what processes can do, so that they are busy meanwhile.
 
-    Args:
-        ahead: that may not have ended when the next group is asked for. Before, another command may have it; and where
-            the cache has a limit, the features of those that run would be in the way.
+    Few may not have ended when the next group is asked for: before, another command may have it. None, where the cache
+    has a limit: the features of those that run would be in the way.
     """
+    ahead = AHEAD if workbench.places.cache_limit is None else 0
     for jobs in work.groups():
         for job in sorted(jobs, key=lambda job: job.run_id not in shared):
             if work.wants(job):
@@ -176,6 +176,7 @@ def _one_by_one(work: Work, shared: Set[str], handed: Handed, ahead: int) -> Ite
             wait(handed, timeout=1, return_when=FIRST_COMPLETED)
             for future in [future for future in handed if future.done()]:
                 del handed[future]  # it keeps its result
+        workbench.make_way()
 
 
 def _submit(pool: _Pool, job: Job, places: Places) -> Future[Result]:

@@ -1,6 +1,11 @@
 """A grid whose features do not fit into the cache together: the same rows, one pyramid at a time."""
 
+import subprocess
+import sys
 import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +20,8 @@ from harness.records.progress import Silent
 from harness.store.entry import ArrayWriter
 from harness.store.upkeep import list_entries
 from leaderboards.query import run_query
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +127,35 @@ def test_processes_that_hold_features_let_go_of_them(data, tmp_path, unlimited, 
     assert {line.state for line in lines} == {State.NEW}, [line.reason for line in lines]
     assert scores(db) == rows
     assert len(sizes(tmp_path, "pixel_features")) == 1
+
+
+@pytest.mark.slow
+def test_two_commands_keep_within_one_limit_and_both_end(data, tmp_path, unlimited):
+    """There is room for one pyramid: the other command waits for it."""
+    rows, taken = unlimited
+    limit = sum(taken["arrays"]) + max(taken["pixel_features"]) + 10_000
+    command = [
+        sys.executable, "-m", "harness", "run", "--geobench-dir", data, "--protocols", "linear_probe",
+        "--train-draw", "partition", "--select", "valid", "--missing-bands", "zero", "--cache-dir", tmp_path / "cache",
+        "--device", "cpu", "--workers", "1", "--cache-limit", str(limit),
+    ]  # fmt: skip
+    commands, most = [], 0
+    for backbone, seeds in (("image_statistics", "0,1"), ("random_init_demo", "0"), ("random_init_demo", "1")):
+        of_this = ["--backbone", backbone, "--seeds", seeds, "--db", tmp_path / f"{backbone}{seeds}.duckdb"]
+        commands.append(subprocess.Popen([*command, *of_this], cwd=ROOT, stderr=subprocess.PIPE, text=True))
+    while any(one.poll() is None for one in commands):
+        most = max(most, used(tmp_path / "cache"))
+        time.sleep(0.01)
+    assert [(one.returncode, one.stderr.read()) for one in commands if one.returncode] == []
+    assert 0 < most <= limit
+    found = [row for board in tmp_path.glob("*.duckdb") for row in scores(board)]
+    assert sorted(found, key=str) == sorted(rows, key=str)
+
+
+def used(cache):
+    """Bytes of all files, of which some may go meanwhile."""
+    total = 0
+    for path in cache.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total

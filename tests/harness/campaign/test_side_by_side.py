@@ -142,7 +142,7 @@ class Stage:
     """`run_side_by_side` with threads for processes, runs that only wait, and one device run, the first of all."""
 
     def __init__(self, monkeypatch, device):
-        self.bench = SimpleNamespace(places=Places(cache_dir=None, device=device, workers=2))
+        self.bench = SimpleNamespace(places=Places(cache_dir=None, device=device, workers=2), make_way=lambda: None)
         self.jobs = [
             SimpleNamespace(
                 run_id=run_id,
