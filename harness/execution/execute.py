@@ -22,10 +22,6 @@ from harness.training.devices import Devices
 from leaderboards.schema import RunRecord, RunRow
 from mp_mae.data.threads import one_blas_thread
 
-ONE_THREAD_UP_TO = 4_000
-"""Train samples up to which a protocol's matrix products are too small to share: NumPy's threads would mostly wait for
-each other, on a machine that does anything else up to twenty times as long as one of them computes."""
-
 
 def execute(job: Job, workbench: Workbench) -> RunRecord:
     """Features, protocol, metrics. Writes nothing but caches; the caller commits the record as a whole.
@@ -43,7 +39,9 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
     with Devices(workbench.places.device).agreeing() if protocol.trains_backbone else nullcontext():
         partition = workbench.drawn_partition(job.dataset, run.partition, run.train_draw, run.seed)
         material = build_material(job, partition, workbench, protocol)
-    with one_blas_thread() if len(partition.train) <= ONE_THREAD_UP_TO else nullcontext():
+    # NumPy's threads would mostly wait for each other, on a machine that does anything else many times as long as one
+    # of them computes. What is worth sharing is shared by `harness.solvers.row_blocks`.
+    with one_blas_thread():
         tuned = tune_protocol(protocol, material, job, workbench)
         outcome = protocol.function(material, tuned.settings, run.seed)
         # Only now, with the predictions made, are the labels of the test split read: once per run.

@@ -55,6 +55,11 @@ class Search:
         return better
 
     @property
+    def is_falling(self) -> bool:
+        """Whether a candidate was worse than the best since it was found."""
+        return self._worse > 0
+
+    @property
     def is_over(self) -> bool:
         """Whether there is no sense in trying another."""
         return self._worse >= self._patience

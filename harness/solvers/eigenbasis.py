@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.solvers.row_blocks import over_rows, share, sum_over_rows
+
 NEGLIGIBLE = 1e-12
 """Norm of a coordinate, relative to the largest, below which it is rounding: duplicated features, more features than
 samples. The objective cannot see such a coordinate, and its optimal coefficient is 0."""
+PANEL = 256
+"""Columns of a matrix of products that are computed at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +33,38 @@ def build_eigenbasis(features: np.ndarray) -> Eigenbasis:
     if len(features) < features.shape[1]:
         axes = np.linalg.qr(coordinates.T)[0]
         coordinates = coordinates @ axes
-    rotation = np.linalg.eigh(coordinates.T @ coordinates)[1][:, ::-1]
-    coordinates, axes = coordinates @ rotation, axes @ rotation
+    rotation = np.linalg.eigh(_lower_products(coordinates))[1][:, ::-1]
     # Judged by the coordinates themselves: eigenvalues are exact to 1e-16 of the largest, their square roots are not.
-    norms = np.linalg.norm(coordinates, axis=0)
+    coordinates = _rotate(coordinates, rotation)
+    norms = np.sqrt(squared_norms(coordinates))
     kept = norms > NEGLIGIBLE * norms.max(initial=0.0)
-    return Eigenbasis(centre=centre, axes=axes[:, kept], coordinates=coordinates[:, kept])
+    axes = axes @ rotation
+    if not kept.all():
+        coordinates, axes = coordinates[:, kept], axes[:, kept]
+    return Eigenbasis(centre=centre, axes=axes, coordinates=coordinates)
+
+
+def squared_norms(x: np.ndarray) -> np.ndarray:
+    """(R,) of the columns of (n, R)."""
+    return sum_over_rows(lambda rows: np.einsum("nr,nr->r", x[rows], x[rows]), len(x))
+
+
+def _lower_products(x: np.ndarray) -> np.ndarray:
+    """The lower triangle of x^T x, which is all that its eigenvectors are computed from."""
+    products = np.zeros((x.shape[1], x.shape[1]))
+
+    def compute(start: int) -> None:
+        products[start:, start : start + PANEL] = x[:, start:].T @ x[:, start : start + PANEL]
+
+    share(compute, range(0, x.shape[1], PANEL))
+    return products
+
+
+def _rotate(x: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    rotated = np.empty_like(x)
+
+    def compute(rows: slice) -> None:
+        np.matmul(x[rows], rotation, out=rotated[rows])
+
+    over_rows(compute, len(x))
+    return rotated

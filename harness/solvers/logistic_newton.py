@@ -11,13 +11,20 @@ from harness.solvers.logistic_links import Curvature
 RELATIVE_GAP = 1e-7
 """A problem is solved when its objective is proven to be within this fraction of the optimum, unless told otherwise."""
 FORCING = 0.01
-"""Conjugate gradients end when the residual, in the preconditioner's norm, fell to this fraction."""
+"""Conjugate gradients end when the residual, in the preconditioner's norm, fell to this fraction, unless told so."""
 MAX_NEWTON_STEPS = 100
 MAX_HALVINGS = 30
 SINGLE_ROUNDING = 1e-6
 """Of the total curvature, in float32: directions with a smaller share of it are taken to have that much."""
 MAX_PRODUCTS = 1_000
 """Hessian products in one Newton step; what is needed stays below 100."""
+
+
+class Precision(NamedTuple):
+    """How well problems are solved."""
+
+    relative_gap: float = RELATIVE_GAP
+    forcing: float = FORCING
 
 
 class NotConvergedError(ArithmeticError):
@@ -35,7 +42,7 @@ class Optima(NamedTuple):
     products: np.ndarray  # (m,), Hessian products
 
 
-def solve(data: Data, start: Iterate, relative_gap: float) -> Optima:
+def solve(data: Data, start: Iterate, precision: Precision) -> Optima:
     """Newton's method; each problem ends when its objective is proven within `relative_gap` of the optimum.
 
     Raises:
@@ -46,11 +53,11 @@ def solve(data: Data, start: Iterate, relative_gap: float) -> Optima:
         now.slopes.copy(), now.intercepts.copy(), now.objective.copy(), now.gap.copy(), 0 * active, 0 * active
     )
     for _ in range(MAX_NEWTON_STEPS):
-        solved = now.gap <= relative_gap * now.objective
+        solved = now.gap <= precision.relative_gap * now.objective
         if solved.all():
             return optima
         active, now = active[~solved], now.select(~solved)
-        direction = _newton_direction(data, now, relative_gap)
+        direction = _newton_direction(data, now, precision)
         now = _line_search(data, now, direction)
         for kept, value in zip(optima, (now.slopes, now.intercepts, now.objective, now.gap), strict=False):
             kept[active] = value
@@ -190,9 +197,9 @@ class _Conjugate(NamedTuple):
         return further, lost | (size <= self.small) | (dot(residual, residual) <= self.enough)
 
 
-def _newton_direction(data: Data, now: Iterate, relative_gap: float) -> _Direction:
+def _newton_direction(data: Data, now: Iterate, precision: Precision) -> _Direction:
     """Preconditioned conjugate gradients in float32 on Hessian x direction = -gradient."""
-    under_way = _begin_conjugate(data, now, relative_gap)
+    under_way = _begin_conjugate(data, now, precision)
     slopes, intercepts = np.zeros_like(under_way.step), np.zeros_like(under_way.shift)
     products = np.zeros_like(under_way.problems)
     for _ in range(MAX_PRODUCTS):
@@ -206,7 +213,7 @@ def _newton_direction(data: Data, now: Iterate, relative_gap: float) -> _Directi
     return _Direction(slopes.astype(np.float64), intercepts.astype(np.float64), products)
 
 
-def _begin_conjugate(data: Data, now: Iterate, relative_gap: float) -> _Conjugate:
+def _begin_conjugate(data: Data, now: Iterate, precision: Precision) -> _Conjugate:
     precondition = _build_preconditioner(data, now)
     inverse = invert_curvature(now.total_curvature, SINGLE_ROUNDING).astype(np.float32)
     residual = -now.gradient.astype(np.float32)
@@ -221,8 +228,8 @@ def _begin_conjugate(data: Data, now: Iterate, relative_gap: float) -> _Conjugat
         residual=residual,
         search=search,
         size=size,
-        small=FORCING**2 * size,
-        enough=now.penalties / 2 * relative_gap * now.objective,  # for a quarter of the gap allowed
+        small=precision.forcing**2 * size,
+        enough=now.penalties / 2 * precision.relative_gap * now.objective,  # for a quarter of the gap allowed
     )
 
 
@@ -235,13 +242,11 @@ class _Hessian(NamedTuple):
 
     def multiply(self, data: Data, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Product with (m, k, R) changes of the slopes, and the (m, k) changes of the intercepts in response."""
-        m, k, _ = vectors.shape
-        logits = (vectors.reshape(m * k, -1) @ data.x32_t).reshape(m, k, -1)
-        response = np.empty((m, k), dtype=np.float32)
-        for part in slices(m, logits[0].size):
+        logits = data.logits(vectors)
+        response = np.empty(vectors.shape[:2], dtype=np.float32)
+        for part in slices(*logits.shape):
             response[part] = data.link.multiply(self.curvature.select(part), logits[part], self.inverse[part])
-        product = (logits.reshape(m * k, -1) @ data.x32).reshape(vectors.shape)
-        return product + self.penalties[:, None, None] * vectors, response
+        return data.sum_samples(logits) + self.penalties[:, None, None] * vectors, response
 
     def select(self, which: np.ndarray) -> "_Hessian":
         return _Hessian(self.curvature.select(which), self.inverse[which], self.penalties[which])

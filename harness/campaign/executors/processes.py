@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Set
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from functools import cache, partial
 from queue import SimpleQueue
 from types import TracebackType
@@ -18,18 +18,22 @@ from typing import Any, NamedTuple, TypeVar
 from harness.campaign.dividing.work import Work
 from harness.campaign.executors.local import execute_safely, run_in_turn
 from harness.data.draws import is_few
-from harness.execution.execute import ONE_THREAD_UP_TO, execute
+from harness.execution.execute import execute
 from harness.execution.workbench import Workbench
 from harness.protocols import find_protocol
 from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Failure, Job, Places, Result
 from harness.records.progress import Silent
+from harness.solvers.row_blocks import one_core
 from mp_mae.data.processes import clean_pool
 
 AHEAD = 8
 """Runs that processes still have when the next group is asked for: it takes a while to embed its images."""
 WORTH_A_PROCESS = 16
 """Runs for each process from which starting them pays: importing PyTorch takes as long as ten short ones."""
+
+SHORT = 4_000
+"""Train samples of a run that one core does soon enough; longer ones share all cores."""
 
 Done = TypeVar("Done")
 Handed = dict[Future[Result], Job]
@@ -148,7 +152,8 @@ def _hand_out(
                 continue
             if job.run_id not in shared and workbench.places.device == "cpu":
                 wait(handed)  # or it would have to share its cores with them, and its threads wait for each other
-            results.put(Result(job, execute_safely(job, workbench)))
+            with one_core() if job.run_id in shared else nullcontext():
+                results.put(Result(job, execute_safely(job, workbench)))
         results.put(n_begun)
     except BaseException as error:
         results.put(error)
@@ -213,7 +218,7 @@ def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
     run, protocol = job.run, _protocol(job, workbench)
     if protocol.uses_all_cores:
         return False
-    return is_few(run.partition) or len(workbench.partition(job.dataset, run.partition).train) <= ONE_THREAD_UP_TO
+    return is_few(run.partition) or len(workbench.partition(job.dataset, run.partition).train) <= SHORT
 
 
 def _is_embedded(job: Job, workbench: Workbench) -> bool:
@@ -244,7 +249,8 @@ def _start(pool: _Pool, started: threading.Event) -> None:
 
 def _execute(job: Job, places: Places) -> Result:
     workbench = _workbench(places)
-    result = Result(job, execute_safely(job, workbench))
+    with one_core():
+        result = Result(job, execute_safely(job, workbench))
     workbench.make_way()  # nobody knows when there will be a next job
     return result
 

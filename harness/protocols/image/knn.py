@@ -19,11 +19,7 @@ from harness.protocols.standardised import standardise_features
 from harness.records.materials import Material
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
-
-SIMILARITY_DECIMALS = 12
-"""Similarities that differ by less are ties: their last digits depend on how a matrix product was split up."""
-BLOCK_ELEMENTS = 4_000_000
-"""Similarities held at once."""
+from harness.solvers.neighbours import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,23 +59,6 @@ def knn(material: Material, settings: KnnSettings, seed: int) -> Outcome:
         n_labels_fit=len(votes),
         n_labels_select=0,
     )
-
-
-def nearest(queries: np.ndarray, train: np.ndarray, k: int) -> np.ndarray:
-    """(q, k) indices into train of the k rows most similar to each query, in increasing order; ties: the first.
-
-    Exact. queries (q, D) and train (n, D) are unit vectors, float64; memory is bounded for any q and n.
-    """
-    block = max(1, BLOCK_ELEMENTS // len(train))
-    found = np.empty((len(queries), k), dtype=np.int64)
-    for start in range(0, len(queries), block):
-        similarity = np.round(queries[start : start + block] @ train.T, SIMILARITY_DECIMALS)
-        least = np.partition(similarity, -k, axis=1)[:, [-k]]  # of the k most similar
-        above, equal = similarity > least, similarity == least
-        room = k - above.sum(axis=1, keepdims=True)
-        chosen = above | (equal & (np.cumsum(equal, axis=1) <= room))
-        found[start : start + block] = np.nonzero(chosen)[1].reshape(-1, k)
-    return found
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

@@ -21,7 +21,13 @@ from harness.records.materials import Material
 from harness.records.outcome import Outcome
 from harness.records.run import Selection
 from harness.solvers.logistic_links import Link, Sigmoid, Softmax
-from harness.solvers.logistic_path import Fit, path_to, regularisation_path
+from harness.solvers.logistic_path import Fit, LogisticPath, path_to, regularisation_path
+
+ROUGH_GAPS = (1e-2, 1e-4)
+"""Proven distances to the optimum, as a fraction of it, to which a strength past the best is solved before its end."""
+DOUBT = 0.1
+"""By this times the root of that distance a score is trusted to be that of the optimum: errors of logits grow as the
+root. Measured on simulated features they are a third of it or less."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,7 @@ class LinearProbeSettings:
     a factor 1.8 apart, well inside the width of the optimum on valid.
     """
 
-    version: int = 2
+    version: int = 3
     n_strengths: int = 40
     strongest: float = 1e-6
     weakest: float = 1e4
@@ -98,12 +104,24 @@ def _choose_on_valid(
 ) -> _Chosen:
     if not len(features.valid):
         raise UserError("the valid split is empty, but linear_probe chooses its regularisation on it. Pass --select cv")
-    search, best = Search(PATIENCE), None
-    products, widest_gap = 0, 0.0
-    for fit in regularisation_path(features.train, target.link, c_values):
-        if search.improves(material.valid_score(target.scores(fit.logits(features.valid)))):
-            best = fit
-        products, widest_gap = products + fit.products, max(widest_gap, fit.relative_gap)
+
+    def score(fit: Fit) -> float:
+        return material.valid_score(target.scores(fit.logits(features.valid)))
+
+    path, search, best = LogisticPath(features.train, target.link), Search(PATIENCE), None
+    fits: list[Fit] = []
+    for c in c_values:
+        found = -np.inf
+        for gap in ROUGH_GAPS if search.is_falling else ():
+            fits.append(path.approximate(c, gap))
+            found = score(fits[-1])
+            if search.best and found <= search.best.score - DOUBT * fits[-1].relative_gap ** 0.5:
+                break
+        else:
+            fits.append(path.solve(c))
+            found = score(fits[-1])
+        if search.improves(found):
+            best = fits[-1]
         if search.is_over:
             break
     if best is None or search.best is None:
@@ -113,7 +131,12 @@ def _choose_on_valid(
         )
     return _Chosen(
         fit=best,
-        ran_with={"valid_score": float(search.best.score), "hessian_products": products, "relative_gap": widest_gap},
+        ran_with={
+            "valid_score": float(search.best.score),
+            "hessian_products": sum(fit.products for fit in fits),
+            "relative_gap": max(fit.relative_gap for fit in fits if not fit.is_rough),
+            "approximated": sum(fit.is_rough for fit in fits),
+        },
     )
 
 

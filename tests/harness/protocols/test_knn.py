@@ -7,8 +7,9 @@ from sklearn.preprocessing import StandardScaler, normalize
 from toy_material import multi_label, single_label
 
 from harness.errors import UserError
-from harness.protocols.image import knn as knn_module
-from harness.protocols.image.knn import KnnSettings, knn, nearest
+from harness.protocols.image.knn import KnnSettings, knn
+from harness.solvers import neighbours
+from harness.solvers.neighbours import nearest
 
 SETTINGS = KnnSettings()
 
@@ -87,8 +88,33 @@ def test_duplicates_tie_whatever_the_block_of_queries(monkeypatch):
     queries = rng.standard_normal((101, 33))
     whole = nearest(queries, train, 5)
     assert np.all(whole // 40 == np.arange(5))  # the first five copies of one row
-    monkeypatch.setattr(knn_module, "BLOCK_ELEMENTS", 1000)
+    monkeypatch.setattr(neighbours, "BLOCK_ELEMENTS", 1000)
     assert np.array_equal(nearest(queries, train, 5), whole)
+
+
+def near_twins():
+    """1,500 vectors, most of which have others as close as float32 cannot tell, and queries beside some of them."""
+    rng = np.random.default_rng(2)
+    train = np.repeat(rng.standard_normal((150, 64)), 10, axis=0) + 1e-8 * rng.standard_normal((1_500, 64))
+    train = train[rng.permutation(1_500)]
+    queries = train[:90] + 1e-3 * rng.standard_normal((90, 64))
+    return normalize(queries), normalize(train)
+
+
+@pytest.mark.parametrize("k", [1, 5, 11])
+def test_products_in_float32_leave_nothing_out(monkeypatch, k):
+    queries, train = near_twins()
+    quick = nearest(queries, train, k)
+    monkeypatch.setattr(neighbours, "_candidates", lambda *_: None)
+    assert np.array_equal(quick, nearest(queries, train, k))
+    similarity = np.round(queries @ train.T, neighbours.SIMILARITY_DECIMALS)
+    assert np.array_equal(quick, np.sort(np.argsort(-similarity, axis=1, kind="stable")[:, :k], axis=1))
+
+
+def test_train_vectors_that_are_all_alike_are_no_million_candidates():
+    train = np.tile(normalize(np.arange(1.0, 33.0)[None]), (1_100, 1))
+    assert neighbours._candidates(train[:3], train.astype(np.float32), 5) is None
+    assert nearest(train[:3], train, 5).tolist() == [[0, 1, 2, 3, 4]] * 3
 
 
 def test_nearest_is_exact():

@@ -12,6 +12,7 @@ from toy_material import multi_label, single_label
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
+from harness.protocols.select_cv import Search
 from harness.records.labels import LabelKind
 
 SETTINGS = LinearProbeSettings(n_strengths=8)
@@ -89,10 +90,12 @@ def test_test_features_change_nothing_but_test_scores():
 
 
 def test_valid_labels_choose_but_never_fit():
+    """With so few strengths none is only approximated, which would be the valid score's doing."""
+    settings = replace(SETTINGS, n_strengths=3)
     material, other = single_label(signal=0.3), single_label(signal=0.3)
     other.targets = {**other.targets, "valid": (other.targets["valid"] + 1) % 3}
     for m in (material, other):
-        linear_probe(m, SETTINGS, seed=0)
+        linear_probe(m, settings, seed=0)
     assert all(np.array_equal(a, b) for a, b in zip(material.scored, other.scored, strict=True))
 
 
@@ -146,6 +149,40 @@ def test_an_empty_split_is_the_users_to_mend(split):
     material.arrays[split], material.targets[split] = material.arrays[split][:0], material.targets[split][:0]
     with pytest.raises(UserError, match=f"{split} split is empty"):
         linear_probe(material, SETTINGS, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("build", "arguments"),
+    [
+        (single_label, {"signal": 0.05, "width": 60}),
+        (single_label, {"signal": 0.15, "width": 30, "n_classes": 5}),
+        (single_label, {"signal": 0.2, "n_classes": 2}),
+        (multi_label, {"width": 40}),
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_approximations_past_the_best_change_no_choice(monkeypatch, build, arguments, seed):
+    settings, material = LinearProbeSettings(), build(seed=seed, **arguments)
+    quick = linear_probe(material, settings, seed=0)
+    assert quick.ran_with["approximated"] > 0
+    monkeypatch.setattr(Search, "is_falling", False)  # every strength is solved to its end
+    exact = linear_probe(build(seed=seed, **arguments), settings, seed=0)
+    assert exact.ran_with["approximated"] == 0
+    assert quick.ran_with["strength"] == exact.ran_with["strength"]
+    assert quick.ran_with["valid_score"] == pytest.approx(exact.ran_with["valid_score"], abs=1e-4)
+    assert quick.test_scores == pytest.approx(exact.test_scores, abs=2e-3)
+    assert quick.ran_with["hessian_products"] < exact.ran_with["hessian_products"]
+
+
+def test_what_an_approximation_scores_is_not_what_is_kept():
+    """The fifth of seven is worse than the fourth, so the sixth is approximated, twice, before it is solved."""
+    material = single_label()
+    scores = iter([0.1, 0.2, 0.3, 0.4, 0.1, *(0.5, 0.6, 0.7), 0.5])
+    material.valid_score = lambda _: next(scores)
+    outcome = linear_probe(material, replace(SETTINGS, n_strengths=7), seed=0)
+    assert outcome.ran_with["valid_score"] == 0.7
+    assert outcome.ran_with["approximated"] == 2
+    assert outcome.ran_with["relative_gap"] <= 1e-7
 
 
 @pytest.mark.parametrize("protocol", ON_FEATURES)

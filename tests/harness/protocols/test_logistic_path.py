@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from toy_material import correlated_features
 
-from harness.solvers import logistic_newton
+from harness.solvers import logistic_newton, row_blocks
 from harness.solvers.eigenbasis import build_eigenbasis
 from harness.solvers.logistic_links import Sigmoid, Softmax
 from harness.solvers.logistic_newton import NotConvergedError
-from harness.solvers.logistic_path import path_to, regularisation_path
+from harness.solvers.logistic_path import LogisticPath, path_to, regularisation_path
 
 STRENGTHS = np.geomspace(1e-6, 1e4, 11).tolist()
 
@@ -77,14 +78,12 @@ def test_binary_optima_of_all_labels_at_once_equal_scikit_learns():
             assert fit.objective[column] <= expected * (1 + 1e-7)
 
 
-def test_the_reported_gap_bounds_the_distance_to_the_optimum(monkeypatch):
+def test_the_reported_gap_bounds_the_distance_to_the_optimum():
     features, labels = clouds(200, 12, 4, 1.0)
     link = Softmax(labels, 4)
-    monkeypatch.setattr(logistic_newton, "RELATIVE_GAP", 1e-12)
-    optima = [fit.objective[0] for fit in regularisation_path(features, link, STRENGTHS)]
+    optima = [fit.objective[0] for fit in regularisation_path(features, link, STRENGTHS, 1e-12)]
     for allowed in (1e-2, 1e-4, 1e-7):
-        monkeypatch.setattr(logistic_newton, "RELATIVE_GAP", allowed)
-        for fit, optimum in zip(regularisation_path(features, link, STRENGTHS), optima, strict=True):
+        for fit, optimum in zip(regularisation_path(features, link, STRENGTHS, allowed), optima, strict=True):
             assert fit.relative_gap <= allowed
             assert optimum * (1 - 1e-11) <= fit.objective[0] <= optimum / (1 - fit.relative_gap) * (1 + 1e-11)
 
@@ -109,6 +108,34 @@ def test_curvature_keeps_its_precision_where_samples_are_fitted_almost_surely():
     product = change.astype(np.float32)
     link.multiply(link.curvature(p), product, np.zeros((1, 3, 3), dtype=np.float32))
     assert product == pytest.approx(exact, rel=1e-5)
+
+
+def test_an_approximation_is_as_near_as_told_and_can_be_solved_to_the_end():
+    features, labels = clouds(300, 40, 4, 0.5)
+    link, c_values = Softmax(labels, 4), np.geomspace(1e-3, 10, 12).tolist()
+    exact = regularisation_path(features, link, c_values)
+    path = LogisticPath(features, link)
+    for i, (c, fit) in enumerate(zip(c_values, exact, strict=True)):
+        rough = path.approximate(c, 1e-2)
+        assert rough.is_rough
+        assert rough.relative_gap <= 1e-2
+        assert fit.objective[0] * (1 - 1e-7) <= rough.objective[0] <= fit.objective[0] * 1.011
+        if i % 3 == 0:
+            end = path.solve(c)
+            assert not end.is_rough
+            assert end.objective[0] == pytest.approx(fit.objective[0], rel=2e-7)
+
+
+def test_threads_change_no_bit(monkeypatch):
+    monkeypatch.setattr(row_blocks, "BLOCK", 50)  # of 300 samples: six
+    features, labels = clouds(300, 12, 4, 1.0)
+
+    def bits(cores):
+        monkeypatch.setattr(row_blocks, "usable_cores", lambda: cores)
+        return [fit.coefficients.tobytes() for fit in regularisation_path(features, Softmax(labels, 4), STRENGTHS[3:9])]
+
+    with threadpool_limits(1):
+        assert bits(1) == bits(2) == bits(5)
 
 
 def test_what_is_not_proven_solved_is_an_error(monkeypatch):
