@@ -12,10 +12,7 @@ import pytest
 from grid_runs import N_RUNS, rows, start, words, write_datasets
 from harness.campaign.dividing.claims import grid_folder
 from leaderboards.merge import merge
-from leaderboards.query import run_query
 from leaderboards.store import open_leaderboard
-
-pytestmark = pytest.mark.slow
 
 SECONDS = 900
 
@@ -45,11 +42,13 @@ def alone(data, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_a_pool_makes_the_same_rows(alone, data, tmp_path):
     carry_out([words(data, tmp_path / "x.duckdb", tmp_path / "cache", "--workers", "2")], tmp_path)
     assert rows(tmp_path / "x.duckdb") == alone
 
 
+@pytest.mark.slow
 def test_four_shares_merged_are_the_same_rows(alone, data, tmp_path):
     boards = [tmp_path / f"{number}.duckdb" for number in range(1, 5)]
     for number, board in enumerate(boards, start=1):
@@ -61,16 +60,18 @@ def test_four_shares_merged_are_the_same_rows(alone, data, tmp_path):
     assert rows(merged.path) == alone
 
 
+@pytest.mark.slow
 def test_a_command_started_three_times_shares_the_work(alone, data, tmp_path):
     board = tmp_path / "x.duckdb"
     printed = carry_out([words(data, board, tmp_path / "cache")] * 3, tmp_path)
     assert rows(board) == alone
     assert not grid_folder(board).exists()
-    made = run_query(board, "SELECT provenance ->> 'process', count(*) FROM runs GROUP BY ALL").rows
-    assert made
     assert all("failed" not in text for text in printed)
+    done = [text.count("\n[") for text in printed]
+    assert sum(n > 0 for n in done) > 1, "one alone has told of groups that it did"
 
 
+@pytest.mark.slow
 def test_every_row_is_there_once_whoever_is_killed(alone, data, tmp_path):
     """Drivers are killed again and again, their pools with them; whoever is left or comes anew goes on."""
     board, chance, n_kills = tmp_path / "x.duckdb", random.Random(0), 0

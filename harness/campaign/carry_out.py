@@ -4,7 +4,7 @@ Under `accelerate launch` the first process plans, reports and writes; the other
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -70,7 +70,7 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
     with (
         leaderboard.session() as session,
         _dividing(request, lines, jobs, session, became, progress, devices) as work,
-        watch.stoppable(work.stop),
+        watch.stoppable(work.stop) if devices.count == 1 else nullcontext(),
         closing(executor(work, workbench)) as results,
     ):
         for result in results:
@@ -129,7 +129,7 @@ def _dividing(
 ) -> Iterator[Work]:
     """The jobs as work that other commands may share. Processes that train together do all of it, in one order."""
     if devices.count > 1 or not jobs:
-        yield Work(jobs)
+        yield Work(jobs, tries_all=devices.count > 1)
         return
     made, planned = partial(_made, session), planned_groups(_jobs(lines))
     with Claims(grid_folder(request.db)) as claims, kept_plan(claims.folder, planned, made, anew=claims.alone):

@@ -1,6 +1,8 @@
 """The part of a campaign that this process does, where several carry out the same one: whatever group is free."""
 
+import contextlib
 import hashlib
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -13,8 +15,9 @@ from harness.campaign.dividing.work import Work
 from harness.records.job import Failure, Job
 from leaderboards.store import LookedUp
 
-LOOK_SECONDS = 1.0
-"""How often somebody who waits looks whether a group became free."""
+LOOK_SECONDS, SWEEP_SECONDS = 1.0, 10.0
+"""How often somebody who waits looks whether a group became free; and how often it is looked up which of them others
+have done, so that not each has to be claimed to be found empty."""
 
 
 def claim_of(job: Job) -> str:
@@ -62,13 +65,16 @@ class SharedWork(Work):
 
     def groups(self) -> Iterator[list[Job]]:
         pending = {claim_of(jobs[0]): jobs for jobs in in_groups(self.jobs).values()}
-        told = False
+        told, swept = False, time.monotonic()
         while pending and not self.stopping:
             found_any = False
             for name, jobs in list(pending.items()):
                 if self.stopping:
                     return
-                if not self._claims.take(name):
+                if time.monotonic() - swept > SWEEP_SECONDS:
+                    self._sweep(pending)
+                    swept = time.monotonic()
+                if name not in pending or not self._claims.take(name):
                     continue
                 found_any = True
                 del pending[name]
@@ -90,6 +96,16 @@ class SharedWork(Work):
         runs.discard(job.run_id)
         if not runs and self._open.pop(name, None) is not None:
             self._claims.release(name)
+
+    def _sweep(self, pending: dict[str, list[Job]]) -> None:
+        """Take out the groups that others have done."""
+        with contextlib.suppress(leaderboards.errors.UnavailableError):
+            found = self._look_up([job.run_id for jobs in pending.values() for job in jobs])
+            for name, jobs in list(pending.items()):
+                if all(job.run_id in found.made for job in jobs):
+                    del pending[name]
+                    for job in jobs:
+                        self._elsewhere(job, None)
 
     def _left(self, jobs: Sequence[Job]) -> list[Job]:
         """What nobody has done since this process made its plan."""

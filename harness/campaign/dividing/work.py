@@ -11,9 +11,15 @@ from harness.records.job import Failure, Job
 class Work:
     """The new runs of a campaign, handed out by groups that share features."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Job], *, tries_all: bool = False) -> None:
+        """
+        Args:
+            tries_all: also what would fail as others like it did: processes that train together agree on all of it
+                beforehand.
+        """
         self.jobs = jobs
         """All that may be handed out."""
+        self._tries_all = tries_all
         self._stop = threading.Event()
         self._alike = Alike()
         self._on_stop: list[Callable[[], None]] = []
@@ -48,7 +54,7 @@ class Work:
 
     def reason_against(self, job: Job) -> str | None:
         """Why the job is not begun although nobody stopped the work."""
-        return self._alike.reason(job)
+        return None if self._tries_all else self._alike.reason(job)
 
     def stop(self) -> None:
         """No job is to be begun any more; those that run are finished. By any thread, and at any moment."""

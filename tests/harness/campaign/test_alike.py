@@ -4,6 +4,8 @@ from itertools import product
 
 from campaign_jobs import CLIMATE, CROPS, make_job
 from harness.campaign.dividing.alike import Alike
+from harness.campaign.dividing.work import Work
+from harness.records.job import Failure
 
 
 def after(failed, made=(), message="damaged"):
@@ -46,3 +48,12 @@ def test_what_was_made_shows_that_its_kind_can_be():
     failed = [make_job(protocol=name, dataset=CLIMATE) for name in ("a", "b", "c")]
     assert after(failed).reason(make_job(protocol="knn"))
     assert after(failed, made=[make_job(protocol="knn")]).reason(make_job(protocol="other")) is None
+
+
+def test_processes_that_train_together_try_all():
+    jobs = [make_job(protocol="fine_tune", seed=seed) for seed in range(4)]
+    for together in (False, True):
+        work = Work(jobs, tries_all=together)
+        for job in jobs[:3]:
+            work.became(job, Failure(message="damaged", traceback=None))
+        assert work.wants(jobs[3]) == together

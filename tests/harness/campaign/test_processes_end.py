@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from geobench_files import write_dataset, write_partition
+from harness.campaign.dividing.claims import grid_folder
+from leaderboards.query import run_query
 
 ROOT = Path(__file__).parents[3]
 GOES_ON = "interrupted: [0-9]+ runs? stored; the same command goes on from there"
@@ -97,11 +99,13 @@ def wait_until(condition, seconds=300.0):
         time.sleep(0.05)
 
 
-def end(process, number, whole_group=False):
+def end(process, number, whole_group=False, times=1):
     """Send the signal; the seconds until the process was gone, and the processes alive two seconds after that."""
-    (os.killpg if whole_group else os.kill)(process.pid, number)
+    for again in range(times):
+        time.sleep(0.3 * bool(again))
+        (os.killpg if whole_group else os.kill)(process.pid, number)
     sent = time.monotonic()
-    process.wait(timeout=30)
+    process.wait(timeout=300)
     seconds = time.monotonic() - sent
     time.sleep(2.0)
     return seconds, members(process.pid)
@@ -119,14 +123,16 @@ def test_busy_processes_and_their_server_end_with_what_started_them(start, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("number", "whole_group", "code"),
+    ("number", "whole_group", "times", "code"),
     [
-        (signal.SIGINT, True, 130),  # a terminal sends Ctrl-C to all processes at once
-        (signal.SIGTERM, False, 143),
-        (signal.SIGKILL, False, -9),
+        (signal.SIGINT, True, 2, 130),  # a terminal sends Ctrl-C to all processes at once
+        (signal.SIGTERM, False, 2, 143),
+        (signal.SIGTERM, False, 1, 143),
+        (signal.SIGKILL, False, 1, -9),
     ],
 )
-def test_a_run_with_a_pool_leaves_no_process_and_no_traceback(start, data, tmp_path, number, whole_group, code):
+def test_a_run_with_a_pool_leaves_no_process_and_no_traceback(start, data, tmp_path, number, whole_group, times, code):
+    """Once, it finishes what it has begun; twice, it is gone within two seconds."""
     process = start(
         "-m", "harness", "run", "--backbone", "image_statistics", "--geobench-dir", str(data), "--workers", "2",
         "--protocols", "linear_probe,few_shot", "--train-draw", "seed", "--seeds", "0-499", "--select", "cv",
@@ -136,12 +142,18 @@ def test_a_run_with_a_pool_leaves_no_process_and_no_traceback(start, data, tmp_p
     wait_until(lambda: len(members(process.pid)) >= WITH_A_POOL or process.poll() is not None)
     time.sleep(1.0)
     assert process.poll() is None, (tmp_path / "printed.txt").read_text()
-    seconds, alive = end(process, number, whole_group)
+    seconds, alive = end(process, number, whole_group, times)
     printed = (tmp_path / "printed.txt").read_text()
     assert (alive, process.returncode) == ([], code)
     assert "Traceback" not in printed
-    assert seconds < 2.0
     assert bool(re.search(GOES_ON, printed)) == (code > 0)
+    assert ("runs that have begun are finished" in printed) == (code > 0)
+    if code < 0 or times == 2:
+        assert seconds < 2.0
+    else:
+        stored = int(re.search(GOES_ON, printed)[0].split()[1])
+        assert run_query(tmp_path / "board.duckdb", "SELECT count(*) FROM runs").rows == [(stored,)]
+        assert list((grid_folder(tmp_path / "board.duckdb") / "claims").glob("*")) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -152,7 +164,7 @@ def test_an_interruption_while_processes_start_is_answered_as_soon(start, data, 
         "--db", str(tmp_path / "board.duckdb"), "--cache-dir", str(tmp_path / "cache"), "--device", "cpu",
     )  # fmt: skip
     wait_until(lambda: len(members(process.pid)) >= 2 or process.poll() is not None)  # the server imports PyTorch now
-    seconds, alive = end(process, number, whole_group=number == signal.SIGINT)
+    seconds, alive = end(process, number, whole_group=number == signal.SIGINT, times=2)
     assert (alive, process.returncode) == ([], 128 + number)
     assert seconds < 2.0
     printed = (tmp_path / "printed.txt").read_text()

@@ -91,6 +91,17 @@ def test_a_group_is_free_when_its_last_run_has_ended(process):
     assert next(process().groups()) == jobs
 
 
+def test_groups_that_others_have_done_are_not_claimed_one_by_one(process, board, monkeypatch):
+    monkeypatch.setattr(shared_work, "SWEEP_SECONDS", -1)
+    work, claimed = process(), []
+    take = work._claims.take
+    monkeypatch.setattr(work._claims, "take", lambda name: claimed.append(name) or take(name))
+    board.made = {job.run_id: "mp_mae" for job in JOBS}
+    assert list(work.groups()) == []
+    assert claimed == []
+    assert [job for job, _ in work.elsewhere] == JOBS
+
+
 def test_what_failed_elsewhere_meanwhile_is_not_tried_here(process, board):
     work = process()
     board.failed = {JOBS[0].run_id: replace(FAILED, failed_at=datetime.now(UTC) + timedelta(seconds=2))}
