@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,7 +100,7 @@ def _write_levels(writer: EntryWriter, n_rows: int, strides: Sequence[int], batc
         for features in batches:
             if not levels:
                 shapes = [(n_rows, *level.shape[2:], level.shape[1]) for level in features.maps]
-                _check_room(writer.directory, shapes)
+                _have_room(writer, shapes)
                 for stride, shape in zip(strides, shapes, strict=True):
                     array = stack.enter_context(writer.array(_file_name(stride), shape, HALF))
                     levels.append(HalfWriter(array, stride))
@@ -111,11 +110,14 @@ def _write_levels(writer: EntryWriter, n_rows: int, strides: Sequence[int], batc
         writer.write(_units_name(stride), level.units)
 
 
-def _check_room(directory: Path, shapes: Sequence[tuple[int, ...]]) -> None:
+def _have_room(writer: EntryWriter, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Room for all levels at once: two commands that each got some of theirs would wait for each other."""
     wanted = sum(int(np.prod(shape)) for shape in shapes) * HALF.itemsize
-    free = shutil.disk_usage(directory).free
+    writer.room.claim(wanted + sum(2 * np.dtype(np.float32).itemsize * shape[-1] for shape in shapes))  # with units
+    free = shutil.disk_usage(writer.directory).free
     if wanted > free:
         raise UserError(
-            f"{directory.parent}: features of pixels take {wanted / 1e9:.1f} GB ({wanted / shapes[0][0] / 1e6:.1f} MB "
-            f"an image), {free / 1e9:.1f} GB are free. Pass --cache-dir DIR on a larger disk"
+            f"{writer.directory.parent}: features of pixels take {wanted / 1e9:.1f} GB "
+            f"({wanted / shapes[0][0] / 1e6:.1f} MB an image), {free / 1e9:.1f} GB are free. "
+            "Pass --cache-dir DIR on a larger disk"
         )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from harness.records.progress import Silent
 from harness.records.run import Selection
 from harness.store.arrays import ArrayWriter
 from harness.store.kinds import PIXEL_FEATURES, Place
+from harness.store.room import Room
 from recorded_progress import Log
 
 PYRAMID = (Level(3, 1), Level(5, 4))
@@ -52,9 +54,9 @@ def metered(batches, meter):
 
 
 def is_mapped(array):
-    while array.base is not None and not isinstance(array.base, mmap.mmap):
+    while isinstance(array, np.ndarray):
         array = array.base
-    return isinstance(array.base, mmap.mmap)
+    return isinstance(array.obj if isinstance(array, memoryview) else array, mmap.mmap)
 
 
 def never(meter):
@@ -88,6 +90,16 @@ def test_stored_maps_need_no_backbone(tmp_path):
     first = cached(tmp_path, extract)
     again = cached(tmp_path, never)
     assert all(np.array_equal(a, b) for a, b in zip(first.maps, again.maps, strict=True))
+
+
+def test_room_for_all_levels_is_claimed_at_once(tmp_path, monkeypatch):
+    """Two commands that each got room for some of theirs would wait for each other."""
+    claims, make_way = [], Room._make_way
+    monkeypatch.setattr(Room, "_make_way", lambda room, *given: claims.append(given) or make_way(room, *given))
+    cached_pixel_features(replace(place(tmp_path), limit=10**6), N, extract, {"device": "cpu"}, Silent())
+    ((wanted, limit),) = claims
+    assert limit == 10**6
+    assert wanted >= sum(path.stat().st_size for path in (tmp_path / "pixel_features" / "key").iterdir())
 
 
 def shift(path):
