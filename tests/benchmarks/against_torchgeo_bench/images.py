@@ -48,7 +48,8 @@ def write_images(root: Path, splits: Mapping[str, int], statistics: Mapping[str,
     n_train, n_valid = splits["train"], splits["valid"]
     train, valid, test = names[:n_train], names[n_train : n_train + n_valid], names[n_train + n_valid :]
     for partition, fraction in {"default": 1.0, **dict(zip(PARTITIONS, FRACTIONS, strict=True))}.items():
-        content = {"train": train[: int(fraction * n_train)], "valid": valid, "test": test}
+        size = max(N_CLASSES, int(fraction * n_train))  # torchgeo-bench stops where a class has no train image
+        content = {"train": train[:size], "valid": valid, "test": test}
         (partial / f"{partition}_partition.json").write_text(json.dumps(content))
     partial.rename(directory)
 
