@@ -64,13 +64,13 @@ def pretrain(
     accelerator = build_accelerator(settings, out, start.precision)
     training = do_alike(lambda: build_training(accelerator, plan, start.facts, out, saved))
     join_processes(training)
-    start_trackers(accelerator, settings)
     first = saved.step if saved else 0
     if saved:
         do_alike(lambda: export(training, first))  # a process may have been killed between checkpoint and encoder
     if first == plan.total_steps:
         reporter.notice(f"The training in {out} is complete: {count_steps(first)}.")
         return Finished(out=out, step=first, total_steps=plan.total_steps)
+    start_trackers(accelerator, settings)
     with reporter:
         for text in (*plan.notices, *describe_start(training, saved)):
             reporter.notice(text)

@@ -277,3 +277,17 @@ def test_model_of_a_checkpoint_is_rebuilt_from_its_own_configuration(optical_run
     assert all(torch.equal(tensor, saved[name]) for name, tensor in model.state_dict().items())
     with pytest.raises(UserError, match="wanted the checkpoint of step 3, there are steps 4, 6"):
         find_state(out, 3)
+
+
+def test_a_tracker_begins_once_all_is_checked_and_there_is_something_to_do(tiles, tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(
+        "mp_mae.training.loop.start_trackers", lambda accelerator, settings: begun.append(settings.seed)
+    )
+    settings = tiny_settings(tiles, preset=("s2",), size="demo", epochs=1, seed=7)
+    train(settings, tmp_path / "run")
+    assert begun == [7]
+    assert train(settings, tmp_path / "run", resume=True).complete
+    with pytest.raises(UserError, match="belongs to a training that differs in seed"):
+        train(replace(settings, seed=8), tmp_path / "run", resume=True)
+    assert begun == [7]
