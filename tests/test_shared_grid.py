@@ -66,9 +66,7 @@ def test_a_command_started_three_times_shares_the_work(alone, data, tmp_path):
     printed = carry_out([words(data, board, tmp_path / "cache")] * 3, tmp_path)
     assert rows(board) == alone
     assert not grid_folder(board).exists()
-    assert all("failed" not in text for text in printed)
-    done = [text.count("\n[") for text in printed]
-    assert sum(n > 0 for n in done) > 1, "one alone has told of groups that it did"
+    assert sum("\n[" in text for text in printed) > 1, "one alone has told of groups that it did"
 
 
 @pytest.mark.slow

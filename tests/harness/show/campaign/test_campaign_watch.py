@@ -72,3 +72,15 @@ def test_what_is_stored_already_is_said_at_the_beginning(n_done):
     lines = [Line(cell=cell, state=State.DONE)] * n_done + [Line(cell=cell, state=State.SKIPPED)]
     CampaignWatch(console, RichProgress(console)).begins(lines, [], None)
     assert ("2 of 3 runs were in the leaderboard already" in console.file.getvalue()) == (n_done > 0)
+
+
+def test_what_others_did_is_no_result_of_this_command():
+    console = VisibleConsole(file=io.StringIO(), width=80)
+    with RichProgress(console) as progress:
+        watch = CampaignWatch(console, progress)
+        watch.begins([], JOBS, None)
+        for job in JOBS[:4]:
+            watch.elsewhere(job)
+        watch.ends(JOBS[4], make_record(0.5, 100))
+    assert watch.stored == 1
+    assert console.file.getvalue().splitlines()[1:] == ["[2/2] mp_mae  crops    linear_probe  .500 (100 labels)"]

@@ -39,3 +39,19 @@ def test_what_trains_the_backbone_waits_for_nothing():
     now = 600.0
     time_left.ended(jobs[0])
     assert time_left.left == (pytest.approx(1200), 0)
+
+
+def test_what_others_did_took_no_time_here():
+    jobs = [make_job(dataset=dataset, seed=seed) for dataset in (CLIMATE, CROPS) for seed in range(3)]
+    now = 0.0
+    time_left = TimeLeft(jobs, clock=lambda: now)
+    for job, seconds in zip(jobs[:2], (11, 1), strict=True):
+        now += seconds
+        time_left.ended(job)
+    now += 500
+    for job in jobs[3:]:
+        time_left.left_out(job)
+    assert time_left.left == (pytest.approx(1), 0)
+    now += 1
+    time_left.ended(jobs[2])
+    assert time_left.left == (0, 0)
