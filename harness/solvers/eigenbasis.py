@@ -28,17 +28,16 @@ class Eigenbasis:
 def build_eigenbasis(features: np.ndarray) -> Eigenbasis:
     """Principal axes of (n, D) float64 features. With n < D the cost is that of n features, not D."""
     centre = features.mean(axis=0)
-    coordinates = features - centre
-    axes = np.eye(features.shape[1])
+    coordinates, spanned = _centred(features, centre), None
     if len(features) < features.shape[1]:
-        axes = np.linalg.qr(coordinates.T)[0]
-        coordinates = coordinates @ axes
-    rotation = np.linalg.eigh(_lower_products(coordinates))[1][:, ::-1]
+        spanned = np.linalg.qr(coordinates.T)[0]
+        coordinates = coordinates @ spanned
+    rotation = np.ascontiguousarray(np.linalg.eigh(_lower_products(coordinates))[1][:, ::-1])
+    _rotate(coordinates, rotation)
     # Judged by the coordinates themselves: eigenvalues are exact to 1e-16 of the largest, their square roots are not.
-    coordinates = _rotate(coordinates, rotation)
     norms = np.sqrt(squared_norms(coordinates))
     kept = norms > NEGLIGIBLE * norms.max(initial=0.0)
-    axes = axes @ rotation
+    axes = rotation if spanned is None else spanned @ rotation
     if not kept.all():
         coordinates, axes = coordinates[:, kept], axes[:, kept]
     return Eigenbasis(centre=centre, axes=axes, coordinates=coordinates)
@@ -47,6 +46,16 @@ def build_eigenbasis(features: np.ndarray) -> Eigenbasis:
 def squared_norms(x: np.ndarray) -> np.ndarray:
     """(R,) of the columns of (n, R)."""
     return sum_over_rows(lambda rows: np.einsum("nr,nr->r", x[rows], x[rows]), len(x))
+
+
+def _centred(features: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    centred = np.empty_like(features)
+
+    def compute(rows: slice) -> None:
+        np.subtract(features[rows], centre, out=centred[rows])
+
+    over_rows(compute, len(features))
+    return centred
 
 
 def _lower_products(x: np.ndarray) -> np.ndarray:
@@ -60,11 +69,10 @@ def _lower_products(x: np.ndarray) -> np.ndarray:
     return products
 
 
-def _rotate(x: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    rotated = np.empty_like(x)
+def _rotate(x: np.ndarray, rotation: np.ndarray) -> None:
+    """In place, so that a large x is in memory once."""
 
     def compute(rows: slice) -> None:
-        np.matmul(x[rows], rotation, out=rotated[rows])
+        x[rows] = x[rows] @ rotation
 
     over_rows(compute, len(x))
-    return rotated

@@ -22,7 +22,9 @@ class Units(NamedTuple):
 
     def standardise(self, values: np.ndarray) -> np.ndarray:
         """(..., D) values with mean 0 and variance 1; constant channels become 0, NaN stays."""
-        return (values - self.mean) * self.scale
+        standardised: np.ndarray = values - self.mean
+        standardised *= self.scale  # in place: of many values a further copy would take longer than the arithmetic
+        return standardised
 
     def restore(self, standardised: np.ndarray) -> np.ndarray:
         """(..., D) values as they were measured; constant channels become their mean."""
