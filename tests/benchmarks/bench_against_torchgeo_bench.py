@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_against_torchgeo_bench.py                 # rows of 4,000 images
     python tests/benchmarks/bench_against_torchgeo_bench.py --rows large    # 27,000 images
 
-torchgeo-bench is installed from the package index into a virtual environment of its own (7 GB); where that cannot be,
+torchgeo-bench is installed from the package index into a virtual environment of its own (6.5 GB); where that cannot be,
 one line says so and nothing is measured. Images are simulated, in the layout of m-eurosat, which both read. Every
 measurement is kept as JSON below --folder, and `--resume` measures only what is missing there. At the end stands a
 table of all that was measured, as medians, ratios as medians of those of each turn; then the scores.

@@ -125,16 +125,14 @@ class Programs:
         return self._time(command, self.images)[0]
 
     def embed_ours(self) -> Took:
-        """Reading and embedding by Lite0 alone, imports left out of the seconds."""
-        took, printed = self._time((sys.executable, HERE / "embed_ours.py", self.images / "data", self.cache))
-        return replace(took, seconds=float(printed.splitlines()[-1]))
+        """Reading and embedding by Lite0 alone, without what imports take, but in the peak."""
+        return _as_printed(*self._time((sys.executable, HERE / "embed_ours.py", self.images / "data", self.cache)))
 
     def embed_theirs(self) -> Took:
         """The same."""
         weights = self.weights("lite0")
         command = (self.environment.python, SCRIPTS / "embed.py", ARCHITECTURE, weights, WORKERS)
-        took, printed = self._time(command, self.images)
-        return replace(took, seconds=float(printed.splitlines()[-1]))
+        return _as_printed(*self._time(command, self.images))
 
     def our_scores(self) -> dict[str, float]:
         """Test accuracy by protocol, of the command before, which ran each once."""
@@ -184,3 +182,9 @@ class Programs:
         if done.returncode:
             raise FailedError(f"{shlex.join(map(str, command))}\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
         return Took(**json.loads(result.read_text())), done.stdout
+
+
+def _as_printed(took: Took, printed: str) -> Took:
+    """With the seconds, and those of CPU, that a script printed last."""
+    seconds, cpu_seconds = map(float, printed.splitlines()[-1].split())
+    return replace(took, seconds=seconds, cpu_seconds=cpu_seconds)
