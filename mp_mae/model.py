@@ -28,6 +28,7 @@ from mp_mae.patches import gather_patches, patches_to_images
 class MPMAE(Objective):
     """Encoder, decoder and losses. Initial weights come from torch's global generator (see `initialise`)."""
 
+    bf16_on_cpu = True
     encoder: MpMaeConvNeXt
 
     def __init__(self, config: ModelConfig) -> None:

@@ -80,6 +80,9 @@ class Objective(nn.Module, ABC):
     """Whether the loss of a tile depends on the other tiles of its micro-batch, as that of a contrastive method does.
     The size of the micro-batch is then part of what is learnt, and has to be the same where a training is resumed."""
 
+    bf16_on_cpu: ClassVar[bool] = False
+    """Whether precision `auto` is bf16 on a CPU that multiplies in it: faster there, with the losses of float32."""
+
     @classmethod
     @abstractmethod
     def build(cls, options: Any, request: ModelRequest) -> Self:

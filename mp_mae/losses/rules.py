@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mp_mae.modalities import Kind
+from mp_mae.packed.precision import at_least_float32
 
 
 class LossSum(NamedTuple):
@@ -55,9 +56,9 @@ def squared_error(prediction: Tensor, target: Tensor) -> LossSum:
 
 
 def cross_entropy(prediction: Tensor, target: Tensor) -> LossSum:
-    """Cross-entropy of logits (..., K) at the class indices (...) int64 that are not -1, in nats."""
-    logits = at_least_float32(prediction).flatten(0, -2)
-    total = F.cross_entropy(logits, target.flatten(), ignore_index=-1, reduction="sum")
+    """Cross-entropy of logits (B, ..., K) at the class indices (B, ...) int64 that are not -1, in nats."""
+    logits = at_least_float32(prediction).movedim(-1, 1)  # many pixels side by side, not few classes
+    total = F.cross_entropy(logits, target, ignore_index=-1, reduction="none").sum()  # a GPU sums this in parallel
     return LossSum(total, count_classes(target))
 
 
@@ -133,8 +134,3 @@ def combine_losses(rules: LossRules, totals: Tensor, counts: Tensor, log_vars: T
         active = means != 0
     weighted = means if log_vars is None else torch.exp(-log_vars) * means + log_vars
     return Combined(torch.where(active, weighted, 0).sum(), means)
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Half precision becomes float32, because sums over a batch need it; float32 and float64 stay."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -18,7 +18,8 @@ from mp_mae.encoder import MpMaeConvNeXt
 from mp_mae.errors import UserError
 from mp_mae.masking import Mask
 from mp_mae.packed.layout import PackedLayout, Windows
-from mp_mae.packed.ops import depthwise_conv, read_windows, site_norm
+from mp_mae.packed.ops import blockwise_conv, depthwise_conv, exact_on_cpu, read_windows, site_norm
+from mp_mae.packed.precision import at_least_float32
 from mp_mae.patches import gather_patches
 
 
@@ -85,7 +86,7 @@ def packed_block(
     if sites is not None:
         hidden = torch.where(sites.view(*out.shape[:2], 1), hidden, 0)
     out = _respond(block.mlp.grn, block.mlp.fc2, hidden).view_as(x)
-    return x + _existing(block.drop_path(out), sites)
+    return x + _existing(block.drop_path(exact_on_cpu(out)), sites)
 
 
 def densify(features: Tensor, mask: Mask, rows: int, cols: int) -> Tensor:
@@ -124,7 +125,7 @@ def _stem(stem: Any, pixels: Tensor, sites: Tensor | None, layout: PackedLayout)
     if sites is not None:
         y = torch.where(sites.flatten(0, 1), y, 0)
         sites = _coarser(sites, stem.patch.stride[0])
-    y = stem.patch(y.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    y = blockwise_conv(stem.patch, y.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     y = _layer_norm(stem.patch_norm, y.unflatten(0, (n_images, n_visible)))
     return _existing(y, sites), sites
 
@@ -136,7 +137,8 @@ def _downsample(downsample: Any, x: Tensor, sites: Tensor | None) -> tuple[Tenso
     x = _existing(_layer_norm(norm, x), sites)
     x = x.view(n_images, n_visible, side // 2, 2, side // 2, 2, channels).transpose(3, 4).flatten(4)
     sites = None if sites is None else _coarser(sites, 2)
-    return _existing(F.linear(x, conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias), sites), sites
+    x = exact_on_cpu(F.linear(x, conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias))
+    return _existing(x, sites), sites
 
 
 def _respond(grn: Any, fc2: nn.Linear, hidden: Tensor) -> Tensor:
@@ -154,7 +156,7 @@ def _respond(grn: Any, fc2: nn.Linear, hidden: Tensor) -> Tensor:
 
 def _layer_norm(norm: Any, x: Tensor) -> Tensor:
     """Layer normalisation over the last axis, which timm's LayerNorm2d would look for in the second."""
-    return F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+    return F.layer_norm(at_least_float32(x), norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
 def _existing(x: Tensor, sites: Tensor | None) -> Tensor:

@@ -1,12 +1,21 @@
-"""The two operations of the packed encoder for which PyTorch's own backward or forward is slow on CPUs."""
+"""The operations of the packed encoder for which PyTorch's own backward or forward is slow on CPUs.
+
+Under autocast a CPU multiplies matrices in bf16, and convolves the input with it. All else stays float32 there: oneDNN
+takes up to twelve times as long for depthwise convolutions in bf16 and for their gradients, PyTorch four times as long
+for layer normalisation, and nothing is gained in exactness.
+"""
 
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from mp_mae.packed.layout import Windows
+from mp_mae.packed.precision import at_least_float32
+
+HAS_ONEDNN = torch.backends.mkldnn.is_available()
+"""Asked once: torch.compile cannot look into the question, and would end a graph at each."""
 
 
 def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor, windows: Windows) -> Tensor:
@@ -16,11 +25,27 @@ def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor, windows: Windows) ->
         weight: (C, 1, k, k), k odd; bias: (C,).
         windows: made for radius k // 2.
     """
-    if torch.is_autocast_enabled(x.device.type):
-        dtype = torch.get_autocast_dtype(x.device.type)
+    device = x.device.type
+    if torch.is_autocast_enabled(device):
+        dtype = torch.float32 if device == "cpu" else torch.get_autocast_dtype(device)
         x, weight, bias = x.to(dtype), weight.to(dtype), bias.to(dtype)
-    out: Tensor = _DepthwiseConv.apply(x, weight, bias, windows)
+    with torch.autocast(device, enabled=False):
+        out: Tensor = _DepthwiseConv.apply(x, weight, bias, windows)
     return out
+
+
+def blockwise_conv(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """A depthwise convolution whose stride is its kernel, (T, C, h, w) -> (T, C, h / k, w / k)."""
+    if x.device.type != "cpu":
+        out: Tensor = conv(x)
+        return out
+    with torch.autocast("cpu", enabled=False):
+        return F.conv2d(exact_on_cpu(x), conv.weight, conv.bias, conv.stride, groups=conv.groups)
+
+
+def exact_on_cpu(x: Tensor) -> Tensor:
+    """What a product in bf16 gave, as float32 where the rest is computed in float32."""
+    return at_least_float32(x) if x.device.type == "cpu" else x
 
 
 def site_norm(x: Tensor) -> Tensor:
@@ -72,29 +97,51 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, windows: Windows) 
 def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, windows: Windows) -> Tensor:
     """The gradient of a kernel is the input correlated with the output's gradient, summed over windows.
 
-    oneDNN computes a depthwise weight gradient about ten times slower than a depthwise convolution. So on CPUs the
-    correlation is done by one: every channel of every window is a channel of its own, and its kernel is the gradient.
+    oneDNN computes a depthwise weight gradient about ten times slower than a depthwise convolution. On CPUs it is found
+    in other ways, by whichever is the faster for the kind of windows.
     """
-    channels = x.shape[1]
-    if x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        images, kernels = _read_planes(x, windows.reads), _read_planes(grad, windows.outputs)
-        out = F.conv2d(images[None], kernels[:, None], padding=windows.padding, groups=len(images))
-        return out.view(-1, *weight.shape).sum(0)
+    if x.device.type == "cpu" and x.dtype == torch.float32 and HAS_ONEDNN:
+        by = _gradient_by_products if windows.collect is None else _gradient_by_convolution
+        return by(x, grad, windows).view_as(weight)
     images, outputs = read_windows(x, windows.reads), read_windows(grad, windows.outputs)
     padding = [windows.padding] * 2
-    options = ([1, 1], padding, [1, 1], False, [0, 0], channels, [False, True, False])  # stride ... gradients wanted
+    options = ([1, 1], padding, [1, 1], False, [0, 0], x.shape[1], [False, True, False])  # stride ... gradients wanted
     out = torch.ops.aten.convolution_backward(outputs, images, weight, None, *options)[1]
     return out
 
 
-def _read_planes(x: Tensor, reads: Tensor) -> Tensor:
-    """What `read_windows` reads, but (T * C, h, w) and contiguous.
+def _gradient_by_products(x: Tensor, grad: Tensor, windows: Windows) -> Tensor:
+    """For windows around patches: one matrix product a channel, of all outputs of a patch with all it reads.
 
-    Gathering site by site first makes it the transpose of one matrix, for which PyTorch has a fast path.
+    Of the sums over windows that it gives, (outputs x reads) a channel, those a kernel's offset apart are added: three
+    times as many operations as needed, done many times as fast.
     """
-    height, width = reads.shape[1:]
-    sites = _with_empty_row(x).index_select(0, reads.permute(1, 2, 0).flatten())
-    return sites.view(height * width, -1).t().contiguous().view(-1, height, width)
+    side, reach = windows.outputs.shape[1], windows.reads.shape[1]
+    k = reach - side + 1
+    images = _read_planes(x, windows.reads).flatten(2)  # (C, T, reach * reach)
+    outputs = grad.t().reshape(*images.shape[:2], side * side)  # which the packed rows are, in order
+    pairs = outputs.mT @ images  # (C, side * side, reach * reach)
+    of_channel, of_output, of_read = pairs.stride()
+    apart = (reach * of_read, of_read)  # an offset of one row, of one column
+    along = (side * of_output + apart[0], of_output + apart[1])  # an output and what it reads, both one farther
+    return pairs.as_strided((len(pairs), side, side, k, k), (of_channel, *along, *apart)).sum((1, 2))
+
+
+def _gradient_by_convolution(x: Tensor, grad: Tensor, windows: Windows) -> Tensor:
+    """For windows of images: a depthwise convolution in which every channel of every window is a channel of its own,
+    and its kernel is the gradient."""
+    images = _read_planes(x, windows.reads).flatten(0, 1)  # (C * T, h, w)
+    kernels = _read_planes(grad, windows.outputs).flatten(0, 1)
+    out = F.conv2d(images[None], kernels[:, None], padding=windows.padding, groups=len(images))
+    return out.view(x.shape[1], -1, *out.shape[2:]).sum(1)
+
+
+def _read_planes(x: Tensor, reads: Tensor) -> Tensor:
+    """What `read_windows` reads, but (C, T, h, w) and contiguous."""
+    rows, channels = x.shape
+    planes = x.new_zeros(channels, rows + 1)
+    planes[:, :rows] = x.t()
+    return planes.index_select(1, reads.flatten()).view(channels, *reads.shape)
 
 
 def _with_empty_row(x: Tensor) -> Tensor:
@@ -104,7 +151,7 @@ def _with_empty_row(x: Tensor) -> Tensor:
 class _SiteNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        exact = x.to(torch.promote_types(x.dtype, torch.float32))
+        exact = at_least_float32(x)
         norm = (exact * exact).sum(1, keepdim=True).sqrt()
         ctx.save_for_backward(x, norm)
         return norm

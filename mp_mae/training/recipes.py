@@ -35,6 +35,7 @@ def demo(data: str) -> Settings:
         epochs=12,
         batch=128,
         base_rate=1e-3,
+        precision="float32",
         log_every=10,
         options=MPMAEOptions(decoder_width=128),
     )

@@ -40,7 +40,9 @@ class Settings:
     weight_decay: Annotated[float, "of kernels and matrices"] = 0.05
     betas: Annotated[tuple[float, float], "of AdamW"] = (0.9, 0.95)
     clip_norm: Annotated[float, "largest norm of the gradient; 0: not clipped"] = 0.0
-    precision: Annotated[Literal["auto", "float32", "bf16"], "auto: bf16 on a GPU, float32 elsewhere"] = "auto"
+    precision: Annotated[Literal["auto", "float32", "bf16"], "auto: bf16 where that is faster, on GPUs and CPUs"] = (
+        "auto"
+    )
     seed: Annotated[int, "of weights, order, crops and masks"] = 0
     # the machine; any of these may change when a training is resumed
     device: Annotated[

@@ -11,6 +11,8 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import GradientAccumulationPlugin
 
 from mp_mae.errors import AgreedError, UserError
+from mp_mae.objective import Objective
+from mp_mae.packed.precision import cpu_multiplies_bf16
 from mp_mae.training.processes.agree import smallest
 from mp_mae.training.settings import Settings, as_fields
 
@@ -62,15 +64,17 @@ def check_launch(environment: Mapping[str, str]) -> None:
         )
 
 
-def choose_precision(settings: Settings, stored: str | None) -> str:
+def choose_precision(settings: Settings, objective: type[Objective], stored: str | None) -> str:
     """float32 or bf16, the same in every process: what was asked for, else that of the training that is resumed, else
-    bf16 where every process has a GPU that computes with it."""
+    bf16 where every process has a GPU that computes with it, or a CPU that does and an objective that bears it."""
     if settings.precision != "auto":
         return settings.precision
     if stored:
         return stored
-    # Older GPUs emulate bf16, slower than float32.
-    bf16 = _on_gpu(settings) and torch.cuda.is_bf16_supported(including_emulation=False)
+    if _on_gpu(settings):  # older ones emulate bf16, slower than float32
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        bf16 = objective.bf16_on_cpu and cpu_multiplies_bf16()
     return "bf16" if smallest(bf16) else "float32"
 
 

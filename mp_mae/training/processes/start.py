@@ -52,7 +52,7 @@ def agree_on_start(settings: Settings, out: Path, *, resume: bool) -> Start:
             saved=saved,
         )
     )
-    precision = choose_precision(settings, saved.precision if saved else None)
+    precision = choose_precision(settings, plan.objective, saved.precision if saved else None)
     facts = training_facts(plan, precision)
     check_alike(
         {

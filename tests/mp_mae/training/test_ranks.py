@@ -7,8 +7,10 @@ import pytest
 
 from generated_mmearth import write_mmearth
 from mp_mae.errors import AgreedError, UserError
+from mp_mae.model import MPMAE
+from mp_mae.objective import Objective
 from mp_mae.training.log import read_log
-from mp_mae.training.processes.launch import check_launch
+from mp_mae.training.processes.launch import check_launch, choose_precision, start_processes
 from mp_mae.training.state import read_state
 from pretraining_run import after, tiny_settings, train
 from processes import pretrain_words, run_together
@@ -95,7 +97,19 @@ def test_the_micro_batch_of_a_training_is_kept_when_memory_differs(settings, tmp
     assert used(2) == 2
 
 
-def test_what_auto_precision_became_is_told_and_kept(settings, tmp_path):
+def test_auto_precision_is_bf16_on_a_cpu_that_multiplies_in_it_where_the_objective_bears_it(settings, monkeypatch):
+    settings = replace(settings, precision="auto")
+    start_processes(settings)
+    for has_bf16, becomes in ((True, "bf16"), (False, "float32")):
+        monkeypatch.setattr("mp_mae.training.processes.launch.cpu_multiplies_bf16", lambda has=has_bf16: has)
+        assert choose_precision(settings, MPMAE, None) == becomes
+        assert choose_precision(settings, Objective, None) == "float32"
+        assert choose_precision(settings, MPMAE, "float32") == "float32"  # of the training that is resumed
+        assert choose_precision(replace(settings, precision="bf16"), Objective, None) == "bf16"
+
+
+def test_what_auto_precision_became_is_told_and_kept(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("mp_mae.training.processes.launch.cpu_multiplies_bf16", lambda: False)
     settings = replace(settings, precision="auto")
     train(settings, tmp_path, stop=after(1))
     folder = tmp_path / "checkpoints" / "step-00000001"
