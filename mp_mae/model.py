@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mp_mae.config import SIZES
 from mp_mae.decoders import Branch, PatchTokens, initialise, token_windows
+from mp_mae.devices.transfer import to_device
 from mp_mae.encoder import MpMaeConvNeXt, build_encoder
 from mp_mae.errors import UserError
 from mp_mae.losses import LOSS_RULES
@@ -63,7 +64,7 @@ class MPMAE(Objective):
     def inputs(
         self, pixels: Tensor, targets: Mapping[str, Tensor], drawn: Tensor
     ) -> tuple[Tensor, Mapping[str, Tensor], Mask]:
-        return pixels, targets, mask_from_noise(drawn, self.config.mask_ratio).to(pixels.device)
+        return pixels, targets, mask_from_noise(to_device(drawn, pixels.device), self.config.mask_ratio)
 
     def forward(
         self,
@@ -90,11 +91,8 @@ class MPMAE(Objective):
         counts = torch.stack([loss.n_values for loss in sums])
         shared = counts if share_counts is None else share_counts(counts)
         total, means = combine_losses(LOSS_RULES[self.config.losses], totals, shared, self.log_vars)
-        names = [task.name for task in self.tasks]
         return LossReport(
-            total=total,
-            by_task=dict(zip(names, means.detach().unbind(), strict=True)),
-            n_valid=dict(zip(names, counts.unbind(), strict=True)),
+            total=total, names=tuple(task.name for task in self.tasks), means=means.detach(), counts=counts
         )
 
     def probed(self, pixels: Tensor) -> Tensor:

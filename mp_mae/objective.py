@@ -46,12 +46,24 @@ class LossReport:
 
     total: Tensor
     """Scalar to minimise."""
-    by_task: Mapping[str, Tensor]
-    """Mean of each named loss before weighting; 0 where it has no valid target. The names are those of the log."""
-    n_valid: Mapping[str, Tensor]
-    """Over how many values each mean was taken in this batch: numbers, pixels or images."""
+    names: tuple[str, ...]
+    """Of the T losses that are told apart, as the log has them."""
+    means: Tensor
+    """(T,) mean of each before weighting; 0 where it has no valid target."""
+    counts: Tensor
+    """(T,) over how many values each mean was taken in this batch: numbers, pixels or images."""
     watched: Mapping[str, Tensor] = field(default_factory=dict)
     """Other numbers that the log keeps, by name, the same in every process: a learnt temperature, say."""
+
+    @property
+    def by_task(self) -> dict[str, Tensor]:
+        """The means by name."""
+        return dict(zip(self.names, self.means.unbind(), strict=True))
+
+    @property
+    def n_valid(self) -> dict[str, Tensor]:
+        """The counts by name."""
+        return dict(zip(self.names, self.counts.unbind(), strict=True))
 
 
 class Objective(nn.Module, ABC):

@@ -88,6 +88,7 @@ FLOORS = {
         "mp_mae.model_config",
         "mp_mae.modalities",
         "mp_mae.config",
+        "mp_mae.devices",
         "mp_mae.downloads",
         "mp_mae.files",
         "mp_mae.visible_text",

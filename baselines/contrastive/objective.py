@@ -90,12 +90,12 @@ class Contrastive(ComparingObjective):
         self.model.clamp_scale()
         scale = self.model.scale
         means, counts = pair_losses(embedded, known, same_places(places, places, self.options.same_place_km), scale)
-        names = self.pair_names()
         some = counts > 0
         return LossReport(
             total=means.sum() / some.sum().clamp(min=1),
-            by_task=dict(zip(names, means.detach().unbind(), strict=True)),
-            n_valid=dict(zip(names, counts.unbind(), strict=True)),
+            names=tuple(self.pair_names()),
+            means=means.detach(),
+            counts=counts,
             watched={"logit scale": scale.detach()},
         )
 

@@ -20,6 +20,7 @@ from mp_mae.data.h5 import RowReader
 from mp_mae.data.order import TrainingOrder, evaluation_batches
 from mp_mae.data.prepare import Batch, DatasetTables, prepare
 from mp_mae.data.statistics import processing_levels
+from mp_mae.devices.transfer import Transfer, to_device, transfers
 
 SPARE_SLOTS = 2
 """Buffers beyond those being read, so that reading need not wait for copies to a GPU that are still queued there."""
@@ -84,31 +85,26 @@ class RawBatch:
 
 
 class _Slot:
-    """A reusable buffer for one batch; pinned when it feeds a GPU, so that the copy there does not wait."""
+    """A reusable buffer for one batch."""
 
-    def __init__(self, layout: BatchLayout, pinned: bool) -> None:
-        memory = torch.empty(layout.bytes_to_allocate(), dtype=torch.uint8, pin_memory=pinned)
+    def __init__(self, layout: BatchLayout, transfer: Transfer) -> None:
+        memory = torch.empty(layout.bytes_to_allocate(), dtype=torch.uint8, pin_memory=transfer.pinned)
         self._layout = layout
         self._host = memory[on_page(memory.data_ptr()) :][: layout.n_bytes]
         self._arrays = layout.arrays(self._host.numpy(), layout.capacity)
-        self._copied = torch.cuda.Event() if pinned else None
+        self._transfer = transfer
 
     def read(self, reader: RowReader, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Fill the buffer; arrays (n, *row) in it, by column. Runs in a reading thread."""
-        if self._copied is not None:
-            self._copied.synchronize()  # with the copy of what was in the buffer before
+        self._transfer.wait()  # for the copy of what was in the buffer before
         arrays = {name: array[: len(rows)] for name, array in self._arrays.items()}
         reader.read_into(arrays, rows)
         return arrays
 
-    def on_device(self, arrays: dict[str, np.ndarray], device: torch.device) -> dict[str, Tensor]:
+    def on_device(self, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
         """The arrays that `read` returned, without the metadata, as tensors that share or copy the buffer."""
+        there = self._transfer.start(self._host)  # one copy for all columns
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name != METADATA}
-        if device.type == "cpu":
-            return tensors
-        there = self._host.to(device, non_blocking=True)  # one copy for all columns
-        if self._copied is not None:
-            self._copied.record(torch.cuda.current_stream(device))
         starts = zip(self._layout.columns, self._layout.starts, strict=True)
         return {
             column.name: there[start : start + tensor.nbytes].view(tensor.dtype).view(tensor.shape)
@@ -155,8 +151,7 @@ class Loader:
         """Rows as stored, one batch per request, in order: what `batches` prepares."""
         coming = iter(requests)
         reading: deque[tuple[Request, _Slot, Future[dict[str, np.ndarray]]]] = deque()
-        pinned = self._device.type == "cuda"
-        free = deque(_Slot(self._layout, pinned) for _ in range(self._ahead + SPARE_SLOTS))
+        free = deque(_Slot(self._layout, each) for each in transfers(self._device, self._ahead + SPARE_SLOTS))
         with ThreadPoolExecutor(self._workers, thread_name_prefix="mmearth") as pool:
             try:
                 while True:
@@ -167,8 +162,8 @@ class Loader:
                         return
                     request, slot, future = reading.popleft()
                     arrays = future.result()
-                    levels = torch.from_numpy(processing_levels(self._path, arrays[METADATA])).to(self._device)
-                    yield RawBatch(request, slot.on_device(arrays, self._device), levels)
+                    levels = torch.from_numpy(processing_levels(self._path, arrays[METADATA]))
+                    yield RawBatch(request, slot.on_device(arrays), to_device(levels, self._device))
                     free.append(slot)
             finally:  # also when the caller stops early
                 pool.shutdown(cancel_futures=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mp_mae.data.crops import ORIENTATIONS, Crops
 from mp_mae.data.files import MMEarthFiles
+from mp_mae.devices.transfer import to_device
 from mp_mae.modalities import Kind, Modality
 
 _SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
@@ -100,10 +101,10 @@ class _Window:
     def __init__(self, crops: Crops, side: int, device: torch.device) -> None:
         self.side = side
         self.tiles = torch.arange(len(crops.top), device=device)[:, None]
-        self.top = torch.from_numpy(crops.top).to(device)[:, None]
-        self.left = torch.from_numpy(crops.left).to(device)[:, None]
+        self.top = to_device(torch.from_numpy(crops.top), device)[:, None]
+        self.left = to_device(torch.from_numpy(crops.left), device)[:, None]
         self.turned = [
-            (code, torch.from_numpy(np.flatnonzero(crops.orientation == code)).to(device))
+            (code, to_device(torch.from_numpy(np.flatnonzero(crops.orientation == code)), device))
             for code in range(1, ORIENTATIONS)
             if (crops.orientation == code).any()
         ]

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mp_mae.devices.precision import at_least_float32
 from mp_mae.losses.rules import VALID_PIXELS, LossRules, LossSum
 from mp_mae.modalities import Kind
-from mp_mae.packed.precision import at_least_float32
 
 
 def mean_of_valid_patches(prediction: Tensor, target: Tensor) -> LossSum:

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mp_mae.devices.precision import at_least_float32
 from mp_mae.modalities import Kind
-from mp_mae.packed.precision import at_least_float32
 
 
 class LossSum(NamedTuple):

@@ -14,12 +14,12 @@ from timm.models.convnext import ConvNeXt
 from torch import Tensor, nn
 
 from mp_mae.config import GrnPool, Holes
+from mp_mae.devices.precision import at_least_float32
 from mp_mae.encoder import MpMaeConvNeXt
 from mp_mae.errors import UserError
 from mp_mae.masking import Mask
 from mp_mae.packed.layout import PackedLayout, Windows
 from mp_mae.packed.ops import blockwise_conv, depthwise_conv, exact_on_cpu, read_windows, site_norm
-from mp_mae.packed.precision import at_least_float32
 from mp_mae.patches import gather_patches
 
 

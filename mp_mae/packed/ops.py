@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mp_mae.devices.precision import at_least_float32
 from mp_mae.packed.layout import Windows
-from mp_mae.packed.precision import at_least_float32
 
 HAS_ONEDNN = torch.backends.mkldnn.is_available()
 """Asked once: torch.compile cannot look into the question, and would end a graph at each."""

@@ -23,6 +23,7 @@ from mp_mae.training.step import StepEnd, take_step
 from mp_mae.training.stepping.blame import Fault, describe_faults, find_faults
 from mp_mae.training.stepping.feed import Feed, read_batches
 from mp_mae.training.stepping.leave import StepGivenUpError, StopWish
+from mp_mae.training.stepping.starving import Starving
 from mp_mae.visible_text import VisibleConsole
 
 
@@ -88,7 +89,7 @@ def run_steps(training: Training, first: int, reporter: Reporter, stop: Callable
         NonFiniteLossError: says whether the data or the rate are at fault, and how to go on.
     """
     plan, settings, main = training.plan, training.plan.settings, training.accelerator.is_main_process
-    wish, saves = StopWish(training.accelerator, stop), _Saves(training, first)
+    wish, saves, starving = StopWish(training.accelerator, stop), _Saves(training, first), Starving(plan.files)
     with ExitStack() as stack:
         log = TrainingLog(training.out / LOG, first) if main else None
         if log:
@@ -112,6 +113,8 @@ def run_steps(training: Training, first: int, reporter: Reporter, stop: Callable
             if not end.stopped and (done % settings.validate_every == 0 or is_last):  # who has to stop has no time
                 record = replace(record, held_out=_look(training, wish))
             reporter.step(record)
+            if word := starving.word(record):
+                reporter.notice(word)
             if log and (done % settings.log_every == 0 or is_last or record.held_out or record.left_out):
                 log.write(record)
                 training.accelerator.log(_for_tracker(record), step=done)

@@ -9,7 +9,7 @@ processes work on at the same time.
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -128,10 +128,10 @@ def sum_over_processes(
         wishes: in the type that everything is sent in (`widest_float`).
         of_step: whether each micro-batch's losses were divided by its share of the step's counts, not by its own.
     """
-    names = list(reports[0].by_task)
+    names = reports[0].names
     sent = (
-        _table(names, (report.by_task for report in reports), wishes.dtype),
-        _table(names, (report.n_valid for report in reports), wishes.dtype),
+        torch.stack([report.means for report in reports]).to(wishes.dtype),
+        torch.stack([report.counts for report in reports]).to(wishes.dtype),
         torch.stack([report.total.detach() for report in reports]).to(wishes.dtype),
         wishes,
     )
@@ -179,11 +179,6 @@ def _gradients(training: Training) -> list[Tensor]:
             "Have the loss use them, or freeze them with requires_grad_(False)."
         )
     return [p.grad for p in _parameters(training) if p.grad is not None]
-
-
-def _table(names: list[str], rows: Iterable[Mapping[str, Tensor]], dtype: torch.dtype) -> Tensor:
-    """Scalars by name of every micro-batch: (M, T)."""
-    return torch.stack([torch.stack([row[name] for name in names]).to(dtype) for row in rows])
 
 
 def _check_finite(sums: StepSums, step: int) -> None:

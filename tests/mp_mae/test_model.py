@@ -184,7 +184,7 @@ def test_processes_that_share_counts_have_the_gradients_of_the_whole_batch():
         )
         for rows in (slice(0, 2), slice(2, 4))
     ]
-    counts = torch.stack([torch.stack([*model(*half).n_valid.values()]) for half in halves]).double().mean(0)
+    counts = torch.stack([model(*half).counts for half in halves]).double().mean(0)
     parts = [gradients(model, model(*half, share_counts=lambda own: counts).total) for half in halves]
     for name in whole:
         torch.testing.assert_close((parts[0][name] + parts[1][name]) / 2, whole[name], rtol=1e-9, atol=1e-12)
@@ -248,7 +248,7 @@ def test_uncertainty_weighting_and_plain_sum():
     assert plain.log_vars is None
     plain.load_state_dict({name: t for name, t in uncertain.state_dict().items() if name != "log_vars"})
     report = uncertain(*batch)
-    losses = torch.stack([*report.by_task.values()])
+    losses = report.means
     assert plain(*batch).total.item() == pytest.approx(losses.sum().item(), rel=1e-12)
     wanted = (torch.exp(-uncertain.log_vars) * losses + uncertain.log_vars).sum()
     assert report.total.item() == pytest.approx(wanted.item(), rel=1e-12)

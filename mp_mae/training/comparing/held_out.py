@@ -82,9 +82,9 @@ def _losses(training: Training, wish: StopWish) -> Mapping[str, float]:
     for inputs in _inputs(training, wish):
         with training.accelerator.autocast():
             report = training.model(*inputs)
-        for name, n_valid in report.n_valid.items():
-            if n := int(n_valid):
-                totals[name] += n * float(report.by_task[name])
+        for name, mean, n in zip(report.names, report.means.tolist(), report.counts.tolist(), strict=True):
+            if n:
+                totals[name] += n * mean
                 counts[name] += n
     return {name: totals[name] / n for name, n in counts.items()}
 

@@ -10,9 +10,9 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import GradientAccumulationPlugin
 
+from mp_mae.devices.precision import cpu_multiplies_bf16
 from mp_mae.errors import AgreedError, UserError
 from mp_mae.objective import Objective
-from mp_mae.packed.precision import cpu_multiplies_bf16
 from mp_mae.training.processes.agree import smallest
 from mp_mae.training.settings import Settings, as_fields
 

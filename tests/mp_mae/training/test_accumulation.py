@@ -34,7 +34,7 @@ def second_step(settings, out):
     reports, of_step = add_gradients(training, feed, StopWish(accelerator, lambda: False))
     batches.close()
     sums = sum_over_processes(accelerator, reports, torch.zeros(()), torch.zeros(2).double(), of_step=of_step)
-    counts = torch.stack([torch.stack(list(report.n_valid.values())) for report in reports])
+    counts = torch.stack([report.counts for report in reports])
     return {name: p.grad.clone() for name, p in training.model.named_parameters() if p.requires_grad}, sums, counts
 
 

@@ -62,8 +62,7 @@ class TwoCrops(Objective):
         vectors = self.encoder.forward_head(self.encoder.forward_features(pixels), pre_logits=True)
         first, second = F.normalize(vectors, dim=1).chunk(2)
         loss = F.cross_entropy(first @ second.T / self.options.temperature, torch.arange(len(first)))
-        counts = torch.tensor(len(first))
-        return LossReport(total=loss, by_task={"info_nce": loss.detach()}, n_valid={"info_nce": counts})
+        return LossReport(total=loss, names=("info_nce",), means=loss.detach()[None], counts=torch.tensor([len(first)]))
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""What differs between devices: how exactly they compute, and how numbers come to them."""
