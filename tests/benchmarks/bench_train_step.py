@@ -120,9 +120,10 @@ def test_training_step_against_the_dense_one(name, benchmark):
     for own, other in (("float32", "float32"), ("bf16", "bf16"), ("bf16", "float32")):
         mine, theirs = ("ours", own), ("dense", other)
         speeds[own, other] = paired_ratio(seconds[theirs], seconds[mine])
+        by_computing, memory = paired_ratio(computed[theirs], computed[mine]), peaks[mine] / peaks[theirs]
         print(
             f"ours in {own} against dense in {other}: {speeds[own, other]:.2f} times as fast, "
-            f"{paired_ratio(computed[theirs], computed[mine]):.2f} by computing; memory {peaks[mine] / peaks[theirs]:.2f}"
+            f"{by_computing:.2f} by computing; memory {memory:.2f}"
         )
     if case.asserted:
         assert min(speeds["float32", "float32"], speeds["bf16", "bf16"]) >= EQUAL_SPEED

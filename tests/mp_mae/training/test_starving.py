@@ -18,7 +18,7 @@ def record(waiting):
 
 
 def words(data, waits):
-    starving = Starving(open_mmearth(data, choose_modalities(("s2",))))
+    starving = Starving(open_mmearth(data, choose_modalities(("sentinel2",))))
     return [starving.word(record(waiting)) for waiting in waits]
 
 
@@ -39,5 +39,5 @@ def test_three_steps_in_a_row_that_wait_for_gzip_are_told_once(tmp_path):
     assert "30% of the time is spent waiting for rows of packed.h5, which are compressed" in told[7]
     assert f"python -m mp_mae shards {packed} {unpacked}." in told[7]
     assert f"--data {unpacked} --resume auto" in told[7]
-    write_shards(packed, unpacked)
+    write_shards(packed, unpacked, lambda done, total: None)
     assert not any(words(unpacked, waits))
