@@ -151,7 +151,7 @@ def _respond(grn: Any, fc2: nn.Linear, hidden: Tensor) -> Tensor:
     bias = torch.addmv(fc2.bias, fc2.weight, grn.bias)
     if hidden.shape[1] >= fc2.out_features:
         return torch.baddbmm(bias, hidden, (fc2.weight * scale).mT)
-    return F.linear(hidden * scale, fc2.weight, bias)
+    return F.linear(hidden * scale.to(hidden.dtype), fc2.weight, bias)
 
 
 def _layer_norm(norm: Any, x: Tensor) -> Tensor:

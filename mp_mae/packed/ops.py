@@ -159,4 +159,5 @@ class _SiteNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         x, norm = ctx.saved_tensors
-        return (x * (grad / norm).masked_fill(norm == 0, 0)).to(x.dtype)  # as torch's norm: no gradient at zero
+        scale = (grad / norm).masked_fill(norm == 0, 0)  # as torch's norm: no gradient at zero
+        return x * scale.to(x.dtype)
