@@ -23,8 +23,9 @@ COMMAND = re.compile(r"python -m (harness|mp_mae)\b((?:\\\n|(?! [#|&>])[^`;\n])*
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 OF_OTHER_PROGRAMS = {
     "--repo-type", "--local-dir", "--upgrade", "--force-reinstall", "--porcelain", "--multi-gpu", "--dynamo-backend",
+    "--head",
 }  # fmt: skip
-"""Of `hf download`, `pip install`, `git status` and `accelerate launch`."""
+"""Of `hf download`, `pip install`, `git status`, `accelerate launch` and `ray start`."""
 
 
 def verbs_of_harness() -> dict[str, set[str]]:

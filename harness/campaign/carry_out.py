@@ -18,7 +18,7 @@ from harness.campaign.dividing.plan_file import kept_plan
 from harness.campaign.dividing.shared_work import SharedWork, planned_groups
 from harness.campaign.dividing.work import Work
 from harness.campaign.estimate import Estimate, estimate_plan, estimate_seconds
-from harness.campaign.executors import EXECUTORS
+from harness.campaign.executors import executor_for
 from harness.campaign.executors.local import execute_safely
 from harness.campaign.plan import Line, State, build_plan, mark_done, mark_given_up
 from harness.campaign.request import RunRequest
@@ -53,6 +53,8 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
     devices = Devices(request.device)
     if devices.count > 1 and request.trials:
         raise UserError("--trials: tune in one process, or in several that are started apart and share the trials.")
+    if devices.count > 1 and request.ray:
+        raise UserError("--executor ray: start one process, without accelerate launch; Ray starts the others")
     with devices.agreeing():
         leaderboard = open_leaderboard(request.db)
         workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
@@ -64,8 +66,8 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
     devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])
     with devices.agreeing():
         pass  # the others plan now
-    executor = EXECUTORS["processes" if request.workers > 1 and devices.count == 1 else "local"]
-    watch.begins(lines, jobs, None if seconds is None else seconds / request.workers)
+    executor = executor_for(request, devices.count)
+    watch.begins(lines, jobs, None if seconds is None or request.ray else seconds / request.workers)
     became = Became(watch)
     with (
         leaderboard.session() as session,

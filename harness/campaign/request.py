@@ -19,6 +19,7 @@ from harness.data.band_matching import MissingBands
 from harness.errors import UserError
 from harness.protocols import PROTOCOL_NAMES, runs_on_few_labels
 from harness.records.band_sets import ALL, EACH, BandSets
+from harness.records.ray_wish import ExecutorName, RayWish, read_ray_wish
 from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
 
 Item = TypeVar("Item")
@@ -74,6 +75,8 @@ class RunRequest(BaseModel):
     device: str
     workers: PositiveInt = 1
     """Processes that may execute runs side by side."""
+    ray: RayWish | None = None
+    """Where runs are done instead of here; what is planned and converted here is so on `device`."""
 
     def seeds_of(self, backbone: str) -> tuple[int, ...]:
         """Seeds that a backbone is run with."""
@@ -102,6 +105,8 @@ def make_request(
     test_bands: Iterable[Iterable[str]] = (),
     drop_bands: Iterable[str] = (),
     settings: Iterable[str] = (),
+    executor: str = ExecutorName.LOCAL,
+    ray_address: str | None = None,
     **rest: Any,
 ) -> RunRequest:
     """Validate a user's words and resolve `all`, `auto`, `--weights` and `--preset`.
@@ -113,11 +118,13 @@ def make_request(
         train_bands: sets of bands to train on; `test_bands` likewise. Each of the former is tried by itself and with
             each of the latter.
         settings: `PROTOCOL.SETTING=VALUE`, other than documented.
+        executor: who does the runs; `ray_address`: of Ray's cluster. With Ray `device` is that of its nodes.
         drop_bands: names, or `each` alone: bands that are lost at test, one at a time.
     Raises:
         UserError: an unknown name (with the nearest known one), weights that belong to no chosen backbone, a negative
             seed, a device this machine does not have, a preset beside what it decides, a setting that is none.
     """
+    ray = read_ray_wish(executor, ray_address, device)
     backbones, weights = tuple(backbones), tuple(weights)
     blocks: tuple[Block, ...]
     bands = _band_sets(train_bands, test_bands, drop_bands)
@@ -157,7 +164,8 @@ def make_request(
             seeds=_distinct(_natural(seed) for seed in seeds),
             shots=_distinct(shots),
             budgets=_distinct(budgets),
-            device=known_device(device),
+            device=known_device("cpu" if ray else device),
+            ray=ray,
             **rest,
         )
     except ValidationError as error:

@@ -35,6 +35,7 @@ from harness.cli.options.run import (
     Draw,
     DropBands,
     DryRun,
+    Executor,
     IgnoreNoData,
     InputSize,
     Missing,
@@ -43,6 +44,7 @@ from harness.cli.options.run import (
     Partitions,
     PresetName,
     Protocols,
+    RayAddress,
     RetryFailed,
     Seeds,
     Select,
@@ -77,6 +79,7 @@ from harness.cli.terminal import (
     user_errors,
 )
 from harness.errors import UserError
+from harness.records.ray_wish import ExecutorName
 
 if TYPE_CHECKING:
     from harness.campaign.plan import Line
@@ -160,6 +163,8 @@ def run(
     workers: Workers = None,
     shard: ShardOf = None,
     retry_failed: RetryFailed = False,
+    executor: Executor = ExecutorName.LOCAL,
+    ray_address: RayAddress = None,
     dry_run: DryRun = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -234,6 +239,8 @@ def _words(said: SimpleNamespace) -> dict[str, Any]:
         "workers": said.workers,
         "retry_failed": said.retry_failed,
         "shard": None if said.shard is None else parse_shard(said.shard),
+        "executor": said.executor,
+        "ray_address": said.ray_address,
     }
 
 

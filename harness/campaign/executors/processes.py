@@ -10,20 +10,18 @@ from collections.abc import Callable, Generator, Iterator, Set
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, nullcontext, suppress
-from functools import cache, partial
+from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from harness.campaign.dividing.work import Work
 from harness.campaign.executors.local import execute_safely, run_in_turn
+from harness.campaign.executors.worker import is_embedded, protocol_of, workbench_of
 from harness.data.draws import is_few
 from harness.execution.execute import execute
 from harness.execution.workbench import Workbench
-from harness.protocols import find_protocol
-from harness.protocols.entry import Need, ProtocolEntry
 from harness.records.job import Failure, Job, Places, Result
-from harness.records.progress import Silent
 from harness.solvers.row_blocks import one_core
 from mp_mae.data.processes import clean_pool
 
@@ -145,7 +143,7 @@ def _hand_out(
             if stop.is_set():
                 return
             n_begun += 1
-            if job.run_id in shared and started.is_set() and _is_embedded(job, workbench):
+            if job.run_id in shared and started.is_set() and is_embedded(job, workbench):
                 future = _submit(pool, job, workbench.places)
                 handed[future] = job
                 future.add_done_callback(partial(_report, job, results))
@@ -215,28 +213,10 @@ def _once_more(pool: _Pool, job: Job, places: Places) -> Result:
 
 
 def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
-    run, protocol = job.run, _protocol(job, workbench)
+    run, protocol = job.run, protocol_of(job, workbench)
     if protocol.uses_all_cores:
         return False
     return is_few(run.partition) or len(workbench.partition(job.dataset, run.partition).train) <= SHORT
-
-
-def _is_embedded(job: Job, workbench: Workbench) -> bool:
-    """Whether the job's features are in the cache, where this puts them. If they cannot be, the job will say why."""
-    of_pixels = _protocol(job, workbench).needs is Need.PIXEL_FEATURES
-    try:
-        workbench.make_way(besides=job)
-        for fed in (job, job.at_test):
-            (workbench.pixel_features if of_pixels else workbench.features)(fed)
-    except Exception:  # which the job itself meets as well, and reports
-        return False
-    return True
-
-
-def _protocol(job: Job, workbench: Workbench) -> ProtocolEntry:
-    protocol = find_protocol(job.run.protocol, workbench.dataset(job.dataset).spec.label_kind)
-    assert protocol is not None, "the plan skips what a protocol does not take"
-    return protocol
 
 
 def _start(pool: _Pool, started: threading.Event) -> None:
@@ -248,14 +228,8 @@ def _start(pool: _Pool, started: threading.Event) -> None:
 
 
 def _execute(job: Job, places: Places) -> Result:
-    workbench = _workbench(places)
+    workbench = workbench_of(places)
     with one_core():
         result = Result(job, execute_safely(job, workbench))
     workbench.make_way()  # nobody knows when there will be a next job
     return result
-
-
-@cache
-def _workbench(places: Places) -> Workbench:
-    """The one workbench of this process."""
-    return Workbench(places, Silent())

@@ -9,9 +9,10 @@ from typing import Annotated
 from typer import Option
 
 from harness.data.band_matching import MissingBands
+from harness.records.ray_wish import ExecutorName
 from harness.records.run import BandNames, NormalisationPolicy, Selection, TrainDraw
 
-LEARNING, FED = "How labels are drawn and learnt", "What a backbone is fed"
+LEARNING, FED, WHERE = "How labels are drawn and learnt", "What a backbone is fed", "Where runs are done"
 """Headings of options."""
 
 Backbones = Annotated[
@@ -199,6 +200,22 @@ VerifyData = Annotated[
         "--verify-data",
         help="Read every sample again and compare it with the arrays made of it earlier; convert anew what differs. "
         "Without it, only files whose size or times have changed are looked at.",
+    ),
+]
+Executor = Annotated[
+    ExecutorName,
+    Option(
+        rich_help_panel=WHERE,
+        help="In processes of this machine, or on the nodes of a Ray cluster, which share --cache-dir and the data "
+        "(docs/cluster.md).",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    Option(
+        rich_help_panel=WHERE,
+        metavar="auto|HOST:PORT",
+        help="The Ray cluster: auto is the one this machine belongs to. Default: RAY_ADDRESS, or one started here.",
     ),
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]

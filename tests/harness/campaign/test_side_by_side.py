@@ -159,7 +159,7 @@ class Stage:
         monkeypatch.setattr(processes, "clean_pool", lambda n, module: nullcontext(self.pool))
         monkeypatch.setattr(processes, "_start", lambda pool, started: started.set())
         monkeypatch.setattr(processes, "_keeps_one_core_busy", lambda job, bench: job.run_id != "device")
-        monkeypatch.setattr(processes, "_is_embedded", lambda job, bench: True)
+        monkeypatch.setattr(processes, "is_embedded", lambda job, bench: True)
         monkeypatch.setattr(processes, "_execute", self.execute)
         monkeypatch.setattr(processes, "execute_safely", self.execute_here)
         self.seen = []

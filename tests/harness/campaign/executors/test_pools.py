@@ -1,0 +1,146 @@
+"""Real processes, of this machine and of Ray's nodes: the same rows as one after the other, whatever is killed."""
+
+import os
+import signal
+import time
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from campaign_runs import ask, rows, run, write_suite
+from harness.campaign import carry_out
+from harness.campaign.executors import gpus
+from harness.campaign.executors.process_seat import ProcessSeat
+from harness.campaign.plan import State
+
+pytestmark = pytest.mark.slow
+
+SEEDS = tuple(range(3))
+
+
+class Watch:
+    """Counts what ends, and does something after some of them."""
+
+    def __init__(self, after=None):
+        self.ended: Counter[str] = Counter()
+        self.after = after or {}
+
+    def begins(self, lines, jobs, seconds):
+        pass
+
+    def elsewhere(self, job):
+        pass
+
+    def stoppable(self, stop):
+        return nullcontext()
+
+    def ends(self, job, outcome):
+        self.ended[job.run_id] += 1
+        if act := self.after.get(sum(self.ended.values())):
+            act()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_suite(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def in_turn(data, tmp_path_factory):
+    """The rows of one process, and the states of its lines."""
+    request = ask(data, tmp_path_factory.mktemp("in_turn"), seeds=SEEDS)
+    lines = run(request)
+    return rows(request), states(lines)
+
+
+def states(lines):
+    return {line.job.run_id: (line.state, line.reason) for line in lines if line.job}
+
+
+def check_same(request, lines, watch, in_turn):
+    assert rows(request) == in_turn[0]
+    assert states(lines) == in_turn[1]
+    assert set(watch.ended.values()) == {1}
+    assert len(watch.ended) == len(in_turn[1])
+    assert sum(state is State.NEW for state, _ in in_turn[1].values()) >= 60
+
+
+def test_two_gpus_and_cores_beside_them(data, tmp_path, monkeypatch, in_turn):
+    """Two processes stand for those at GPUs; every process is killed twice."""
+    seats = []
+
+    class Seat(ProcessSeat):
+        def __init__(self, *where):
+            super().__init__(*where)
+            seats.append(self)
+
+    def kill_all():
+        for seat in seats:
+            if seat._process is not None:
+                seat._process.kill()
+
+    monkeypatch.setattr(gpus, "ProcessSeat", Seat)
+    monkeypatch.setattr(
+        carry_out, "executor_for", lambda *_: lambda work, workbench: gpus.run_on_gpus(work, workbench, 2)
+    )
+    request = ask(data, tmp_path, seeds=SEEDS, workers=2)
+    watch = Watch({15: kill_all, 35: kill_all})
+    check_same(request, run(request, watch), watch, in_turn)
+    assert len(seats) == 4
+    assert all(seat._process is None for seat in seats)
+
+
+@pytest.fixture
+def cluster():
+    """Two nodes of Ray on this machine, of a core each."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    cluster.wait_for_nodes()
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def busy_processes(cluster):
+    """Processes of the cluster that are at a task of ours."""
+    raylets = {node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+            named = (status.parent / "cmdline").read_text().startswith("ray::_do_there")
+        except OSError:
+            continue
+        if named and int(fields["PPid"]) in raylets:
+            yield int(status.parent.name)
+
+
+def test_ray_on_two_nodes(data, tmp_path, cluster, in_turn):
+    request = ask(data, tmp_path, seeds=SEEDS, executor="ray")
+    watch = Watch()
+    check_same(request, run(request, watch), watch, in_turn)
+
+
+def test_ray_with_processes_killed_and_a_node_removed(data, tmp_path, cluster, in_turn):
+    killed = []
+
+    def kill_one():
+        deadline = time.monotonic() + 60
+        while not (busy := list(busy_processes(cluster))):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(busy[0], signal.SIGKILL)
+        killed.append(busy[0])
+
+    def remove_node():
+        cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+
+    request = ask(data, tmp_path, seeds=SEEDS, executor="ray")
+    watch = Watch({8: kill_one, 16: kill_one, 24: kill_one, 32: remove_node, 40: kill_one, 48: kill_one})
+    check_same(request, run(request, watch), watch, in_turn)
+    assert len(killed) == 5
