@@ -8,17 +8,17 @@ from torch.utils.flop_counter import flop_registry
 
 
 class WatchingMode(TorchDispatchMode):
-    """Sees every operation within its context."""
+    """A mode that sees every operation within its context."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """False: nothing here is ever compiled, and the first operation would import torch._dynamo to make sure of it,
+        """Nothing here is ever compiled, and else the first operation would import torch._dynamo to make sure of it,
         which takes as long as importing all else."""
         return False
 
 
 class CountedOperations(WatchingMode):
-    """Their number: a multiplication and an addition are two. As `torch.utils.flop_counter.FlopCounterMode`."""
+    """The number of operations: a multiplication and an addition are two. As `torch.utils.flop_counter.FlopCounterMode`."""
 
     def __init__(self) -> None:
         super().__init__()

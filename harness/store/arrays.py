@@ -169,7 +169,7 @@ class StoredArray:
         return np.asarray(self._array[rows])
 
     def let_go(self) -> None:
-        """Of the memory that rows take in this process since they were read: the system, which keeps them as long as it
+        """Rows that were read take no memory of this process any more: the system, which keeps them as long as it
         has room, hands them out again when they are read the next time."""
         self._map.madvise(mmap.MADV_DONTNEED)
 

@@ -32,7 +32,7 @@ class Stretch(NamedTuple):
 
 
 class _Values(NamedTuple):
-    """Those of one dataset, as they lie in the file."""
+    """Values of one dataset, as they lie in the file."""
 
     start: int
     shape: tuple[int, ...]
@@ -57,7 +57,7 @@ class AlikeFile:
         """Of its datasets, as HDF5 lists them."""
 
     def text(self) -> str | None:
-        """Of the description; None if it is more than plain characters."""
+        """The text of the description; None if it is more than plain characters."""
         start, stop = self._layout.text
         found = os.pread(self._descriptor, stop - start, start)
         return found.decode() if found.isascii() and b"\0" not in found else None
@@ -71,12 +71,12 @@ class AlikeFile:
         return values
 
     def read_band(self, key: str) -> np.ndarray:
-        """The same with NaN for no data."""
+        """(H, W) values of a band, NaN for no data. OSError as `read`."""
         return without_fill(self.read(key), self._layout.values[key].fill)
 
 
 class Layouts:
-    """Those of the files that a process has read."""
+    """Layouts of the files that a process has read."""
 
     def __init__(self) -> None:
         self._known: list[_Layout] = []
