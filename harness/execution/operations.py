@@ -18,7 +18,7 @@ class WatchingMode(TorchDispatchMode):
 
 
 class CountedOperations(WatchingMode):
-    """The number of operations: a multiplication and an addition are two. As `torch.utils.flop_counter.FlopCounterMode`."""
+    """The number of operations: a multiplication and an addition are two. As PyTorch's `FlopCounterMode` counts."""
 
     def __init__(self) -> None:
         super().__init__()
