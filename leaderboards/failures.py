@@ -28,7 +28,7 @@ def record_failure(connection: duckdb.DuckDBPyConnection, row: FailureRow) -> No
 
 
 def read_failures(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, FailureRow]:
-    """Those of these runs that failed, by run."""
+    """How runs failed, by run, of those that did."""
     found = connection.execute(
         f"SELECT {', '.join(_COLUMNS)} FROM failures WHERE run_id IN (SELECT unnest($run_ids))",
         {"run_ids": list(run_ids)},

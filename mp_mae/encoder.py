@@ -167,7 +167,7 @@ def _create(size: str, pretrained: bool = False, **kwargs: Any) -> Any:
 
 
 def _timm_cfg(n_bands: int, side: int) -> dict[str, Any]:
-    """Of one model, as timm describes its own; the last map is 7 x 7."""
+    """What timm wants to know of a model; the last map is 7 x 7."""
     return {
         "num_classes": 0,
         "input_size": [n_bands, side, side],

@@ -132,15 +132,7 @@ def make_request(
         asked, blocks = backbones or tuple(usual), (replace(_one_block(datasets, protocols, partitions), bands=bands),)
     else:
         chosen = PRESETS[known_name("preset", preset, PRESETS)]
-        if [*protocols, *partitions]:
-            raise UserError(
-                f"--preset {preset} decides protocols and partitions: leave out --protocols and --partitions"
-            )
-        if bands != (ALL,):
-            raise UserError(
-                f"--preset {preset} decides bands: leave out --train-bands, --test-bands and --drop-bands, or say what "
-                "it runs by --protocols and --datasets"
-            )
+        _leave_to_preset(preset, [*protocols, *partitions], bands)
         asked, blocks = backbones or chosen.backbones, _narrowed(preset, chosen.blocks, tuple(datasets))
     names = tuple(BACKBONES) if asked == ("all",) else _distinct(asked)
     for name in names:
@@ -149,11 +141,8 @@ def make_request(
         raise UserError("name what to evaluate: --backbone NAME (see `python -m harness backbones`) or --preset NAME")
     checkpoints, assigned = read_weights(weights, names)
     shots, budgets = tuple(shots), tuple(budgets)
-    few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]
-    if few and not shots and not budgets:
-        raise UserError(
-            f"--protocols {few[0]} draws few labels: pass --shots, --budgets or both, for example --shots 5"
-        )
+    if not shots and not budgets:
+        _need_no_few_labels(blocks)
     try:
         return RunRequest(
             backbones=(*names, *checkpoints),
@@ -172,6 +161,24 @@ def make_request(
         first = error.errors()[0]
         field = str(first["loc"][0]).replace("_", "-")
         raise UserError(f"--{field}: {first['msg']}, found {first['input']!r}") from error
+
+
+def _leave_to_preset(preset: str, named: Iterable[str], bands: tuple[BandSets, ...]) -> None:
+    if list(named):
+        raise UserError(f"--preset {preset} decides protocols and partitions: leave out --protocols and --partitions")
+    if bands != (ALL,):
+        raise UserError(
+            f"--preset {preset} decides bands: leave out --train-bands, --test-bands and --drop-bands, or say what it "
+            "runs by --protocols and --datasets"
+        )
+
+
+def _need_no_few_labels(blocks: Iterable[Block]) -> None:
+    few = [name for block in blocks for name in block.protocols if runs_on_few_labels(name)]
+    if few:
+        raise UserError(
+            f"--protocols {few[0]} draws few labels: pass --shots, --budgets or both, for example --shots 5"
+        )
 
 
 def _one_block(datasets: Iterable[str], protocols: Iterable[str], partitions: Iterable[str]) -> Block:

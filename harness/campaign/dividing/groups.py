@@ -31,7 +31,7 @@ def group_of(job: Job) -> Group:
 
 
 def group_of_cell(cell: Cell) -> Group:
-    """The same of a cell, before anything of its dataset has been read."""
+    """The group of a cell, before anything of its dataset has been read."""
     return _group(cell.backbone, cell.dataset, cell.protocol, cell.partition, cell.seed)
 
 

@@ -138,7 +138,7 @@ def _asks(task: Task, room: Room, workbench: Workbench) -> dict[str, Any]:
 
 
 def _careful(asks: Callable[[Task], dict[str, Any]]) -> Callable[[Task], dict[str, Any]]:
-    """The same, by one thread at a time: a workbench is no place for several."""
+    """A function that is asked by one thread at a time: a workbench is no place for several."""
     one = threading.Lock()
 
     def ask(task: Task) -> dict[str, Any]:

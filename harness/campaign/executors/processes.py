@@ -158,7 +158,7 @@ def _hand_out(
 
 
 def _take_back(work: Work, handed: Handed) -> None:
-    """Of jobs that were handed on, those that have not begun and are not wanted any more."""
+    """Cancel jobs that were handed on, have not begun and are not wanted any more."""
     for future, job in list(handed.items()):
         if not future.done() and not work.wants(job):
             future.cancel()

@@ -17,7 +17,7 @@ more than so many, each of which takes a thread of this process."""
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """Of a cluster as it is at the start."""
+    """What a cluster has, as it is at the start."""
 
     on_gpus: bool
     """Whether tasks at a device get a GPU each."""

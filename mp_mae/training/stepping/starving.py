@@ -27,6 +27,6 @@ class Starving:
         unpacked = data.parent / "unpacked" / data.name  # the same name: a training knows its data by it
         return (
             f"{record.waiting:.0%} of the time is spent waiting for rows of {self._h5.name}, which are compressed. "
-            f"Unpack them once, meanwhile: python -m mp_mae shards {data} {unpacked}. Then stop, and go on with "
-            f"--data {unpacked} --resume auto. Or have more readers: --set workers=8."
+            f"Have more readers (--set workers=8), or stop, unpack them once and go on with --data {unpacked} "
+            f"--resume auto: python -m mp_mae shards {data} {unpacked}"
         )
