@@ -178,7 +178,7 @@ def _cluster(address: str | None, cores: int) -> Iterator[Any]:
         except (ConnectionError, RuntimeError, ValueError) as error:
             why = " ".join(str(error).split())[:200]
             if address is None:
-                raise UserError(f"--executor ray: Ray did not start here ({why}). Try again, or leave it out") from error
+                raise UserError(f"--executor ray: Ray did not start here ({why}). Try again or leave it out") from error
             raise UserError(
                 f"--ray-address {address}: no Ray cluster was found there ({why}). Start one by `ray start --head`, or "
                 "leave the option out"
