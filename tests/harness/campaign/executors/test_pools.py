@@ -15,8 +15,6 @@ from harness.campaign.executors import gpus
 from harness.campaign.executors.process_seat import ProcessSeat
 from harness.campaign.plan import State
 
-pytestmark = pytest.mark.slow
-
 SEEDS = tuple(range(3))
 
 
@@ -67,6 +65,7 @@ def check_same(request, lines, watch, in_turn):
     assert sum(state is State.NEW for state, _ in in_turn[1].values()) >= 60
 
 
+@pytest.mark.slow
 def test_two_gpus_and_cores_beside_them(data, tmp_path, monkeypatch, in_turn):
     """Two processes stand for those at GPUs; every process is killed twice."""
     seats = []
@@ -120,12 +119,14 @@ def busy_processes(cluster):
             yield int(status.parent.name)
 
 
+@pytest.mark.slow
 def test_ray_on_two_nodes(data, tmp_path, cluster, in_turn):
     request = ask(data, tmp_path, seeds=SEEDS, executor="ray")
     watch = Watch()
     check_same(request, run(request, watch), watch, in_turn)
 
 
+@pytest.mark.slow
 def test_ray_with_processes_killed_and_a_node_removed(data, tmp_path, cluster, in_turn):
     killed = []
 
