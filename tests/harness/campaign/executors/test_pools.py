@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
@@ -131,17 +130,14 @@ def test_ray_with_processes_killed_and_a_node_removed(data, tmp_path, cluster, i
     killed = []
 
     def kill_one():
-        deadline = time.monotonic() + 60
-        while not (busy := list(busy_processes(cluster))):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        os.kill(busy[0], signal.SIGKILL)
-        killed.append(busy[0])
+        for pid in list(busy_processes(cluster))[:1]:  # none where the last results wait to be stored
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
 
     def remove_node():
         cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
 
     request = ask(data, tmp_path, seeds=SEEDS, executor="ray")
-    watch = Watch({8: kill_one, 16: kill_one, 24: kill_one, 32: remove_node, 40: kill_one, 48: kill_one})
+    watch = Watch(dict.fromkeys(range(2, 60, 4), kill_one) | {24: remove_node})
     check_same(request, run(request, watch), watch, in_turn)
-    assert len(killed) == 5
+    assert len(killed) >= 3
