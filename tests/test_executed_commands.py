@@ -39,6 +39,7 @@ NOT_EXECUTED = {
     "data list": "lists data of whoever asks; tests/harness/data/downloads/ has its own",
     "backbones check": "builds networks of whoever asks; tests/baselines/test_conformance.py has its own",
     "cache prune": "removes what is kept; tests/harness/store/ has its own",
+    "status": "looks at grids of whoever asks; tests/harness/campaign/test_failed_runs.py has its own",
     "import": "reads leaderboards of a cluster; tests/leaderboards/test_merge.py has its own",
 }
 """Verbs of which the help is asked for instead."""

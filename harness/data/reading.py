@@ -44,7 +44,8 @@ def read_samples(dataset: Dataset, names: Sequence[str], workers: int) -> Genera
     with _readers().lend(max(1, min(workers, len(names) // WORTH_A_CHILD))) as children:
         ahead = AHEAD * len(children)
         for child in children:
-            child.tell(replace(dataset))  # without what it has looked up so far
+            # Without what it has looked up so far; and a child may have been started where this process is no more.
+            child.tell(replace(dataset, directory=dataset.directory.absolute()))
         for i, portion in enumerate(portions[:ahead]):
             children[i % len(children)].ask(portion)
         for i, portion in enumerate(portions):

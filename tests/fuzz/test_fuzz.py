@@ -4,9 +4,18 @@ import pytest
 
 from fuzz.attempts import attempt, build_input, check_seeds
 from fuzz.targets import GUARDED_BY, TARGETS
+from harness.data import reading
 
 N_INPUTS = {"sample": 100, "official_checkpoint": 100, "import": 20, "sql": 50}
 """Of those that take longer."""
+
+
+@pytest.fixture(autouse=True)
+def _readers_of_others(monkeypatch):
+    """Samples are given up sooner here than elsewhere: neither that nor a child that was told so is left behind."""
+    monkeypatch.setattr(reading, "COMMAND", reading.COMMAND)
+    yield
+    reading._readers().stop()
 
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in GUARDED_BY])  # those may end this process

@@ -1,6 +1,7 @@
 """`data import`: somebody's own unlabelled images in the layout that every training reads."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,11 +116,14 @@ def describe(out: Path, summary: "Summary") -> list[str]:
 def command(out: Path, summary: "Summary") -> str:
     """How one pretrains on it."""
     is_rgb = summary.bands == ("B2", "B3", "B4")
-    preset = "--preset rgb" if is_rgb else f"--preset s2 --set bands={','.join(summary.bands)}"
-    usual = summary.side in (64, 128)
-    sizes = "" if usual else f" --set patch=8 --set crop={max(summary.side * 7 // 64 * 8, 8)}"
-    small = " --recipe quick" if summary.splits["train"] < 100_000 else ""
-    return f"python -m mp_mae pretrain --data {out} {preset}{sizes}{small} --out runs/{out.name}"
+    words = ["--data", str(out), "--preset", "rgb" if is_rgb else "s2"]
+    if not is_rgb:
+        words += ["--set", f"bands={','.join(summary.bands)}"]
+    if summary.side not in (64, 128):
+        words += ["--set", "patch=8", "--set", f"crop={max(summary.side * 7 // 64 * 8, 8)}"]
+    if summary.splits["train"] < 100_000:
+        words += ["--recipe", "quick"]
+    return f"python -m mp_mae pretrain {shlex.join([*words, '--out', f'runs/{out.name}'])}"
 
 
 IMPORT = Verb(

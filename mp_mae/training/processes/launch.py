@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin
 
 from mp_mae.devices.precision import cpu_multiplies_bf16
@@ -82,8 +83,9 @@ def build_accelerator(settings: Settings, out: Path, precision: str) -> Accelera
     """What runs the model: of this precision, on this process's device.
 
     Raises:
-        UserError: this Python process has trained on another device or with another precision before.
+        UserError: this Python process has trained on another device before.
     """
+    AcceleratorState._reset_state()  # of a training before in this Python process, which may have had another precision
     try:
         return Accelerator(
             mixed_precision={"bf16": "bf16", "float32": "no"}[precision],
@@ -95,8 +97,8 @@ def build_accelerator(settings: Settings, out: Path, precision: str) -> Accelera
         )
     except ValueError as error:
         raise UserError(
-            f"device={settings.device} and precision={precision}: this Python process has trained with others, "
-            f"and Accelerate keeps them. Start a new process. ({error})"
+            f"device={settings.device}: this Python process has trained on another, which Accelerate keeps. Start a "
+            f"new one. ({error})"
         ) from error
 
 

@@ -247,7 +247,8 @@ def test_the_norm_of_half_precision_is_summed_in_float32():
     torch.testing.assert_close(norm.double(), x.double().square().sum(1, keepdim=True).sqrt(), rtol=1e-6, atol=0)
     norm.sum().backward()
     assert x.grad.dtype == torch.bfloat16
-    torch.testing.assert_close(x.grad.double(), x.detach().double() / norm.detach().double(), rtol=4e-3, atol=0)
+    # Both the scale and its product are rounded to bfloat16, by 2^-9 at most.
+    torch.testing.assert_close(x.grad.double(), x.detach().double() / norm.detach().double(), rtol=2.01 * 2**-8, atol=0)
 
 
 @pytest.mark.slow

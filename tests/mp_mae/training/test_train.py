@@ -291,3 +291,9 @@ def test_a_tracker_begins_once_all_is_checked_and_there_is_something_to_do(tiles
     with pytest.raises(UserError, match="belongs to a training that differs in seed"):
         train(replace(settings, seed=8), tmp_path / "run", resume=True)
     assert begun == [7]
+
+
+def test_one_python_process_trains_in_one_precision_after_the_other(tiles, tmp_path):
+    for precision in ("float32", "bf16", "float32"):
+        settings = tiny_settings(tiles, preset=("s2",), precision=precision, epochs=1)
+        assert train(settings, tmp_path / precision, resume=(tmp_path / precision).exists()).complete
