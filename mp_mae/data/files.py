@@ -117,7 +117,7 @@ def open_mmearth(
     if left_out and not allow_missing:
         raise UserError(
             f"{paths.h5}: no dataset {', '.join(left_out)}; there are {', '.join(columns)}. "
-            "Choose other pretext tasks, or allow missing modalities to train on the rest."
+            "Choose other pretext tasks by --preset, or train on the rest: --set allow_missing=true."
         )
     targets = {modality.name: modality for modality in modalities if modality.name in columns}
     if "sentinel2" in targets:

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
             choices,
             processes=args.processes,
             report=counting.report,
-            refuse=lambda line: counting.say(f"left out: {line}"),
+            refuse=lambda file: counting.say("left out: " + file.replace("\n", r"\n")),  # whatever its name
         )
     for line in describe(args.out, summary):
         say(line)

@@ -1,6 +1,7 @@
 """What an import of own images is asked for: everything that decides the bytes it writes."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 from mp_mae.data.own.bands import Channels
 from mp_mae.errors import UserError
@@ -26,3 +27,5 @@ class Choices:
             raise UserError(f"--side {self.side}: wanted {SMALLEST_SIDE} to {LARGEST_SIDE} pixels.")
         if not 0 <= self.held_out < 1:
             raise UserError(f"--held-out {self.held_out}: wanted a share from 0 to below 1, for example 0.05.")
+        if self.no_data is not None and not isfinite(self.no_data):
+            raise UserError(f"--no-data {self.no_data}: wanted a number. NaN and infinity are no data anyway.")

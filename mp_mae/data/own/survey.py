@@ -115,6 +115,8 @@ def _look_at(look: _Look) -> list[Usable | Refused]:
 
 def _find(folder: Path, file: str, choices: Choices) -> Usable | Refused:
     try:
+        if not _is_text(file):
+            raise BadImageError("its name is no UTF-8, in which datasets keep names; rename it")
         with opened(folder / file) as image:
             header = image.header
         if min(header.height, header.width) < choices.side:
@@ -126,6 +128,11 @@ def _find(folder: Path, file: str, choices: Choices) -> Usable | Refused:
     except BadImageError as error:
         return Refused(file, str(error))
     return Usable(file=file, header=header, channels=channels)
+
+
+def _is_text(file: str) -> bool:
+    """Whether a name can be written in UTF-8; systems allow any bytes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in file)
 
 
 def _as_said(header: Header) -> Channels:

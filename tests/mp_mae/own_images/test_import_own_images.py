@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import h5py
@@ -173,6 +174,17 @@ def test_what_cannot_be_used_is_one_line_each_and_the_others_go_on(tmp_path, cap
     assert main(["data", "verify", str(out)]) == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="systems of Apple keep names in UTF-8 alone")
+def test_names_that_are_no_text_or_have_two_lines_are_one_line(tmp_path, capsys):
+    folder = tmp_path / "in"
+    good = write_png(folder / "a.png", colours(16, 16))
+    shutil.copy(folder / "a.png", os.fsencode(folder) + b"/\xff.png")
+    (folder / "b\nc.png").write_text("hello")
+    out = import_them(folder, "--side", "16")
+    assert [line.split(":")[1].strip() for line in capsys.readouterr().err.splitlines()] == [r"b\nc.png", r"\udcff.png"]
+    assert (stored(out)[0, [B4, B3, B2]] == good.transpose(2, 0, 1)).all()
+
+
 def test_images_of_another_type_than_most_are_left_out(tmp_path, capsys):
     for name in "ab":
         write_tif(tmp_path / "in" / f"{name}.tif", np.ones((3, 16, 16), np.uint16))
@@ -220,6 +232,7 @@ def test_a_long_name_becomes_an_id_that_fits(tmp_path):
             "none of 1 images can be used. The first: has 3 channels; --bands names 2",
         ),
         (["--side", "32"], "none of 1 images can be used. The first: is 16 x 16 px, smaller than a tile of 32 px"),
+        (["--no-data", "nan"], "--no-data nan: wanted a number. NaN and infinity are no data anyway."),
         (["--processes", "0"], "--processes 0: wanted at least one."),
     ],
 )
