@@ -82,7 +82,7 @@ class Claims:
         with contextlib.suppress(OSError):  # what is left says nothing wrong: this member is gone
             (self._members / str(self._me)).unlink(missing_ok=True)
             self._sweep()
-            for folder in (self._claims, self._members, self.folder):
+            for folder in (self._members, self._claims, self.folder):  # who waits has no claim, but is a member
                 folder.rmdir()
 
     @property
@@ -115,7 +115,7 @@ class Claims:
 
     def _begin(self, claim: Path) -> bool:
         draft = claim.with_name(f".{claim.name}.{self._me}")
-        draft.mkdir(exist_ok=True)
+        draft.mkdir(parents=True, exist_ok=True)  # who left as we came may have taken the folder for empty
         (draft / str(self._me)).touch()
         try:
             draft.rename(claim)
@@ -148,8 +148,8 @@ class Claims:
     def _sweep(self) -> None:
         """Remove what killed processes of this host left, which nobody may come to take over."""
         for claim in self._claims.iterdir():  # `.GROUP.MEMBER` is a draft
-            draft = claim.name.split(".", 2)[2] if claim.name.startswith(".") else None
-            holder = draft or _holder(claim)
+            _, _, drafter = claim.name.removeprefix(".").partition(".")
+            holder = drafter or _holder(claim)
             if holder is not None and self._has_died_here(holder):
                 (claim / holder).unlink(missing_ok=True)
                 claim.rmdir()

@@ -49,6 +49,29 @@ def test_nothing_stays_when_all_have_left(folder):
     assert not folder.exists()
 
 
+def test_who_waits_without_a_claim_goes_on_when_another_leaves(folder):
+    with Claims(folder) as waiting:
+        with Claims(folder) as leaving:
+            leaving.take("a")
+        assert waiting.take("a")
+    assert not folder.exists()
+
+
+def test_a_folder_taken_for_empty_as_one_came_is_made_again(folder):
+    with Claims(folder) as claims:
+        (folder / CLAIMS).rmdir()
+        assert claims.take("a")
+    assert not folder.exists()
+
+
+def test_what_others_leave_among_claims_stops_nobody(folder):
+    left_behind(folder, "a", f"{os.uname().nodename}~{dead_pid()}~0")
+    (folder / CLAIMS / ".DS_Store").touch()
+    (folder / CLAIMS / "notes").touch()
+    with Claims(folder) as claims:
+        assert claims.take("a")
+
+
 def test_of_many_who_want_the_same_at_once_one_has_it(folder):
     at_once = threading.Barrier(8)
     took = []
