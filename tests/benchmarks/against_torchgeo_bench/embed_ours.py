@@ -11,7 +11,8 @@ import timm  # noqa: F401 (whatever the backbone imports is no part of the time)
 
 from harness.api.features import features
 
-data, cache = sys.argv[1:]
-start, before = time.perf_counter(), sum(os.times()[:4])
-features("imagenet_lite", "m-eurosat", geobench_dir=data, cache_dir=cache, device="cpu")
-print(time.perf_counter() - start, sum(os.times()[:4]) - before)
+if __name__ == "__main__":  # processes that convert import this file as well
+    data, cache = sys.argv[1:]
+    start, before = time.perf_counter(), sum(os.times()[:4])
+    features("imagenet_lite", "m-eurosat", geobench_dir=data, cache_dir=cache, device="cpu")
+    print(time.perf_counter() - start, sum(os.times()[:4]) - before)
