@@ -38,7 +38,7 @@ class Took:
 
     seconds: float
     cpu_seconds: float
-    """User and system, with all processes it waited for."""
+    """User and system, with all processes it started."""
     peak_gb: float
     """Of its largest process."""
 
@@ -185,6 +185,6 @@ class Programs:
 
 
 def _as_printed(took: Took, printed: str) -> Took:
-    """With the seconds, and those of CPU, that a script printed last."""
-    seconds, cpu_seconds = map(float, printed.splitlines()[-1].split())
-    return replace(took, seconds=seconds, cpu_seconds=cpu_seconds)
+    """With the seconds that a script printed last, and without those of CPU before, which it printed behind them."""
+    seconds, cpu_before = map(float, printed.splitlines()[-1].split())
+    return replace(took, seconds=seconds, cpu_seconds=took.cpu_seconds - cpu_before)
