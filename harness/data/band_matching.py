@@ -207,8 +207,8 @@ def _stand_ins(
     if unknown:
         of_which = f" to {' '.join(unknown)}" if len(missing) > 1 else ""
         raise MissingBandsError(
-            f"{wants}, and no wavelength tells which is nearest{of_which}; ask for one of these, or pass "
-            "--missing-bands zero"
+            f"{wants}, and no wavelength tells which is nearest{of_which}; ask for one of these, say of "
+            "images of your own what their channels are (--bands B4,B3,B2), or pass --missing-bands zero"
         )
     shown = ", ".join(f"{name} from {canonical_name(band) or band.name}" for name, band in nearest.items() if band)
     raise MissingBandsError(f"{wants}; pass --missing-bands nearest (closest wavelength: {shown}) or zero")
