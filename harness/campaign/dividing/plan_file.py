@@ -3,13 +3,15 @@
 import contextlib
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import leaderboards.errors
+from leaderboards.file.drafts import draft_of
+from leaderboards.formats.json_text import read_json
 
 FOLDER, FORMAT = "plans", 1
 
@@ -58,15 +60,22 @@ def kept_plan(
         (folder / FOLDER).rmdir()
 
 
+_FOREIGN = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What values of other kinds than a plan has lead to."""
+
+
 def read_plans(folder: Path) -> list[Plan]:
     """The plans that were kept and are not done, the oldest first. What is none is left out."""
     found = []
     for path in (folder / FOLDER).glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            content = json.loads(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(leaderboards.errors.UserError, OSError, *_FOREIGN):
+            content = read_json(path, "Remove it")
             if content["format"] == FORMAT:
                 groups = {name: PlannedGroup(**group) for name, group in content["groups"].items()}
-                found.append(Plan(path=path, began=datetime.fromisoformat(content["began"]), groups=groups))
+                began = datetime.fromisoformat(content["began"]).astimezone(UTC)
+                plan = Plan(path=path, began=began, groups=groups)
+                if all(isinstance(run_id, str) for run_id in plan.run_ids):
+                    found.append(plan)
     return sorted(found, key=lambda plan: plan.began)
 
 
@@ -78,11 +87,7 @@ def _write(folder: Path, groups: Mapping[str, PlannedGroup], anew: bool) -> None
     if path.exists() and not anew:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{secrets.token_hex(8)}.draft"
-    try:
-        draft.write_text(
-            json.dumps({"format": FORMAT, "began": datetime.now(UTC).isoformat(), "groups": content}), encoding="utf-8"
-        )
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    plan = {"format": FORMAT, "began": datetime.now(UTC).isoformat(), "groups": content}
+    with draft_of(path) as draft:
+        draft.write_text(json.dumps(plan), encoding="utf-8")
+        draft.replace(path)

@@ -20,6 +20,9 @@ def test_it_stays_as_it_was_begun_until_all_is_made(tmp_path):
 
 def test_what_is_no_plan_is_left_out(tmp_path):
     (tmp_path / FOLDER).mkdir()
-    for number, text in enumerate(("", "[]", '{"format": 2}', '{"format": 1, "began": 3, "groups": {}}', "\xff")):
+    began = '{"format": 1, "began": "2026-01-01", "groups": {"a": {"backbone": "b", "dataset": "d", "runs": '
+    foreign = (f"{began}3}}}}}}", f'{began}{{"knn": 3}}}}}}}}', f'{began}{{"knn": [3]}}}}}}}}', "[" * 100_000)
+    no_plans = ("", "[]", '{"format": 2}', '{"format": 1, "began": 3, "groups": {}}', "\xff", *foreign)
+    for number, text in enumerate(no_plans):
         (tmp_path / FOLDER / f"{number}.json").write_text(text, encoding="latin-1")
     assert read_plans(tmp_path) == []
