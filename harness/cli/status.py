@@ -55,14 +55,13 @@ def status(db: Db = DEFAULT_DB, form: FormatOption = Format.table, debug: Debug 
 def _show(standing: "Standing") -> None:
     from harness.show.tables import rows_table
 
-    running = sum(part.total - part.done - part.failed for part in standing.parts if part.by and standing.at_work)
     left = standing.seconds_left
     ends = f", about {describe_duration(left)} left" if left is not None else ""
     failed = f", {standing.failed:,} failed" if standing.failed else ""
     say(
         out,
         f"Begun {standing.began.astimezone():%Y-%m-%d %H:%M}: {standing.done:,} of "
-        f"{describe_count(standing.total, 'run')} done{failed}, {running:,} running in "
+        f"{describe_count(standing.total, 'run')} done{failed}, {standing.running:,} running in "
         f"{len(standing.at_work)} process{'' if len(standing.at_work) == 1 else 'es'}{ends}",
     )
     for heard in standing.at_work:
@@ -76,10 +75,9 @@ def _rows(standing: "Standing") -> "list[tuple[object, ...]]":
     """One for each backbone and dataset that is not done; those that are come to one."""
     sums: dict[tuple[str, str], list[int]] = {}
     for part in standing.parts:
-        left = part.total - part.done - part.failed
-        at_work = bool(part.by) and bool(standing.at_work)
+        running = part.left if part.by else 0
         counts = sums.setdefault((part.backbone, part.dataset), [0, 0, 0, 0])
-        for place, number in enumerate((part.done, part.failed, left * at_work, left * (not at_work))):
+        for place, number in enumerate((part.done, part.failed, running, part.left - running)):
             counts[place] += number
     rows: list[tuple[object, ...]] = [(*names, *counts) for names, counts in sums.items() if any(counts[1:])]
     done = sum(counts[0] for counts in sums.values() if not any(counts[1:]))

@@ -22,7 +22,12 @@ class Part:
     done: int
     failed: int
     by: str | None
-    """The member whose group it is now; None: nobody's."""
+    """The member whose group it is now, and who lives; None: nobody's."""
+
+    @property
+    def left(self) -> int:
+        """Runs that are to be made."""
+        return self.total - self.done - self.failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,11 @@ class Standing:
     """Processes that live and hold a group of it."""
 
     @property
+    def running(self) -> int:
+        """Runs of the groups that somebody has."""
+        return sum(part.left for part in self.parts if part.by)
+
+    @property
     def total(self) -> int:
         return sum(part.total for part in self.parts)
 
@@ -71,10 +81,13 @@ def read_standings(db: Path) -> list[Standing]:
     plans = read_plans(folder)
     found = Leaderboard(db).look_up([run_id for plan in plans for run_id in plan.run_ids])
     heard = {name: _heard(name, at) for name, at in members(folder).items()}
-    return [_standing(plan, found, claimed(folder), heard) for plan in plans]
+    alive = {name: of for name, of in heard.items() if of.lives}
+    holders = {group: holder for group, holder in claimed(folder).items() if holder in alive}
+    return [_standing(plan, found, holders, alive) for plan in plans]
 
 
-def _standing(plan: Plan, found: LookedUp, holders: dict[str, str], heard: dict[str, Heard]) -> Standing:
+def _standing(plan: Plan, found: LookedUp, holders: dict[str, str], alive: dict[str, Heard]) -> Standing:
+    """How far one plan is, of groups that are held by members who live."""
     parts = [
         Part(
             backbone=group.backbone,
@@ -88,7 +101,7 @@ def _standing(plan: Plan, found: LookedUp, holders: dict[str, str], heard: dict[
         for name, group in plan.groups.items()
         for protocol, runs in group.runs.items()
     ]
-    at_work = {name: heard[name] for name in holders.values() if name in heard and heard[name].lives}
+    at_work = {part.by: alive[part.by] for part in parts if part.by}
     return Standing(
         began=plan.began,
         parts=parts,
