@@ -30,6 +30,8 @@ from harness.records.ray_wish import RayWish
 
 ADDRESS = "RAY_ADDRESS"
 """Ray's own variable for the cluster that a program is to join."""
+REACHED_SECONDS = 10
+"""In which a cluster answers that is there."""
 
 
 def run_on_ray(work: Work, workbench: Workbench, asked: RayWish) -> Generator[Result, None, None]:
@@ -174,6 +176,8 @@ def _cluster(address: str | None, cores: int) -> Iterator[Any]:
     where = {"address": address} if address else {"num_cpus": cores, "include_dashboard": False}
     with _own_signals():
         try:
+            if address:
+                _reach(address)
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
         except (ConnectionError, RuntimeError, ValueError) as error:
             why = " ".join(str(error).split())[:200]
@@ -187,6 +191,17 @@ def _cluster(address: str | None, cores: int) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises ConnectionError where nobody listens at a HOST:PORT: Ray itself tries for minutes before it says so."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():  # a word, such as `auto`
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(str(error)) from error
 
 
 @contextmanager
