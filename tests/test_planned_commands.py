@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import harness.cli.run
+import harness.records.ray_wish
 from baselines.registry import check_name
 from command_line import harness as type_in
 from harness.campaign.request import RunRequest
@@ -59,6 +60,7 @@ def test_a_printed_run_becomes_a_request(words: str, tmp_path: Path, monkeypatch
     requests: list[RunRequest] = []
     monkeypatch.setattr(harness.cli.run, "_work", lambda request, *_: requests.append(request) or 0)
     monkeypatch.setattr(harness.cli.run, "data_root", lambda *_, **__: None)
+    monkeypatch.setattr(harness.records.ray_wish, "find_spec", lambda _: object())  # an extra, that plans do without
     monkeypatch.setenv("HOME", str(tmp_path))
     if re.search(r"--datasets (?!demo)", words):
         monkeypatch.setenv("GEO_BENCH_DIR", "DIR")

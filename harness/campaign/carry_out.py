@@ -3,7 +3,7 @@
 Under `accelerate launch` the first process plans, reports and writes; the others only help it to train.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +36,7 @@ from leaderboards.store import Leaderboard, Session, open_leaderboard
 def preview(request: RunRequest, progress: Progress) -> tuple[list[Line], list[Estimate]]:
     """The plan alone, and what each line will take: reads what is there, converts, runs and writes nothing."""
     workbench = Workbench(_places(request), progress)
-    lines = _plan(request, workbench, convert=False)
+    lines, _ = _plan(request, workbench, convert=False)
     return lines, estimate_plan(lines, workbench, Leaderboard(request.db).timings(request.device))
 
 
@@ -58,7 +58,7 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
     with devices.agreeing():
         leaderboard = open_leaderboard(request.db)
         workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
-        lines = _plan(request, workbench, convert=True)
+        lines, failed_before = _plan(request, workbench, convert=True)
         jobs = _in_order(_jobs(line for line in lines if line.state is State.NEW))
         seconds = estimate_seconds(jobs, workbench, leaderboard.timings(request.device)) if jobs else 0.0
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
@@ -71,7 +71,7 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
     became = Became(watch)
     with (
         leaderboard.session() as session,
-        _dividing(request, lines, jobs, session, became, progress, devices) as work,
+        _dividing(request, lines, jobs, failed_before, session, became, progress, devices) as work,
         watch.stoppable(work.stop) if devices.count == 1 else nullcontext(),
         closing(executor(work, workbench)) as results,
     ):
@@ -124,6 +124,7 @@ def _dividing(
     request: RunRequest,
     lines: Sequence[Line],
     jobs: Sequence[Job],
+    failed_before: Mapping[str, FailureRow],
     session: Session,
     became: Became,
     progress: Progress,
@@ -135,7 +136,7 @@ def _dividing(
         return
     made, planned = partial(_made, session), planned_groups(_jobs(lines))
     with Claims(grid_folder(request.db)) as claims, kept_plan(claims.folder, planned, made, anew=claims.alone):
-        yield SharedWork(jobs, claims, session.look_up, became.elsewhere, progress.notice)
+        yield SharedWork(jobs, claims, failed_before, session.look_up, became.elsewhere, progress.notice)
 
 
 def _made(session: Session, run_ids: Collection[str]) -> Collection[str]:
@@ -175,11 +176,12 @@ def _failure_row(job: Job, failure: Failure) -> FailureRow:
     )
 
 
-def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> list[Line]:
+def _plan(request: RunRequest, workbench: Workbench, *, convert: bool) -> tuple[list[Line], Mapping[str, FailureRow]]:
+    """The lines of the plan, and how those that failed before had failed."""
     lines = build_plan(request, workbench, convert=convert)
     found = Leaderboard(request.db).look_up([line.job.run_id for line in lines if line.job])
     lines = mark_done(lines, found.made)
-    return lines if request.retry_failed else mark_given_up(lines, found.failed)
+    return lines if request.retry_failed else mark_given_up(lines, found.failed), found.failed
 
 
 def _places(request: RunRequest) -> Places:

@@ -3,8 +3,7 @@
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import leaderboards.errors
 from baselines.registry import stored_name
@@ -13,6 +12,7 @@ from harness.campaign.dividing.groups import group_of, in_groups
 from harness.campaign.dividing.plan_file import PlannedGroup
 from harness.campaign.dividing.work import Work
 from harness.records.job import Failure, Job
+from leaderboards.schema import FailureRow
 from leaderboards.store import LookedUp
 
 LOOK_SECONDS, SWEEP_SECONDS = 1.0, 10.0
@@ -49,18 +49,20 @@ class SharedWork(Work):
         self,
         jobs: Sequence[Job],
         claims: Claims,
+        failed_before: Mapping[str, FailureRow],
         look_up: Callable[[Collection[str]], LookedUp],
         elsewhere: Callable[[Job, Failure | None], None],
         notice: Callable[[str], None],
     ) -> None:
         """
         Args:
+            failed_before: how runs had failed when this process made its plan; any other failure is news.
             look_up: what became of runs, whoever did them.
             elsewhere: told of every job that another process did, or tried in vain; by any thread.
         """
         super().__init__(jobs)
         self._claims, self._look_up, self._elsewhere, self._notice = claims, look_up, elsewhere, notice
-        self._began = datetime.now(UTC).replace(microsecond=0)
+        self._failed_before = failed_before
         self._open: dict[str, set[str]] = {}
 
     def groups(self) -> Iterator[list[Job]]:
@@ -118,7 +120,7 @@ class SharedWork(Work):
             failed = found.failed.get(job.run_id)
             if job.run_id in found.made or job.run_id in found.waiting:
                 self._elsewhere(job, None)
-            elif failed is not None and failed.failed_at >= self._began:
+            elif failed is not None and failed != self._failed_before.get(job.run_id):
                 message = f"in another process: {failed.message}"
                 self._elsewhere(job, Failure(message=message, traceback=failed.traceback))
             else:

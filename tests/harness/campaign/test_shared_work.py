@@ -52,8 +52,11 @@ def process(tmp_path, board):
     def start(jobs=JOBS):
         claims = Claims(grid_folder(tmp_path / "x.duckdb"))
         members.append(claims.__enter__())
-        work = SharedWork(jobs, claims, board.look_up, lambda *became: work.elsewhere.append(became), lambda _: None)
-        work.elsewhere = []
+        elsewhere, quiet = [], lambda _: None
+        work = SharedWork(
+            jobs, claims, dict(board.failed), board.look_up, lambda *became: elsewhere.append(became), quiet
+        )
+        work.elsewhere = elsewhere
         return work
 
     yield start
@@ -104,15 +107,19 @@ def test_groups_that_others_have_done_are_not_claimed_one_by_one(process, board,
 
 def test_what_failed_elsewhere_meanwhile_is_not_tried_here(process, board):
     work = process()
-    board.failed = {JOBS[0].run_id: replace(FAILED, failed_at=datetime.now(UTC) + timedelta(seconds=2))}
+    board.failed = {JOBS[0].run_id: FAILED}
     assert next(work.groups()) == [JOBS[1]]
     assert work.elsewhere == [(JOBS[0], Failure(message="in another process: broken", traceback=None))]
 
 
-def test_what_failed_before_is_tried(process, board):
+def test_what_failed_just_before_is_tried_and_once_more_meanwhile_is_not(process, board):
+    """Whatever the clocks of those who share it say."""
+    board.failed = {JOBS[0].run_id: FAILED}
     work = process()
-    board.failed = {JOBS[0].run_id: replace(FAILED, failed_at=datetime(2026, 1, 1, tzinfo=UTC))}
     assert next(work.groups()) == JOBS[:2]
+    other = process()
+    board.failed = {JOBS[2].run_id: replace(FAILED, failed_at=FAILED.failed_at - timedelta(days=1))}
+    assert next(other.groups()) == [JOBS[3]]
 
 
 def test_what_waits_to_be_stored_is_not_done_again(process, board):
