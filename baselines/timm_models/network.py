@@ -1,5 +1,7 @@
 """A timm model behind the backbone contract: its pooled vector, and the maps on the way to it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import timm
@@ -32,7 +34,20 @@ class TimmBackbone(Backbone):
         return Features(vector=self.model.forward_head(last, pre_logits=True), maps=tuple(maps))
 
 
-@torch.inference_mode()
+@contextmanager
+def trying() -> Iterator[None]:
+    """What is tried on a blank image: without gradients and by one thread, as on a busy machine several wait for each
+    other many times as long as one of them takes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@trying()
 def _levels(model: Any, n_channels: int, side: int) -> dict[int, Level]:
     """The last map of each stride, by its place in timm's list: measured on a blank image of that side.
 
@@ -66,7 +81,7 @@ def create(model: str, seed: int, n_channels: int, one_size: bool) -> tuple[nn.M
     return network, one_size or not _embeds_small(network, n_channels)
 
 
-@torch.inference_mode()
+@trying()
 def _embeds_small(network: Any, n_channels: int) -> bool:
     """Whether it embeds images of two cells a side: those without padding run out of pixels and need larger ones."""
     side = 2 * total_stride(network)

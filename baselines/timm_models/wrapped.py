@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from baselines.contract import Backbone, Features, InputSpec, Origin
 from baselines.facts import Facts
 from baselines.inputs import Preparation
-from baselines.timm_models.network import TimmBackbone, total_stride
+from baselines.timm_models.network import TimmBackbone, total_stride, trying
 from mp_mae.checkpoint import hash_tensors
 from mp_mae.errors import UserError
 
@@ -76,7 +76,7 @@ def _with_size(model: Any, inputs: InputSpec) -> InputSpec:
     return replace(inputs, native_size_px=native, fixed_size=fixed, size_multiple=1 if fixed else stride)
 
 
-@torch.inference_mode()
+@trying()
 def _embeds(model: Any, n_channels: int, side: int) -> bool:
     """Whether it embeds images of that size, which it was not built for."""
     try:
@@ -86,7 +86,7 @@ def _embeds(model: Any, n_channels: int, side: int) -> bool:
     return True
 
 
-@torch.inference_mode()
+@trying()
 def _embed_blank(backbone: Backbone, side: int) -> None:
     n_channels = len(backbone.inputs.bands or ())
     backbone(torch.zeros(2, n_channels, side, side), Preparation(torch.zeros(n_channels), torch.ones(n_channels)))

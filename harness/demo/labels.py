@@ -5,8 +5,6 @@ test included, as in real data: no backbone can reach a perfect score.
 """
 
 import numpy as np
-from scipy.ndimage import label as connected_parts
-from scipy.special import ndtri
 
 from mp_mae.data.world.hashing import mix, uniform, word
 from mp_mae.data.world.tiles import COVERS, CROPS, Tiles
@@ -90,6 +88,8 @@ def climate(tiles: Tiles) -> np.ndarray:
 
 def crops(tiles: Tiles) -> np.ndarray:
     """(n, H, W) uint8: 0 where no crop grows, else the crop its parcel is declared to grow, 1 + index into CROPS."""
+    from scipy.ndimage import label as connected_parts  # noqa: PLC0415 - a plan must not wait for it
+
     declared = tiles.crop.copy()
     for tile, (mask, key) in enumerate(zip(tiles.crop, tiles.places.key, strict=True)):
         for crop in np.unique(mask[mask > 0]):
@@ -104,6 +104,8 @@ def crops(tiles: Tiles) -> np.ndarray:
 
 def _normal(bits: np.ndarray) -> np.ndarray:
     """uint64 -> standard normal float64."""
+    from scipy.special import ndtri  # noqa: PLC0415 - a plan must not wait for it
+
     return ndtri(uniform(bits) + 2.0**-54)  # never 0, whose normal is minus infinity
 
 

@@ -1,22 +1,23 @@
 """One run, from files to a record for the leaderboard."""
 
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Any
 
 from baselines.registry import find_backbone
 from harness.data.partitions import Partition
 from harness.execution.materials import build_material, find_scoring, read_targets
 from harness.execution.provenance import collect_provenance, describe_choices
-from harness.execution.tuning import Tuned, tune_protocol
 from harness.execution.workbench import Workbench
 from harness.extraction.input_notes import note_input
 from harness.metrics import higher_is_better
 from harness.protocols import find_protocol
+from harness.protocols.entry import ProtocolEntry
 from harness.records.identity import configuration
 from harness.records.job import Job
-from harness.records.outcome import Outcome
+from harness.records.outcome import Outcome, Tuned
 from harness.tasks.scoring import Targets
 from harness.training.devices import Devices
 from leaderboards.schema import RunRecord, RunRow
@@ -56,6 +57,24 @@ def execute(job: Job, workbench: Workbench) -> RunRecord:
         mask_counts=rows.mask_counts,
         values=rows.values,
         error_sums=rows.error_sums,
+    )
+
+
+def tune_protocol(protocol: ProtocolEntry, material: Any, job: Job, workbench: Workbench) -> Tuned:
+    """The settings of a run, tuned if it asks for trials. The study is the run's own: it is named by its identity."""
+    settings = replace(protocol.settings, **job.run.protocol_settings)
+    if protocol.search is None or not settings.trials:
+        return Tuned(settings=settings)
+    from harness.execution.tuning import tune  # noqa: PLC0415 - imports optuna, which few runs need
+
+    search, seed = protocol.search, job.run.seed
+    return tune(
+        lambda candidate: search.curve(material, candidate, seed),
+        settings,
+        search.space,
+        workbench.places.cache_dir / "studies" / f"{job.run_id}.journal",
+        seed,
+        workbench.progress,
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 
 class WatchingMode(TorchDispatchMode):
@@ -21,8 +20,11 @@ class CountedOperations(WatchingMode):
     """The number of operations: a multiplication and an addition are two. As PyTorch's `FlopCounterMode` counts."""
 
     def __init__(self) -> None:
+        from torch.utils.flop_counter import flop_registry  # noqa: PLC0415 - imports triton
+
         super().__init__()
         self.total = 0
+        self._formulas = flop_registry
 
     def __torch_dispatch__(
         self,
@@ -33,7 +35,7 @@ class CountedOperations(WatchingMode):
     ) -> Any:
         named: Mapping[str, Any] = kwargs or {}
         operation: Any = func
-        formula = flop_registry.get(operation.overloadpacket)
+        formula = self._formulas.get(operation.overloadpacket)
         if formula is None:
             with self:  # what it is made of counts
                 made = operation.decompose(*args, **named)

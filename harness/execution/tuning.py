@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from harness.data.files.json_file import parse_json
 from harness.errors import UserError
-from harness.execution.workbench import Workbench
-from harness.protocols.entry import ProtocolEntry
-from harness.records.job import Job
-from harness.records.outcome import Range
+from harness.records.outcome import Range, Tuned
 from harness.records.progress import Progress
 from harness.store.locks import ALONE, Lock, locked, try_alone
 from harness.training.loop import DivergedError
@@ -41,32 +38,6 @@ POLL_SECONDS = 1.0
 
 Curve = Callable[[Any], Iterator[float]]
 """Settings -> the headline metric on valid as training goes on, minus infinity where undefined."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tuned:
-    """The settings a run uses, and how they were chosen."""
-
-    settings: Any
-    ran_with: Mapping[str, Any] = field(default_factory=dict)
-    """`chosen`: the parameters; `study`: an entry a trial, in order, with number, state, parameters, value (the best on
-    valid) and how often it was judged. Empty if nothing was tuned."""
-
-
-def tune_protocol(protocol: ProtocolEntry, material: Any, job: Job, workbench: Workbench) -> Tuned:
-    """The settings of a run, tuned if it asks for trials. The study is the run's own: it is named by its identity."""
-    settings = replace(protocol.settings, **job.run.protocol_settings)
-    if protocol.search is None or not settings.trials:
-        return Tuned(settings=settings)
-    search, seed = protocol.search, job.run.seed
-    return tune(
-        lambda candidate: search.curve(material, candidate, seed),
-        settings,
-        search.space,
-        workbench.places.cache_dir / "studies" / f"{job.run_id}.journal",
-        seed,
-        workbench.progress,
-    )
 
 
 def tune(

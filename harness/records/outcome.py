@@ -1,4 +1,4 @@
-"""What protocols return."""
+"""What protocols return, and what they were tuned to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +18,16 @@ class Range:
     high: float
     log: bool = False
     """Whether its order of magnitude is what is searched for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """The settings a run uses, and how they were chosen."""
+
+    settings: Any
+    ran_with: Mapping[str, Any] = field(default_factory=dict)
+    """`chosen`: the parameters; `study`: an entry a trial, in order, with number, state, parameters, value (the best on
+    valid) and how often it was judged. Empty if nothing was tuned."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 import duckdb
 
@@ -33,10 +34,14 @@ _MACROS_OF_OLD = ("weights_of", "setup_of")
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables and views of this version, in the database in use, which is empty."""
+    _create_tables_alone(connection)
+    create_views(connection)
+
+
+def _create_tables_alone(connection: duckdb.DuckDBPyConnection) -> None:
     schema = Template(resources.files("leaderboards").joinpath("schema.sql").read_text(encoding="utf-8"))
     connection.execute(schema.substitute(DERIVED))
     connection.execute("INSERT INTO schema_version (version) VALUES (?)", [SCHEMA_VERSION])
-    create_views(connection)
 
 
 def read_version(connection: duckdb.DuckDBPyConnection, database: str, path: Path) -> int:
@@ -95,11 +100,20 @@ def use_own_views(connection: duckdb.DuckDBPyConnection, database: str) -> None:
     create_views(connection)
 
 
+class _Tables(NamedTuple):
+    columns: Mapping[str, Sequence[_Column]]
+    """By table."""
+    constraints: Collection[str]
+    """Of the table `runs`."""
+
+
 @cache
-def _columns_of_this_version() -> Mapping[str, Sequence[_Column]]:
+def _tables_of_this_version() -> _Tables:
+    """What DuckDB says of tables that were made just now; views would take ten times as long to make."""
     with duckdb.connect() as connection:
-        create_tables(connection)
-        return {table: _columns(connection, "memory", table) for table in _ALL_TABLES}
+        _create_tables_alone(connection)
+        columns = {table: _columns(connection, "memory", table) for table in _ALL_TABLES}
+        return _Tables(columns, _constraints(connection, "memory"))
 
 
 def _checked_version(connection: duckdb.DuckDBPyConnection, database: str, path: Path) -> int:
@@ -122,16 +136,9 @@ def _checked_version(connection: duckdb.DuckDBPyConnection, database: str, path:
         _require_plain(columns, table, path)
         if version == SCHEMA_VERSION:
             _require_columns(columns, table, path)
-    if version == SCHEMA_VERSION and _constraints(connection, database) != _constraints_of_this_version():
+    if version == SCHEMA_VERSION and _constraints(connection, database) != _tables_of_this_version().constraints:
         _require_points(connection, database, path)
     return version
-
-
-@cache
-def _constraints_of_this_version() -> Collection[str]:
-    with duckdb.connect() as connection:
-        create_tables(connection)
-        return _constraints(connection, "memory")
 
 
 def _constraints(connection: duckdb.DuckDBPyConnection, database: str) -> Collection[str]:
@@ -179,7 +186,7 @@ def _version(connection: duckdb.DuckDBPyConnection, database: str, path: Path) -
 
 
 def _require_columns(columns: Sequence[_Column], table: str, path: Path) -> None:
-    odd = {column[:2] for column in columns} ^ {column[:2] for column in _columns_of_this_version()[table]}
+    odd = {column[:2] for column in columns} ^ {column[:2] for column in _tables_of_this_version().columns[table]}
     if odd:
         named = ", ".join(f"{name} {kind}" for name, kind in sorted(odd))
         raise UserError(

@@ -56,6 +56,25 @@ def test_the_vector_is_what_timms_classifier_gets(name, tmp_path):
         torch.testing.assert_close(whole.get_classifier()(vector), whole(x), atol=1e-4, rtol=1e-4)
 
 
+def test_one_thread_tries_what_it_can_embed(monkeypatch):
+    """On a busy machine several would wait for each other, for a minute now and then."""
+    threads, convolve = [], torch.nn.Conv2d.forward
+
+    def look(self, x):
+        threads.append(torch.get_num_threads())
+        return convolve(self, x)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", look)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        find_backbone("timm:test_resnet?random").build(None, 0)
+        assert set(threads) == {1}
+        assert torch.get_num_threads() == 2, "it is for these looks alone"
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_its_pretraining_is_known_for_8_bit_values_and_its_size(tmp_path):
     inputs = find_backbone("timm:test_resnet").build(write_weights(tmp_path / "w.safetensors", "test_resnet"), 0).inputs
     known = timm.get_pretrained_cfg("test_resnet")

@@ -9,7 +9,6 @@ class mean is the simplest rule there is, and a random forest is the one that ne
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from harness.protocols.image.linear_probe import LinearProbeSettings, linear_probe
 from harness.protocols.image.numeric_labels import numeric_labels, standardised_numbers
@@ -48,6 +47,8 @@ def few_shot_nearest_mean(material: Material, settings: NearestMeanSettings, see
     Raises:
         UserError: no train samples, or features that are not finite.
     """
+    from scipy.special import expit, softmax  # noqa: PLC0415 - a plan must not wait for it
+
     features, member = standardise_features(material), numeric_labels(material)
     single = material.label_kind is LabelKind.SINGLE_LABEL
 

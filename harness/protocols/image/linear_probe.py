@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from harness.errors import UserError
 from harness.protocols.select_cv import PATIENCE, Search, choose_by_cv
@@ -179,6 +178,8 @@ def _single_label(labels: np.ndarray, n_classes: int) -> _Target:
     absent = sorted(set(range(n_classes)) - set(classes.tolist()))
 
     def scores(logits: np.ndarray) -> np.ndarray:
+        from scipy.special import expit, softmax  # noqa: PLC0415 - a plan must not wait for it
+
         result = np.zeros((logits.shape[2], n_classes))
         both = np.concatenate([expit(-logits[0]), expit(logits[0])])  # of use with two classes
         result[:, classes] = (both if len(classes) == 2 else softmax(logits[0], axis=0)).T
@@ -198,6 +199,8 @@ def _multi_label(labels: np.ndarray) -> _Target:
         raise UserError("no label varies in train; a linear probe needs at least two values: use a larger partition.")
 
     def scores(logits: np.ndarray) -> np.ndarray:
+        from scipy.special import expit  # noqa: PLC0415 - a plan must not wait for it
+
         result = np.tile(labels[0].astype(np.float64), (logits.shape[2], 1))
         result[:, varies] = expit(logits[:, 0]).T
         return result
