@@ -19,7 +19,7 @@ from mp_mae.errors import UserError
 from mp_mae.losses import LOSS_RULES
 from mp_mae.losses.rules import LossSum, combine_losses, normalise_patches
 from mp_mae.masking import Mask, kept_patches, mask_from_noise
-from mp_mae.modalities import OPTICAL, Modality
+from mp_mae.modalities import OPTICAL, Modality, choose_modalities
 from mp_mae.model_config import ModelConfig, MPMAEOptions
 from mp_mae.objective import LossReport, ModelRequest, Objective
 from mp_mae.packed.encoder import forward_packed
@@ -56,6 +56,17 @@ class MPMAE(Objective):
     @classmethod
     def encoded_patches(cls, options: MPMAEOptions, n_patches: int) -> int:
         return kept_patches(n_patches, options.mask_ratio)
+
+    @classmethod
+    def check(cls, options: MPMAEOptions, request: ModelRequest, crop: int, *, batch: int, micro_batch: int) -> None:
+        """Raises UserError where pixels are to be predicted and the mask removes no patch to predict them at."""
+        n_patches = (crop // request.patch) ** 2
+        pixel_tasks = [task.name for task in choose_modalities(request.modalities) if task.kind.is_pixel]
+        if pixel_tasks and kept_patches(n_patches, options.mask_ratio) == n_patches:
+            raise UserError(
+                f"mask_ratio {options.mask_ratio:g} removes none of {n_patches} patches, and {', '.join(pixel_tasks)} "
+                "can be predicted at removed ones alone. Pass a larger ratio, such as --set mask_ratio=0.6."
+            )
 
     def draw(self, generator: torch.Generator, n_tiles: int, crop: int) -> Tensor:
         """Normal numbers (n_tiles, L), one per patch: the patches with the smallest stay visible."""

@@ -168,6 +168,23 @@ class Objective(nn.Module, ABC):
         return None
 
     @classmethod
+    def check(cls, options: Any, request: ModelRequest, crop: int, *, batch: int, micro_batch: int) -> None:
+        """Refuses a training that would learn nothing, before it begins.
+
+        Args:
+            crop: side in pixels.
+            batch: tiles of an optimizer step, over all processes.
+            micro_batch: of these, how many go through the model at once.
+        Raises:
+            UserError: here, where tiles are compared and each is alone.
+        """
+        if cls.compares_tiles and micro_batch < 2:
+            raise UserError(
+                f"micro-batch {micro_batch}: this objective compares the tiles that go through the model at once, and "
+                "one has none to be compared with. Choose a larger batch and micro_batch."
+            )
+
+    @classmethod
     def depends_on_micro_batch(cls, options: Any) -> bool:
         """Whether the size of the micro-batch is part of what is learnt and has to stay when a training is resumed."""
         return cls.compares_tiles
@@ -194,6 +211,14 @@ class ComparingObjective(Objective):
 
     `inputs` is called with the tiles' crops as of every objective; it leaves random changes out in evaluation mode.
     """
+
+    @classmethod
+    def check(cls, options: Any, request: ModelRequest, crop: int, *, batch: int, micro_batch: int) -> None:
+        if batch < 2:
+            raise UserError(
+                f"batch {batch}: this objective compares the tiles of a step, and one has none to be compared with. "
+                "Choose a larger batch, or more tiles."
+            )
 
     @abstractmethod
     def embed(self, *inputs: Any) -> Tensor:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mp_mae.objective import Objective
     from mp_mae.training.state import TrainingFacts
 
+EARTH_KM = 12_742.0
+"""No two tiles are farther apart, in a straight line."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveOptions:
@@ -34,6 +37,11 @@ class ContrastiveOptions:
         for name in ("drop_modality", "drop_channel"):
             if not getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; pass a chance below 1.")
+        if not self.same_place_km < EARTH_KM:
+            raise UserError(
+                f"same_place_km is {self.same_place_km:g}, so that no tile is a negative of another. Pass less than "
+                f"the {EARTH_KM:,g} km across the Earth."
+            )
         low, high = LOGIT_SCALES
         if not low <= self.scale_init <= high:
             raise UserError(f"scale_init is {self.scale_init}; pass {low:g} to {high:g}.")

@@ -122,6 +122,7 @@ def run_steps(training: Training, first: int, reporter: Reporter, stop: Callable
             if regular or end.save or is_last:
                 saves.save(done)
             if is_last:
+                _check_used(training, done)
                 return done
     return first
 
@@ -154,6 +155,15 @@ def leave_out(training: Training, step: int, error: NonFiniteLossError) -> StepE
         left_out=f"{error}; its batch was left out, {len(facts.left_out) + 1} of {settings.skip_batches}: {why}",
     )
     return StepEnd(record=record, stopped=False, save=False)
+
+
+def _check_used(training: Training, done: int) -> None:
+    """Raises NonFiniteLossError where a training ends whose every batch was left out."""
+    if done == training.plan.total_steps and not training.optimizer.state:
+        raise NonFiniteLossError(
+            f"the batches of all {count_steps(done)} were left out, so nothing was learnt or saved; {LOG} says why. "
+            "Correct the data, or begin with a smaller base_rate."
+        )
 
 
 def _look(training: Training, wish: StopWish) -> Mapping[str, Mapping[str, float]]:

@@ -67,12 +67,14 @@ class TrainingPlan:
         settings = self.settings
         return scaled_rate(settings.base_rate, self.order.global_batch) if settings.scale_rate else settings.base_rate
 
+    @property
+    def warmup_steps(self) -> int:
+        epochs = self.settings.warmup_epochs
+        return self.total_steps // 5 if epochs is None else epochs * self.order.steps_per_epoch
+
     def rate(self, step: int) -> float:
         """Learning rate of an optimizer step."""
-        warmup_epochs = self.settings.warmup_epochs
-        fifth = self.total_steps // 5
-        warmup_steps = fifth if warmup_epochs is None else warmup_epochs * self.order.steps_per_epoch
-        return learning_rate(step, peak=self.peak_rate, warmup_steps=warmup_steps, total_steps=self.total_steps)
+        return learning_rate(step, peak=self.peak_rate, warmup_steps=self.warmup_steps, total_steps=self.total_steps)
 
 
 def open_files(settings: Settings) -> MMEarthFiles:
@@ -108,7 +110,7 @@ def choose_model(settings: Settings, files: MMEarthFiles) -> tuple[int, ModelReq
     if crop % patch:
         raise UserError(
             f"The crop of {crop} px is not a multiple of the {patch} px patch. "
-            f"Pass --set crop={max(crop // patch, 1) * patch}."
+            f"Pass --set crop={max(crop // patch, 2) * patch}."
         )
     request = ModelRequest(
         size=settings.size,
@@ -150,7 +152,8 @@ def make_plan(
         limit: tiles that may go through the model at once; None: what fits on the device.
         saved: the checkpoint of a training that is resumed, whose sizes stay.
     Raises:
-        UserError: sizes that do not go together, masks that keep no patch, a batch that cannot be divided.
+        UserError: sizes that do not go together, masks that keep no patch, a batch that cannot be divided, or nothing
+            would be learnt.
     """
     crop, request = choose_model(settings, files)
     objective = find_objective(settings.objective).load()
@@ -168,6 +171,7 @@ def make_plan(
         stored=saved.history.micro_batch if saved else None,
         pinned=objective.depends_on_micro_batch(settings.options),
     )
+    objective.check(settings.options, request, crop, batch=batch, micro_batch=micro)
     order = TrainingOrder(
         n=len(rows), global_batch=batch, micro_batch=micro, processes=processes, rank=rank, seed=settings.seed
     )
@@ -182,6 +186,11 @@ def make_plan(
         limit=limit,
         notices=(),
     )
+    if plan.total_steps == plan.warmup_steps == 1:
+        raise UserError(
+            "warmup_epochs: the only step of this training is the first one of the warm-up, whose rate is 0. "
+            "Pass --set warmup_epochs=0, or more epochs."
+        )
     return replace(plan, notices=tuple(_notices(plan)))
 
 

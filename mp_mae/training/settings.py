@@ -3,6 +3,7 @@
 A key is a field of `Settings`, or one of the objective's own options (`ObjectiveEntry.options`).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -72,8 +73,14 @@ class Settings:
         if not self.preset:
             raise UserError(f"preset names nothing to predict; pass one of {', '.join(PRESETS)}.")
         self._check_bands()
-        if not self.base_rate > 0:
+        if not 0 < self.base_rate < math.inf:
             raise UserError(f"base_rate is {self.base_rate}; pass a number above 0.")
+        if self.weight_decay == math.inf:
+            raise UserError(f"weight_decay is {self.weight_decay}; pass a number, such as 0.05.")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise UserError(f"betas is {self.betas[0]:g},{self.betas[1]:g}; pass two numbers from 0 to below 1.")
+        if self.seed > _LARGEST_SEED:
+            raise UserError(f"seed is {self.seed}; pass at most {_LARGEST_SEED}.")
         if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
             raise UserError(
                 f"warmup_epochs is {self.warmup_epochs}, more than the {self.epochs} epochs. "
@@ -140,6 +147,9 @@ _LOWEST = {
     "micro_batch": 1, "workers": 1, "save_every": 1, "save_minutes": 0, "keep": 1, "keep_every": 1, "log_every": 1,
     "validate_every": 1, "skip_batches": 0,
 }  # fmt: skip
+
+_LARGEST_SEED = 2**63 - 1
+"""That torch's generators take."""
 
 MAY_CHANGE = frozenset(
     (

@@ -22,7 +22,6 @@ from mp_mae.errors import NonFiniteLossError, UserError
 from mp_mae.objective import ComparingObjective, LossReport
 from mp_mae.training.comparing.gradients import add_step_gradients
 from mp_mae.training.log import StepRecord
-from mp_mae.training.plan import TrainingPlan
 from mp_mae.training.processes.launch import widest_float
 from mp_mae.training.setup import Training
 from mp_mae.training.stepping.feed import Feed, step_draws
@@ -48,7 +47,7 @@ def take_step(training: Training, step: int, feed: Feed, wish: StopWish, save: C
     Raises:
         NonFiniteLossError: before the model is touched; its gradients are there to be forgotten.
         StepGivenUpError: likewise.
-        UserError: a parameter that is trained got no gradient, or there was nothing to compare.
+        UserError: a parameter that is trained got no gradient, or there was nothing to learn from.
     """
     plan, began = training.plan, time.perf_counter()
     if isinstance(training.model, ComparingObjective):
@@ -62,8 +61,7 @@ def take_step(training: Training, step: int, feed: Feed, wish: StopWish, save: C
     wishes = norm.new_tensor([wish.here(), save()], dtype=widest_float(norm.device))
     sums = sum_over_processes(training.accelerator, reports, norm, wishes, of_step=of_step)
     _check_finite(sums, step)
-    if isinstance(training.model, ComparingObjective):
-        _check_comparable(sums, step, plan)
+    _check_learnt_from(training, sums, step)
     update(training, plan.rate(step), norm)
     seconds = time.perf_counter() - began
     record = StepRecord(
@@ -193,12 +191,16 @@ def _check_finite(sums: StepSums, step: int) -> None:
     raise NonFiniteLossError(f"step {step + 1}: {found}")
 
 
-def _check_comparable(sums: StepSums, step: int, plan: TrainingPlan) -> None:
-    if all(loss is None for loss in sums.losses.values()):
-        raise UserError(
-            f"step {step + 1}: none of the {plan.order.global_batch} tiles has values for two of the modalities "
-            f"{', '.join(plan.modalities)}, so nothing can be compared. Choose others, or a larger batch."
-        )
+def _check_learnt_from(training: Training, sums: StepSums, step: int) -> None:
+    """Refuses a first batch without a single value. A later one is an accident: a step that changes next to nothing."""
+    if training.optimizer.state or any(loss is not None for loss in sums.losses.values()):
+        return
+    plan = training.plan
+    wanted = "values for two" if isinstance(training.model, ComparingObjective) else "a value for any"
+    raise UserError(
+        f"step {step + 1}: none of the {plan.order.global_batch} tiles has {wanted} of the modalities "
+        f"{', '.join(plan.modalities)}, so nothing can be learnt. Choose others, or a larger batch."
+    )
 
 
 def _share_counts(accelerator: Accelerator) -> Callable[[Tensor], Tensor] | None:

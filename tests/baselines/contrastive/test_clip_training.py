@@ -126,12 +126,22 @@ def test_the_micro_batch_may_change_because_it_is_no_part_of_what_is_learnt(tile
         ({"drop_channel": 1.0}, "drop_channel is 1.0; pass a chance below 1"),
         ({"scale_init": 0.5}, "scale_init is 0.5; pass 1 to 100"),
         ({"dim": 1}, "dim is 1; pass at least 2"),
+        ({"batch": 1}, "batch 1: .* one has none to be compared with. Choose a larger batch"),
+        ({"same_place_km": 2e4}, "same_place_km is 20000, so that no tile is a negative .* less than the 12,742 km"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_written(tiles, tmp_path, changes, says):
     with pytest.raises(UserError, match=says):
         train(clip_settings(tiles, **changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_tiles_of_one_modality_each_have_nothing_to_be_compared(tmp_path):
+    data = write_mmearth(tmp_path / "tiles", n=8, side=16)
+    without(data, "sentinel1")
+    without(data, "aster")
+    with pytest.raises(UserError, match="step 1: none of the 4 tiles has values for two of the modalities sentinel2, "):
+        train(clip_settings(data), tmp_path / "run")
 
 
 def test_a_modality_that_no_tile_has_is_left_out_of_the_losses_and_the_others_train(tmp_path):

@@ -74,6 +74,12 @@ def test_no_more_batches_are_left_out_than_allowed(settings, tmp_path):
     assert resumed.complete
 
 
+def test_a_training_whose_every_batch_was_left_out_is_no_success(settings, tmp_path):
+    with pytest.raises(NonFiniteLossError, match="all 2 steps were left out, so nothing was learnt or saved"):
+        train(replace(settings, batch=8, skip_batches=9), tmp_path / "run")
+    assert len(read_log(tmp_path / "run" / "log.jsonl")) == 2
+
+
 def test_after_a_divergence_rate_and_clipping_may_change_and_the_change_is_kept(tmp_path):
     data = write_mmearth(tmp_path / "tiles", n=8, side=16)
     settings = tiny_settings(data, preset=("s2",), size="demo", epochs=3, base_rate=1e30, save_every=1, warmup_epochs=1)

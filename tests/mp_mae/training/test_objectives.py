@@ -170,6 +170,8 @@ def test_the_micro_batch_stays_where_tiles_are_compared_and_may_change_elsewhere
     train(settings, tmp_path / "two_crops", stop=after(1, asks=2))
     with pytest.raises(UserError, match=r"differs in micro_batch \(2, now 4\)\."):
         train(changed(settings, micro_batch=4), tmp_path / "two_crops", resume=True)
+    with pytest.raises(UserError, match=r"micro-batch 1: .* one has none to be compared with"):
+        train(changed(settings, micro_batch=1), tmp_path / "single")
     alone = tiny_settings(tiles, size="demo", preset=("s2",), micro_batch=2)
     train(alone, tmp_path / "mp_mae", stop=after(1, asks=2))
     assert train(changed(alone, micro_batch=4), tmp_path / "mp_mae", resume=True).complete

@@ -167,12 +167,15 @@ def test_a_batch_without_divisors_is_told(tmp_path):
     [
         ({"mask_ratio": 0.9}, "keeps none of 4 patches"),
         ({"mask_ratio": 1.0}, "The mask ratio is 1.0"),
-        ({"crop": 12}, "crop of 12 px is not a multiple of the 8 px patch. Pass --set crop=8"),
+        ({"crop": 12}, "crop of 12 px is not a multiple of the 8 px patch. Pass --set crop=16"),
         ({"crop": 24}, "A crop of 24 px does not fit tiles of 16 px"),
         ({"crop": None}, "Pass the crop's side in pixels"),
         ({"patch": None}, "Pass --set patch=8"),
         ({"batch": 4, "micro_batch": 3}, "not a multiple of 3"),
         ({"bands": ("B2", "B99")}, "unknown band B99"),
+        ({"mask_ratio": 0.0}, "mask_ratio 0 removes none of 4 patches, and sentinel2, .* Pass a larger ratio"),
+        ({"mask_ratio": 1e-17, "preset": ("biome", "s2")}, "removes none of 4 patches, and sentinel2 can be predicted"),
+        ({"batch": 12, "epochs": 1, "warmup_epochs": 1}, "the only step .* Pass --set warmup_epochs=0, or more epochs"),
     ],
 )
 def test_sizes_that_do_not_go_together_are_refused_before_anything_is_written(tiles, tmp_path, changes, says):
@@ -212,17 +215,38 @@ def test_the_exported_encoder_is_the_trained_one_and_says_how_it_came_to_be(opti
     np.testing.assert_allclose(written["l2a"]["std"], np.array(stored["std"])[positions], rtol=1e-6)
 
 
-def test_a_task_without_one_target_is_logged_as_such(tmp_path):
+def test_images_alone_are_learnt_without_a_mask(tiles, tmp_path):
+    settings = tiny_settings(tiles, preset=("lat",), mask_ratio=0.0)
+    train(settings, tmp_path / "run")
+    before, after_it = build_model(plan_of(settings)).state_dict(), weights(tmp_path / "run", 6)
+    kernels = [name for name in before if name.endswith("conv_dw.weight")]
+    assert all((before[name] != after_it[name]).any() for name in kernels)
+
+
+@pytest.fixture
+def hardly_labelled(tmp_path):
+    """Four tiles with Sentinel-2 and nothing else."""
     data = write_mmearth(tmp_path / "tiles", n=4, side=16, missing=1.0 - 1e-9)
     stats = json.loads((data / "tiles_band_stats.json").read_text())
     fixed = {
         key: {"mean": [0.0] * len(entry["mean"]), "std": [1.0] * len(entry["std"])} for key, entry in stats.items()
     }
     (data / "tiles_band_stats.json").write_text(json.dumps(fixed))
-    train(tiny_settings(data, preset=("biome", "s2")), tmp_path / "run")
+    return data
+
+
+def test_a_task_without_one_target_is_logged_as_such(hardly_labelled, tmp_path):
+    train(tiny_settings(hardly_labelled, preset=("biome", "s2")), tmp_path / "run")
     last = read_log(tmp_path / "run" / "log.jsonl")[-1]
     assert last.losses["biome"] is None
     assert last.losses["sentinel2"] is not None
+
+
+def test_a_training_without_one_target_is_refused_at_its_first_step(hardly_labelled, tmp_path):
+    says = "none of the 4 tiles has a value for any of the modalities biome, esa_worldcover, so nothing can be learnt"
+    with pytest.raises(UserError, match=f"step 1: {says}. Choose others, or a larger batch."):
+        train(tiny_settings(hardly_labelled, preset=("biome", "esa_worldcover")), tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 # --- what stops it ---
