@@ -17,7 +17,14 @@ from mp_mae.training.processes.launch import build_accelerator, start_trackers
 from mp_mae.training.processes.start import agree_on_start
 from mp_mae.training.progress import Reporter, build_reporter, count_steps
 from mp_mae.training.settings import Settings
-from mp_mae.training.setup import Training, build_training, describe_start, describe_work, join_processes
+from mp_mae.training.setup import (
+    Training,
+    build_training,
+    describe_start,
+    describe_work,
+    join_processes,
+    sole_training,
+)
 from mp_mae.training.state import keep_newest, newest_state, save_state
 from mp_mae.training.step import StepEnd, take_step
 from mp_mae.training.stepping.blame import Fault, describe_faults, find_faults
@@ -56,7 +63,7 @@ def pretrain(
         reporter: is told how it goes; None: a line on stderr now and then.
         stop: asked once a micro-batch.
     Raises:
-        UserError: the settings, the data or what is in `out` do not allow this training.
+        UserError: the settings, the data or what is in `out` do not allow this training, or another is at work there.
         NonFiniteLossError: names the modalities; the newest checkpoint is intact.
     """
     start = agree_on_start(settings, out, resume=resume)
@@ -66,18 +73,19 @@ def pretrain(
     training = do_alike(lambda: build_training(accelerator, plan, start.facts, out, saved))
     join_processes(training)
     first = saved.step if saved else 0
-    if saved:
-        do_alike(lambda: export(training, first))  # a process may have been killed between checkpoint and encoder
-    if first == plan.total_steps:
-        reporter.notice(f"The training in {out} is complete: {count_steps(first)}.")
-        return Finished(out=out, step=first, total_steps=plan.total_steps)
-    start_trackers(accelerator, settings)
-    with reporter:
-        for text in (*plan.notices, *describe_start(training, saved)):
-            reporter.notice(text)
-        reporter.notice(describe_work(training, first))
-        reporter.begin(first, plan.total_steps)
-        done = run_steps(training, first, reporter, stop)
+    with sole_training(training, saved):
+        if saved:
+            do_alike(lambda: export(training, first))  # a process may have been killed between checkpoint and encoder
+        if first == plan.total_steps:
+            reporter.notice(f"The training in {out} is complete: {count_steps(first)}.")
+            return Finished(out=out, step=first, total_steps=plan.total_steps)
+        start_trackers(accelerator, settings)
+        with reporter:
+            for text in (*plan.notices, *describe_start(training, saved)):
+                reporter.notice(text)
+            reporter.notice(describe_work(training, first))
+            reporter.begin(first, plan.total_steps)
+            done = run_steps(training, first, reporter, stop)
     accelerator.end_training()
     return Finished(out=out, step=done, total_steps=plan.total_steps)
 

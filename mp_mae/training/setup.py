@@ -1,6 +1,7 @@
 """What the training loop works with, built from its plan: device, model, optimizer, and where it starts."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,26 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from mp_mae.data.places import read_positions
+from mp_mae.errors import UserError
 from mp_mae.files.replace_file import write_whole
 from mp_mae.objective import ComparingObjective, Objective
+from mp_mae.training.alone import alone_in
 from mp_mae.training.comparing.probe import Probe, open_probe
+from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
+from mp_mae.training.processes.agree import do_alike
 from mp_mae.training.processes.launch import package_versions, widest_float
 from mp_mae.training.progress import count_steps
 from mp_mae.training.settings import MAY_CHANGE, as_fields, to_toml
-from mp_mae.training.state import History, SavedState, TrainingFacts, restore_model, restore_optimizer, with_history
+from mp_mae.training.state import (
+    History,
+    SavedState,
+    TrainingFacts,
+    newest_state,
+    restore_model,
+    restore_optimizer,
+    with_history,
+)
 
 SETTINGS = "settings.toml"
 
@@ -89,9 +102,6 @@ def build_training(
         restore_optimizer(model, optimizer, saved)
     asked = plan.settings.probe if accelerator.is_main_process else None
     probe = open_probe(asked, plan, model) if asked else None
-    if accelerator.is_main_process:
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / SETTINGS, to_toml(plan.settings))
     return Training(
         accelerator=accelerator,
         plan=plan,
@@ -109,6 +119,26 @@ def build_training(
         places=_find_places(plan, accelerator.device) if isinstance(model, ComparingObjective) else None,
         probe=probe,
     )
+
+
+@contextmanager
+def sole_training(training: Training, saved: SavedState | None) -> Iterator[None]:
+    """The first process keeps other trainings out of the folder for the block, and writes down the settings.
+
+    Raises:
+        UserError: another training is there, or was there since `saved` was found; or nothing can be written.
+    """
+    with ExitStack() as stack:
+
+        def claim() -> None:
+            stack.enter_context(alone_in(training.out))
+            newest = newest_state(training.out / CHECKPOINTS)
+            if newest is not None and (saved is None or newest.step != saved.step):
+                raise UserError(f"{training.out}: another training has just ended there. Start this one again.")
+            write_whole(training.out / SETTINGS, to_toml(training.plan.settings))
+
+        do_alike(lambda: claim() if training.accelerator.is_main_process else None)
+        yield
 
 
 def join_processes(training: Training) -> None:
