@@ -68,12 +68,13 @@ def pixel_logits(
     """
     cells = [_logits_of_cells(level, weights) for level, weights in zip(maps, coefficients, strict=True)]
     cells[-1] += intercepts[:, None, None]  # where they are fewest; resampling leaves a constant as it is
-    total, *others = (
+    levels = (
         _resample(torch.from_numpy(of_level)[None], (stride / zoom[0], stride / zoom[1]), size_px)
         for of_level, stride in zip(cells, strides, strict=True)
     )
-    for part in others:
-        total += part
+    total = next(levels)
+    for level in levels:
+        total += level
     return total[0].numpy()
 
 
@@ -90,20 +91,19 @@ def likeliest(logits: np.ndarray) -> np.ndarray:
 
 
 def in_single_precision(level: np.ndarray) -> np.ndarray:
-    """A map as float32, by PyTorch: NumPy takes seven times as long to widen half precision."""
-    return torch.from_dlpack(level).float().numpy()
+    """A map as float32, the caller's own, by PyTorch: NumPy takes seven times as long to widen half precision."""
+    return torch.from_numpy(level.copy()).float().numpy()  # of a copy, as stored maps are read-only
 
 
 def _logits_of_cells(level: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(h, w, D) float16 or float32 and (K, D) -> (K, h, w) float32, as many cells at a time as the processor's cache
     holds in single precision."""
-    cells = torch.from_dlpack(level.reshape(-1, level.shape[-1]))
+    cells = level.reshape(-1, level.shape[-1])
     at_once = max(1, AT_ONCE_BYTES // (4 * level.shape[-1]))
-    single = torch.empty(at_once, level.shape[-1])
     logits = np.empty((len(weights), len(cells)), np.float32)
     for start in range(0, len(cells), at_once):
-        part = cells[start : start + at_once]
-        logits[:, start : start + at_once] = (single[: len(part)].copy_(part).numpy() @ weights.T).T
+        part = in_single_precision(cells[start : start + at_once])
+        logits[:, start : start + at_once] = (part @ weights.T).T
     return logits.reshape(-1, *level.shape[:2])
 
 

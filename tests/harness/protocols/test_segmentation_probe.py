@@ -71,6 +71,17 @@ def test_large_maps_give_what_they_give_cell_by_cell(monkeypatch):
     np.testing.assert_allclose(whole, columns.T.reshape(3, 9, 7), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("error")
+def test_maps_may_be_read_only_as_stored_ones_are(monkeypatch):
+    """Older NumPy hands PyTorch none of these by DLPack."""
+    monkeypatch.delattr(torch, "from_dlpack")
+    level = np.arange(2 * 2 * 3, dtype=np.float16).reshape(2, 2, 3)
+    level.setflags(write=False)
+    logits = pixel_logits([level], [1], [np.ones((1, 3), np.float32)], np.float32([1]), (2, 2))
+    np.testing.assert_array_equal(logits, [[[4, 13], [22, 31]]])
+    assert hypercolumn.in_single_precision(level).flags.writeable
+
+
 def test_the_likeliest_class_is_the_first_of_equals():
     values = np.random.default_rng(0).integers(0, 4, (9, 50)).astype(np.float32)
     np.testing.assert_array_equal(likeliest(values), values.argmax(axis=0))
