@@ -1,6 +1,5 @@
 """Writing a leaderboard: one short transaction per run, so that a run is there with all its rows or not at all."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,17 +12,8 @@ import duckdb
 from leaderboards.agreement import Difference
 from leaderboards.errors import UnavailableError, UserError
 from leaderboards.failures import read_failures, record_failure
-from leaderboards.file.connection import (
-    CANNOT_WRITE,
-    WAIT_SECONDS,
-    attach_new,
-    confine,
-    first_line,
-    start_engine,
-    transaction,
-    usable_path,
-)
-from leaderboards.file.definitions import create_tables
+from leaderboards.file.connection import WAIT_SECONDS, usable_path
+from leaderboards.file.creating import create, naming_the_place, nearest_folder, put, require_writable
 from leaderboards.file.drafts import draft_of
 from leaderboards.file.reader import connect_to_read
 from leaderboards.file.rows import insert_record, same_seed
@@ -303,14 +293,10 @@ def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderbo
         UserError: the place is not writable, or the file is locked, not a leaderboard or of a newer version.
     """
     usable_path(path)
-    try:
+    with naming_the_place(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _create(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be created ({error.strerror}). Name a place you can write to.") from error
-    except CANNOT_WRITE as error:
-        raise UnavailableError(f"{path}: cannot be created ({first_line(error)}). Check the disk.") from error
+            create(path)
     with Writer(path, wait_seconds, 0) as writer:
         with writer.transaction() as connection:
             create_views(connection)
@@ -319,23 +305,36 @@ def open_leaderboard(path: Path, wait_seconds: float = WAIT_SECONDS) -> Leaderbo
     return Leaderboard(path, wait_seconds)
 
 
-def _create(path: Path) -> None:
-    """Build the file elsewhere and give it its name when it is whole, as another process may look at any moment."""
-    with draft_of(path) as draft:
-        engine = start_engine()
-        try:
-            confine(engine, draft)
-            attach_new(engine, draft, "draft")
-            engine.execute("USE draft")
-            with transaction(engine):
-                create_tables(engine)
-            engine.execute("USE memory")
-            engine.execute("DETACH draft")
-        finally:
-            engine.close()
-        try:
-            os.link(draft, path)  # unlike a rename, it never replaces a file that another process just made
-        except FileExistsError:
-            return
-        except OSError:  # a file system without hard links
-            draft.rename(path)
+def open_if_there(path: Path) -> Leaderboard:
+    """`open_leaderboard` where there is one, or what waits for one; else nothing is made yet, but refused already.
+
+    Raises:
+        UserError: as `open_leaderboard`.
+    """
+    usable_path(path)
+    with naming_the_place(path):
+        if path.exists() or Spool(path).pending():
+            return open_leaderboard(path)
+        require_writable(nearest_folder(path))
+    return Leaderboard(path)
+
+
+@contextmanager
+def filled_leaderboard(path: Path) -> Iterator[Leaderboard]:
+    """`open_leaderboard`, but a new one gets its place only if the context ends well: what fails leaves nothing.
+
+    Raises:
+        UserError: as `open_leaderboard`.
+        UnavailableError: another process has put one there meanwhile.
+    """
+    found = open_if_there(path)
+    if path.exists():
+        yield found
+        return
+    with draft_of(nearest_folder(path) / path.name) as draft:
+        yield open_leaderboard(draft)
+        with naming_the_place(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            is_ours = put(draft, path)
+    if not is_ours:
+        raise UnavailableError(f"{path}: another process made it meanwhile; nothing was written. Run it again.")

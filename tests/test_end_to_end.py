@@ -88,8 +88,10 @@ def test_what_came_of_it_what_was_skipped_and_what_lies_beside_the_leaderboard(f
     folder, _, printed = finished
     assert "linear_probe: test split, one seed, 7 labels" in printed.stdout
     assert re.search(rf"{SCENES} +[01]?\.\d{{3}} ±\.\d{{3}}", printed.stdout)
-    assert "Open leaderboards/report.html\n" in printed.stderr, "two partitions of the same samples make no curve"
-    assert (folder / "leaderboards" / "report.html").stat().st_size > 10_000
+    assert "Open leaderboards/leaderboard-report.html\n" in printed.stderr, (
+        "two partitions of the same samples make no curve"
+    )
+    assert (folder / "leaderboards" / "leaderboard-report.html").stat().st_size > 10_000
     assert f"{COVERS}, mp_mae (2 runs of knn): knn does not take segmentation labels" in printed.stderr
 
 

@@ -30,7 +30,7 @@ from harness.records.job import Failure, Job, Places, Result
 from harness.records.progress import Progress
 from harness.training.devices import Devices
 from leaderboards.schema import FailureRow
-from leaderboards.store import Leaderboard, Session, open_leaderboard
+from leaderboards.store import Leaderboard, Session, open_if_there, open_leaderboard
 
 
 def preview(request: RunRequest, progress: Progress) -> tuple[list[Line], list[Estimate]]:
@@ -56,11 +56,13 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
     if devices.count > 1 and request.ray:
         raise UserError("--executor ray: start one process, without accelerate launch; Ray starts the others")
     with devices.agreeing():
-        leaderboard = open_leaderboard(request.db)
+        leaderboard = open_if_there(request.db)
         workbench = Workbench(_places(request), progress, verify_data=request.verify_data)
         lines, failed_before = _plan(request, workbench, convert=True)
         jobs = _in_order(_jobs(line for line in lines if line.state is State.NEW))
         seconds = estimate_seconds(jobs, workbench, leaderboard.timings(request.device)) if jobs else 0.0
+        if jobs or not lines:  # an empty share has an empty leaderboard; what cannot be run at all leaves none
+            leaderboard = open_leaderboard(request.db)
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
         jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))
     devices.from_first([job.run_id for job in jobs if trains_backbone(job.run.protocol)])

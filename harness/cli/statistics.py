@@ -137,7 +137,8 @@ def published(db: Db = DEFAULT_DB, debug: Debug = False) -> None:
     """Add the published results that come with this package, as `source = 'published'`. Again is free."""
     with user_errors(debug):
         from leaderboards.published import import_published
-        from leaderboards.store import open_leaderboard
+        from leaderboards.store import filled_leaderboard
 
-        added = import_published(open_leaderboard(db))
+        with filled_leaderboard(db) as leaderboard:
+            added = import_published(leaderboard)
         say(err, f"{added} published results added to {db}.")

@@ -73,11 +73,12 @@ def import_(
     """Merge other leaderboards into this one by identity; nothing is overwritten. Exit code 1: some runs contradict."""
     with user_errors(debug):
         from leaderboards.merge import merge
-        from leaderboards.store import open_leaderboard
+        from leaderboards.store import filled_leaderboard
 
-        leaderboard, contradicted = open_leaderboard(db), False
+        contradicted = False
         for source in sources:
-            merged = merge(leaderboard, source)
+            with filled_leaderboard(db) as leaderboard:
+                merged = merge(leaderboard, source)
             _tell(source, merged)
             contradicted = contradicted or bool(merged.conflicts)
     raise typer.Exit(1 if contradicted else 0)
@@ -91,7 +92,8 @@ def replay(db: Db = DEFAULT_DB, debug: Debug = False) -> None:
 
         spool = Spool(db)
         n_waiting, n_unreadable = len(spool.pending()), len(spool.unreadable())
-        board = Leaderboard(db) if db.exists() else open_leaderboard(db)  # opening replays too, and tells nobody
+        new = n_waiting and not db.exists()
+        board = open_leaderboard(db) if new else Leaderboard(db)  # opening replays too, and tells nobody
         replayed = board.replay()
         n_left = len(spool.pending()) + len(spool.unreadable()) - n_unreadable
         say(err, f"{n_waiting - n_left} runs that were waiting are in {db} now.")

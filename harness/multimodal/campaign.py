@@ -27,7 +27,7 @@ from harness.store.damage import DamagedError
 from leaderboards.errors import UserError as LeaderboardError
 from leaderboards.multimodal import known_results, store_results
 from leaderboards.schema import MultimodalRow
-from leaderboards.store import Leaderboard
+from leaderboards.store import Leaderboard, open_leaderboard
 from mp_mae.data.threads import one_blas_thread
 
 Value = TypeVar("Value")
@@ -151,4 +151,5 @@ class Evaluation:
         return as_row(self._embedder.model, pair, found, self._seed, datetime.now(UTC))
 
     def _store(self, rows: Sequence[MultimodalRow]) -> None:
-        self._done.n_new += store_results(self._board, rows)
+        if rows:
+            self._done.n_new += store_results(open_leaderboard(self._board.path), rows)

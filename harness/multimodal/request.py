@@ -16,7 +16,7 @@ from harness.records.job import DatasetRef, Places
 from harness.records.progress import Progress
 from harness.records.run import BandNames, NormalisationPolicy
 from leaderboards.simulated import SIMULATED
-from leaderboards.store import open_leaderboard
+from leaderboards.store import open_if_there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def evaluate(request: Request, progress: Progress) -> Campaign:
     places = Places(cache_dir=request.cache_dir, device=known_device(request.device), workers=request.workers)
     workbench = Workbench(places, progress)
     embedder = Embedder(request.backbone, weights, workbench, request.normalisation, request.same_place_km)
-    board = open_leaderboard(request.db)
+    board = open_if_there(request.db)
     return Evaluation(embedder, workbench, board, request.seed, request.same_place_km).run(refs)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import UserError
+from leaderboards.file.drafts import replacing
 
 
 def write_vectors(
@@ -21,18 +22,15 @@ def write_vectors(
         UserError: the file cannot be written.
     """
     table = pd.DataFrame({"sample": list(names), "split": splits.tolist(), "embedding": list(vectors)})
-    partial = target.with_name(f".{target.name}.partial")
     facts = ", ".join(f"{key}: {_quoted(value)}" for key, value in made_by.items())
     try:
-        with duckdb.connect() as connection:
+        with replacing(target) as draft, duckdb.connect() as connection:
             connection.register("vectors", table)
             connection.execute(
                 "COPY (SELECT sample, split, embedding::FLOAT[] AS embedding FROM vectors) TO "
-                f"{_quoted(str(partial))} (FORMAT parquet, KV_METADATA {{{facts}}})"
+                f"{_quoted(str(draft))} (FORMAT parquet, KV_METADATA {{{facts}}})"
             )
-        partial.rename(target)
     except (duckdb.Error, OSError) as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"{target}: cannot be written ({str(error).splitlines()[0]})") from None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from leaderboards.errors import UserError
+from leaderboards.file.drafts import replacing
 from leaderboards.formats.json_text import read_json
 from leaderboards.statistics.reading import CurveKey, key_without_setup, read_points
 
@@ -128,8 +129,8 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
     ]
     text = json.dumps({"format": FORMAT, "curves": entries}, indent=1, ensure_ascii=False, allow_nan=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
+        with replacing(path) as draft:
+            draft.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Name another place.") from error
 

@@ -32,3 +32,18 @@ def draft_of(target: Path) -> Iterator[Path]:
         dir=target.parent, prefix=prefix, suffix=ending, ignore_cleanup_errors=True
     ) as folder:
         yield Path(folder) / target.name
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path to write a file to, which takes the place of `target` if the context ends well. Its folder is made.
+
+    Whoever looks meanwhile sees the old one or the new one, and what fails leaves the old one.
+
+    Raises:
+        OSError: the place cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with draft_of(target) as draft:
+        yield draft
+        draft.replace(target)

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from leaderboards.errors import UserError
-from leaderboards.file.drafts import draft_of
+from leaderboards.file.drafts import replacing
 from leaderboards.report.columns import script_safe_json
 
 ENDINGS = (".html", ".htm")
@@ -36,7 +36,7 @@ def render_page(template: Asset, styles: Sequence[Asset], scripts: Sequence[Asse
 
 
 def write_page(text: str, target: Path) -> int:
-    """Put a page in its place as a whole: whoever looks meanwhile sees the old one or the new one.
+    """Put a page in its place as a whole.
 
     Returns:
         The size of the file in bytes.
@@ -45,10 +45,8 @@ def write_page(text: str, target: Path) -> int:
     """
     check_ending(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with draft_of(target) as draft:
+        with replacing(target) as draft:
             draft.write_text(text, encoding="utf-8")
-            draft.replace(target)
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror}). Name a place you can write to.") from error
     return target.stat().st_size

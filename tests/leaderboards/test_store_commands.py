@@ -10,6 +10,7 @@ from leaderboard_records import make_record, metric, published_run, run_id
 
 from command_line import harness
 from generated_patches import SCENES
+from harness.show.campaign.beside import keep_beside
 from harness.show.reproduce import reproducing_command
 from leaderboards.query import run_query
 from leaderboards.schema import RunRecord
@@ -167,6 +168,44 @@ def test_what_is_exported_is_imported(tmp_path: Path, target: str) -> None:
     assert imported.returncode == 0, imported.stderr
     assert "1 runs added" in imported.stderr
     assert Leaderboard(tmp_path / "other.duckdb").known([run_id("one")]) == {run_id("one")}
+
+
+@pytest.mark.parametrize("content", [None, "hello", "run_id,value\nx,1\n", "broken rule"])
+def test_an_import_that_fails_leaves_nothing(tmp_path: Path, content: str | None) -> None:
+    """Neither a leaderboard nor the folder for it; and a leaderboard that was there stays as it was."""
+    if content == "broken rule":
+        open_leaderboard(tmp_path / PLACE).commit(make_record("one"))
+        assert harness("export", "a.csv", cwd=tmp_path).returncode == 0
+        content = (tmp_path / "a.csv").read_text().replace(",0.5,0.4,0.6", ",0.5,0.9,0.6")
+    if content is not None:
+        (tmp_path / "a.csv").write_text(content)
+    before = sorted(tmp_path.rglob("*"))
+    imported = harness("import", "a.csv", "--db", "new/folder/other.duckdb", cwd=tmp_path)
+    assert imported.returncode == 2
+    assert imported.stderr.startswith("error: a.csv: ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_was_imported_before_another_source_failed_is_kept(tmp_path: Path) -> None:
+    open_leaderboard(tmp_path / PLACE).commit(make_record("one"))
+    imported = harness("import", PLACE, "absent.duckdb", "--db", "new/other.duckdb", cwd=tmp_path)
+    assert imported.returncode == 2
+    assert "1 runs added" in imported.stderr
+    assert Leaderboard(tmp_path / "new" / "other.duckdb").known([run_id("one")]) == {run_id("one")}
+
+
+def test_two_leaderboards_in_one_folder_have_a_report_each(tmp_path: Path) -> None:
+    """As those of several shares have."""
+    for number in "12":
+        open_leaderboard(tmp_path / f"{number}.duckdb").commit(make_record(number))
+        kept = keep_beside(tmp_path / f"{number}.duckdb", [run_id(number)], "linear_probe", anew=True)
+        assert kept.files == [tmp_path / f"{number}-report.html"]
+
+
+def test_a_replay_of_nothing_makes_no_leaderboard(tmp_path: Path) -> None:
+    done = harness("replay", "--db", "new/other.duckdb", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "0 runs that were waiting are in new/other.duckdb now.\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_export_says_what_it_can_write(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import leaderboards.errors
-from leaderboards.file.drafts import draft_of
+from leaderboards.file.drafts import replacing
 from leaderboards.formats.json_text import read_json
 
 FOLDER, FORMAT = "plans", 1
@@ -86,8 +86,6 @@ def _write(folder: Path, groups: Mapping[str, PlannedGroup], anew: bool) -> None
     path = folder / f"{key}.json"
     if path.exists() and not anew:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     plan = {"format": FORMAT, "began": datetime.now(UTC).isoformat(), "groups": content}
-    with draft_of(path) as draft:
+    with replacing(path) as draft:
         draft.write_text(json.dumps(plan), encoding="utf-8")
-        draft.replace(path)

@@ -20,7 +20,7 @@ class Kept(NamedTuple):
 
 
 def keep_beside(db: Path, run_ids: Sequence[str], protocol: str, *, anew: bool) -> Kept:
-    """Write both into the folder of the leaderboard.
+    """Write both into the folder of the leaderboard, named after it: several may lie there.
 
     Args:
         run_ids: whose curves are drawn, those of the protocol; of single points there is no picture.
@@ -40,7 +40,7 @@ def keep_beside(db: Path, run_ids: Sequence[str], protocol: str, *, anew: bool) 
         "curves.png": draw,
     }
     for name, write in writers.items():
-        target = db.with_name(name)
+        target = db.with_name(f"{db.stem}-{name}")
         try:
             if anew or not target.exists():
                 write(target)

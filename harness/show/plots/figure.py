@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness.errors import UserError
 from harness.show.plots.curves import Curve, Panel
+from leaderboards.file.drafts import replacing
 from leaderboards.looks import COLOURS
 
 MARKERS = "os^Dv>P<"
@@ -69,8 +70,8 @@ def write_figure(figure: Figure, path: Path) -> None:
         UserError: the file cannot be written, or its ending is of no picture.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=120, bbox_inches="tight")  # a legend wider than its picture is not cut off
+        with replacing(path) as draft:
+            figure.savefig(draft, dpi=120, bbox_inches="tight")  # a legend wider than its picture is not cut off
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot write the picture ({error}). Name another file, .png, .svg or .pdf") from error
 
