@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_all_start_methods, parent_process, resource_tracker
 from multiprocessing.connection import wait
@@ -23,19 +24,35 @@ PR_SET_PDEATHSIG = 1
 
 @contextmanager
 def clean_pool(n_processes: int, module: str) -> Iterator[ProcessPoolExecutor]:
-    """A pool of `clean_processes`. Whatever leaves the context by an exception, Ctrl-C too, ends them at once."""
+    """A pool of `clean_processes`. Whatever leaves the context by an exception, Ctrl-C too, ends them at once, and so
+    does the end of the context where one of them was killed."""
     others = set(active_children())
-    with ProcessPoolExecutor(n_processes, clean_processes(module)) as pool:
-        try:
-            yield pool
-        except BaseException:  # nobody wants any more what they are at
-            mine = set(active_children()) - others
-            pool.shutdown(wait=False, cancel_futures=True)  # first, or their deaths would be reported
-            for process in mine:
-                process.kill()
-            for process in mine:
-                process.join()
-            raise
+    pool = ProcessPoolExecutor(n_processes, clean_processes(module))
+    try:
+        yield pool
+    except BaseException:  # nobody wants any more what they are at
+        _end(pool, set(active_children()) - others)
+        raise
+    if _takes_more(pool):
+        pool.shutdown()
+    else:  # it may wait for ever for a process that it was starting while another was killed
+        _end(pool, set(active_children()) - others)
+
+
+def _takes_more(pool: ProcessPoolExecutor) -> bool:
+    try:
+        pool.submit(int)
+    except BrokenProcessPool:
+        return False
+    return True
+
+
+def _end(pool: ProcessPoolExecutor, processes: Collection[BaseProcess]) -> None:
+    pool.shutdown(wait=False, cancel_futures=True)  # first, or their deaths would be reported
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.join()
 
 
 def map_in_order(function: Callable[[Item], Done], items: Sequence[Item], n_processes: int) -> Iterator[Done]:
