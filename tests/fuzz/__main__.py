@@ -21,7 +21,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from fuzz.attempts import build_input  # noqa: E402
-from fuzz.targets import GUARDED_BY, TARGETS  # noqa: E402
+from fuzz.targets import TARGETS  # noqa: E402
 
 START_SECONDS = 120
 """Until a process has made its first inputs and read the first of them."""
@@ -62,11 +62,7 @@ def fuzz(name: str, seed: int, first: int, last: int) -> tuple[Counter[str], dic
     at = first
     while at < last:
         with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-            at, died = _run(name, name, seed, at, last, folder, counts, examples)
-        if died and name in GUARDED_BY:
-            with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-                _, died = _run(GUARDED_BY[name], name, seed, at, at + 1, folder, counts, examples)
-            at += not died
+            at, died = _run(name, seed, at, last, folder, counts, examples)
         if died:
             counts[died] += 1
             examples.setdefault(died, (at, ""))
@@ -76,7 +72,6 @@ def fuzz(name: str, seed: int, first: int, last: int) -> tuple[Counter[str], dic
 
 def _run(
     name: str,
-    inputs: str,
     seed: int,
     first: int,
     last: int,
@@ -84,14 +79,10 @@ def _run(
     counts: Counter[str],
     examples: dict[str, tuple[int, str]],
 ) -> tuple[int, str]:
-    """One process, as far as it comes. The number of the input after, and what ended the process if that was bad.
-
-    Args:
-        inputs: the target whose inputs are read.
-    """
+    """One process, as far as it comes. The number of the input after, and what ended the process if that was bad."""
     places = os.pathsep.join((str(TESTS), str(TESTS.parent)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "fuzz.worker", name, inputs, str(seed), str(first), str(last), folder],
+        [sys.executable, "-m", "fuzz.worker", name, str(seed), str(first), str(last), folder],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1", "TMPDIR": folder},

@@ -1,11 +1,13 @@
-"""One input after another, in this process: what is neither a value nor a documented error, or takes too much."""
+"""One input after another: what is neither a value nor a documented error, or takes too much."""
 
+import json
+import os
 import random
 import resource
 import time
 import traceback
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fuzz.mutate import mutate
@@ -36,10 +38,39 @@ def build_input(target: Target, name: str, seed: int, index: int) -> tuple[str, 
 
 
 def attempt(target: Target, name: str, seed: int, indices: Iterable[int]) -> Iterator[Outcome]:
+    """In this process."""
+    return _attempt(target, name, seed, indices, target.read)
+
+
+def attempt_in_forks(target: Target, name: str, seed: int, first: int, last: int) -> Iterator[Outcome]:
+    """By `read_here`, in forks of this process; what ends one, or takes it too long, is read by `read` instead."""
+    assert target.read_here is not None
+    while first < last:
+        ours, theirs = os.pipe()
+        fork = os.fork()
+        if fork == 0:
+            with os.fdopen(theirs, "w", buffering=1) as lines:
+                for outcome in _attempt(target, name, seed, range(first, last), target.read_here):
+                    lines.write(json.dumps(asdict(outcome)) + "\n")
+            os._exit(0)
+        os.close(theirs)
+        with os.fdopen(ours) as lines:
+            for line in lines:
+                yield Outcome(**json.loads(line))
+                first += 1
+        os.waitpid(fork, 0)
+        if first < last:
+            yield from attempt(target, name, seed, [first])
+            first += 1
+
+
+def _attempt(
+    target: Target, name: str, seed: int, indices: Iterable[int], read: Callable[[str, bytes], None]
+) -> Iterator[Outcome]:
     for index in indices:
         part, data = build_input(target, name, seed, index)
         peak, began = _peak(), time.process_time()
-        kind, detail = _read(target, part, data)
+        kind, detail = _read(target, read, part, data)
         if time.process_time() - began > SECONDS:
             kind, detail = "slow", f"{time.process_time() - began:.1f} s"
         elif _peak() - peak > MEMORY:
@@ -54,9 +85,9 @@ def check_seeds(target: Target) -> None:
             target.read(part, data)
 
 
-def _read(target: Target, part: str, data: bytes) -> tuple[str, str]:
+def _read(target: Target, read: Callable[[str, bytes], None], part: str, data: bytes) -> tuple[str, str]:
     try:
-        target.read(part, data)
+        read(part, data)
     except target.documented as error:
         return (
             ("refused", "")

@@ -203,6 +203,7 @@ def _endure(place: Place, minutes: float) -> int:
         counts[f"{fault}: {CODES.get(done.returncode, done.returncode)}"] += 1
         if done.returncode not in CODES or "Traceback" in done.stderr:
             wrong.append(f"round {rounds}, {fault}: code {done.returncode}\n{done.stderr[-3000:]}")
+            print(wrong[-1], flush=True)
         gc.collect()
         memory.append(_resident())
         rounds += 1

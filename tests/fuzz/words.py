@@ -75,7 +75,7 @@ QUERIES = (
 
 IMPATIENT_READER = """
 from harness.data import reading_child
-reading_child.READ_SECONDS = 3
+reading_child.READ_SECONDS = 1
 reading_child.main()
 """
-"""A file that hangs HDF5 is given up ten times sooner than usual, or the fuzzing would take all day."""
+"""A file that hangs HDF5 is given up far sooner than usual, or the fuzzing would take all day."""

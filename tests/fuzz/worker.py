@@ -1,5 +1,4 @@
-"""`python -m fuzz.worker TARGET INPUTS SEED FIRST LAST FOLDER`: a process that fuzzes and says on its output how far it
-is. INPUTS: the target whose inputs these are, of two that read the same."""
+"""`python -m fuzz.worker TARGET SEED FIRST LAST FOLDER`: a process that fuzzes and says on its output how far it is."""
 
 import json
 import logging
@@ -10,7 +9,7 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-from fuzz.attempts import attempt, check_seeds
+from fuzz.attempts import attempt, attempt_in_forks, check_seeds
 from fuzz.targets import TARGETS
 
 HEADROOM = 3 * 2**30
@@ -18,7 +17,8 @@ HEADROOM = 3 * 2**30
 
 
 def main() -> None:
-    name, inputs, seed, first, last, folder = sys.argv[1:]
+    name, folder = sys.argv[1], sys.argv[-1]
+    seed, first, last = map(int, sys.argv[2:5])
     warnings.simplefilter("ignore")
     logging.disable()
     lines = os.fdopen(os.dup(1), "w", buffering=1)
@@ -27,7 +27,11 @@ def main() -> None:
     check_seeds(target)
     used = int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGESIZE")
     resource.setrlimit(resource.RLIMIT_DATA, (used + HEADROOM, resource.RLIM_INFINITY))
-    for outcome in attempt(target, inputs, int(seed), range(int(first), int(last))):
+    if target.read_here is None:
+        outcomes = attempt(target, name, seed, range(first, last))
+    else:
+        outcomes = attempt_in_forks(target, name, seed, first, last)
+    for outcome in outcomes:
         lines.write(json.dumps(asdict(outcome)) + "\n")
 
 
