@@ -10,7 +10,7 @@ class UserError(Exception):
     """Bad input. The message says where, what was wanted, what was found and what to do next."""
 
     traceback: str | None = None
-    """Kept where nobody foresaw what went wrong."""
+    """Kept where nobody foresaw what went wrong; `--debug` prints it."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback."""
@@ -34,7 +34,7 @@ class UnforeseenError(UserError):
     def __init__(self, cause: Exception) -> None:
         words = " ".join(str(cause).split())
         shortened = words if len(words) <= 300 else f"{words[:300]} ..."
-        super().__init__(f"{type(cause).__name__}: {shortened}. Add --debug for the traceback")
+        super().__init__(f"{type(cause).__name__}: {shortened}")
         self.traceback = "".join(traceback.format_exception(cause))
 
 

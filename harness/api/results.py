@@ -17,7 +17,7 @@ class Results(Board):
         super().__init__(db)
         self.lines = lines
         self.not_run = _not_run(lines)
-        """What was skipped or failed, and why."""
+        """What was skipped, failed or waits to be stored, and why."""
 
     @property
     def run_ids(self) -> Collection[str]:
@@ -33,7 +33,7 @@ def _not_run(lines: Collection[Line]) -> pd.DataFrame:
     rows = [
         (stored_name(line.cell.backbone), line.cell.dataset.name, line.cell.protocol, line.state.value, line.reason)
         for line in lines
-        if line.state in (State.SKIPPED, State.FAILED)
+        if line.state in (State.SKIPPED, State.FAILED, State.WAITING)
     ]
     columns = ["backbone", "dataset", "protocol", "state", "reason"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(ignore_index=True)

@@ -26,10 +26,10 @@ from harness.campaign.watch import UNWATCHED, Watch
 from harness.errors import UserError
 from harness.execution.workbench import Workbench
 from harness.protocols import trains_backbone
-from harness.records.job import Failure, Job, Places, Result
+from harness.records.job import Failure, Job, Places, Result, Unstored
 from harness.records.progress import Progress
 from harness.training.devices import Devices
-from leaderboards.schema import FailureRow
+from leaderboards.schema import FailureRow, RunRecord
 from leaderboards.store import Leaderboard, Session, open_if_there, open_leaderboard
 
 
@@ -78,9 +78,9 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
         closing(executor(work, workbench)) as results,
     ):
         for result in results:
-            failure = _commit(session, result)
-            became.ends(result.job, failure or result.outcome)
-            work.became(result.job, failure)
+            outcome = _commit(session, result)
+            became.ends(result.job, outcome)
+            work.became(result.job, outcome if isinstance(outcome, Failure) else None)
     return became.at_the_end(lines, work, leaderboard)
 
 
@@ -148,9 +148,9 @@ def _made(session: Session, run_ids: Collection[str]) -> Collection[str]:
     return ()
 
 
-def _commit(session: Session, result: Result) -> Failure | None:
-    """Store a finished run, in the spool if the leaderboard is locked or full now; the next one may go in. Of a failed
-    one remember why."""
+def _commit(session: Session, result: Result) -> RunRecord | Failure | Unstored:
+    """What became of a run in the end. A finished one is stored, in the spool if the leaderboard is locked or full now;
+    the next one may go in. Of a failed one it is remembered why."""
     if isinstance(result.outcome, Failure):
         with suppress(leaderboards.errors.UserError):  # which is said as well
             session.record_failure(_failure_row(result.job, result.outcome))
@@ -159,7 +159,7 @@ def _commit(session: Session, result: Result) -> Failure | None:
         reason = session.commit_or_keep(result.outcome)
     except Exception as error:  # the border between runs: the others can be stored nevertheless
         return Failure.of(error)
-    return Failure(message=reason, traceback=None) if reason else None
+    return Unstored(message=reason) if reason else result.outcome
 
 
 def _failure_row(job: Job, failure: Failure) -> FailureRow:

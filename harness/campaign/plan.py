@@ -47,6 +47,8 @@ class State(StrEnum):
     """Known only once the dataset has been converted to arrays, which a dry run does not do."""
     SKIPPED = "skipped"
     """Makes no sense here, for the reason given."""
+    WAITING = "waiting"
+    """Finished, and not in the leaderboard yet, for the reason given."""
     FAILED = "failed"
     """Should have worked: bad input, named in the reason."""
 
@@ -60,7 +62,7 @@ class Line:
     reason: str = ""
     """Why it is not run; or what is odd about it."""
     job: Job | None = None
-    """Of a line that is NEW, or was before it was DONE or FAILED."""
+    """Of a line that is NEW, or was before it was DONE, WAITING or FAILED."""
     traceback: str | None = None
     """Of a failure that is not the user's to mend."""
 

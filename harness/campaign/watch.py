@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from harness.campaign.plan import Line
-from harness.records.job import Failure, Job
+from harness.records.job import Failure, Job, Unstored
 from leaderboards.schema import RunRecord
 
 
@@ -21,8 +21,8 @@ class Watch(Protocol):
         """
         ...
 
-    def ends(self, job: Job, outcome: RunRecord | Failure) -> None:
-        """One of them is in the leaderboard now, or failed, or could not be stored."""
+    def ends(self, job: Job, outcome: RunRecord | Failure | Unstored) -> None:
+        """One of them is in the leaderboard now, or failed, or waits to be stored."""
         ...
 
     def elsewhere(self, job: Job) -> None:
@@ -41,7 +41,7 @@ class _Unwatched:
     def begins(self, lines: Sequence[Line], jobs: Sequence[Job], seconds: float | None) -> None:
         pass
 
-    def ends(self, job: Job, outcome: RunRecord | Failure) -> None:
+    def ends(self, job: Job, outcome: RunRecord | Failure | Unstored) -> None:
         pass
 
     def elsewhere(self, job: Job) -> None:

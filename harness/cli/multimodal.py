@@ -20,6 +20,7 @@ from harness.cli.terminal import (
     out,
     say,
     show_rows,
+    show_tracebacks,
     split_names,
     user_errors,
 )
@@ -105,5 +106,4 @@ def _tell(done: "Campaign", debug: bool) -> None:
         say(err, f"skipped: {reason}", style="yellow")
     for name, failure in done.failed.items():
         say(err, f"failed: {name}: {failure.message}", style="red")
-        if debug and failure.traceback:
-            err.print(failure.traceback, markup=False, highlight=False)
+    show_tracebacks((failure.traceback for failure in done.failed.values()), debug)

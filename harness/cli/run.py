@@ -60,7 +60,7 @@ from harness.cli.options.run import (
     Workers,
 )
 from harness.cli.options.words import parse_input_size, split_backbones, split_budgets, split_settings, split_weights
-from harness.cli.running.results import reasons, show_tracebacks, tell_results
+from harness.cli.running.results import reasons, tell_results
 from harness.cli.terminal import (
     DEFAULT_CACHE,
     DEFAULT_DB,
@@ -74,6 +74,7 @@ from harness.cli.terminal import (
     out,
     parse_size,
     say,
+    show_tracebacks,
     split_names,
     split_numbers,
     user_errors,
@@ -176,7 +177,7 @@ def run(
     weights that learnt from other places of it, and image statistics and an untrained network beside a single backbone.
 
     A run that the leaderboard holds already is not repeated.
-    Exit code: 0 all runs are in the leaderboard, 1 some failed, 2 wrong usage.
+    Exit code: 0 all runs are in the leaderboard, 1 some failed or wait to be stored, 2 wrong usage.
     """
     said = SimpleNamespace(**locals())
     with user_errors(debug):
@@ -271,9 +272,9 @@ def _preview(request: "RunRequest", verbose: bool, debug: bool) -> int:
     if verbose:
         out.print(plan_table(lines))
     out.print(summary_table(lines, estimates))
-    show_tracebacks(lines, debug)
     for text, style in reasons(lines, verbose):
         say(err, text, style=style)
+    show_tracebacks((line.traceback for line in lines), debug)
     return _exit_code(request, lines)
 
 
@@ -298,4 +299,4 @@ def _exit_code(request: "RunRequest", lines: "Sequence[Line]") -> int:
         say(err, f"--shard {request.shard}: nothing to do; the grid has fewer groups of runs than shares")
     elif all(line.state is State.SKIPPED for line in lines):
         raise UserError("nothing to run: every combination was skipped, for the reasons above")
-    return 1 if any(line.state is State.FAILED for line in lines) else 0
+    return 1 if any(line.state in (State.FAILED, State.WAITING) for line in lines) else 0

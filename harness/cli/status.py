@@ -1,5 +1,6 @@
 """The verb that looks on: `status`."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,7 +40,7 @@ def status(db: Db = DEFAULT_DB, form: FormatOption = Format.table, debug: Debug 
         standings = read_standings(db)
         if form is Format.table:
             for standing in standings:
-                _show(standing)
+                _show(standing, db)
             if not standings:
                 _show_counts(db)
             return
@@ -52,7 +53,7 @@ def status(db: Db = DEFAULT_DB, form: FormatOption = Format.table, debug: Debug 
         show_rows(Table(columns=columns, rows=rows), form)
 
 
-def _show(standing: "Standing") -> None:
+def _show(standing: "Standing", db: Db) -> None:
     from harness.show.tables import rows_table
 
     left = standing.seconds_left
@@ -69,6 +70,8 @@ def _show(standing: "Standing") -> None:
     if not standing.at_work:
         say(out, "  Nobody is at it now: the same command goes on from there.", style="yellow")
     out.print(rows_table(("backbone", "dataset", "done", "failed", "running", "waiting"), _rows(standing)))
+    if standing.failed:
+        _say_why(db)
 
 
 def _rows(standing: "Standing") -> "list[tuple[object, ...]]":
@@ -90,8 +93,12 @@ def _show_counts(db: Db) -> None:
     ((n_runs, n_failed),) = run_query(db, "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM failures)").rows
     say(out, f"No grid is under way or was left unfinished. {db} has {describe_count(n_runs, 'run')}.")
     if n_failed:
-        say(
-            out,
-            f"{describe_count(n_failed, 'run')} failed and were not made since: python -m harness sql "
-            f'"SELECT dataset, backbone, protocol, message, times FROM failures" --db {db}',
-        )
+        say(out, f"{describe_count(n_failed, 'run')} failed and were not made since.")
+        _say_why(db)
+
+
+def _say_why(db: Db) -> None:
+    """The commands that show how runs failed."""
+    sql, of = "python -m harness sql", f"--db {shlex.quote(str(db))}"
+    say(out, f'Why: {sql} "SELECT dataset, backbone, protocol, message, times FROM failures" {of}')
+    say(out, f'Where that came from: {sql} "SELECT DISTINCT traceback FROM failures" {of}')

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULT_DB = Path("leaderboards/leaderboard.duckdb")
 DEFAULT_CACHE = default_cache()
+
+HOW_TO_TRACE = "Where that came from: the same command with --debug"
 
 EVALUATING, READING, KEEPING = "Evaluate", "Read results", "Keep and share"
 """Headings that `--help` lists the verbs under."""
@@ -85,7 +87,19 @@ def user_errors(debug: bool) -> Iterator[None]:
         if debug:
             raise
         say(err, f"error: {error}", style="red")
+        if isinstance(error, UserError) and error.traceback:
+            say(err, HOW_TO_TRACE)
         raise typer.Exit(2) from error
+
+
+def show_tracebacks(found: Iterable[str | None], debug: bool) -> None:
+    """Print where failures came from that nobody foresaw, each once; or how to see it. None: somebody foresaw it."""
+    tracebacks = dict.fromkeys(text for text in found if text)
+    if tracebacks and not debug:
+        say(err, HOW_TO_TRACE)
+        return
+    for text in tracebacks:
+        err.print(text, markup=False, highlight=False)
 
 
 def split_names(given: list[str] | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -89,6 +89,14 @@ class Failure:
         return cls(message=str(told), traceback=told.traceback)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unstored:
+    """A run that finished, and whose record waits until the leaderboard can be written."""
+
+    message: str
+    """Why, where it is kept and what to do."""
+
+
 class Result(NamedTuple):
     """What became of a job."""
 

@@ -23,6 +23,7 @@ STATE_STYLE = {
     State.SAME: "dim",
     State.UNKNOWN: "yellow",
     State.SKIPPED: "yellow",
+    State.WAITING: "red",
     State.FAILED: "red",
 }
 
@@ -127,7 +128,7 @@ def reasons(lines: Sequence[Line], state: State) -> list[str]:
     Reasons that keep a backbone from running at all come first.
     """
     names = tell_apart(line.cell.dataset for line in lines)
-    ran = {line.cell.backbone for line in lines if line.state in (State.NEW, State.DONE, State.SAME)}
+    ran = {line.cell.backbone for line in lines if line.state in (State.NEW, State.DONE, State.SAME, State.WAITING)}
     cells: dict[str, list[Cell]] = {}
     for line in lines:
         if line.state is state and line.reason:
@@ -160,4 +161,4 @@ def _which(cells: Sequence[Cell], state: State) -> str:
     if len(cells) > 1:
         protocols = ", ".join(dict.fromkeys(cell.protocol for cell in cells))
         return f" ({len(cells)} runs of {protocols})"
-    return f", {cells[0].partition}, {cells[0].protocol}" if state is State.FAILED else ""
+    return f", {cells[0].partition}, {cells[0].protocol}" if state in (State.FAILED, State.WAITING) else ""

@@ -42,7 +42,7 @@ class Work:
         return True
 
     def became(self, job: Job, failure: Failure | None) -> None:
-        """What the driver tells of a job that has ended and, unless it failed, is in the leaderboard."""
+        """What the driver tells of a job that has ended and, unless it failed, is in the leaderboard or waits to be."""
         self.ended(job)
         if failure is None:
             self._alike.made(job)

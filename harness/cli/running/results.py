@@ -3,10 +3,9 @@
 import math
 import shlex
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.cli.terminal import DEFAULT_DB, err, out, say
+from harness.cli.terminal import DEFAULT_DB, err, out, say, show_tracebacks
 
 if TYPE_CHECKING:
     from harness.campaign.plan import Line
@@ -31,9 +30,13 @@ def tell_results(request: "RunRequest", lines: "Sequence[Line]", *, news: bool, 
     there = [line.job for line in lines if line.job and line.state in (State.NEW, State.DONE)]
     with one_look(request.db, WAIT_SECONDS):
         below = [*_alarms(request, there), *reasons(lines, verbose)]
-        _show_results(request, there, MOST_LINES - WAYS_ON - sum(math.ceil(len(text) / WIDTH) for text, _ in below))
-        show_tracebacks(lines, debug)
-        for text, style in chain(below, _ways_on(request, there, news=news)):
+        tracebacks = [line.traceback for line in lines if line.traceback]
+        told = sum(math.ceil(len(text) / WIDTH) for text, _ in below) + bool(tracebacks)
+        _show_results(request, there, MOST_LINES - WAYS_ON - told)
+        for text, style in below:
+            say(err, text, style=style)
+        show_tracebacks(tracebacks, debug)
+        for text, style in _ways_on(request, there, news=news):
             say(err, text, style=style)
 
 
@@ -109,7 +112,7 @@ def reasons(lines: "Sequence[Line]", verbose: bool) -> "Iterator[Told]":
     from harness.campaign.plan import State
     from harness.show import plan_tables
 
-    states = (State.FAILED, State.SKIPPED, State.NEW, State.DONE, State.SAME)
+    states = (State.FAILED, State.WAITING, State.SKIPPED, State.NEW, State.DONE, State.SAME)
     told = [(text, plan_tables.STATE_STYLE[state]) for state in states for text in plan_tables.reasons(lines, state)]
     most = len(told) if verbose or len(told) <= MOST_REASONS else MOST_REASONS - 1
     yield from told[:most]
@@ -132,9 +135,3 @@ def _ways_on(request: "RunRequest", jobs: "Sequence[Job]", *, news: bool) -> "It
     if len(ran) > 1:
         yield f"Next: python -m harness compare {ran[0]} {ran[1]}{board}", None
     yield f"{'      ' if len(ran) > 1 else 'Next: '}python -m harness leaderboard{board}", None
-
-
-def show_tracebacks(lines: "Sequence[Line]", debug: bool) -> None:
-    """Print where failures came from that nobody foresaw, each once."""
-    for traceback in dict.fromkeys(line.traceback for line in lines if line.traceback) if debug else ():
-        err.print(traceback, markup=False, highlight=False)

@@ -11,7 +11,7 @@ from rich.console import Console
 from baselines.registry import stored_name
 from harness.campaign.plan import Line, State
 from harness.data.suites import tell_apart
-from harness.records.job import DatasetRef, Failure, Job
+from harness.records.job import DatasetRef, Failure, Job, Unstored
 from harness.show.campaign.time_left import TimeLeft
 from harness.show.lines import say
 from harness.show.progress_bars import RichProgress
@@ -54,7 +54,7 @@ class CampaignWatch:
         self._names = tell_apart(job.dataset for job in jobs)
         self._n_cells = len(self._cells)
         self._widths = [max((len(part) for part in column), default=0) for column in self._columns()]
-        self._records: dict[_Cell, list[RunRecord | Failure]] = {cell: [] for cell in self._cells}
+        self._records: dict[_Cell, list[RunRecord | Failure | Unstored]] = {cell: [] for cell in self._cells}
         done = sum(line.state is State.DONE for line in lines)
         if done:
             self._console.print(f"{done} of {len(lines)} runs were in the leaderboard already and are not repeated.")
@@ -63,10 +63,10 @@ class CampaignWatch:
             self._time = TimeLeft(jobs)
             self._bar = self._progress.bar(self._doing(), len(jobs))
 
-    def ends(self, job: Job, outcome: RunRecord | Failure) -> None:
+    def ends(self, job: Job, outcome: RunRecord | Failure | Unstored) -> None:
         """Say what came of a cell with its last run."""
         self._time.ended(job)
-        self.stored += not isinstance(outcome, Failure)
+        self.stored += not isinstance(outcome, Failure | Unstored)
         self._records[self._cell(job)].append(outcome)
         self._less(job)
 
@@ -117,12 +117,13 @@ def _describe(jobs: Sequence[Job], seconds: float | None) -> str:
     return f"{', '.join(suites)}{simulated}: {what}{about}"
 
 
-def _came_of_it(outcomes: Sequence[RunRecord | Failure]) -> str:
+def _came_of_it(outcomes: Sequence[RunRecord | Failure | Unstored]) -> str:
     """The score with most labels of the runs just made; means with intervals come at the end, from all there are."""
-    records = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
-    n_failed = len(outcomes) - len(records)
+    records = [outcome for outcome in outcomes if not isinstance(outcome, Failure | Unstored)]
     told = [_score(records)] if records else []
-    told += [f"{n_failed} of {describe_count(len(outcomes), 'run')} failed"] if n_failed else []
+    for kind, what in ((Failure, "failed"), (Unstored, "not stored yet")):
+        n = sum(isinstance(outcome, kind) for outcome in outcomes)
+        told += [f"{n} of {describe_count(len(outcomes), 'run')} {what}"] if n else []
     return ", ".join(told)
 
 

@@ -135,7 +135,7 @@ def test_a_result_that_cannot_be_handed_over_fails_its_run_alone(data, tmp_path)
     broken, results = Future(), SimpleQueue()
     broken.set_exception(TypeError("cannot pickle this"))
     processes._report(job, results, broken)
-    assert results.get().outcome.message == "TypeError: cannot pickle this. Add --debug for the traceback"
+    assert results.get().outcome.message == "TypeError: cannot pickle this"
 
 
 class Stage:

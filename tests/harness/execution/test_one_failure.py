@@ -10,8 +10,10 @@ from baselines.entry import Entry
 from baselines.table import BACKBONES
 from command_line import harness
 from geobench_files import BLUE, RED, SUITE, write_dataset, write_sample, write_statistics
+from harness.cli.terminal import HOW_TO_TRACE
 from harness.execution.workbench import Workbench
 from harness.show import overview
+from leaderboards.errors import UnavailableError
 from leaderboards.store import Session
 
 
@@ -70,14 +72,15 @@ UNFIT = 'RuntimeError: Error(s) in loading state_dict: Unexpected key(s): "modul
 
 def test_a_backbone_that_cannot_be_built_leaves_the_others_alone(data, tmp_path):
     done = run(data, tmp_path, "--backbone", "moody", "--weights", f"moody={__file__}")
-    assert failures(done) == [f"failed: moody (3 runs of knn): {UNFIT}. Add --debug for the traceback"]
+    assert failures(done) == [f"failed: moody (3 runs of knn): {UNFIT}"]
     assert "Traceback" not in done.stderr
+    assert done.stderr.count(HOW_TO_TRACE) == 1
     assert stored(tmp_path) == [f"{name},image_statistics" for name in "abc"]
 
 
 def test_a_dry_run_reports_it_too(data, tmp_path):
     done = run(data, tmp_path, "--backbone", "moody", "--weights", f"moody={__file__}", "--seeds", "0-2", "--dry-run")
-    assert failures(done) == [f"failed: moody (9 runs of knn): {UNFIT}. Add --debug for the traceback"]
+    assert failures(done) == [f"failed: moody (9 runs of knn): {UNFIT}"]
     assert "Traceback" not in done.stderr
     assert "to convert" in done.stdout
 
@@ -92,9 +95,7 @@ def test_its_traceback_is_there_for_who_asks_once(data, tmp_path):
 def test_a_failure_while_embedding_is_of_one_dataset(data, tmp_path):
     write_sample(data / SUITE / "b", "id_4", [(band, np.full((4, 4), 5e9), None) for band in (BLUE, RED)])
     done = run(data, tmp_path, backbone="moody")
-    assert failures(done) == [
-        "failed: b, moody, default, knn: ArithmeticError: these pixels are too much. Add --debug for the traceback"
-    ]
+    assert failures(done) == ["failed: b, moody, default, knn: ArithmeticError: these pixels are too much"]
     assert stored(tmp_path) == ["a,moody", "c,moody"]
 
 
@@ -126,6 +127,34 @@ def test_a_failure_while_committing_is_of_one_run(data, tmp_path, monkeypatch):
     (failure,) = failures(done)
     assert failure.startswith("failed: b, image_statistics, default, knn: OverflowError: no column holds this")
     assert stored(tmp_path) == ["a,image_statistics", "c,image_statistics"]
+
+
+def test_a_run_that_cannot_be_stored_yet_waits_and_has_not_failed(data, tmp_path, monkeypatch):
+    commit = Session.commit
+
+    def locked_for_c(self, record):
+        if record.run.dataset == "c":
+            raise UnavailableError("locked.")
+        commit(self, record)
+
+    monkeypatch.setattr(Session, "commit", locked_for_c)
+    done = run(data, tmp_path)
+    assert done.returncode == 1
+    assert not failures(done)
+    told = "waiting: c, image_statistics, default, knn: finished, but not in the leaderboard yet: locked. Its record"
+    assert told in " ".join(done.stderr.split())
+    assert "[3/3] image_statistics  c  knn  1 of 1 run not stored yet" in done.stderr
+    assert stored(tmp_path) == ["a,image_statistics", "b,image_statistics"]
+
+
+def test_what_cannot_be_run_at_all_leaves_no_leaderboard(data, tmp_path):
+    done = harness(
+        "run", "--backbone", "image_statistics", "--geobench-dir", data, "--cache-dir", data / "cache",
+        "--protocols", "conv_probe", "--db", tmp_path / "new" / "x.duckdb", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "nothing to run" in done.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_dataset_that_cannot_be_described_does_not_hide_the_others(data, tmp_path, monkeypatch):

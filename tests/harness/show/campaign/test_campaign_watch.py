@@ -7,7 +7,7 @@ import pytest
 from campaign_jobs import CROPS, make_job, make_record
 from harness.campaign.plan import Line, State
 from harness.records.cell import Cell
-from harness.records.job import Failure
+from harness.records.job import Failure, Unstored
 from harness.show.campaign.watch import CampaignWatch
 from harness.show.progress_bars import RichProgress
 from mp_mae.visible_text import VisibleConsole
@@ -38,6 +38,20 @@ def test_a_line_for_every_cell_when_its_last_run_ends_also_when_piped():
         "demo (simulated: rank nothing real by it): 1 backbone, 5 runs",
         "[1/2] mp_mae  climate  linear_probe  .550 (100 labels)",
         "[2/2] mp_mae  crops    linear_probe  1 of 1 run failed",
+    ]
+
+
+def test_a_run_that_waits_to_be_stored_is_no_failure():
+    console = VisibleConsole(file=io.StringIO(), width=80)
+    with RichProgress(console) as progress:
+        watch = CampaignWatch(console, progress)
+        watch.begins([], JOBS, None)
+        for job in JOBS:
+            watch.ends(job, Unstored(message="locked"))
+    assert watch.stored == 0
+    assert console.file.getvalue().splitlines()[1:] == [
+        "[1/2] mp_mae  climate  linear_probe  4 of 4 runs not stored yet",
+        "[2/2] mp_mae  crops    linear_probe  1 of 1 run not stored yet",
     ]
 
 
