@@ -1,5 +1,6 @@
 """Shared by all tests."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -19,6 +20,26 @@ def geobench(tmp_path_factory):
         patched.setenv("HOME", str(home))
         patched.setenv("GEO_BENCH_DIR", str(home / "geobench"))
         return pytest.importorskip("geobench", reason="the official package is not installed", exc_type=ImportError)
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Makes a folder one that may not be listed, also for who may do everything."""
+
+    def make(folder: Path) -> None:
+        for name in ("scandir", "listdir"):
+            monkeypatch.setattr(os, name, _refusing(getattr(os, name), folder))
+
+    return make
+
+
+def _refusing(lists, folder):
+    def listing(path="."):
+        if Path(os.fsdecode(path)) == folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return lists(path)
+
+    return listing
 
 
 @pytest.fixture(scope="session")

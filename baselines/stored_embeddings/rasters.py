@@ -6,6 +6,7 @@ import numpy as np
 
 from mp_mae.errors import UserError
 from mp_mae.files.geotiff import open_geotiff
+from mp_mae.files.listing import visible_folders
 
 _SUFFIXES = (".tif", ".tiff")
 _MOST_BYTES = 2**28
@@ -20,9 +21,15 @@ def read_rasters(folder: Path, where: str) -> tuple[list[str], np.ndarray]:
     Returns:
         N names, from the folder on and without their endings; (N, D) float32.
     Raises:
-        UserError: there is no such file; or one is damaged, too large, has other bands than the first, or no data.
+        UserError: a folder cannot be read, or holds no such file; or one is damaged, too large, has other bands than
+            the first, or no data.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.casefold() in _SUFFIXES)
+    files = sorted(
+        below / name
+        for below, names in visible_folders(folder)
+        for name in names
+        if Path(name).suffix.casefold() in _SUFFIXES and not name.startswith(".")
+    )
     if not files:
         raise UserError(f"{where}: a folder of GeoTIFF files is wanted, each called as its image; none found")
     vectors = [_read_mean(file, f"{where}/{file.relative_to(folder)}") for file in files]

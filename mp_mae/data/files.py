@@ -12,6 +12,7 @@ from mp_mae.data.h5 import RowReader, describe_columns
 from mp_mae.data.statistics import BESIDE, Statistics, read_statistics
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
+from mp_mae.files.listing import paths_in
 from mp_mae.modalities import MODALITIES, Kind, Modality
 
 METADATA = "metadata"
@@ -87,7 +88,7 @@ def find_files(folder: str | Path) -> Paths:
         raise UserError(f"{folder}: no such folder. Pass the folder that holds an MMEarth dataset's .h5 file.")
     if (named := folder / f"{folder.resolve().name}.h5").is_file():
         return Paths(named)
-    found = sorted(folder.glob("*.h5"))
+    found = paths_in(folder, "*.h5")
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise UserError(

@@ -9,7 +9,7 @@ from mp_mae.checkpoint import Checkpoint, TrainingSummary, save_checkpoint
 from mp_mae.errors import UserError
 from mp_mae.modalities import OPTICAL, choose_modalities
 from mp_mae.training.objectives import find_objective
-from mp_mae.training.state import SavedState, TrainingFacts, newest_state, read_state
+from mp_mae.training.state import SavedState, TrainingFacts, newest_state, read_state, step_folders
 
 CHECKPOINTS = "checkpoints"
 """Folder of the training's checkpoints below that of the training."""
@@ -57,7 +57,7 @@ def find_state(run: Path, step: int | None = None) -> SavedState:
         UserError: there is none; names the steps there are.
     """
     root = run / CHECKPOINTS
-    steps = sorted(int(path.name.removeprefix("step-")) for path in root.glob("step-*"))
+    steps = [int(path.name.removeprefix("step-")) for path in step_folders(root)]
     if step is not None and step in steps:
         return read_state(root / f"step-{step:08d}")
     newest = newest_state(root) if step is None else None

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
+from mp_mae.files.listing import paths_in
 from mp_mae.files.replace_folder import replacing
 from mp_mae.files.weights_file import load_safetensors
 from mp_mae.objective import ModelRequest, Objective
@@ -137,7 +138,7 @@ def save_state(
 def keep_newest(root: Path, keep: int, every: int | None) -> None:
     """Delete all but the newest `keep` checkpoints and those of every so many steps, and what a killed process left
     half written."""
-    for folder in _folders(root)[:-keep]:
+    for folder in step_folders(root)[:-keep]:
         if not every or int(folder.name.removeprefix("step-")) % every:
             shutil.rmtree(folder)
     for partial in root.glob(".step-*.partial"):
@@ -146,7 +147,7 @@ def keep_newest(root: Path, keep: int, every: int | None) -> None:
 
 def newest_state(root: Path) -> SavedState | None:
     """The newest checkpoint below `root`, or None. Raises UserError when it cannot be read."""
-    folders = _folders(root)
+    folders = step_folders(root)
     return read_state(folders[-1]) if folders else None
 
 
@@ -303,5 +304,6 @@ def _folder(root: Path, step: int) -> Path:
     return root / f"step-{step:08d}"
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.glob("step-*") if path.is_dir())
+def step_folders(root: Path) -> list[Path]:
+    """Those of the checkpoints below `root`, in the order of steps. Raises UserError when they cannot be listed."""
+    return [path for path in paths_in(root, "step-*") if path.is_dir()] if root.exists() else []

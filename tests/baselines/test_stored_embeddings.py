@@ -19,6 +19,14 @@ def test_a_stack_s_vector_is_the_mean_of_its_pixels_that_are_data(tmp_path):
     np.testing.assert_allclose(found, [[2.5, 8.5], [3.0, 9.0], [1.5, 7.5]])
 
 
+def test_a_folder_that_cannot_be_read_is_named_and_not_left_out(tmp_path, unreadable):
+    for name in ("a", "locked"):
+        write_chip(tmp_path / name / "1.tif", np.ones((2, 2, 2), np.float32))
+    unreadable(tmp_path / "locked")
+    with pytest.raises(UserError, match=r"locked: cannot be read \(Permission denied\)"):
+        build(None, 0, path=str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("files", "told"),
     [

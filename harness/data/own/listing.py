@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from harness.data.description import list_names
 from harness.data.files.budgets import JSON_BYTES
@@ -41,7 +41,8 @@ def find_images(root: Path) -> list[str]:
     """The images below a folder, sorted, from it on. What begins with a dot is passed over.
 
     Raises:
-        UserError: there is none; or one is a link that leads out of the folder, or lies behind a linked folder.
+        UserError: there is none; a folder cannot be read; or an image is a link that leads out of the folder, or lies
+            behind a linked folder.
     """
     if not root.is_dir():
         raise UserError(
@@ -49,7 +50,7 @@ def find_images(root: Path) -> list[str]:
         )
     real = root.resolve()
     found = []
-    for folder, below, names in os.walk(root):
+    for folder, below, names in os.walk(root, onerror=_refuse):
         below[:] = [name for name in below if not name.startswith(".")]
         for name in below:
             if Path(folder, name).is_symlink():  # which may lead out, or round in circles
@@ -64,6 +65,12 @@ def find_images(root: Path) -> list[str]:
     if not found:
         raise UserError(f"{root}: no image found; files of {' '.join(SUFFIXES)} are wanted, in a sub-folder a class")
     return sorted(found)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UserError(
+        f"{error.filename}: cannot be read ({error.strerror}). Make it readable, or put it elsewhere"
+    ) from error
 
 
 def rows_of_folders(files: Sequence[str], root: Path) -> list[Row]:

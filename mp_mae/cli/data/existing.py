@@ -6,6 +6,7 @@ from pathlib import Path
 from mp_mae.cli.counting import Counting
 from mp_mae.cli.verb import describe_encoder, err, say
 from mp_mae.errors import UserError
+from mp_mae.files.listing import paths_in
 
 EXAMPLES = """
 pretraining data into DIR/data_1M_v001_64; interrupted, the same command goes on from there:
@@ -45,7 +46,7 @@ def _download(args: argparse.Namespace) -> None:
 
 def _verify(args: argparse.Namespace) -> None:
     path: Path = args.path
-    weights = [path] if path.is_file() else sorted(path.glob("*.pth"))
+    weights = [path] if path.is_file() else paths_in(path, "*.pth")
     if weights:
         from mp_mae.checkpoint import load_checkpoint  # noqa: PLC0415 - imports torch
 

@@ -1,7 +1,6 @@
 """The spine of an import: an area's chips, read in parallel and written as one dataset in MMEarth's layout."""
 
 import errno
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from mp_mae.data.writing.band_sums import combine_sums
 from mp_mae.data.writing.rows import create_rooms
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import write_json
+from mp_mae.files.listing import paths_in
 from mp_mae.files.replace_folder import is_free, replacing
 
 DESCRIPTION = "m3leo.json"
@@ -118,8 +118,8 @@ def _choose_sources(area: Area, choices: Choices) -> list[Source]:
 
 
 def _chips_having(area: Area, source: Source) -> set[str]:
-    with os.scandir(area.folder / source.folder) as entries:
-        return {entry.name.removesuffix(source.suffix) for entry in entries if entry.name.endswith(source.suffix)}
+    files = paths_in(area.folder / source.folder, f"*{source.suffix}")
+    return {path.name.removesuffix(source.suffix) for path in files}
 
 
 def _check_space(out: Path, chips: tuple[Chip, ...], modalities: tuple[str, ...], choices: Choices) -> None:

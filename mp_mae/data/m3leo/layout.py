@@ -8,6 +8,7 @@ from typing import Any
 
 from mp_mae.errors import UserError
 from mp_mae.files.json_file import read_json
+from mp_mae.files.listing import paths_in
 
 MARK = "_partitions_aschips_"
 """Within the name of the folder of chips, `<area>_partitions_aschips_<hash>`, and of the files beside it."""
@@ -82,7 +83,7 @@ def _chips_folder(folder: Path) -> Path:
         raise UserError(f"{folder}: no such folder. Pass the folder of one area of interest of M3LEO.")
     if MARK in folder.resolve().name:
         return folder.resolve()
-    found = sorted(path for path in folder.glob(f"*{MARK}*") if path.is_dir())
+    found = [path for path in paths_in(folder, f"*{MARK}*") if path.is_dir()]
     if len(found) == 1:
         return found[0].resolve()
     if found:
@@ -99,7 +100,7 @@ def _chips_folder(folder: Path) -> Path:
 def _only(folders: list[Path], pattern: str, option: str) -> Path:
     """The one file of that name in the first folder that has any."""
     for folder in folders:
-        found = sorted(folder.glob(pattern))
+        found = paths_in(folder, pattern)
         if len(found) == 1:
             return found[0]
         if found:

@@ -1,7 +1,6 @@
 """The images of a folder before any pixel is read: which can be used, how each is cut, which are held out."""
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mp_mae.data.own.choices import Choices
 from mp_mae.data.own.images import PICTURES, RASTERS, BadImageError, Header, opened
 from mp_mae.data.processes import map_in_order
 from mp_mae.errors import UserError
+from mp_mae.files.listing import visible_folders
 
 BLOCK = 64
 """Files that a process opens before it reports."""
@@ -53,15 +53,14 @@ def find_images(folder: Path) -> list[str]:
     """Image files below a folder, from it on, sorted. What begins with a dot and linked folders are passed over.
 
     Raises:
-        UserError: no such folder, or no image in it.
+        UserError: no such folder, one that cannot be read, or no image in it.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder. Pass one that holds images.")
     found, others = [], Counter[str]()
-    for where, below, names in os.walk(folder):
-        below[:] = [name for name in below if not name.startswith(".")]
+    for where, names in visible_folders(folder):
         for name in names:
-            path = Path(where, name)
+            path = where / name
             if not name.startswith(".") and path.suffix.casefold() in (*PICTURES, *RASTERS):
                 found.append(path.relative_to(folder).as_posix())
             else:

@@ -245,6 +245,15 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(tmp_path, capsys, words, 
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_a_folder_that_cannot_be_read_is_named_and_not_left_out(tmp_path, capsys, unreadable):
+    for name in ("a", "locked"):
+        write_png(tmp_path / "images" / name / "1.png", colours(64, 64))
+    unreadable(tmp_path / "images" / "locked")
+    assert main(["data", "import", str(tmp_path / "images"), "--out", str(tmp_path / "out")]) == 2
+    assert "locked: cannot be read (Permission denied). Make it readable" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_folders_that_do_not_fit_are_refused(tmp_path, capsys):
     command = ["data", "import", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
     assert main(command) == 2

@@ -85,6 +85,12 @@ def test_resuming_where_nothing_is_yet_starts_from_the_beginning(settings, tmp_p
     assert train(replace(settings, preset=("lat",)), tmp_path / "new", resume=True).step == 6
 
 
+def test_checkpoints_that_cannot_be_listed_are_not_taken_for_none(settings, uninterrupted, unreadable):
+    unreadable(uninterrupted / "checkpoints")
+    with pytest.raises(UserError, match=r"checkpoints: cannot be read \(Permission denied\)"):
+        train(settings, uninterrupted, resume=True)
+
+
 def test_a_training_is_not_overwritten_unless_it_is_resumed(settings, uninterrupted):
     with pytest.raises(UserError, match=r"holds a training at step 6\. Pass --resume auto"):
         train(settings, uninterrupted)

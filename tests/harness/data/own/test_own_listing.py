@@ -63,6 +63,13 @@ def test_a_link_that_leads_out_is_refused_and_one_within_is_followed(tmp_path):
         find_images(root)
 
 
+def test_a_folder_that_cannot_be_read_is_named_and_not_left_out(tmp_path, unreadable):
+    root = touch(tmp_path, "a/1.png", "b/locked/2.png")
+    unreadable(root / "b" / "locked")
+    with refused(r"locked: cannot be read \(Permission denied\)"):
+        find_images(root)
+
+
 def table(tmp_path, text):
     (tmp_path / "labels.csv").write_text(text)
     return rows_of_table("labels.csv", find_images(tmp_path), tmp_path)
