@@ -45,7 +45,8 @@ def run(
         weights: by the backbone's name.
         db: the leaderboard. None: one that all runs of this Python share, and that goes with it.
         geobench_dir: holds GEO-Bench. None: $GEO_BENCH_DIR, else ~/dataset/geobench.
-        options: others of `harness run`, with underscores, as `missing_bands="nearest"` or `input_size="native"`.
+        options: others of `harness run`, with underscores, as `missing_bands="nearest"`, `cache_limit="100GB"`,
+            `shard="3/16"` or `executor="ray"`.
     Raises:
         UserError: an unknown name, with the nearest known one; or nothing that could be run. One run that fails is no
             error: `Results.not_run` says why.
@@ -78,7 +79,7 @@ def run(
         ]
         results = Results(board, lines)
         reasons = list(results.not_run["reason"].unique())
-        if not results.run_ids:
+        if lines and not results.run_ids:  # a share of a small grid may be empty
             raise UserError(f"nothing could be run: {'; '.join(reasons[:3])}")
         if reasons:
             progress.notice(f"not run: {'; '.join(reasons[:3])}. See `.not_run`")

@@ -13,12 +13,11 @@ from harness.cli.terminal import (
     FormatOption,
     err,
     out,
-    parse_size,
     say,
     show_rows,
     user_errors,
 )
-from harness.show.quantities import describe_size
+from harness.show.quantities import describe_size, parse_size
 
 if TYPE_CHECKING:
     from harness.store.upkeep import Listed

@@ -13,13 +13,13 @@ from harness.cli.terminal import (
     FormatOption,
     Names,
     out,
-    parse_size,
     say,
     show_rows,
     split_names,
     user_errors,
     write,
 )
+from harness.show.quantities import parse_size
 
 _EXAMPLES = """Examples:
 

@@ -72,7 +72,6 @@ from harness.cli.terminal import (
     data_root,
     err,
     out,
-    parse_size,
     say,
     show_tracebacks,
     split_names,
@@ -81,6 +80,7 @@ from harness.cli.terminal import (
 )
 from harness.errors import UserError
 from harness.records.ray_wish import ExecutorName
+from harness.show.quantities import parse_size
 
 if TYPE_CHECKING:
     from harness.campaign.plan import Line

@@ -1,6 +1,5 @@
 """What every verb shares: the two consoles, common options, words parsed and rows printed, a user's mistake shown."""
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ import mp_mae.errors
 from harness.campaign.defaults import default_cache
 from harness.errors import UserError
 from harness.show.lines import say
-from harness.show.quantities import UNITS
 from mp_mae.visible_text import VisibleConsole, visible
 
 if TYPE_CHECKING:
@@ -124,20 +122,6 @@ def split_numbers(option: str, given: list[str] | tuple[str, ...]) -> tuple[int,
             raise UserError(f"{option}: {part} are more than the {MOST_NUMBERS:,} numbers that a range may have")
         numbers.extend(range(int(first), int(last or first) + 1))
     return tuple(numbers)
-
-
-def parse_size(option: str, text: str) -> int:
-    """Bytes of `100GB`, `1.5 TB` or `1000`.
-
-    Raises:
-        UserError: it is no number with one of these units; names the option.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?[bB]?)\s*", text, re.ASCII)
-    unit = found[2].upper() if found else ""
-    unit += "B" * (unit in "KMGT" and unit != "")
-    if found is None or len(found[1]) > 20:
-        raise UserError(f"{option}: expected a size such as 100GB, 500MB or 0, found {text!r}")
-    return int(float(found[1]) * UNITS[unit])
 
 
 def data_place(geobench_dir: Path | None, cache_dir: Path, *, demo: bool) -> Path:

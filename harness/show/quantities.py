@@ -2,6 +2,8 @@
 
 import re
 
+from harness.errors import UserError
+
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 """Unit in capitals -> bytes."""
 
@@ -16,6 +18,20 @@ def describe_size(n_bytes: int) -> str:
     # 999.5 of a unit and more has no three digits in it.
     unit = next((unit for unit in ("TB", "GB", "MB", "KB") if n_bytes >= 0.9995 * UNITS[unit]), "B")
     return f"{n_bytes / UNITS[unit]:.3g} {unit.replace('K', 'k')}"
+
+
+def parse_size(option: str, text: str) -> int:
+    """Bytes of `100GB`, `1.5 TB` or `1000`.
+
+    Raises:
+        UserError: it is no number with one of these units; names the option.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?[bB]?)\s*", text, re.ASCII)
+    unit = found[2].upper() if found else ""
+    unit += "B" * (unit in "KMGT" and unit != "")
+    if found is None or len(found[1]) > 20:
+        raise UserError(f"{option}: expected a size such as 100GB, 500MB or 0, found {text!r}")
+    return int(float(found[1]) * UNITS[unit])
 
 
 def describe_duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 
 import torch
 
+from baselines.registry.held import find_held
 from harness.campaign.dividing.work import Work
 from harness.campaign.executors.gpus import run_on_gpus
 from harness.campaign.executors.local import run_in_turn
@@ -32,6 +33,7 @@ def executor_for(request: RunRequest, n_processes: int) -> Executor:
         return run_in_turn
     if request.ray is not None:
         return partial(run_on_ray, asked=request.ray)
-    if request.device == "cuda" and torch.cuda.device_count() > 1:
+    is_held = any(map(find_held, request.backbones))  # and other processes know backbones by name
+    if request.device == "cuda" and torch.cuda.device_count() > 1 and not is_held:
         return partial(run_on_gpus, n_gpus=torch.cuda.device_count())
     return run_side_by_side if request.workers > 1 else run_in_turn

@@ -137,12 +137,25 @@ def test_what_cannot_be_run_is_told_with_its_reason(places):
         ({"seeds": 3}, "seeds: numbers in a list are wanted, such as range(3)"),
         ({"protocols": 3}, "protocols: names are wanted; found int"),
         ({"backbones": "mp_mea"}, "Did you mean mp_mae?"),
+        ({"shard": "5/4"}, "expected one share of several, for example 1/4 to 4/4; found '5/4'"),
+        ({"cache_limit": "much"}, "cache_limit: expected a size such as 100GB, 500MB or 0, found 'much'"),
+        ({"backbones": my_net(), "executor": "ray"}, "executor: other machines know backbones by name"),
     ],
 )
 def test_a_word_that_is_none_is_answered_with_what_to_type(places, words, told):
     with pytest.raises(UserError) as refused:
         h.run(**{"backbones": "image_statistics", "datasets": lakes(), **words}, **places)
     assert told in str(refused.value)
+
+
+def test_shares_and_a_limit_of_the_cache_are_said_as_on_the_command_line(places, tmp_path):
+    X, y = images()
+    grid = (["image_statistics", "random_features"], h.Dataset.from_arrays(X, y, bands=BANDS), "knn")
+    where = {"cache_limit": "1GB", "db": tmp_path / "x.duckdb", "cache_dir": places["cache_dir"]}
+    shares = [h.run(*grid, shard=f"{number}/2", **where).run_ids for number in (1, 2)]
+    assert sorted([*shares[0], *shares[1]]) == sorted(h.run(*grid, **where).run_ids)
+    assert all(shares)
+    assert h.run(*grid, shard="99/99", **where).run_ids == [], "there are fewer groups of runs"
 
 
 def test_two_models_of_one_name_are_refused(places):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from command_line import harness
-from harness.cli.terminal import parse_size
 from harness.errors import UserError
 from harness.records.progress import Silent
+from harness.show.quantities import parse_size
 from harness.store import upkeep
 from harness.store.entry import open_entry
 from harness.store.kinds import ARRAYS, FEATURES, Place
