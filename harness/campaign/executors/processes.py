@@ -7,7 +7,7 @@ is handed on at once. Threads alone would not do: most of a probe on few labels 
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Set
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
@@ -222,7 +222,8 @@ def _keeps_one_core_busy(job: Job, workbench: Workbench) -> bool:
 def _start(pool: _Pool, started: threading.Event) -> None:
     """Wait for the first process, which handing it work does too, for the seconds that importing PyTorch takes."""
     try:
-        pool.submit(int).result()
+        with suppress(BrokenProcessPool, CancelledError):
+            pool.submit(int).result()
     finally:
         started.set()  # whatever is wrong with them shows when they get work
 

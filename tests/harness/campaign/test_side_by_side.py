@@ -259,3 +259,10 @@ def test_what_kills_its_process_fails_alone_and_what_was_lost_with_it_is_done(mo
     assert outcomes.pop("device") == "seen meanwhile"
     assert set(outcomes.values()) == {"done"}
     assert len(outcomes) == 2 * processes.WORTH_A_PROCESS - 1
+
+
+def test_a_process_that_is_killed_while_it_starts_is_seen_when_it_gets_work():
+    pool, started = Mortal(()), threading.Event()
+    pool.dead = True
+    processes._start(pool, started)
+    assert started.is_set()
