@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import fields
 from datetime import UTC
+from typing import Any
 
 import duckdb
 
@@ -23,8 +24,13 @@ def record_failure(connection: duckdb.DuckDBPyConnection, row: FailureRow) -> No
     Raises:
         duckdb.ConstraintException: it breaks a rule of `schema.sql`.
     """
-    values = {name: getattr(row, name) for name in _COLUMNS}
+    values = {name: _storable(getattr(row, name)) for name in _COLUMNS}
     connection.execute(_RECORD, {**values, "failed_at": row.failed_at.astimezone(UTC).replace(tzinfo=None)})
+
+
+def _storable(value: Any) -> Any:
+    """A text as DuckDB takes it: a message may name a file whose name is not UTF-8."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def read_failures(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, FailureRow]:

@@ -86,7 +86,7 @@ class Failure:
     def of(cls, error: Exception) -> "Failure":
         """What is told of an error at the border between runs."""
         told = as_user_error(error)
-        return cls(message=str(told), traceback=told.traceback)
+        return cls(message=str(told) or "nobody said why", traceback=told.traceback)
 
 
 @dataclass(frozen=True, kw_only=True)

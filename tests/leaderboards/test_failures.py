@@ -74,3 +74,9 @@ def test_no_bad_failure_gets_in(board: Leaderboard, changes: dict[str, object]) 
     with pytest.raises(duckdb.ConstraintException):
         record(board, failure(**changes))
     assert run_query(board.path, TIMES).rows == []
+
+
+def test_a_message_may_name_a_file_whose_name_is_not_utf_8(board: Leaderboard) -> None:
+    for _ in range(2):
+        record(board, failure(message="bad \udcff name", traceback="\udcff"))
+    assert run_query(board.path, TIMES).rows == [(2, "bad \\udcff name")]

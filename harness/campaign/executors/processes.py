@@ -3,6 +3,11 @@
 Features are embedded here, where all cores or the GPU work on them, and stored in the cache; the processes read them
 there. What takes all cores or the GPU by itself is done here too, by a thread, so that whatever is finished meanwhile
 is handed on at once. Threads alone would not do: most of a probe on few labels is Python.
+
+These are no seats (`seats.py`), as one machine's cores are both the device and what the processes keep busy. So what
+takes all cores waits until no process is at work; jobs are done here while processes are only starting, which takes as
+long as ten of them; and where the cache has a limit, several processes share a group, whose features stay until it is
+done. Seats would need a rule for each.
 """
 
 import threading

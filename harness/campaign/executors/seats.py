@@ -2,6 +2,8 @@
 
 A seat is served by a thread of this process. Seats at a device ask for groups of runs, as late as they can, and cut
 them; seats at a core take what has been cut. Results are handed on as they come.
+
+Cores and devices are apart here. Where the cores are the device, `processes.py` is better: see there.
 """
 
 import threading
@@ -177,6 +179,8 @@ class _Table:
                 for result in seat.do(replace(part, jobs=tuple(remaining))):
                     remaining.remove(result.job)
                     self._results.put(result)
+                if remaining and not self._work.stopping:
+                    raise RuntimeError("the task ended before this run was begun")
                 return None
             except DiedError as died:
                 first = remaining[0].run_id if remaining else None

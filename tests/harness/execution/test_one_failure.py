@@ -11,6 +11,7 @@ from baselines.table import BACKBONES
 from command_line import harness
 from geobench_files import BLUE, RED, SUITE, write_dataset, write_sample, write_statistics
 from harness.cli.terminal import HOW_TO_TRACE
+from harness.errors import UserError
 from harness.execution.workbench import Workbench
 from harness.show import overview
 from leaderboards.errors import UnavailableError
@@ -189,3 +190,15 @@ def test_a_fill_value_in_one_dataset_is_no_data(tmp_path):
     assert set(stored(tmp_path)) == {"a,image_statistics", "b,image_statistics", "c,image_statistics"}
     # Six of thirty samples, eight of sixteen pixels, two bands.
     assert "b: 96 pixels in 6 of 30 samples have no data" in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize(("said", "told"), [("bad \udcff name", r"bad \udcff name"), ("", "nobody said why")])
+def test_whatever_an_error_says_it_is_told_and_stored(data, tmp_path, monkeypatch, said, told):
+    def refuse(self, x, facts):
+        raise UserError(said)
+
+    monkeypatch.setattr(Moody, "embed", refuse)
+    done = run(data, tmp_path, "--datasets", "a", backbone="moody")
+    assert told in done.stderr
+    shown = harness("sql", "SELECT message FROM failures", "--format", "csv", cwd=tmp_path)
+    assert shown.stdout.splitlines()[1:] == [told]

@@ -136,6 +136,16 @@ def test_what_cannot_be_handed_over_fails_its_task_alone(jobs):
     assert "cannot pickle this" in found[jobs[0].run_id].message
 
 
+def test_what_a_seat_does_not_hand_back_has_failed(jobs):
+    """As where somebody removes the sign by which tasks know that they are still wanted."""
+    seats = four_seats([])
+    for seat in seats:
+        seat.do = lambda task: iter(())
+    found = outcomes(jobs[64:], seats)
+    assert {outcome.message for outcome in found.values()} == {"RuntimeError: the task ended before this run was begun"}
+    assert len(found) == 2
+
+
 def test_after_a_stop_what_runs_is_finished_and_nothing_is_begun(jobs):
     work, done, seats = Work(jobs), [], []
     seats += [FakeSeat(On.DEVICE, done), FakeSeat(On.CORE, done)]
