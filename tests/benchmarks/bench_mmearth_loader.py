@@ -5,18 +5,23 @@ compared with NumPy's fancy indexing of a memory map of the same bytes, in one t
 each row by itself with h5py and prepares it with NumPy. `prepare` runs on the training device; here it is timed on one
 CPU thread, alone and behind the loader.
 
-    pytest tests/benchmarks/bench_mmearth_loader.py
+Of 128 px tiles it is told what one reader and the thread that hands batches on manage in a second of computing, beside
+a bare copy of as many bytes: how many readers a number of tiles wants follows, on a machine that has as many cores.
+
+    pytest tests/benchmarks/bench_mmearth_loader.py -s
 """
 
 import json
 import statistics
 import time
+from functools import partial
 
 import h5py
 import numpy as np
 import pytest
 import torch
 
+from mp_mae.data.buffers import fresh_arrays
 from mp_mae.data.files import open_mmearth
 from mp_mae.data.loader import Loader, training_requests
 from mp_mae.data.order import TrainingOrder
@@ -28,16 +33,17 @@ EPOCHS = 3
 """Per round of the fast contestants, so that a round takes most of a second."""
 SLOW_TILES = 192
 """Per round of the reader that takes one row after another."""
+LARGE_N, LARGE_SIDE = 640, 128
 CPU = torch.device("cpu")
 
 DTYPES = {"sentinel2": "u2", "aster": "i2", "canopy_height_eth": "i1", "biome": "u1", "eco_region": "u2"}
 
 
-def stored_values(name, rng):
+def stored_values(name, rng, n, side):
     modality = MMEARTH[name]
     if modality.kind is Kind.IMAGE_CLASS:
-        return np.eye(modality.n_classes, dtype=DTYPES[name])[rng.integers(modality.n_classes, size=N)]
-    shape = (N, len(modality.stored), *((SIDE, SIDE) if modality.kind.is_pixel else ()))
+        return np.eye(modality.n_classes, dtype=DTYPES[name])[rng.integers(modality.n_classes, size=n)]
+    shape = (n, len(modality.stored), *((side, side) if modality.kind.is_pixel else ()))
     if modality.kind is Kind.PIXEL_CLASS:
         return rng.choice(np.array([0, *modality.codes], "u1"), shape)
     if name in DTYPES:
@@ -46,21 +52,25 @@ def stored_values(name, rng):
     return rng.random(shape, "f4")
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bench") / "tiles"
+def write_files(folder, n, side):
     folder.mkdir()
     rng = np.random.default_rng(0)
     with h5py.File(folder / "tiles.h5", "w") as file:
         for name in MMEARTH:
-            file[name] = stored_values(name, rng)
-        file["metadata"] = np.array([(b"tile", b"l1c"), (b"tile", b"l2a")] * (N // 2), "S100,S10")
+            file[name] = stored_values(name, rng, n, side)
+        file["metadata"] = np.array([(b"tile", b"l1c"), (b"tile", b"l2a")] * (n // 2), "S100,S10")
     sizes = {name: len(m.stored) for name, m in MMEARTH.items()} | {"sentinel2_l1c": 13, "sentinel2_l2a": 13}
     stats = {name: {"mean": [1.0] * size, "std": [2.0] * size} for name, size in sizes.items()}
     (folder / "tiles_band_stats.json").write_text(json.dumps(stats))
-    (folder / "tiles_splits.json").write_text(json.dumps({"train": list(range(N))}))
-    yield open_mmearth(folder, choose_modalities(PRESETS["all"]))
-    (folder / "tiles.h5").unlink()
+    (folder / "tiles_splits.json").write_text(json.dumps({"train": list(range(n))}))
+    return open_mmearth(folder, choose_modalities(PRESETS["all"]))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    found = write_files(tmp_path_factory.mktemp("bench") / "tiles", N, SIDE)
+    yield found
+    found.paths.h5.unlink()
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +82,10 @@ def one_torch_thread():
 
 
 def requests(files, epochs):
-    order = TrainingOrder(n=N, global_batch=BATCH, micro_batch=BATCH, seed=0)
+    rows = files.rows("train")
+    order = TrainingOrder(n=len(rows), global_batch=BATCH, micro_batch=BATCH, seed=0)
     steps = epochs * order.steps_per_epoch
-    return training_requests(files, files.rows("train"), order, 0, steps, crop=CROP, turn=False)
+    return training_requests(files, rows, order, 0, steps, crop=CROP, turn=False)
 
 
 def read_raw_batches(files, epochs=EPOCHS):
@@ -183,3 +194,34 @@ def test_loader_against_memory_map_and_row_by_row(benchmark, files):
     print(json.dumps(benchmark.extra_info, indent=2))
     assert ours >= 0.7 * median["memory map"]
     assert ours >= 30 * median["row by row"]
+
+
+def tiles_per_computing(work, files):
+    """Tiles in a second of this thread's computing, whoever else the machine works for."""
+    start = time.thread_time()
+    tiles = work(files)
+    return tiles / (time.thread_time() - start)
+
+
+def test_what_a_reader_and_the_thread_that_hands_on_manage_at_128_px(tmp_path):
+    files = write_files(tmp_path / "tiles", LARGE_N, LARGE_SIDE)
+    reader, place = files.reader(), fresh_arrays(files.columns, BATCH)
+    mapped = np.memmap(files.paths.h5, np.uint8, "r")
+    copied = np.empty(BATCH * sum(column.row_bytes for column in files.columns), np.uint8)
+    starts = np.random.default_rng(0).integers(0, len(mapped) - len(copied), LARGE_N // BATCH)
+
+    def read(files):
+        for request in requests(files, 1):
+            reader.read_into(place, request.rows)
+        return len(starts) * BATCH
+
+    def copy(files):
+        for start in starts.tolist():
+            np.copyto(copied, mapped[start : start + len(copied)])
+        return len(starts) * BATCH
+
+    contestants = {"one reader": read, "bare copy": copy, "handing on": partial(read_raw_batches, epochs=15)}
+    rates = {name: [tiles_per_computing(work, files) for _ in range(ROUNDS)] for name, work in contestants.items()}
+    told = {f"{name}, tiles/s of computing": round(statistics.median(values[1:])) for name, values in rates.items()}
+    print(json.dumps(told | {"MB a tile": round(len(copied) / BATCH / 1e6, 2)}, indent=2))
+    files.paths.h5.unlink()
