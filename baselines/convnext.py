@@ -2,11 +2,14 @@
 
 from typing import Any, cast
 
+import torch
+from timm.layers.grn import GlobalResponseNorm
 from timm.models.convnext import ConvNeXt
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
 from baselines.facts import Facts
+from mp_mae.packed.ops import site_norm
 
 
 class ConvNeXtBackbone(Backbone):
@@ -17,8 +20,29 @@ class ConvNeXtBackbone(Backbone):
         levels = tuple(Level(stage["num_chs"], stage["reduction"]) for stage in stages)
         super().__init__(inputs=inputs, origin=origin, pyramid=levels)
         self.model = model
+        respond_faster(model)
         self.eval()
 
     def embed(self, x: Tensor, facts: Facts) -> Features:
         last, maps = self.model.forward_intermediates(x)
         return Features(vector=self.model.forward_head(last, pre_logits=True), maps=tuple(maps))
+
+
+class ResponseNorm(GlobalResponseNorm):
+    """timm's layer, but for rounding, in half the time or less on a CPU: the norm by a sum that PyTorch vectorises, and
+    one pass over the map instead of three."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> the same."""
+        norm = site_norm(x.flatten(1, 2)).unsqueeze(1)  # (B, 1, 1, C)
+        scale = 1 + self.weight * norm / (norm.mean(-1, keepdim=True) + self.eps)
+        return torch.addcmul(self.bias, x, scale)
+
+
+def respond_faster(model: nn.Module) -> None:
+    """Let a network of timm have `ResponseNorm`, with its own parameters, where channels come last."""
+    for mlp in list(model.modules()):
+        grn = getattr(mlp, "grn", None)
+        if isinstance(grn, GlobalResponseNorm) and grn.channel_dim == -1:
+            mlp.grn = ResponseNorm(len(grn.weight), grn.eps)
+            mlp.grn.weight, mlp.grn.bias = grn.weight, grn.bias

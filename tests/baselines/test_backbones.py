@@ -4,13 +4,16 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.layers.grn import GlobalResponseNorm
 
 from baselines.bands import BandInfo
 from baselines.conformance import check_backbone
 from baselines.contract import FittedBackbone, fitted
 from baselines.contrastive.files import ContrastiveSummary, save_model
+from baselines.convnext import ResponseNorm
 from baselines.entry import DEMO_WEIGHTS, Entry
 from baselines.inputs import Preparation
+from baselines.registry import find_backbone
 from baselines.table import BACKBONES
 from contrastive_models import config, model
 from mp_mae.errors import NotHereError, UserError
@@ -240,3 +243,29 @@ def test_what_only_refuses_weights_is_not():
     optical, mp_mae = (BACKBONES[name].build(DEMO_WEIGHTS / "optical_mae", 0) for name in ("optical_mae", "mp_mae"))
     assert BACKBONES["optical_mae"].describe(optical) == BACKBONES["mp_mae"].describe(mp_mae)
     assert optical.origin.weights_sha256 == mp_mae.origin.weights_sha256
+
+
+def test_response_norm_is_timms_with_its_gradients():
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 5, 4, generator=rng)
+    x[0, ..., 1] = 0  # a channel that is silent has a norm without a slope
+    ours, theirs = ResponseNorm(4, eps=1e-4), GlobalResponseNorm(4, eps=1e-4)
+    state = {name: torch.randn(4, generator=rng) for name in ("weight", "bias")}
+    found = []
+    for layer in (ours, theirs):
+        layer.load_state_dict(state)
+        entered = x.clone().requires_grad_()
+        out = layer(entered)
+        out.square().sum().backward()
+        found.append((out, entered.grad, layer.weight.grad, layer.bias.grad))
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-5)
+
+
+def test_our_networks_have_it_with_their_own_parameters():
+    backbone = find_backbone("random_init_demo").build(None, 0)
+    norms = [module for module in backbone.modules() if isinstance(module, GlobalResponseNorm)]
+    assert len(norms) == 10
+    assert all(type(norm) is ResponseNorm for norm in norms)
+    assert {norm.eps for norm in norms} == {1e-6}
+    assert sum(".grn." in name for name, _ in backbone.named_parameters()) == 20
