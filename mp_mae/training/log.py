@@ -99,7 +99,10 @@ def _lost(path: Path, found: Sequence[StepRecord], first_step: int) -> Iterator[
             f"log is {_free_name(path).name}."
         )
     elif last > first_step:
-        yield f"Steps {first_step + 1} to {last} were logged but not saved: they are done again."
+        if last == first_step + 1:
+            yield f"Step {last} was logged but not saved: it is done again."
+        else:
+            yield f"Steps {first_step + 1} to {last} were logged but not saved: they are done again."
 
 
 def _free_name(path: Path) -> Path:

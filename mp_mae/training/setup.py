@@ -193,11 +193,13 @@ def describe_start(training: Training, saved: SavedState | None) -> Iterator[str
 def describe_work(training: Training, first: int) -> str:
     plan, accelerator = training.plan, training.accelerator
     order, device = plan.order, accelerator.device
+    n_modalities = len(plan.modalities)
     resumed = f"resuming at step {first} of" if first else "training"
     return (
         f"{resumed} {count_steps(plan.total_steps)} of {plan.settings.objective}: "
         f"{plan.settings.size}, {plan.crop} px crops, "
-        f"{plan.request.patch} px patches, {len(plan.modalities)} modalities, {order.n} tiles; "
+        f"{plan.request.patch} px patches, {n_modalities} {'modality' if n_modalities == 1 else 'modalities'}, "
+        f"{order.n} tiles; "
         f"batch {order.global_batch} = {order.processes} x {order.micro_batch} x {order.accumulation} "
         f"(processes x micro-batch x accumulation) on {device.type}, precision {training.facts.settings['precision']}, "
         f"peak rate {plan.peak_rate:.3g}"

@@ -123,8 +123,16 @@ def test_steps_that_were_logged_and_not_saved_are_told(settings, tmp_path):
         told(replace(settings, save_every=1, save_minutes=1e3), tmp_path, stop=kill_at(5))
     with pytest.raises(KeyboardInterrupt):
         told(replace(settings, save_every=99, save_minutes=1e3), tmp_path, stop=kill_at(5))
-    assert "Steps 3 to 4 were logged but not saved: they are done again." in told(settings, tmp_path)
+    words = told(settings, tmp_path)
+    assert "Steps 3 to 4 were logged but not saved: they are done again." in words
+    assert "1 modality, 8 tiles" in words
     assert [record.step for record in read_log(tmp_path / LOG)] == list(range(1, 9))
+
+
+def test_one_step_that_was_not_saved_is_told_as_one(settings, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        told(replace(settings, save_every=2, save_minutes=1e3), tmp_path, stop=kill_at(7))
+    assert "Step 3 was logged but not saved: it is done again." in told(settings, tmp_path)
 
 
 def test_an_encoder_that_a_kill_prevented_is_written_when_the_training_is_resumed(settings, tmp_path):
