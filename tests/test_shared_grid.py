@@ -12,9 +12,12 @@ import pytest
 from grid_runs import N_RUNS, rows, start, words, write_datasets
 from harness.campaign.dividing.claims import grid_folder
 from leaderboards.merge import merge
+from leaderboards.query import run_query
 from leaderboards.store import open_leaderboard
+from ray_cluster import busy_processes, remove_a_node, two_nodes
 
 SECONDS = 900
+MOST_KILLS, KILLS_FOR_A_DRIVER = 30, 8
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,48 @@ def test_every_row_is_there_once_whoever_is_killed(alone, data, tmp_path):
     carry_out([command], tmp_path)
     assert rows(board) == alone
     assert not grid_folder(board).exists()
+
+
+@pytest.mark.slow
+def test_every_row_is_there_once_whatever_of_a_ray_cluster_is_killed(alone, data, tmp_path):
+    """All that is busy on two nodes is killed again and again, twice the driver, and one node is removed for good.
+
+    A run whose process was killed three times has failed; the command that is started next tries it again."""
+    board, n_kills, n_dead_drivers, n_rows, driver = tmp_path / "x.duckdb", 0, 0, 0, None
+    deadline = time.monotonic() + 2 * SECONDS
+    with two_nodes() as cluster:
+        command = words(
+            data, board, tmp_path / "cache", "--executor", "ray", "--ray-address", cluster.address, "--retry-failed"
+        )
+        while n_rows < N_RUNS:
+            assert time.monotonic() < deadline
+            if driver is None or driver.poll() is not None:
+                driver = start(command, tmp_path / f"printed-{time.monotonic_ns()}.txt")
+            time.sleep(0.2)
+            before, n_rows = n_rows, count(board)
+            if n_rows == before or n_kills >= MOST_KILLS:
+                continue
+            for pid in list(busy_processes(cluster)):
+                os.kill(pid, signal.SIGKILL)
+                n_kills += 1
+            if n_dead_drivers < 2 and n_kills >= KILLS_FOR_A_DRIVER * (n_dead_drivers + 1):
+                driver.kill()
+                driver.wait()
+                n_dead_drivers += 1
+            if n_kills >= MOST_KILLS / 2 and len(cluster.list_all_nodes()) > 1:
+                remove_a_node(cluster)
+        assert driver.wait(timeout=SECONDS) == 0
+        assert len(cluster.list_all_nodes()) == 1
+    print(f"{n_kills} processes and {n_dead_drivers} drivers killed, {N_RUNS} runs")
+    assert n_kills >= 20
+    assert n_dead_drivers == 2
+    assert rows(board) == alone
+    assert not grid_folder(board).exists()
+
+
+def count(board):
+    """Runs that are in a leaderboard."""
+    return run_query(board, "SELECT count(*) FROM runs").rows[0][0] if board.exists() else 0
 
 
 def workers_of(processes: "list[subprocess.Popen[bytes]]") -> list[int]:

@@ -4,7 +4,6 @@ import os
 import signal
 from collections import Counter
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from harness.campaign import carry_out
 from harness.campaign.executors import gpus
 from harness.campaign.executors.process_seat import ProcessSeat
 from harness.campaign.plan import State
+from ray_cluster import busy_processes, remove_a_node, two_nodes
 
 SEEDS = tuple(range(3))
 
@@ -92,30 +92,14 @@ def test_two_gpus_and_cores_beside_them(data, tmp_path, monkeypatch, in_turn):
 
 @pytest.fixture
 def cluster():
-    """Two nodes of Ray on this machine, of a core each."""
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
+    """Two nodes of Ray, to which this process is connected."""
+    with two_nodes() as cluster:
+        import ray
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    cluster.add_node(num_cpus=1)
-    ray.init(address=cluster.address, log_to_driver=False)
-    cluster.wait_for_nodes()
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
-
-
-def busy_processes(cluster):
-    """Processes of the cluster that are at a task of ours."""
-    raylets = {node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()}
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
-            named = (status.parent / "cmdline").read_text().startswith("ray::_do_there")
-        except OSError:
-            continue
-        if named and int(fields["PPid"]) in raylets:
-            yield int(status.parent.name)
+        ray.init(address=cluster.address, log_to_driver=False)
+        cluster.wait_for_nodes()
+        yield cluster
+        ray.shutdown()
 
 
 @pytest.mark.slow
@@ -134,10 +118,7 @@ def test_ray_with_processes_killed_and_a_node_removed(data, tmp_path, cluster, i
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
-    def remove_node():
-        cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
-
     request = ask(data, tmp_path, seeds=SEEDS, executor="ray")
-    watch = Watch(dict.fromkeys(range(2, 60, 4), kill_one) | {24: remove_node})
+    watch = Watch(dict.fromkeys(range(2, 60, 4), kill_one) | {24: lambda: remove_a_node(cluster)})
     check_same(request, run(request, watch), watch, in_turn)
     assert len(killed) >= 3
