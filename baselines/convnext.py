@@ -33,16 +33,18 @@ class ResponseNorm(GlobalResponseNorm):
     one pass over the map instead of three."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) -> the same."""
-        norm = site_norm(x.flatten(1, 2)).unsqueeze(1)  # (B, 1, 1, C)
-        scale = 1 + self.weight * norm / (norm.mean(-1, keepdim=True) + self.eps)
-        return torch.addcmul(self.bias, x, scale)
+        """(B, H, W, C), or (B, C, H, W) where channels come first -> the same."""
+        sites = x if self.channel_dim == -1 else x.permute(0, 2, 3, 1)
+        norm = site_norm(sites.flatten(1, 2))  # (B, 1, C)
+        scale = self.weight * norm / (norm.mean(-1, keepdim=True) + self.eps) + 1
+        scale = scale.unsqueeze(1) if self.channel_dim == -1 else scale.mT.unsqueeze(-1)
+        return torch.addcmul(self.bias.view(self.wb_shape), x, scale)
 
 
 def respond_faster(model: nn.Module) -> None:
-    """Let a network of timm have `ResponseNorm`, with its own parameters, where channels come last."""
+    """Let a network of timm have `ResponseNorm`, with its own parameters."""
     for mlp in list(model.modules()):
         grn = getattr(mlp, "grn", None)
-        if isinstance(grn, GlobalResponseNorm) and grn.channel_dim == -1:
-            mlp.grn = ResponseNorm(len(grn.weight), grn.eps)
+        if isinstance(grn, GlobalResponseNorm):
+            mlp.grn = ResponseNorm(len(grn.weight), grn.eps, channels_last=grn.channel_dim == -1)
             mlp.grn.weight, mlp.grn.bias = grn.weight, grn.bias

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.contract import Backbone, Features, InputSpec, Level, Origin
+from baselines.convnext import respond_faster
 from baselines.facts import Facts
 from mp_mae.errors import UserError
 
@@ -23,6 +24,7 @@ class TimmBackbone(Backbone):
         levels = _levels(model, len(inputs.bands or ()), side)
         super().__init__(inputs=inputs, origin=origin, pyramid=tuple(levels.values()))
         self.model: Any = model
+        respond_faster(model)
         self.indices = list(levels)
         """Of the maps in timm's own list."""
         self.eval()

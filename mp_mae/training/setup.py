@@ -15,11 +15,11 @@ from mp_mae.data.places import read_positions
 from mp_mae.errors import UserError
 from mp_mae.files.replace_file import write_whole
 from mp_mae.objective import ComparingObjective, Objective
-from mp_mae.training.alone import alone_in
 from mp_mae.training.comparing.probe import Probe, open_probe
 from mp_mae.training.export import CHECKPOINTS
 from mp_mae.training.plan import TrainingPlan, dataset_facts, input_statistics, model_facts
 from mp_mae.training.processes.agree import do_alike
+from mp_mae.training.processes.alone import alone_in
 from mp_mae.training.processes.launch import package_versions, widest_float
 from mp_mae.training.progress import count_steps
 from mp_mae.training.settings import MAY_CHANGE, as_fields, to_toml

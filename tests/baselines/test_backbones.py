@@ -245,11 +245,13 @@ def test_what_only_refuses_weights_is_not():
     assert optical.origin.weights_sha256 == mp_mae.origin.weights_sha256
 
 
-def test_response_norm_is_timms_with_its_gradients():
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_response_norm_is_timms_with_its_gradients(channels_last):
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(2, 3, 5, 4, generator=rng)
     x[0, ..., 1] = 0  # a channel that is silent has a norm without a slope
-    ours, theirs = ResponseNorm(4, eps=1e-4), GlobalResponseNorm(4, eps=1e-4)
+    x = x if channels_last else x.permute(0, 3, 1, 2)
+    ours, theirs = (kind(4, eps=1e-4, channels_last=channels_last) for kind in (ResponseNorm, GlobalResponseNorm))
     state = {name: torch.randn(4, generator=rng) for name in ("weight", "bias")}
     found = []
     for layer in (ours, theirs):
@@ -262,10 +264,11 @@ def test_response_norm_is_timms_with_its_gradients():
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-5)
 
 
-def test_our_networks_have_it_with_their_own_parameters():
-    backbone = find_backbone("random_init_demo").build(None, 0)
+@pytest.mark.parametrize(("name", "n_blocks"), [("random_init_demo", 10), ("timm:convnextv2_atto?random", 12)])
+def test_networks_have_it_with_their_own_parameters(name, n_blocks):
+    backbone = find_backbone(name).build(None, 0)
     norms = [module for module in backbone.modules() if isinstance(module, GlobalResponseNorm)]
-    assert len(norms) == 10
+    assert len(norms) == n_blocks
     assert all(type(norm) is ResponseNorm for norm in norms)
     assert {norm.eps for norm in norms} == {1e-6}
-    assert sum(".grn." in name for name, _ in backbone.named_parameters()) == 20
+    assert sum(".grn." in name for name, _ in backbone.named_parameters()) == 2 * n_blocks

@@ -9,13 +9,13 @@ import pytest
 
 from generated_mmearth import write_mmearth
 from mp_mae.errors import UserError
-from mp_mae.training import alone, setup
-from mp_mae.training.alone import LOCK, alone_in
+from mp_mae.training.processes import alone, setup
+from mp_mae.training.processes.alone import LOCK, alone_in
 from pretraining_run import after, tiny_settings, train
 from processes import pretrain_words, run_together
 
 ROOT = Path(__file__).parents[3]
-HOLD = "import sys, time; from pathlib import Path; from mp_mae.training.alone import alone_in\n"
+HOLD = "import sys, time; from pathlib import Path; from mp_mae.training.processes.alone import alone_in\n"
 HOLD += "with alone_in(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
 
 
