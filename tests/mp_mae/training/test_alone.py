@@ -9,7 +9,8 @@ import pytest
 
 from generated_mmearth import write_mmearth
 from mp_mae.errors import UserError
-from mp_mae.training.processes import alone, setup
+from mp_mae.training import setup
+from mp_mae.training.processes import alone
 from mp_mae.training.processes.alone import LOCK, alone_in
 from pretraining_run import after, tiny_settings, train
 from processes import pretrain_words, run_together
