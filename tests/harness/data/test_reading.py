@@ -31,7 +31,7 @@ def read_sample(self, name):
         {what}
     return whole(self, name)
 GeoBenchDataset.read_sample = read_sample
-reading_child.READ_SECONDS = 0.2
+reading_child.READ_SECONDS = 2
 reading_child.main()
 """
 
