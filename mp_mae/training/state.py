@@ -305,5 +305,5 @@ def _folder(root: Path, step: int) -> Path:
 
 
 def step_folders(root: Path) -> list[Path]:
-    """The folders of the checkpoints below `root`, in the order of steps. Raises UserError when they cannot be listed."""
+    """The folders of the checkpoints below `root`, by their steps. Raises UserError when they cannot be listed."""
     return [path for path in paths_in(root, "step-*") if path.is_dir()] if root.exists() else []
