@@ -61,7 +61,8 @@ def run_campaign(request: RunRequest, progress: Progress, watch: Watch = UNWATCH
         lines, failed_before = _plan(request, workbench, convert=True)
         jobs = _in_order(_jobs(line for line in lines if line.state is State.NEW))
         seconds = estimate_seconds(jobs, workbench, leaderboard.timings(request.device)) if jobs else 0.0
-        if jobs or not lines:  # an empty share has an empty leaderboard; what cannot be run at all leaves none
+        # An empty share has an empty leaderboard; what cannot be run at all leaves none.
+        if (jobs or not lines) and not request.db.exists():
             leaderboard = open_leaderboard(request.db)
     if devices.count > 1:  # what is done together first: nobody has to wait for what the first does alone
         jobs.sort(key=lambda job: not trains_backbone(job.run.protocol))

@@ -151,5 +151,8 @@ class Evaluation:
         return as_row(self._embedder.model, pair, found, self._seed, datetime.now(UTC))
 
     def _store(self, rows: Sequence[MultimodalRow]) -> None:
-        if rows:
-            self._done.n_new += store_results(open_leaderboard(self._board.path), rows)
+        if not rows:
+            return
+        if not self._board.path.exists():
+            open_leaderboard(self._board.path)
+        self._done.n_new += store_results(self._board, rows)

@@ -97,14 +97,7 @@ def _damaged(path: Path) -> Iterator[None]:
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] + b"x" + whole[len(whole) // 2 + 1 : -3])
     yield
-    if path.parent.exists():
-        path.write_bytes(whole)
-
-
-@contextlib.contextmanager
-def _sample(place: Place) -> Iterator[None]:
-    with _damaged(place.samples / "id_0.hdf5"):
-        yield
+    path.write_bytes(whole)
 
 
 @contextlib.contextmanager
@@ -171,7 +164,7 @@ FAULTS: dict[str, Callable[[Place], contextlib.AbstractContextManager[None]]] = 
     "the backbone raises": lambda place: _said(place, "raise"),
     "a process of the pool is killed": _killed,
     "it gives NaN": lambda place: _said(place, "nan"),
-    "a sample is damaged": _sample,
+    "a sample is damaged": lambda place: _damaged(place.samples / "id_0.hdf5"),
     "a file of the cache is damaged": _cache_damaged,
     "the cache is gone": _cache_gone,
     "the leaderboard is held": _board_held,
