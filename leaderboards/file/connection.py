@@ -1,6 +1,5 @@
 """One DuckDB file, many processes: access that is short, waits for its turn and fails with one clear line."""
 
-import random
 import re
 import stat
 import time
@@ -12,6 +11,7 @@ from typing import TypeVar
 import duckdb
 
 from leaderboards.errors import UnavailableError, UserError
+from leaderboards.file.line import Line
 
 WAIT_SECONDS = 10.0
 """How long to wait while another process holds the file."""
@@ -35,8 +35,6 @@ _BUSY = re.compile(
     "|Unique file handle conflict"
 )
 _HOLDER = re.compile(r"held in (.+ \(PID \d+\))")
-_FIRST_DELAY_SECONDS = 0.02
-_SHORTEST_DELAY_SECONDS = 0.002
 
 CANNOT_WRITE = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException, duckdb.InternalException)
 """What DuckDB raises for a disk that is full or read-only, depending on which write met it."""
@@ -177,20 +175,18 @@ def _attach(engine: duckdb.DuckDBPyConnection, path: Path, alias: str, mode: str
 
 
 def _when_free(path: Path, wait_seconds: float, open_file: Callable[[], Value]) -> Value:
-    started = time.monotonic()
-    while True:
-        try:
-            return open_file()
-        except duckdb.Error as error:
-            if not _BUSY.search(str(error)):
-                raise _cannot_open(path, error) from error
-            waited = time.monotonic() - started
-            if waited >= wait_seconds:
-                raise UnavailableError(_still_busy(path, wait_seconds, error)) from error
-        # Who has waited for long tries more often, so that it is served before those who just came, though nobody
-        # keeps a queue. Jitter, or processes that met once would meet at every attempt; it changes no result.
-        delay = max(_FIRST_DELAY_SECONDS / (1 + 2 * waited), _SHORTEST_DELAY_SECONDS)
-        time.sleep(delay * random.uniform(0.5, 1.5))
+    give_up = time.monotonic() + wait_seconds
+    with Line(path) as line:
+        while True:
+            try:
+                return open_file()
+            except duckdb.Error as error:
+                if not _BUSY.search(str(error)):
+                    raise _cannot_open(path, error) from error
+                left = give_up - time.monotonic()
+                if left <= 0:
+                    raise UnavailableError(_still_busy(path, wait_seconds, error)) from error
+            line.wait(left)
 
 
 def _cannot_open(path: Path, error: duckdb.Error) -> UserError:

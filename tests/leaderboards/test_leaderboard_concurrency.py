@@ -17,7 +17,7 @@ from leaderboards.query import run_query
 from leaderboards.store import Leaderboard, open_leaderboard
 
 SPAWN = multiprocessing.get_context("spawn")
-PATIENT = 60.0
+PATIENT = 300.0
 """Seconds: these tests are about order, not about speed."""
 
 
