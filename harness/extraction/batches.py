@@ -16,6 +16,7 @@ from baselines.inputs import Preparation
 from baselines.meter import InputMeter
 from harness.data.arrays import ArrayCache
 from harness.extraction.known_bands import check_values
+from harness.extraction.memory import keep_freed_memory
 from harness.extraction.precision import full_precision
 from harness.records.progress import Progress
 
@@ -121,6 +122,7 @@ def embed_images(
     Raises:
         UserError: pixels have values that their declared unit cannot have.
     """
+    keep_freed_memory()
     target = torch.device(device)
     backbone = backbone.to(target).eval()
     preparation = preparation.to(target)
