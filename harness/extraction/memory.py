@@ -1,4 +1,4 @@
-"""What a forward pass frees stays for the next: on a CPU, getting it from the system anew takes up to 40 % of a pass."""
+"""What a forward pass frees stays for the next: to get it from the system anew takes a CPU up to 40 % of a pass."""
 
 import ctypes
 from functools import cache
