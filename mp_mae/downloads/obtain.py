@@ -7,7 +7,7 @@ archive in `unpacked`. Whenever the process ends, the same call goes on from the
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,18 +56,25 @@ def obtain(published: Published, root: Path, base_url: str | None, patience: Pat
     if not is_free(target):
         return Obtained(folder=target, n_bytes=0, unchecked=())
     staging = _staging(target)
-    with telling_what_to_do(target):
-        (staging / "files").mkdir(parents=True, exist_ok=True)
-    with _alone(staging):
-        files, unchecked = _fetch_all(published, staging / "files", base_url, patience, watch)
-        whole = _unpacked(published, files[0], staging, watch) if published.archive else staging / "files"
-        n_bytes = sum(file.stat().st_size for file in files)
-        for other in set((staging / "files").iterdir()) - set(files):  # of a list of files that has changed since
-            other.unlink()
+    with _making(target.parent):
         with telling_what_to_do(target):
-            os.sync()  # a power cut must not leave empty files under the final name
-            whole.rename(target)
-        shutil.rmtree(staging, ignore_errors=True)
+            (staging / "files").mkdir(parents=True, exist_ok=True)
+        with _alone(staging):
+            return _obtain(published, target, staging, base_url, patience, watch)
+
+
+def _obtain(
+    published: Published, target: Path, staging: Path, base_url: str | None, patience: Patience, watch: Watch
+) -> Obtained:
+    files, unchecked = _fetch_all(published, staging / "files", base_url, patience, watch)
+    whole = _unpacked(published, files[0], staging, watch) if published.archive else staging / "files"
+    n_bytes = sum(file.stat().st_size for file in files)
+    for other in set((staging / "files").iterdir()) - set(files):  # of a list of files that has changed since
+        other.unlink()
+    with telling_what_to_do(target):
+        os.sync()  # a power cut must not leave empty files under the final name
+        whole.rename(target)
+    shutil.rmtree(staging, ignore_errors=True)
     return Obtained(folder=target, n_bytes=n_bytes, unchecked=unchecked)
 
 
@@ -80,6 +87,18 @@ def find_unfinished(published: Published, root: Path) -> Unfinished | None:
 
 def _staging(target: Path) -> Path:
     return target.with_name(f".{target.name}.download")
+
+
+@contextmanager
+def _making(parent: Path) -> Iterator[None]:
+    """It and what is above it go again if they were not there before and are empty in the end: nothing was fetched."""
+    new = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    try:
+        yield
+    finally:
+        for folder in new:
+            with suppress(OSError):  # not empty, or never made
+                folder.rmdir()
 
 
 @contextmanager

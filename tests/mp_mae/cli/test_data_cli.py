@@ -110,3 +110,4 @@ sys.exit(main(["data", "download", "mmearth64", "--out", "x", "--base-url", "fil
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 2
     assert "files are fetched by http and https alone" in done.stderr
+    assert not (ROOT / "x").exists()

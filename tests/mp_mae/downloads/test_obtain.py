@@ -113,8 +113,16 @@ def test_numbered_files_are_fetched_until_the_place_has_no_more(place, tmp_path)
 def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(place, tmp_path):
     place.always["/suite/m-toy.zip"] = Fault(headers={"Content-Length": str(10**18)})
     with pytest.raises(UserError, match=r"m-toy: 2,000,000,000\.00 GB are still to be written.* GB free.*--out"):
-        obtain(ZIPPED, tmp_path, place.url, QUICK, Silent())
+        obtain(ZIPPED, tmp_path / "new" / "root", place.url, QUICK, Silent())
     assert len(place.requests) == 1
+    assert list(tmp_path.iterdir()) == []  # folders of a download that never began
+
+
+def test_a_folder_that_was_there_stays_though_it_is_empty(place, tmp_path):
+    (tmp_path / "suite").mkdir()
+    with pytest.raises(UserError):
+        obtain(ZIPPED, tmp_path, f"{place.url}/nowhere", QUICK, Silent())
+    assert (tmp_path / "suite").is_dir()
 
 
 def test_an_archive_that_unpacks_to_more_than_the_disk_has_is_kept_packed(place, tmp_path, monkeypatch):
