@@ -43,7 +43,7 @@ def test_who_has_waited_for_long_goes_before_those_who_just_came(tmp_path: Path)
     threads = []
     with Line(path) as first:
         wait_until_first(first)
-        for name, seconds in (("early", 4.0), ("late", 0.0)):
+        for name, seconds in (("early", 4.0), ("late", 0.02)):  # each has looked before the next comes
             threads.append(threading.Thread(target=stand, args=(name,)))
             threads[-1].start()
             time.sleep(seconds)
