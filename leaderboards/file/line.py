@@ -51,14 +51,16 @@ class Line:
             return
         now = time.monotonic()
         self._since = self._since or now
-        while time.monotonic() < now + min(at_most, OTHERS_TRY_EVERY):
+        until = now + min(at_most, OTHERS_TRY_EVERY)
+        while (left := until - time.monotonic()) > 0:
             self.is_first = self._take()
             if self.is_first:
                 return
             # Who has waited for long looks more often, so that it is served before those who just came. Jitter, or
             # processes that met once would meet at every look; it changes no result.
             waited = time.monotonic() - self._since
-            time.sleep(max(_FIRST_LOOK / (1 + waited) ** 2, _SHORTEST_LOOK) * random.uniform(0.5, 1.5))
+            look = max(_FIRST_LOOK / (1 + waited) ** 2, _SHORTEST_LOOK) * random.uniform(0.5, 1.5)
+            time.sleep(min(left, look))
 
     def _take(self) -> bool:
         """Whether this is the first in line from now on."""
